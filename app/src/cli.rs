@@ -1,0 +1,140 @@
+//! The command line as typed: clap types, no logic.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// See the kinds of line a log holds, grouped by similarity and counted exactly.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The count table of log files on the terminal
+    Cluster(Cluster),
+    /// One row per input line: its cluster and template
+    Label(Label),
+    /// Score a clustering against labelled logs: GA, FGA, PA, FTA
+    Evaluate(Evaluate),
+    /// One instance of the web app
+    Serve(Serve),
+    /// The whole service: balancer and three instances
+    Up(Up),
+}
+
+/// Flags of `cluster`.
+#[derive(Debug, Args)]
+pub struct Cluster {
+    /// Log files, plain, .gz or .zst; `-` or nothing is standard input
+    pub files: Vec<PathBuf>,
+    /// Dress of the table
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TableFormat,
+    /// Rows shown in a table; 0 shows all
+    #[arg(long, default_value_t = 0)]
+    pub top: usize,
+    /// Threads; the default is one per core
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Dresses of the count table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For people
+    #[default]
+    Table,
+    /// The whole report as one JSON document
+    Json,
+    /// One JSON document per cluster
+    Ndjson,
+    /// Comma-separated, with a header row
+    Csv,
+    /// A Markdown table
+    Markdown,
+}
+
+/// Flags of `label`.
+#[derive(Debug, Args)]
+pub struct Label {
+    /// A log file; `-` or nothing is standard input
+    pub file: Option<PathBuf>,
+    /// Dress of the rows
+    #[arg(long, value_enum, default_value_t)]
+    pub format: LabelFormat,
+    /// Threads; the default is one per core
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Dresses of labels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LabelFormat {
+    /// `line,cluster,template`
+    #[default]
+    Csv,
+    /// One JSON document per line
+    Ndjson,
+}
+
+/// Flags of `evaluate`.
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    /// Labelled files: CSV with the columns Content and EventTemplate
+    #[arg(required = true)]
+    pub truth: Vec<PathBuf>,
+    /// Cluster the raw log beside each labelled file (NAME.log for NAME.truth.csv) instead of its Content column
+    #[arg(long)]
+    pub raw: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `serve`, shared by `up`.
+#[derive(Debug, Clone, Args)]
+pub struct State {
+    /// Where uploads, reports and the database are kept [default: $XDG_DATA_HOME/logkin or ~/.local/share/logkin]
+    #[arg(long, env = "LOGKIN_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// A folder from which the page may open files; repeatable [default: the folder you start logkin in]
+    #[arg(long = "allow-root", value_name = "DIR")]
+    pub allow_roots: Vec<PathBuf>,
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address, HOST:PORT or unix:PATH; repeatable
+    #[arg(long, default_value = "127.0.0.1:8811")]
+    pub listen: Vec<String>,
+    /// Name of this instance in logs and leases [default: its first address]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Shared state.
+    #[command(flatten)]
+    pub state: State,
+}
+
+/// Flags of `up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Address of the balancer
+    #[arg(long, default_value = "127.0.0.1:8001")]
+    pub listen: SocketAddr,
+    /// App instances
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub instances: u16,
+    /// Port of the first instance; the others follow
+    #[arg(long, default_value_t = 8811)]
+    pub first_port: u16,
+    /// Shared state.
+    #[command(flatten)]
+    pub state: State,
+}

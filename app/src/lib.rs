@@ -1,0 +1,4 @@
+//! `logkin`: command line, web app, and the balancer behind one door.
+
+pub mod cli;
+pub mod commands;

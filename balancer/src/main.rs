@@ -1,0 +1,3 @@
+//! `logkin-balancer`: the balancer alone.
+
+fn main() {}

@@ -1,0 +1,34 @@
+//! `Record`: what one line says, header and message apart. The one thing that flows on from here.
+
+use serde::{Deserialize, Serialize};
+
+/// How bad a line says it is, mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Finest detail.
+    Trace,
+    /// For developers.
+    Debug,
+    /// Normal.
+    Info,
+    /// Normal, but worth a look.
+    Notice,
+    /// Something may go wrong.
+    Warn,
+    /// Something went wrong.
+    Error,
+    /// The program or a part of it cannot go on (fatal, critical, alert, emergency, panic).
+    Fatal,
+}
+
+/// One line, its header read and split off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Milliseconds since the epoch, UTC where the line names no zone.
+    pub time: Option<i64>,
+    /// The level the line names.
+    pub level: Option<Level>,
+    /// The rest: what is masked and clustered.
+    pub message: &'a [u8],
+}

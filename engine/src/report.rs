@@ -1,0 +1,112 @@
+//! `Report`: the engine's only serialised form, shared by the command line, the API and the store.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    record::Level,
+    template::{ClusterId, Kind},
+};
+
+/// The result of one analysis. Counts close: `totals.lines` = the lines of all clusters + `totals.set_aside`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Form of this type; a reader refuses a newer one.
+    pub version: u32,
+    /// What was read, in the order given.
+    pub inputs: Vec<InputSummary>,
+    /// Sums over all inputs.
+    pub totals: Totals,
+    /// Lines in no cluster, by reason; their sum is `totals.set_aside`.
+    pub set_aside: Vec<SetAside>,
+    /// Events over time, over the whole report; `None` when no line had a time.
+    pub histogram: Option<Histogram>,
+    /// Most lines first, ties by id.
+    pub clusters: Vec<Cluster>,
+}
+
+/// What one input held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputSummary {
+    /// As given.
+    pub name: String,
+    /// Bytes of text, after decompression.
+    pub bytes: u64,
+    /// Lines read.
+    pub lines: u64,
+    /// How it was packed, outermost first: `gzip`, `zstd`.
+    pub packing: Vec<String>,
+    /// What was wrong with it, for a person, with what was done about it. Empty when all was well.
+    pub problems: Vec<String>,
+}
+
+/// Sums.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Lines read.
+    pub lines: u64,
+    /// Events, each of one line or more.
+    pub events: u64,
+    /// Clusters.
+    pub clusters: u64,
+    /// Distinct shapes.
+    pub shapes: u64,
+    /// Lines in no cluster.
+    pub set_aside: u64,
+    /// Lines longer than the bound, of which only the beginning was looked at.
+    pub shortened: u64,
+    /// Bytes of text.
+    pub bytes: u64,
+}
+
+/// Lines in no cluster, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// Why, for a person: `blank`, `binary data`.
+    pub reason: String,
+    /// How many.
+    pub lines: u64,
+}
+
+/// Events in equal steps of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Start of the first step, milliseconds since the epoch, a multiple of `step_ms`.
+    pub start_ms: i64,
+    /// Length of a step in milliseconds.
+    pub step_ms: i64,
+    /// Events in each step; no more than a few hundred steps.
+    pub counts: Vec<u64>,
+}
+
+/// One kind of line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// Depends on the template only.
+    pub id: ClusterId,
+    /// Slots as `<*>`.
+    pub template: String,
+    /// What stands in each slot, in order.
+    pub slots: Vec<Kind>,
+    /// Lines.
+    pub lines: u64,
+    /// Events.
+    pub events: u64,
+    /// `lines` / the report's lines, from 0 to 1.
+    pub share: f64,
+    /// The level most of its events name; the worse one of equals.
+    pub level: Option<Level>,
+    /// Events by level.
+    pub levels: BTreeMap<Level, u64>,
+    /// Earliest and latest time, milliseconds since the epoch.
+    pub first_seen_ms: Option<i64>,
+    /// See `first_seen_ms`.
+    pub last_seen_ms: Option<i64>,
+    /// Events over time, in the steps of the report's histogram; empty when the report has none.
+    pub over_time: Vec<u64>,
+    /// A few of its first lines, control characters included: escape before showing.
+    pub examples: Vec<String>,
+    /// Keys of its shapes in the recording, ascending.
+    pub shapes: Vec<u64>,
+}

@@ -1,0 +1,29 @@
+//! What a run may be told. Nothing has to be: the default suits every input.
+
+/// Settings of one run. Same bytes and same settings give the same report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Threads of phase one; `None` takes one per usable core. Changes the speed, never the report.
+    pub threads: Option<usize>,
+    /// From 0 (everything is one cluster) to 1 (only equal shapes are): how alike the shapes of a cluster are.
+    pub similarity: f64,
+    /// Bytes of a line that are looked at; the rest is counted and skipped.
+    pub max_line_bytes: usize,
+    /// Distinct shapes kept; past it the coarsest merge is applied and reported.
+    pub max_shapes: usize,
+    /// The day against which times without a year are read, as seconds since the epoch: the latest year that does
+    /// not put the line after it. Passed in so that an analysis repeated later gives the same report.
+    pub reference_time: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            threads: None,
+            similarity: 0.5,
+            max_line_bytes: 64 << 10,
+            max_shapes: 100_000,
+            reference_time: 4_102_444_800,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Starts the built programs on ports of their own, reads their ready line, stops them and keeps their logs.
