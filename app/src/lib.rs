@@ -1,4 +1,5 @@
 //! `logkin`: command line, web app, and the balancer behind one door.
 
 pub mod cli;
+pub mod output;
 pub mod commands;
