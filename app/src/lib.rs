@@ -7,6 +7,7 @@
 //! ```
 
 pub mod cli;
+pub mod output;
 pub mod clock;
 pub mod shutdown;
 pub mod roots;
