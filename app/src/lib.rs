@@ -21,4 +21,5 @@ pub mod metrics;
 pub mod jobs;
 pub mod shelf;
 pub mod janitor;
+pub mod web;
 pub mod commands;
