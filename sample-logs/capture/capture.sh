@@ -121,7 +121,7 @@ CONF
 
 cache() { # Redis with a replica, snapshots, an append-only file and a restart
     folder cache && mkdir -p replica
-    local conf=(--loglevel debug --bind 127.0.0.1 --save "20 50" --appendonly yes --daemonize no --enable-debug-command local)
+    local conf=(--loglevel debug --bind 127.0.0.1 --save "20 50" --appendonly yes --daemonize no)
     redis-server --port "$REDIS" --dir "$PWD" "${conf[@]}" >"$work/redis.log" 2>&1 & local main=$!
     until_open "$REDIS"
     redis-server --port "$REPLICA" --dir "$PWD/replica" --replicaof 127.0.0.1 "$REDIS" "${conf[@]}" >"$work/redis-replica.log" 2>&1 & pids+=($!)

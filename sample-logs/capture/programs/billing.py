@@ -3,7 +3,7 @@ wrong with tracebacks, chained ones among them.
 
 usage: billing.py SECONDS DEAD_PORT
 """
-import csv, io, json, logging, pathlib, queue, random, socket, sqlite3, sys, threading, time, urllib.error, urllib.request
+import csv, io, json, logging, pathlib, queue, random, sqlite3, sys, threading, time, urllib.error, urllib.request
 from concurrent.futures import ThreadPoolExecutor, TimeoutError as PoolTimeout
 
 logging.basicConfig(stream=sys.stdout, level=logging.DEBUG,
