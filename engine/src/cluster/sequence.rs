@@ -67,10 +67,7 @@ impl<'a> Iterator for Tokens<'a> {
 
 /// Bytes of the word at the front: letters, digits and what joins them, without dots and their like at its ends.
 fn word_length(text: &str) -> usize {
-    let end = text
-        .char_indices()
-        .find(|(_, c)| !joins(*c))
-        .map_or(text.len(), |(i, _)| i);
+    let end = text.char_indices().find(|(_, c)| !joins(*c)).map_or(text.len(), |(i, _)| i);
     let word = text[..end].trim_end_matches(['.', '-', '/', '~', '_', '\\', '@', '$', '%']);
     // `z-` and `x_` are names; dots and their like after a word are not part of it, and alone they are signs.
     let trimmed = if word.is_empty() { 0 } else { word.len() };
@@ -198,7 +195,9 @@ fn following_value(tokens: &[Token<'_>]) -> usize {
         [Token::Word(_), Token::Sign("="), ..] | [Token::Blank, Token::Word(_), Token::Sign("="), ..] => 0,
         [Token::Blank, Token::Word(_), Token::Blank, Token::Sign("="), ..] => 0,
         [Token::Word(_), ..] => 1,
-        [Token::Blank, Token::Word(_), ..] | [Token::Sign("\"" | "'"), Token::Word(_), Token::Sign("\"" | "'"), ..] => 2,
+        [Token::Blank, Token::Word(_), ..] | [Token::Sign("\"" | "'"), Token::Word(_), Token::Sign("\"" | "'"), ..] => {
+            2
+        }
         _ => 0,
     }
 }
