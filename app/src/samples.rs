@@ -7,8 +7,7 @@ use rust_embed::RustEmbed;
 #[derive(RustEmbed)]
 #[folder = "../sample-logs/"]
 #[exclude = "*.md"]
-#[exclude = "*.sh"]
-#[exclude = "*.py"]
+#[exclude = "capture/*"]
 #[exclude = ".*"]
 #[allow_missing = true]
 struct Embedded;
