@@ -144,7 +144,7 @@ fn done(stored: &ReportRow, bound: &Bound, selection: &Selection) -> Done {
     Done {
         equation: Equation::of(report),
         inputs: report.inputs.iter().map(InputRow::of).collect(),
-        set_aside: report.set_aside.iter().map(|SetAside { reason, lines }| (reason.clone(), count(*lines))).collect(),
+        set_aside: report.set_aside.iter().map(|aside: &SetAside| (aside.reason.clone(), count(aside.lines))).collect(),
         chart: report.histogram.as_ref().and_then(|frame| chart::chart(frame, &frame.counts)),
         levels: chips(&here, &report.clusters, selection),
         columns: columns(&here, selection),
