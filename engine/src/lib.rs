@@ -11,14 +11,18 @@
 pub mod error;
 pub mod settings;
 pub mod progress;
-pub mod input;
 pub mod record;
 pub mod format;
 pub mod shape;
+mod tally;
+mod table;
+mod aside;
+pub mod input;
 pub mod template;
 pub mod cluster;
 pub mod report;
 pub mod recording;
+mod fold;
 pub mod pipeline;
 pub mod evaluate;
 
