@@ -1,12 +1,4 @@
-//! Lines in, report out: the calm room. No async, no network, no database.
-//!
-//! ```text
-//! Input -> chunks of lines -> Record -> Shape -> Tally     phase one, `fold`: parallel, order-free, bounded
-//!                                          |
-//!          distinct shapes, sorted --> Group, Template     phase two, `cluster`: over a few thousand shapes
-//!                                          |
-//!                                       Report             what everyone else reads
-//! ```
+#![doc = include_str!("../README.md")]
 
 pub mod error;
 pub mod settings;

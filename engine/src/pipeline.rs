@@ -1,7 +1,7 @@
 //! The one place that joins the steps: the calling thread reads, cuts, and adds up in the order of the input; the threads of
 //! a pool fold chunks in between.
 //!
-//! Memory is that of a fixed number of places for chunks ([`Fold`]), which go round: filled here, folded there, added up
+//! Memory is that of a fixed number of places for chunks (`Fold`), which go round: filled here, folded there, added up
 //! here, filled again. When none is free the calling thread folds along if it is a thread of the pool itself, and waits if
 //! not; so one thread is enough.
 
