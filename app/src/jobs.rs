@@ -187,8 +187,11 @@ impl Jobs {
             let (lease, report) = (claim.lease.clone(), claim.report.clone());
             move || pool.install(|| guarded(|| analyse(&bench, &lease, &report, &progress)))
         };
+        let (mut is_lost, mut is_stopping) = (false, shutdown.has_begun());
+        if is_stopping {
+            progress.cancel();
+        }
         let mut work = spawn_blocking(work);
-        let (mut is_lost, mut is_stopping) = (false, false);
         loop {
             tokio::select! {
                 result = timeout(jitter(self.rhythm.heartbeat), &mut work) => match result {

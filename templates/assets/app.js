@@ -53,6 +53,7 @@ function uploads(form) {
       request.send(body);
     }
   };
+  form.querySelector("button").hidden = true;
   form.addEventListener("submit", (event) => { event.preventDefault(); send(input.files); });
   input.addEventListener("change", () => send(input.files));
   // The whole page takes a drop: one that misses the zone must not make the browser leave it.
