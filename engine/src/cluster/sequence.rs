@@ -192,15 +192,32 @@ pub(super) fn is_unit(word: &str) -> bool {
     mask::unit(word.as_bytes()).is_some()
 }
 
-/// Tokens of the value behind `=`, when it is a word.
+/// Tokens of the value behind `=`: what is in quotes, or all up to the next blank or separator.
 fn following_value(tokens: &[Token<'_>]) -> usize {
-    match tokens {
-        [Token::Word(_), Token::Sign("="), ..] | [Token::Blank, Token::Word(_), Token::Sign("="), ..] => 0,
-        [Token::Blank, Token::Word(_), Token::Blank, Token::Sign("="), ..] => 0,
-        [Token::Word(_), ..] => 1,
-        [Token::Blank, Token::Word(_), ..] | [Token::Sign("\"" | "'"), Token::Word(_), Token::Sign("\"" | "'"), ..] => 2,
-        _ => 0,
+    let start = usize::from(tokens.first() == Some(&Token::Blank));
+    if let Some(Token::Sign(quote @ ("\"" | "'"))) = tokens.get(start) {
+        let closing = tokens[start + 1..].iter().position(|token| *token == Token::Sign(quote));
+        return closing.map_or(0, |i| start + i + 2);
     }
+    let length = tokens[start..]
+        .iter()
+        .take_while(|token| match token {
+            Token::Word(_) | Token::Slot(_) => true,
+            Token::Sign(sign) => matches!(*sign, "*" | "-" | "." | "/" | "~" | ":" | "@" | "$" | "+" | "%" | "\\" | "|"),
+            Token::Blank => false,
+        })
+        .count();
+    // What is followed by `=` is the next key, the value is empty.
+    match &tokens[start + length..] {
+        [Token::Sign("="), ..] | [Token::Blank, Token::Sign("="), ..] => 0,
+        _ if length == 0 => 0,
+        _ => start + length,
+    }
+}
+
+/// Whether a word is built like the name of a thing in a program: `org.example.Thing`, `a/b`, `disk_0`.
+pub(super) fn is_name(word: &str) -> bool {
+    word.bytes().any(|b| matches!(b, b'.' | b'/' | b'\\' | b'@' | b'~' | b'0'))
 }
 
 /// Tokens of the brackets at the front, when they hold nothing but variables and signs.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    sequence::{Lexicon, SLOT},
+    sequence::{Lexicon, SLOT, is_name},
     tree::Sets,
 };
 
@@ -21,6 +21,9 @@ pub(super) struct Node {
 
 /// Different words at one place that make it a variable.
 const MANY: usize = 5;
+
+/// Events per word up to which words are rather values than states.
+const RARE: u64 = 8;
 
 /// Joins the nodes that differ in one place, where that place is a variable. Says whether any were joined.
 pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>, known: &mut HashSet<u32>) -> bool {
@@ -101,6 +104,8 @@ struct Place {
     slot: bool,
     /// Words around it.
     constants: usize,
+    /// Whether it is the first of the outline, where subjects stand.
+    first: bool,
     events: u64,
 }
 
@@ -113,17 +118,24 @@ impl Place {
         words.dedup();
         let slot = words.first() == Some(&SLOT);
         words.retain(|word| *word != SLOT);
-        Self { words, slot, constants: others, events: bucket.map(|node| nodes[node].events).sum() }
+        Self { words, slot, constants: others, first: position == 0, events: bucket.map(|node| nodes[node].events).sum() }
     }
 
-    fn is_variable(&self, _lexicon: &Lexicon<'_>, known: &HashSet<u32>) -> bool {
+    fn is_variable(&self, lexicon: &Lexicon<'_>, known: &HashSet<u32>) -> bool {
         if self.constants == 0 {
             return false;
         }
-        let _ = self.events;
-        let strange = self.words.iter().filter(|word| !known.contains(word)).count();
-        let need = if self.constants == 1 { 2 * MANY } else { MANY };
-        self.words.len() >= need || (self.slot && self.constants >= 2) || (strange == 0 && self.words.len() >= 2)
+        let count = self.words.len();
+        if self.slot {
+            return self.constants >= 2 && count >= 1;
+        }
+        if count >= 2 && self.words.iter().all(|word| known.contains(word)) {
+            return true;
+        }
+        let rare = self.events <= RARE * count as u64;
+        let names = self.words.iter().all(|word| is_name(lexicon.word(*word)));
+        let context = if self.constants == 1 || self.first { 2 } else { 1 };
+        count >= if names && rare { 2 } else { context * MANY }
     }
 }
 
