@@ -24,5 +24,18 @@ pub fn read(line: &[u8], reference_time: i64) -> Record<'_> {
         Some(b'a'..=b'z' | b'@') => logfmt::read(line, reference_time),
         _ => None,
     };
-    found.unwrap_or_else(|| header::read(line, reference_time))
+    let record = found.unwrap_or_else(|| header::read(line, reference_time));
+    match contained(record.message) {
+        Some(inner) => {
+            let inner = read(inner, reference_time);
+            Record { time: inner.time.or(record.time), level: inner.level.or(record.level), message: inner.message }
+        }
+        None => record,
+    }
+}
+
+/// The line behind `stdout F `, which container runtimes put between their time and what the program wrote.
+fn contained(message: &[u8]) -> Option<&[u8]> {
+    let rest = message.strip_prefix(b"stdout ").or(message.strip_prefix(b"stderr "))?;
+    rest.strip_prefix(b"F ").or(rest.strip_prefix(b"P "))
 }

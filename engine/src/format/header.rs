@@ -16,7 +16,7 @@ const COLUMN: usize = 80;
 
 /// Reads the header of a line of text.
 pub(super) fn read(line: &[u8], reference: i64) -> Record<'_> {
-    let mut header = Header { line, at: 0, time: None, level: None, component: false, ended: false };
+    let mut header = Header { line, at: 0, time: None, level: None, component: false, ended: false, versioned: false };
     header.priority();
     if header.klog(reference) || header.logcat() {
         return header.record();
@@ -39,6 +39,8 @@ struct Header<'a> {
     component: bool,
     /// Whether the level was followed by a colon: what follows is the message.
     ended: bool,
+    /// Whether the line says to follow RFC 5424.
+    versioned: bool,
 }
 
 impl<'a> Header<'a> {
@@ -88,6 +90,22 @@ impl<'a> Header<'a> {
         self.at = digits + 2;
         if self.peek(0) == b'1' && self.peek(1) == b' ' {
             self.at += 2;
+            self.versioned = true;
+        }
+    }
+
+    /// Host, program, process, message id and structured data of RFC 5424.
+    fn structured(&mut self) {
+        for _ in 0..4 {
+            self.at += self.column().len();
+            self.blanks();
+        }
+        if self.peek(0) == b'-' {
+            self.at += 1;
+        }
+        while self.peek(0) == b'[' {
+            let Some(end) = closing(self.rest()) else { return };
+            self.at += end;
         }
     }
 
@@ -178,8 +196,8 @@ impl<'a> Header<'a> {
     /// What stands between the time and the message.
     fn after_time(&mut self, reference: i64) {
         self.separator();
-        if self.container() {
-            return;
+        if self.versioned {
+            return self.structured();
         }
         let mut host = false;
         // More times, a host between them.
@@ -224,20 +242,6 @@ impl<'a> Header<'a> {
                 _ => break,
             }
         }
-    }
-
-    /// `stdout F `, as container runtimes write it.
-    fn container(&mut self) -> bool {
-        let rest = self.rest();
-        if (rest.starts_with(b"stdout ") || rest.starts_with(b"stderr ")) && matches!(self.peek(7), b'F' | b'P') && self.peek(8) == b' ' {
-            let inner = super::read(&rest[9..], 0);
-            self.level = inner.level.or(self.level);
-            self.at = self.line.len() - rest.len() + 9 + (rest.len() - 9 - inner.message.len()).min(
-                inner_offset(&rest[9..], inner.message),
-            );
-            return true;
-        }
-        false
     }
 
     /// Fields between bars: `Step|30002312|message`.
@@ -300,7 +304,12 @@ impl<'a> Header<'a> {
     fn level_here(&mut self, first: bool, letter: bool) -> bool {
         let rest = self.rest();
         let bracket = matches!(rest.first(), Some(b'[' | b'(' | b'<'));
-        let word = &rest[usize::from(bracket)..];
+        let mut word = &rest[usize::from(bracket)..];
+        // `[core:error]`: the module before the level.
+        let module = word.iter().take(24).take_while(|b| bracket && (b.is_ascii_alphanumeric() || **b == b'_')).count();
+        if module > 0 && word.get(module) == Some(&b':') {
+            word = &word[module + 1..];
+        }
         let padded = word.iter().take_while(|b| bracket && **b == b' ').count();
         let word = &word[padded..];
         let length = word.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
@@ -321,7 +330,7 @@ impl<'a> Header<'a> {
         if bracket {
             let gap = after.iter().take_while(|b| **b == b' ').count();
             let Some(b']' | b')' | b'>') = after.get(gap) else {
-                return self.level_of_module(rest, found, after);
+                return false;
             };
             self.level = Some(found);
             self.at += rest.len() - after.len() + gap + 1;
@@ -347,11 +356,6 @@ impl<'a> Header<'a> {
         self.ended = colon && !after.starts_with(b": [");
         self.at += length + usize::from(colon);
         true
-    }
-
-    /// `[core:error]` is read from its end; what has something else behind the level is no level.
-    fn level_of_module(&mut self, _rest: &[u8], _found: Level, _after: &[u8]) -> bool {
-        false
     }
 
     /// Thread, logger and the like behind the level.
@@ -406,6 +410,7 @@ impl<'a> Header<'a> {
 
     /// `host process[12]: `, `host kernel: `, `process: ` as syslog has it.
     fn tag(&mut self) -> bool {
+        // Only where a month is named does syslog's order hold: host, process, message.
         let named_month = self.line.iter().take(self.at).any(u8::is_ascii_alphabetic);
         let start = self.at;
         for i in 0..2 {
@@ -429,6 +434,10 @@ impl<'a> Header<'a> {
             return true;
         }
         self.at = start;
+        let host = self.column();
+        if named_month && !host.contains(&b'=') && host.iter().any(|b| matches!(b, b'-' | b'.')) && is_column(host) && host.len() + 1 < self.rest().len() {
+            self.at += host.len();
+        }
         false
     }
 
@@ -442,9 +451,21 @@ impl<'a> Header<'a> {
         }
     }
 
+    /// `[   12.345678] `: seconds since the start, as the kernel prints them.
+    fn uptime(&mut self) {
+        let Some(end) = self.rest().iter().take(20).position(|b| *b == b']').filter(|_| self.peek(0) == b'[') else { return };
+        let inner = self.rest()[1..end].trim_ascii();
+        let is_seconds = inner.iter().filter(|b| **b == b'.').count() == 1 && inner.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+        if is_seconds && inner.len() >= 3 {
+            self.at += end + 1;
+            self.blanks();
+        }
+    }
+
     /// A level at the front of a line without a time.
     fn without_time(&mut self) {
         let start = self.at;
+        self.uptime();
         if self.level_here(false, false) {
             let python = self.peek(0) != b' ' && self.ended;
             if python && let Some(colon) = self.rest().iter().take(COLUMN).position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'_'))
@@ -458,11 +479,6 @@ impl<'a> Header<'a> {
             }
         }
     }
-}
-
-/// Where a message that was read from a line starts in it.
-fn inner_offset(line: &[u8], message: &[u8]) -> usize {
-    (0..=line.len() - message.len()).rev().find(|at| line[*at..].starts_with(message)).unwrap_or(0)
 }
 
 /// A time that may stand in a header.
