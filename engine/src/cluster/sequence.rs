@@ -144,6 +144,13 @@ impl<'a> Lexicon<'a> {
                     push(&mut outline, SLOT);
                     1 + following_value(&tokens[at + 1..])
                 }
+                Token::Sign(quote @ ("\"" | "'" | "`")) => match quoted(&tokens[at..], quote) {
+                    Some(length) => {
+                        push(&mut outline, SLOT);
+                        length
+                    }
+                    None => 1,
+                },
                 Token::Sign("(" | "[") => empty_brackets(&tokens[at..]).unwrap_or(1),
                 Token::Sign(_) => 1,
                 Token::Word(word) => {
@@ -187,6 +194,22 @@ fn following_unit(tokens: &[Token<'_>]) -> usize {
     }
 }
 
+/// Whether what stands behind the two words names someone or something: `for user alice`. The preposition keeps
+/// subjects out (`user created`).
+pub(super) fn is_cue(preposition: &str, noun: &str) -> bool {
+    let leads = matches!(
+        preposition,
+        "for" | "from" | "to" | "by" | "of" | "on" | "with" | "at" | "in" | "as" | "via" | "using" | "into" | "invalid"
+    );
+    let names = matches!(
+        noun,
+        "user" | "users" | "username" | "host" | "hostname" | "client" | "server" | "account" | "group" | "domain" | "node"
+            | "named" | "name" | "interface" | "device" | "package" | "module" | "class" | "file" | "program" | "service"
+            | "queue" | "topic" | "table" | "database" | "thread" | "plugin" | "bucket" | "channel" | "owner"
+    );
+    leads && names
+}
+
 /// Whether a word is a unit of a measure, in short or in full.
 pub(super) fn is_unit(word: &str) -> bool {
     mask::unit(word.as_bytes()).is_some()
@@ -213,6 +236,12 @@ fn following_value(tokens: &[Token<'_>]) -> usize {
         _ if length == 0 => 0,
         _ => start + length,
     }
+}
+
+/// Tokens of the quoted name at the front, blanks none, quotes included.
+fn quoted(tokens: &[Token<'_>], quote: &str) -> Option<usize> {
+    let end = tokens[1..].iter().take(16).position(|token| *token == Token::Sign(quote) || *token == Token::Blank)? + 1;
+    (end > 1 && tokens[end] == Token::Sign(quote)).then_some(end + 1)
 }
 
 /// Whether a word is built like the name of a thing in a program: `org.example.Thing`, `a/b`, `disk_0`.
