@@ -240,6 +240,12 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
             return writer.slot(kind);
         }
         let mut addressed = false;
+        if let Some((host, port)) = host_and_port(piece) {
+            let _ = (host, port);
+            writer.slot(Kind::Host);
+            writer.literal(b":");
+            return writer.slot(Kind::Port);
+        }
         for (i, part) in piece.split(|b| *b == b':').enumerate() {
             if i > 0 {
                 writer.literal(b":");
@@ -278,6 +284,15 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
         _ if piece.contains(&b'/') || classes & DIGIT != 0 => writer.slot(Kind::Path),
         _ => writer.literal(piece),
     }
+}
+
+/// A dotted name in small letters before a number: `example.asia:8080`. In code, names before a line number have a
+/// capital letter or the ending of a file.
+fn host_and_port(piece: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = piece.iter().position(|b| *b == b':')?;
+    let (host, port) = (&piece[..at], &piece[at + 1..]);
+    let is_port = (2..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    (is_port && mask::may_be_host(host)).then_some((host, port))
 }
 
 /// Two words with a slash between; `HTTP/1.1` is one.

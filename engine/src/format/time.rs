@@ -344,7 +344,8 @@ impl Reader<'_> {
         let together = self.count_digits() == 6;
         let mut hour = self.digits(1, 2)?;
         let sep = if together { 0 } else { self.one_of(b":.")? };
-        let minute = self.digits(2, 2)?;
+        // `22:5:3:61`, unpadded, stands behind whole dates only.
+        let minute = self.digits(if stamp.year.is_some() && sep == b':' { 1 } else { 2 }, 2)?;
         let second = self.perhaps(|reader| {
             if !together {
                 reader.byte(sep)?;
