@@ -163,8 +163,8 @@ packages() { # the package manager's own logs of this machine, without packages 
     grep -vE "$foreign|nodejs|://|/home|/root|/tmp" /var/log/apt/term.log | sed -n 1,2500p >"$work/apt-term.log"
 }
 
-keep() { # FILE NAME: into the samples, with the temporary folder written as /srv/demo
-    sed "s#$work#/srv/demo#g" "$1" >"$out/$2"
+keep() { # FILE NAME: into the samples, the temporary folder written as /srv/demo, the kernel without its build's name
+    sed -e "s#$work#/srv/demo#g" -e 's#\(OS: Linux [0-9.]*\)-.*#\1#' "$1" >"$out/$2"
 }
 
 read -r HTTP STORE METRICS WANGDIAN DEAD REDIS REPLICA < <(ports 7)
