@@ -75,26 +75,40 @@ pub(crate) fn is_mail(name: &[u8], host: &[u8]) -> bool {
 
 /// A dotted name with a last label that hosts have.
 pub(crate) fn is_host(piece: &[u8]) -> bool {
-    let mut labels = 0;
+    let Some((first, last, labels)) = labels(piece) else { return false };
+    match last.len() {
+        2 => (labels >= 3 || first.contains(&b'-')) && is_country(last),
+        _ => DOMAINS.contains(&last),
+    }
+}
+
+/// A dotted name that may be a host's, where the place speaks for one.
+pub(crate) fn may_be_host(piece: &[u8]) -> bool {
+    labels(piece).is_some_and(|(_, last, _)| {
+        if last.len() == 2 { is_country(last) } else { last.len() >= 4 || DOMAINS.contains(&last) || last == b"xyz" }
+    })
+}
+
+fn is_country(label: &[u8]) -> bool {
+    label.iter().all(u8::is_ascii_lowercase) && !ENDINGS.contains(&label)
+}
+
+/// The first and last label of a dotted name in small letters, and how many there are.
+fn labels(piece: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+    let mut count = 0;
     let mut first: &[u8] = b"";
     let mut last: &[u8] = b"";
     for label in piece.split(|b| *b == b'.') {
-        if label.is_empty() || !label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
-            return false;
+        if label.is_empty() || !label.iter().all(|b| b.is_ascii_alphanumeric() && !b.is_ascii_uppercase() || matches!(b, b'-' | b'_')) {
+            return None;
         }
-        if labels == 0 {
+        if count == 0 {
             first = label;
         }
-        labels += 1;
+        count += 1;
         last = label;
     }
-    if labels < 2 || ROOTS.contains(&first) || piece.iter().any(u8::is_ascii_uppercase) {
-        return false;
-    }
-    match last.len() {
-        2 => last.iter().all(u8::is_ascii_lowercase) && (labels >= 3 || first.contains(&b'-')) && !ENDINGS.contains(&last),
-        _ => DOMAINS.contains(&last),
-    }
+    (count >= 2 && !ROOTS.contains(&first)).then_some((first, last, count))
 }
 
 /// What a piece without colon, at sign and slash is as a whole, when it has a digit. `None` for a word.

@@ -1,0 +1,127 @@
+//! `Keys`: a shape's key and those of its beginnings, by which shapes can be counted together. Pure functions of the
+//! shape.
+
+use crate::tally::Key;
+
+/// How much of a shape a depth leaves: so many words, and so many bytes at most. Depth 0 leaves nothing; [`EXACT`] all.
+const DEPTHS: [(usize, usize); 5] = [(1, 24), (2, 48), (3, 72), (6, 144), (12, 288)];
+
+/// The depth of a shape as it is.
+pub(crate) const EXACT: u8 = DEPTHS.len() as u8 + 1;
+
+/// What stands for the rest of a shape of which only the beginning is left.
+const REST: &[u8] = b" <*>";
+
+/// The keys of a shape at all depths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Keys {
+    beginnings: [Key; DEPTHS.len()],
+    exact: Key,
+}
+
+impl Keys {
+    /// How many there are, depth 0 apart, which is the same for all shapes.
+    pub(crate) const COUNT: usize = EXACT as usize;
+
+    /// The keys of a shape, of which `exact` is known.
+    pub(crate) fn of(shape: &[u8], exact: Key) -> Self {
+        let mut rest = shape;
+        let mut beginnings = [exact; DEPTHS.len()];
+        for depth in (1..EXACT).rev() {
+            rest = beginning(rest, depth);
+            beginnings[usize::from(depth) - 1] = Key::of_beginning(rest, depth);
+        }
+        Self { beginnings, exact }
+    }
+
+    /// The keys of what is never joined.
+    pub(crate) fn alone(key: Key) -> Self {
+        Self { beginnings: [key; DEPTHS.len()], exact: key }
+    }
+
+    /// The key at a depth.
+    pub(crate) fn at(&self, depth: u8) -> Key {
+        match depth {
+            0 => Key::of_beginning(b"", 0),
+            EXACT.. => self.exact,
+            _ => self.beginnings[usize::from(depth) - 1],
+        }
+    }
+
+    /// What all shapes have that are joined at `depth`.
+    pub(crate) fn down_to(mut self, depth: u8) -> Self {
+        let key = self.at(depth);
+        for deeper in depth + 1..=EXACT {
+            match deeper {
+                EXACT => self.exact = key,
+                _ => self.beginnings[usize::from(deeper) - 1] = key,
+            }
+        }
+        self
+    }
+
+    /// As they are written, shallowest first.
+    pub(crate) fn to_array(self) -> [u64; Self::COUNT] {
+        std::array::from_fn(|i| self.at(i as u8 + 1).0)
+    }
+
+    /// See [`Keys::to_array`].
+    pub(crate) fn from_array(keys: [u64; Self::COUNT]) -> Self {
+        Self { beginnings: std::array::from_fn(|i| Key(keys[i])), exact: Key(keys[Self::COUNT - 1]) }
+    }
+}
+
+/// The text of a shape that stands for all with this beginning.
+pub(crate) fn with_rest(beginning: &[u8]) -> Box<[u8]> {
+    let rest = if beginning.is_empty() { REST.trim_ascii_start() } else { REST };
+    [beginning, rest].concat().into()
+}
+
+/// What a depth leaves of a shape, or of what a greater depth left of it; the result is the same.
+pub(crate) fn beginning(shape: &[u8], depth: u8) -> &[u8] {
+    let Some((words, bytes)) = usize::from(depth).checked_sub(1).and_then(|at| DEPTHS.get(at).copied()) else {
+        return if depth == 0 { b"" } else { shape };
+    };
+    let mut word_ends = memchr::memchr_iter(b' ', shape).filter(|at| *at > 0 && shape[at - 1] != b' ');
+    let end = word_ends.nth(words - 1).unwrap_or(shape.len()).min(bytes);
+    let mut left = &shape[..end];
+    if end == bytes {
+        // Neither half a letter nor half a slot is left.
+        let whole = (0..=end).rev().find(|at| shape.get(*at).is_none_or(|b| b & 0xc0 != 0x80)).unwrap_or(0);
+        left = &shape[..whole];
+        if let Some(open) = memchr::memrchr(b'<', left).filter(|open| !left[*open..].contains(&b'>')) {
+            left = &left[..open];
+        }
+    }
+    left.trim_ascii_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_beginning_of_a_beginning_is_a_beginning(shape in "[a-c<>é中 ]{0,400}") {
+            for deep in 1..=EXACT {
+                for shallow in 0..=deep {
+                    let through = beginning(beginning(shape.as_bytes(), deep), shallow);
+                    prop_assert_eq!(through, beginning(shape.as_bytes(), shallow));
+                    prop_assert!(std::str::from_utf8(through).is_ok());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_beginning_ends_between_words_and_slots() {
+        let joined =
+            |shape: &str, depth| String::from_utf8(with_rest(beginning(shape.as_bytes(), depth)).into()).unwrap();
+        assert_eq!(joined("user alice logged in", 1), "user <*>");
+        assert_eq!(joined("  user alice logged in", 2), "  user alice <*>");
+        assert_eq!(joined("user alice logged in", 0), "<*>");
+        assert_eq!(joined("aaaaaaaaaaaaaaaaaaaaa<path>", 1), "aaaaaaaaaaaaaaaaaaaaa <*>");
+    }
+}
