@@ -67,7 +67,10 @@ impl<'a> Iterator for Tokens<'a> {
 
 /// Bytes of the word at the front: letters, digits and what joins them, without dots and their like at its ends.
 fn word_length(text: &str) -> usize {
-    let end = text.char_indices().find(|(_, c)| !joins(*c)).map_or(text.len(), |(i, _)| i);
+    let end = text
+        .char_indices()
+        .find(|(_, c)| !joins(*c))
+        .map_or(text.len(), |(i, _)| i);
     let word = text[..end].trim_end_matches(['.', '-', '/', '~', '_', '\\', '@', '$', '%']);
     // `z-` and `x_` are names; dots and their like after a word are not part of it, and alone they are signs.
     let trimmed = if word.is_empty() { 0 } else { word.len() };
@@ -191,6 +194,13 @@ fn following_unit(tokens: &[Token<'_>]) -> usize {
     }
 }
 
+/// Whether a word says what happened or how things stand: `started`, `running`, `SUCCEEDED`. Such words tell messages
+/// apart.
+pub(super) fn is_state(word: &str) -> bool {
+    let capitals = word.len() >= 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    capitals || word.len() >= 5 && (word.ends_with("ed") || word.ends_with("ing"))
+}
+
 /// Whether what stands behind the two words names someone or something: `for user alice`. The preposition keeps
 /// subjects out (`user created`).
 pub(super) fn is_cue(preposition: &str, noun: &str) -> bool {
@@ -214,21 +224,10 @@ pub(super) fn is_unit(word: &str) -> bool {
 
 /// Tokens of the value behind `=`: what is in quotes, or all up to the next blank or separator.
 fn following_value(tokens: &[Token<'_>]) -> usize {
-<<<<<<< HEAD
-    match tokens {
-        [Token::Word(_), Token::Sign("="), ..] | [Token::Blank, Token::Word(_), Token::Sign("="), ..] => 0,
-        [Token::Blank, Token::Word(_), Token::Blank, Token::Sign("="), ..] => 0,
-        [Token::Word(_), ..] => 1,
-        [Token::Blank, Token::Word(_), ..] | [Token::Sign("\"" | "'"), Token::Word(_), Token::Sign("\"" | "'"), ..] => {
-            2
-        }
-        _ => 0,
-=======
     let start = usize::from(tokens.first() == Some(&Token::Blank));
     if let Some(Token::Sign(quote @ ("\"" | "'"))) = tokens.get(start) {
         let closing = tokens[start + 1..].iter().position(|token| *token == Token::Sign(quote));
         return closing.map_or(0, |i| start + i + 2);
->>>>>>> cluster
     }
     let length = tokens[start..]
         .iter()
@@ -271,13 +270,15 @@ fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
 }
 
 /// Items a list has at least.
-const LIST: usize = 3;
+const LIST: usize = 2;
 
 /// The end of the list of single words that starts at `at`, where a bracket, quote, colon or `=` introduces it.
 fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let item = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(_) | Token::Slot(_)));
     let introduced = match tokens[..at] {
-        [.., Token::Sign(sign)] | [.., Token::Sign(sign), Token::Blank] => sign != "," && sign != ".",
+        [.., Token::Sign(sign)] | [.., Token::Sign(sign), Token::Blank] => {
+            matches!(sign, "(" | "[" | "{" | "<" | ":" | "=" | "\"" | "'")
+        }
         _ => false,
     };
     if !introduced || !item(tokens.get(at)) {
@@ -293,6 +294,6 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         end = next + 1;
         items += 1;
     }
-    let closed = !matches!(tokens.get(end..), Some([Token::Blank, Token::Word(_), ..] | [Token::Sign("="), ..]));
+    let closed = !matches!(tokens.get(end..), Some([Token::Blank, Token::Word(_) | Token::Slot(_), ..] | [Token::Sign("="), ..]));
     (items >= LIST && closed).then_some(end)
 }
