@@ -26,6 +26,9 @@ pub enum Command {
     Serve(Serve),
     /// The whole service: balancer and three instances
     Up(Up),
+    /// Become an instance that ends with its balancer; used by `up` itself
+    #[command(hide = true)]
+    Launch(logkin_balancer::cli::Launch),
 }
 
 /// Flags of `cluster`.
