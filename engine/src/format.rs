@@ -1,5 +1,7 @@
 //! Header detection: a line in, a [`Record`] out. Pure: a line is read the same way wherever it stands.
 
+pub(crate) mod time;
+
 use crate::record::Record;
 
 /// Reads the header of one line (without its line end). `reference_time` as in [`crate::Settings`].
