@@ -215,7 +215,7 @@ fn trimmed(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
     let is_trim = |b: &u8| matches!(b, b'.' | b':' | b'*' | b'-' | b'+' | b'~' | b'@' | b'\\' | b'/' | b'$' | b'_');
     let mut from = piece.iter().position(|b| !is_trim(b)).unwrap_or(piece.len());
     let to = piece.iter().rposition(|b| !is_trim(b)).map_or(from, |i| i + 1);
-    if from > 0 && matches!(piece[from - 1], b'-' | b'+') && piece[from].is_ascii_digit() {
+    if from > 0 && matches!(piece[from - 1], b'-' | b'+') && piece.get(from).is_some_and(u8::is_ascii_digit) {
         from -= 1;
     }
     writer.literal(&piece[..from]);

@@ -12,6 +12,7 @@ fn lines() -> impl Strategy<Value = Vec<Vec<u8>>> {
         1 => "[ \t]{0,3}".prop_map(String::into_bytes),
         1 => prop::collection::vec(any::<u8>().prop_filter("no line feed", |b| *b != b'\n'), 0..60),
         1 => "[中文日志 ]{1,20}".prop_map(String::into_bytes),
+        1 => "[-+.:@=,()0-9a-f<*> /]{0,12}".prop_map(String::into_bytes),
     ];
     prop::collection::vec(line, 0..200)
 }
@@ -29,7 +30,7 @@ fn with_threads(bytes: &[u8], threads: usize) -> Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
 
     #[test]
     fn counts_close_and_the_recording_has_every_line(lines in lines()) {
