@@ -4,6 +4,7 @@ mod align;
 mod sequence;
 mod tree;
 mod words;
+mod stretches;
 
 use std::{
     borrow::Cow,
@@ -53,6 +54,9 @@ pub fn cluster(shapes: &[Weighted<'_>], _similarity: f64) -> Vec<Group> {
             break;
         }
     }
+    words::join_names(&mut nodes, &lexicon);
+    stretches::join_lists(&mut nodes);
+    stretches::join(&mut nodes, &lexicon);
     named(nodes, &texts)
 }
 

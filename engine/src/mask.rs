@@ -8,31 +8,18 @@ use crate::{
 
 /// Words with several digits that are names of techniques, not of things.
 const TERMS: [&[u8]; 22] = [
-    b"amd64", b"arm64", b"x86_64", b"i386", b"i586", b"i686", b"win32", b"win64", b"int16", b"int32", b"int64",
-    b"uint16", b"uint32", b"uint64", b"float32", b"float64", b"base64", b"sha256", b"sha512", b"utf16", b"crc32",
-    b"aes256",
+    b"amd64", b"arm64", b"x86_64", b"i386", b"i586", b"i686", b"win32", b"win64", b"int16", b"int32", b"int64", b"uint16",
+    b"uint32", b"uint64", b"float32", b"float64", b"base64", b"sha256", b"sha512", b"utf16", b"crc32", b"aes256",
 ];
 
 /// First labels of names that are written from the root down (`org.example.Thing`): no host is called so.
-const ROOTS: [&[u8]; 9] = [b"com", b"org", b"net", b"java", b"javax", b"android", b"io", b"sun", b"system"];
+const ROOTS: [&[u8]; 9] =
+    [b"com", b"org", b"net", b"java", b"javax", b"android", b"io", b"sun", b"system"];
 
 /// Last labels of host names that have more than two letters.
 const DOMAINS: [&[u8]; 15] = [
-    b"com",
-    b"net",
-    b"org",
-    b"edu",
-    b"gov",
-    b"mil",
-    b"info",
-    b"biz",
-    b"local",
-    b"localdomain",
-    b"internal",
-    b"lan",
-    b"arpa",
-    b"cloud",
-    b"intranet",
+    b"com", b"net", b"org", b"edu", b"gov", b"mil", b"info", b"biz", b"local", b"localdomain", b"internal", b"lan",
+    b"arpa", b"cloud", b"intranet",
 ];
 
 /// Two-letter last labels that are countries, but in logs are file endings or English words far more often.
@@ -88,30 +75,52 @@ pub(crate) fn is_mail(name: &[u8], host: &[u8]) -> bool {
 
 /// A dotted name with a last label that hosts have.
 pub(crate) fn is_host(piece: &[u8]) -> bool {
-    let mut labels = 0;
+    if piece == b"localhost" {
+        return true;
+    }
+    let Some((first, last, labels)) = labels(piece) else { return false };
+    match last.len() {
+        2 => (labels >= 3 || first.contains(&b'-')) && is_country(last),
+        _ => DOMAINS.contains(&last),
+    }
+}
+
+/// Ports of well-known services (IANA), and those that their second servers usually have.
+pub(crate) fn is_service_port(port: &[u8]) -> bool {
+    const PORTS: [&[u8]; 20] = [
+        b"21", b"22", b"25", b"53", b"80", b"110", b"143", b"389", b"443", b"636", b"993", b"1433", b"2181", b"3306", b"5432",
+        b"5672", b"6379", b"8080", b"8443", b"9092",
+    ];
+    PORTS.contains(&port)
+}
+
+/// A dotted name that may be a host's, where the place speaks for one.
+pub(crate) fn may_be_host(piece: &[u8]) -> bool {
+    labels(piece).is_some_and(|(_, last, _)| {
+        if last.len() == 2 { is_country(last) } else { last.len() >= 4 || DOMAINS.contains(&last) || last == b"xyz" }
+    })
+}
+
+fn is_country(label: &[u8]) -> bool {
+    label.iter().all(u8::is_ascii_lowercase) && !ENDINGS.contains(&label)
+}
+
+/// The first and last label of a dotted name in small letters, and how many there are.
+fn labels(piece: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+    let mut count = 0;
     let mut first: &[u8] = b"";
     let mut last: &[u8] = b"";
     for label in piece.split(|b| *b == b'.') {
-        if label.is_empty() || !label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
-            return false;
+        if label.is_empty() || !label.iter().all(|b| b.is_ascii_alphanumeric() && !b.is_ascii_uppercase() || matches!(b, b'-' | b'_')) {
+            return None;
         }
-        if labels == 0 {
+        if count == 0 {
             first = label;
         }
-        labels += 1;
+        count += 1;
         last = label;
     }
-    if labels < 2 || ROOTS.contains(&first) || piece.iter().any(u8::is_ascii_uppercase) {
-        return false;
-    }
-    match last.len() {
-        2 => {
-            last.iter().all(u8::is_ascii_lowercase)
-                && (labels >= 3 || first.contains(&b'-'))
-                && !ENDINGS.contains(&last)
-        }
-        _ => DOMAINS.contains(&last),
-    }
+    (count >= 2 && !ROOTS.contains(&first)).then_some((first, last, count))
 }
 
 /// What a piece without colon, at sign and slash is as a whole, when it has a digit. `None` for a word.
@@ -133,10 +142,7 @@ pub(crate) fn value(piece: &[u8], classes: u8) -> Option<Kind> {
     if is_uuid(piece) {
         return Some(Kind::Uuid);
     }
-    if piece[0] | 0x20 == b'v'
-        && piece[1].is_ascii_digit()
-        && piece[1..].iter().all(|b| b.is_ascii_digit() || *b == b'.')
-    {
+    if piece[0] | 0x20 == b'v' && piece[1].is_ascii_digit() && piece[1..].iter().all(|b| b.is_ascii_digit() || *b == b'.') {
         return Some(Kind::Version);
     }
     if is_host(piece) {
@@ -180,10 +186,10 @@ pub(crate) fn unit(word: &[u8]) -> Option<Kind> {
         b"ns" | b"us" | b"ms" | b"s" | b"sec" | b"secs" | b"m" | b"min" | b"mins" | b"h" | b"hr" | b"hrs" | b"d" => {
             Some(Kind::Duration)
         }
-        b"B" | b"b" | b"k" | b"K" | b"KB" | b"kB" | b"KiB" | b"M" | b"MB" | b"MiB" | b"G" | b"GB" | b"GiB" | b"T"
-        | b"TB" | b"TiB" | b"PB" | b"PiB" | b"kb" | b"mb" | b"gb" => Some(Kind::Size),
-        b"%" | b"px" | b"dp" | b"Hz" | b"kHz" | b"MHz" | b"GHz" | b"V" | b"mV" | b"W" | b"kW" | b"C" | b"F" | b"x"
-        | b"A" | b"mA" | b"mAh" | b"rpm" | b"dpi" | b"bps" | b"Kbps" | b"Mbps" | b"Gbps" => Some(Kind::Number),
+        b"B" | b"b" | b"k" | b"K" | b"KB" | b"kB" | b"KiB" | b"M" | b"MB" | b"MiB" | b"G" | b"GB" | b"GiB" | b"T" | b"TB"
+        | b"TiB" | b"PB" | b"PiB" | b"kb" | b"mb" | b"gb" => Some(Kind::Size),
+        b"%" | b"px" | b"dp" | b"Hz" | b"kHz" | b"MHz" | b"GHz" | b"V" | b"mV" | b"W" | b"kW" | b"C" | b"F" | b"x" | b"A"
+        | b"mA" | b"mAh" | b"rpm" | b"dpi" | b"bps" | b"Kbps" | b"Mbps" | b"Gbps" => Some(Kind::Number),
         _ => None,
     }
 }

@@ -86,18 +86,24 @@ fn label_gives_one_row_per_line_in_order() {
     let out = run(Command::new(logkin()).args(["label", "--format", "ndjson"]).arg(&sample.path), b"");
     let rows: Vec<Value> = out.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let numbers: Vec<u64> = rows.iter().filter_map(|row| row["line"].as_u64()).collect();
-    assert_eq!(numbers, (1..=sample.lines).collect::<Vec<_>>());
+    assert_eq!(numbers.len() as u64, sample.lines, "{}", out.stderr);
+    assert!(numbers.iter().copied().eq(1..=sample.lines), "rows are not in the order of the lines");
 }
 
 #[test]
 fn what_is_typed_wrong_is_named_and_exits_with_2() {
-    for (arguments, named) in [
-        (&["clutser"][..], "clutser"),
-        (&["cluster", "--format", "yaml"], "yaml"),
-        (&["cluster", "no-such.log"], "no-such.log"),
-    ] {
+    for (arguments, named) in [(&["clutser"][..], "clutser"), (&["cluster", "--format", "yaml"], "yaml")] {
         let out = run(Command::new(logkin()).args(arguments), b"");
         assert_eq!(out.code, Some(2), "{arguments:?}: {}", out.stderr);
         assert!(out.stderr.contains(named), "{arguments:?}: {}", out.stderr);
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_once_and_the_others_are_counted() {
+    let sample = sample_file("metrics.logfmt");
+    let out = run(cluster().args(["--format", "json", "no-such.log"]).arg(&sample.path), b"");
+    let report: Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!((out.code, &report["totals"]["lines"]), (Some(1), &Value::from(sample.lines)));
+    assert_eq!(out.stderr.matches("no-such.log").count(), 1, "{}", out.stderr);
 }

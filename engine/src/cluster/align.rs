@@ -77,7 +77,9 @@ fn worth(a: Token<'_>, b: Token<'_>) -> u32 {
 
 /// Positions of the tokens that stand side by side, in order: the longest common subsequence by [`worth`].
 fn matches(a: &[Token<'_>], b: &[Token<'_>]) -> Vec<(usize, usize)> {
-    let front = a.iter().zip(b).take_while(|(x, y)| worth(**x, **y) > 0).count();
+    let mut front = a.iter().zip(b).take_while(|(x, y)| worth(**x, **y) > 0).count();
+    // A blank belongs to what follows it: `bytes<*> sent`, not `bytes <*>sent`.
+    front -= usize::from(front > 0 && a[front - 1] == Token::Blank);
     let (a_rest, b_rest) = (&a[front..], &b[front..]);
     let back = a_rest.iter().rev().zip(b_rest.iter().rev()).take_while(|(x, y)| worth(**x, **y) > 0).count();
     let (a_mid, b_mid) = (&a_rest[..a_rest.len() - back], &b_rest[..b_rest.len() - back]);
@@ -104,13 +106,14 @@ fn longest(a: &[Token<'_>], b: &[Token<'_>]) -> Vec<(usize, usize)> {
     while i < a.len() && j < b.len() {
         let here = best[i * width + j];
         let worth = worth(a[i], b[j]);
-        if worth > 0 && here == best[(i + 1) * width + j + 1] + worth {
+        if here == best[(i + 1) * width + j] {
+            i += 1;
+        } else if here == best[i * width + j + 1] {
+            j += 1;
+        } else {
+            debug_assert!(worth > 0);
             pairs.push((i, j));
             (i, j) = (i + 1, j + 1);
-        } else if here == best[(i + 1) * width + j] {
-            i += 1;
-        } else {
-            j += 1;
         }
     }
     pairs

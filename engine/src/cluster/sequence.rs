@@ -67,7 +67,10 @@ impl<'a> Iterator for Tokens<'a> {
 
 /// Bytes of the word at the front: letters, digits and what joins them, without dots and their like at its ends.
 fn word_length(text: &str) -> usize {
-    let end = text.char_indices().find(|(_, c)| !joins(*c)).map_or(text.len(), |(i, _)| i);
+    let end = text
+        .char_indices()
+        .find(|(_, c)| !joins(*c))
+        .map_or(text.len(), |(i, _)| i);
     let word = text[..end].trim_end_matches(['.', '-', '/', '~', '_', '\\', '@', '$', '%']);
     // `z-` and `x_` are names; dots and their like after a word are not part of it, and alone they are signs.
     let trimmed = if word.is_empty() { 0 } else { word.len() };
@@ -141,6 +144,13 @@ impl<'a> Lexicon<'a> {
                     push(&mut outline, SLOT);
                     1 + following_value(&tokens[at + 1..])
                 }
+                Token::Sign(quote @ ("\"" | "'" | "`")) => match quoted(&tokens[at..], quote) {
+                    Some(length) => {
+                        push(&mut outline, SLOT);
+                        length
+                    }
+                    None => 1,
+                },
                 Token::Sign("(" | "[") => empty_brackets(&tokens[at..]).unwrap_or(1),
                 Token::Sign(_) => 1,
                 Token::Word(word) => {
@@ -184,22 +194,66 @@ fn following_unit(tokens: &[Token<'_>]) -> usize {
     }
 }
 
+/// Whether a word says what happened or how things stand: `started`, `running`, `SUCCEEDED`. Such words tell messages
+/// apart.
+pub(super) fn is_state(word: &str) -> bool {
+    let capitals = word.len() >= 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    capitals || word.len() >= 5 && (word.ends_with("ed") || word.ends_with("ing"))
+}
+
+/// Whether what stands behind the two words names someone or something: `for user alice`. The preposition keeps
+/// subjects out (`user created`).
+pub(super) fn is_cue(preposition: &str, noun: &str) -> bool {
+    let leads = matches!(
+        preposition,
+        "for" | "from" | "to" | "by" | "of" | "on" | "with" | "at" | "in" | "as" | "via" | "using" | "into" | "invalid"
+    );
+    let names = matches!(
+        noun,
+        "user" | "users" | "username" | "host" | "hostname" | "client" | "server" | "account" | "group" | "domain" | "node"
+            | "named" | "name" | "interface" | "device" | "package" | "module" | "class" | "file" | "program" | "service"
+            | "queue" | "topic" | "table" | "database" | "thread" | "plugin" | "bucket" | "channel" | "owner"
+    );
+    leads && names
+}
+
 /// Whether a word is a unit of a measure, in short or in full.
 pub(super) fn is_unit(word: &str) -> bool {
     mask::unit(word.as_bytes()).is_some()
 }
 
-/// Tokens of the value behind `=`, when it is a word.
+/// Tokens of the value behind `=`: what is in quotes, or all up to the next blank or separator.
 fn following_value(tokens: &[Token<'_>]) -> usize {
-    match tokens {
-        [Token::Word(_), Token::Sign("="), ..] | [Token::Blank, Token::Word(_), Token::Sign("="), ..] => 0,
-        [Token::Blank, Token::Word(_), Token::Blank, Token::Sign("="), ..] => 0,
-        [Token::Word(_), ..] => 1,
-        [Token::Blank, Token::Word(_), ..] | [Token::Sign("\"" | "'"), Token::Word(_), Token::Sign("\"" | "'"), ..] => {
-            2
-        }
-        _ => 0,
+    let start = usize::from(tokens.first() == Some(&Token::Blank));
+    if let Some(Token::Sign(quote @ ("\"" | "'"))) = tokens.get(start) {
+        let closing = tokens[start + 1..].iter().position(|token| *token == Token::Sign(quote));
+        return closing.map_or(0, |i| start + i + 2);
     }
+    let length = tokens[start..]
+        .iter()
+        .take_while(|token| match token {
+            Token::Word(_) | Token::Slot(_) => true,
+            Token::Sign(sign) => matches!(*sign, "*" | "-" | "." | "/" | "~" | ":" | "@" | "$" | "+" | "%" | "\\" | "|"),
+            Token::Blank => false,
+        })
+        .count();
+    // What is followed by `=` is the next key, the value is empty.
+    match &tokens[start + length..] {
+        [Token::Sign("="), ..] | [Token::Blank, Token::Sign("="), ..] => 0,
+        _ if length == 0 => 0,
+        _ => start + length,
+    }
+}
+
+/// Tokens of the quoted name at the front, blanks none, quotes included.
+fn quoted(tokens: &[Token<'_>], quote: &str) -> Option<usize> {
+    let end = tokens[1..].iter().take(16).position(|token| *token == Token::Sign(quote) || *token == Token::Blank)? + 1;
+    (end > 1 && tokens[end] == Token::Sign(quote)).then_some(end + 1)
+}
+
+/// Whether a word is built like the name of a thing in a program: `org.example.Thing`, `a/b`, `disk_0`.
+pub(super) fn is_name(word: &str) -> bool {
+    word.bytes().any(|b| matches!(b, b'.' | b'/' | b'\\' | b'@' | b'~' | b'0'))
 }
 
 /// Tokens of the brackets at the front, when they hold nothing but variables and signs.
@@ -216,13 +270,15 @@ fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
 }
 
 /// Items a list has at least.
-const LIST: usize = 3;
+const LIST: usize = 2;
 
 /// The end of the list of single words that starts at `at`, where a bracket, quote, colon or `=` introduces it.
 fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let item = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(_) | Token::Slot(_)));
     let introduced = match tokens[..at] {
-        [.., Token::Sign(sign)] | [.., Token::Sign(sign), Token::Blank] => sign != "," && sign != ".",
+        [.., Token::Sign(sign)] | [.., Token::Sign(sign), Token::Blank] => {
+            matches!(sign, "(" | "[" | "{" | "<" | ":" | "=" | "\"" | "'")
+        }
         _ => false,
     };
     if !introduced || !item(tokens.get(at)) {
@@ -238,6 +294,6 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         end = next + 1;
         items += 1;
     }
-    let closed = !matches!(tokens.get(end..), Some([Token::Blank, Token::Word(_), ..] | [Token::Sign("="), ..]));
+    let closed = !matches!(tokens.get(end..), Some([Token::Blank, Token::Word(_) | Token::Slot(_), ..] | [Token::Sign("="), ..]));
     (items >= LIST && closed).then_some(end)
 }
