@@ -83,14 +83,15 @@ async fn every_second(worker: &Worker) {
 async fn accept_until_stopped(worker: &Rc<Worker>, listeners: Vec<StdListener>, shutdown: &Shutdown) -> io::Result<()> {
     let mut accepting = Vec::new();
     for listener in listeners {
+        let server = listener.local_addr()?;
         let listener = TcpListener::from_std(listener)?;
         let (worker, stop) = (Rc::clone(worker), shutdown.asked.clone());
         accepting.push(worker.connections.clone().spawn_local(async move {
             tokio::select! {
-                () = accept(&worker, &listener) => unreachable!("accepting does not end"),
+                () = accept(&worker, &listener, server) => unreachable!("accepting does not end"),
                 () = stop.cancelled() => {}
             }
-            accept_the_queued(&worker, listener);
+            accept_the_queued(&worker, listener, server);
         }));
     }
     for accepting in accepting {
@@ -99,11 +100,11 @@ async fn accept_until_stopped(worker: &Rc<Worker>, listeners: Vec<StdListener>, 
     Ok(())
 }
 
-async fn accept(worker: &Rc<Worker>, listener: &TcpListener) {
+async fn accept(worker: &Rc<Worker>, listener: &TcpListener, server: SocketAddr) {
     loop {
         worker.clients.fewer_than(worker.limits.connections).await;
         match listener.accept().await {
-            Ok((stream, from)) => welcome(worker, stream, from),
+            Ok((stream, from)) => welcome(worker, stream, from, server),
             Err(error) => {
                 // Out of file descriptors or memory: those that are connected go on, the next waits a moment.
                 tracing::warn!(%error, "a connection could not be accepted: {error}");
@@ -114,21 +115,20 @@ async fn accept(worker: &Rc<Worker>, listener: &TcpListener) {
 }
 
 /// Connections that the kernel has completed but nobody has accepted would be reset when the listener closes.
-fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener) {
+fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener, server: SocketAddr) {
     let Ok(listener) = listener.into_std() else { return };
     while let Ok((stream, from)) = listener.accept() {
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            welcome(worker, stream, from);
+            welcome(worker, stream, from, server);
         }
     }
 }
 
-fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr) {
+fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, server: SocketAddr) {
     worker.counters.connections.add_one();
-    let protocol = connection::protocol(worker);
-    worker.connections.spawn_local(connection::serve(Rc::clone(worker), protocol, stream, from.ip()));
+    worker.connections.spawn_local(connection::serve(Rc::clone(worker), stream, from.ip(), server));
 }
 
 /// After the stop signal: answers what is under way, gives idle clients a moment for one more request (it may be on its

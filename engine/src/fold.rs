@@ -1,13 +1,15 @@
 //! Phase one, the part that runs in parallel: a chunk of lines to the tallies of its shapes. A pure function of the chunk;
 //! what it needs of memory is bounded by the chunk and used again for the next one.
 
+use std::sync::LazyLock;
+
 use crate::{
     aside::Aside,
     format,
     input::chunks::Chunk,
     recording::columns::Columns,
     shape::Shaper,
-    table::{Keys, Table},
+    table::{EXACT, Keys, Table},
     tally::{ByKey, EXAMPLES, Key, Tally},
 };
 
@@ -51,7 +53,9 @@ struct Kinds {
 
 #[derive(Debug)]
 struct Kind {
-    key: Key,
+    keys: Keys,
+    /// Where the table counts it.
+    depth: u8,
     /// Where its text is in [`Kinds::text`].
     shape: (usize, usize),
     tally: Tally,
@@ -84,7 +88,7 @@ impl Fold {
             self.lines += 1;
             self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
             let text = &line.text[..line.text.len().min(manner.max_line_bytes)];
-            let index = match self.chunk.aside.or_else(|| Aside::of_line(text, nul)) {
+            let index = match self.chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
                 Some(aside) => {
                     self.aside[aside as usize] += 1;
                     aside as u32
@@ -106,23 +110,29 @@ impl Fold {
             }
         }
         if manner.record {
-            let asides = Aside::ALL.into_iter().zip(self.aside).map(|(aside, lines)| (aside.keys(), lines));
-            let kinds = self.kinds.used().map(|(keys, _, kind)| (keys, kind.tally.lines));
-            let text = self.chunk.recorded.then(|| &self.chunk.bytes()[self.chunk.mark..]);
-            self.columns.close(asides.chain(kinds), text);
+            self.columns.close(self.chunk.recorded.then(|| &self.chunk.bytes()[self.chunk.mark..]));
         }
     }
 
     /// Adds what was found to the table of the run.
-    pub(crate) fn add_to(&self, table: &mut Table) {
-        for (keys, shape, kind) in self.kinds.used() {
-            table.add(&keys, shape, &kind.tally, |kept| {
+    pub(crate) fn add_to(&mut self, table: &mut Table) {
+        let Kinds { all, used, text, .. } = &mut self.kinds;
+        for kind in &mut all[..*used] {
+            let shape = &text[kind.shape.0..][..kind.shape.1];
+            kind.depth = table.add(&kind.keys, shape, &kind.tally, |kept| {
                 let first = &kind.examples[..EXAMPLES.min(kind.tally.events as usize)];
                 for (number, start, length) in first {
                     kept.offer(self.chunk.input, *number, || &self.chunk.bytes()[*start..][..*length]);
                 }
             });
         }
+    }
+
+    /// What the numbers in the columns stand for: keys, the depth that the table counts it at, lines.
+    pub(crate) fn dictionary(&self) -> impl Iterator<Item = (&Keys, u8, u64)> {
+        static ASIDES: LazyLock<[Keys; Aside::ALL.len()]> = LazyLock::new(|| Aside::ALL.map(Aside::keys));
+        let asides = ASIDES.iter().zip(self.aside).map(|(keys, lines)| (keys, EXACT, lines));
+        asides.chain(self.kinds.used().iter().map(|kind| (&kind.keys, kind.depth, kind.tally.lines)))
     }
 }
 
@@ -133,11 +143,13 @@ impl Kinds {
         self.used = 0;
     }
 
-    fn used(&self) -> impl Iterator<Item = (Keys, &[u8], &Kind)> {
-        self.all[..self.used].iter().map(|kind| {
-            let shape = &self.text[kind.shape.0..][..kind.shape.1];
-            (Keys::of(shape, kind.key), shape, kind)
-        })
+    fn used(&self) -> &[Kind] {
+        &self.all[..self.used]
+    }
+
+    #[inline]
+    fn shape(&self, kind: &Kind) -> &[u8] {
+        &self.text[kind.shape.0..][..kind.shape.1]
     }
 
     /// The place of a shape, new or known.
@@ -145,11 +157,9 @@ impl Kinds {
     fn place(&mut self, shape: &[u8]) -> u32 {
         let key = Key::of(shape);
         let Some(place) = self.places.get(&key) else { return self.add(key, shape) };
-        let kind = &mut self.all[*place as usize];
-        let known = &self.text[kind.shape.0..][..kind.shape.1];
-        if shape < known {
+        if shape < self.shape(&self.all[*place as usize]) {
             // Two shapes of one key count as one, under the smaller text, see `Key`.
-            kind.shape = (self.text.len(), shape.len());
+            self.all[*place as usize].shape = (self.text.len(), shape.len());
             self.text.extend_from_slice(shape);
         }
         *place
@@ -162,12 +172,19 @@ impl Kinds {
         let at = (self.text.len(), shape.len());
         self.text.extend_from_slice(shape);
         self.places.insert(key, place);
+        let keys = Keys::of(shape, key);
         match self.all.get_mut(place as usize) {
             Some(kind) => {
-                (kind.key, kind.shape) = (key, at);
+                (kind.keys, kind.shape) = (keys, at);
                 kind.tally.clear();
             }
-            None => self.all.push(Kind { key, shape: at, tally: Tally::default(), examples: Default::default() }),
+            None => self.all.push(Kind {
+                keys,
+                depth: EXACT,
+                shape: at,
+                tally: Tally::default(),
+                examples: Default::default(),
+            }),
         }
         place
     }

@@ -203,16 +203,16 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         };
         let Some((turn, place)) = done else { return Err(Error::Cancelled) };
         self.waiting[(turn - self.turn) as usize] = Some(place);
-        while let Some(place) = self.waiting.front_mut().and_then(Option::take) {
+        while let Some(mut place) = self.waiting.front_mut().and_then(Option::take) {
             self.waiting.pop_front();
             self.turn += 1;
-            self.add_up(&place)?;
+            self.add_up(&mut place)?;
             self.free.push(place);
         }
         Ok(())
     }
 
-    fn add_up(&mut self, fold: &Fold) -> Result<(), Error> {
+    fn add_up(&mut self, fold: &mut Fold) -> Result<(), Error> {
         fold.add_to(&mut self.table);
         for (sum, lines) in self.aside.iter_mut().zip(fold.aside) {
             *sum += lines;

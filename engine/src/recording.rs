@@ -8,6 +8,7 @@
 pub(crate) mod columns;
 mod varint;
 mod block;
+mod dictionary;
 pub(crate) mod writer;
 
 use std::{
@@ -15,11 +16,7 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
 };
 
-use crate::{
-    aside::Aside,
-    table::{EXACT, Keys},
-    tally::Key,
-};
+use crate::{aside::Aside, tally::Key};
 use block::Block;
 
 /// Where one line is.
@@ -130,26 +127,7 @@ impl<L: Read + Seek, T: Read + Seek> Recording<L, T> {
         if Key::of(&bytes).0 != block.dictionary_hash {
             return Err(damaged("a dictionary is not what was written"));
         }
-        let mut rest = bytes.as_slice();
-        let mut dictionary = Vec::with_capacity(bytes.len() / (8 * Keys::COUNT));
-        while !rest.is_empty() {
-            let mut keys = [0; Keys::COUNT];
-            for key in &mut keys {
-                *key = take_u64(&mut rest).ok_or_else(|| damaged("a dictionary ends early"))?;
-            }
-            let lines = varint::take(&mut rest).ok_or_else(|| damaged("a dictionary ends early"))?;
-            dictionary.push((self.home(&Keys::from_array(keys)).0, lines));
-        }
-        Ok(dictionary)
-    }
-
-    /// Where a shape was counted in the end.
-    fn home(&self, keys: &Keys) -> Key {
-        let joined = |depth: &u8| self.joined.contains(&keys.at(*depth));
-        match self.joined.is_empty() {
-            true => keys.at(EXACT),
-            false => keys.at((0..EXACT).find(joined).unwrap_or(EXACT)),
-        }
+        dictionary::read(&bytes, &self.joined).ok_or_else(|| damaged("a dictionary ends early"))
     }
 
     /// The lines of a block, each with its position in the dictionary.

@@ -31,7 +31,7 @@ use beginning::{beginning, with_rest};
 const BYTES_PER_WEIGHT: usize = 256;
 
 /// `max` / this many shapes are taken in between two weighings.
-const SLACK: u64 = 4;
+const SLACK: u64 = 8;
 
 /// The distinct shapes of a run.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Table {
     /// Weight of the entries, without caps: at least that of the root.
     weight: u64,
     joined: usize,
-    entries: ByKey<Entry>,
+    entries: ByKey<Box<Entry>>,
 }
 
 /// A shape, or several that begin alike, and what is known of their lines.
@@ -85,8 +85,9 @@ impl Table {
         Self { max: max.max(1) as u64, rung: 0, weight: 0, joined: 0, entries: ByKey::default() }
     }
 
-    /// Adds to the tally of a shape, or of what it was joined to; `first` is asked for the entry of a new one.
-    pub(crate) fn add(&mut self, keys: &Keys, shape: &[u8], tally: &Tally, examples: impl FnOnce(&mut Examples)) {
+    /// Adds to the tally of a shape, or of what it was joined to; `examples` offers its first lines. Gives the depth that it
+    /// is counted at: it may be joined at a lesser one later, never at a greater.
+    pub(crate) fn add(&mut self, keys: &Keys, shape: &[u8], tally: &Tally, examples: impl FnOnce(&mut Examples)) -> u8 {
         let key = self.home(keys);
         if let Some(entry) = self.entries.get_mut(&key) {
             if entry.depth == EXACT && *shape < *entry.shape {
@@ -94,7 +95,7 @@ impl Table {
             }
             entry.tally.merge(tally);
             examples(&mut entry.examples);
-            return;
+            return entry.depth;
         }
         let mut first = Examples::default();
         examples(&mut first);
@@ -103,6 +104,7 @@ impl Table {
         if self.weight > self.max + self.max / SLACK {
             self.settle();
         }
+        EXACT
     }
 
     /// Adds all that another table holds. Tables of different bounds do not merge: a bound is a setting of the run.
@@ -113,7 +115,7 @@ impl Table {
             self.climb();
         }
         for entry in other.entries.into_values() {
-            self.put(entry);
+            self.put(*entry);
         }
         self.settle();
     }
@@ -121,7 +123,7 @@ impl Table {
     /// The shapes, by their text, on the lowest rung that they fit on.
     pub(crate) fn finish(mut self) -> Vec<Entry> {
         self.settle();
-        let mut entries: Vec<Entry> = self.entries.into_values().collect();
+        let mut entries: Vec<Entry> = self.entries.into_values().map(|entry| *entry).collect();
         for entry in entries.iter_mut().filter(|e| e.depth < EXACT) {
             entry.shape = with_rest(&entry.shape);
         }
@@ -142,7 +144,7 @@ impl Table {
     fn insert(&mut self, key: Key, entry: Entry) {
         self.weight += entry.weight(self.max, self.rung);
         self.joined += usize::from(entry.depth < EXACT);
-        self.entries.insert(key, entry);
+        self.entries.insert(key, Box::new(entry));
     }
 
     #[cfg(test)]
@@ -186,12 +188,12 @@ impl Table {
                 continue;
             }
             let over = |entry: &Entry| entry.depth > depth && nodes.contains_key(&entry.keys.at(depth));
-            let joining: Vec<Entry> = self.entries.extract_if(|_, e| over(e)).map(|(_, entry)| entry).collect();
+            let joining: Vec<Box<Entry>> = self.entries.extract_if(|_, e| over(e)).map(|(_, entry)| entry).collect();
             for mut entry in joining {
                 entry.shape = beginning(&entry.shape, depth).into();
                 (entry.depth, entry.keys) = (depth, entry.keys.down_to(depth));
                 match self.entries.entry(entry.key()) {
-                    hash_map::Entry::Occupied(mut kept) => kept.get_mut().merge(entry),
+                    hash_map::Entry::Occupied(mut kept) => kept.get_mut().merge(*entry),
                     hash_map::Entry::Vacant(free) => drop(free.insert(entry)),
                 }
             }

@@ -61,6 +61,9 @@ pub(crate) struct Example {
 }
 
 impl Key {
+    /// Stands for all shapes.
+    pub(crate) const ROOT: Self = Self(0x4c4b_524f_4f54_0000);
+
     /// The key of a shape.
     #[inline]
     pub(crate) fn of(shape: &[u8]) -> Self {
@@ -70,8 +73,16 @@ impl Key {
 
     /// The key of a text that stands for all shapes beginning with it; never that of a shape, nor of another depth.
     pub(crate) fn of_beginning(text: &[u8], depth: u8) -> Self {
-        let secrets = RapidSecrets::seed(1 + u64::from(depth));
-        Self(rapidhash_v3_inline::<true, false, false>(text, &secrets))
+        static SECRETS: [RapidSecrets; 8] = {
+            let mut secrets = [RapidSecrets::seed(1); 8];
+            let mut depth = 1;
+            while depth < secrets.len() {
+                secrets[depth] = RapidSecrets::seed(1 + depth as u64);
+                depth += 1;
+            }
+            secrets
+        };
+        Self(rapidhash_v3_inline::<true, false, false>(text, &SECRETS[usize::from(depth)]))
     }
 }
 
@@ -133,7 +144,8 @@ impl Examples {
         if at < EXAMPLES {
             let text = text();
             self.0.truncate(EXAMPLES - 1);
-            self.0.insert(at, Example { input, line, text: text[..text.len().min(EXAMPLE_BYTES)].into() });
+            self.0.reserve_exact(1);
+            self.0.insert(at, Example { input, line, text: text[..whole_letters(text, EXAMPLE_BYTES)].into() });
         }
     }
 
@@ -143,4 +155,10 @@ impl Examples {
         self.0.sort_unstable();
         self.0.truncate(EXAMPLES);
     }
+}
+
+/// Bytes of a text that are at most `most` and no half letter at the end, if it is UTF-8.
+fn whole_letters(text: &[u8], most: usize) -> usize {
+    let starts = |at: &usize| text[*at] & 0xc0 != 0x80;
+    if text.len() <= most { text.len() } else { (most.saturating_sub(3)..=most).rev().find(starts).unwrap_or(most) }
 }

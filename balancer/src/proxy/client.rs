@@ -6,7 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     rc::Rc,
 };
 
@@ -41,6 +41,8 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
+    /// The address it came to.
+    pub(crate) server: SocketAddr,
     phase: Cell<Phase>,
     since: Cell<u32>,
     overdue: Cell<bool>,
@@ -114,9 +116,10 @@ impl Clients {
     }
 
     /// A new client; it is forgotten when the returned guest is dropped.
-    pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr) -> Guest {
+    pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, server: SocketAddr) -> Guest {
         let client = Rc::new(Client {
             address,
+            server,
             phase: Cell::new(Phase::Waiting),
             since: Cell::new(self.tick.get()),
             overdue: Cell::new(false),

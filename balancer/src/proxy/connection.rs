@@ -1,6 +1,11 @@
 //! One client connection: hyper speaks HTTP on it, orders of its thread end it.
 
-use std::{convert::Infallible, net::IpAddr, pin::pin, rc::Rc};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    rc::Rc,
+};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -8,16 +13,10 @@ use tokio::net::TcpStream;
 
 use super::{client::Order, forward::forward, worker::Worker};
 
-/// How HTTP is read from clients.
-pub(crate) fn protocol(worker: &Worker) -> http1::Builder {
-    let mut protocol = http1::Builder::new();
-    protocol.max_headers(worker.limits.head_fields).max_header_size(worker.limits.head_size);
-    protocol
-}
-
 /// Serves one client until it or we have had enough.
-pub(crate) async fn serve(worker: Rc<Worker>, protocol: http1::Builder, stream: TcpStream, address: IpAddr) {
-    let guest = worker.clients.welcome(address);
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, server: SocketAddr) {
+    let guest = worker.clients.welcome(address, server);
+    let protocol = protocol(&worker);
     let client = Rc::clone(&guest.client);
     let service = service_fn(|request| {
         let (worker, client) = (Rc::clone(&worker), Rc::clone(&client));
@@ -36,4 +35,11 @@ pub(crate) async fn serve(worker: Rc<Worker>, protocol: http1::Builder, stream: 
             },
         }
     }
+}
+
+/// How HTTP is read from clients.
+fn protocol(worker: &Worker) -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol.max_headers(worker.limits.head_fields).max_header_size(worker.limits.head_size);
+    protocol
 }

@@ -83,7 +83,7 @@ async fn exchange(
 ) -> Result<Answer, ProxyError> {
     *source = Source::new(body, worker.limits.body, client)?;
     let chunked = source.as_ref().is_some_and(|source| source.is_chunked());
-    let protocol = headers::prepare(&mut head, client.address, chunked)?;
+    let protocol = headers::prepare(&mut head, client.address, client.server, chunked)?;
     let idempotent = retry::is_idempotent(&head.method);
     let mut exchange =
         Exchange { worker, client, head, source: source.clone(), idempotent, switching: protocol.is_some(), entry };

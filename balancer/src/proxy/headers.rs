@@ -1,6 +1,6 @@
 //! What happens to heads on their way: checks of target and Host, hop-by-hop removal, forwarded headers. Pure.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hyper::{
     HeaderMap, Method, Uri, Version,
@@ -27,9 +27,10 @@ static CLAIMS: [HeaderName; 4] = [
 pub(crate) fn prepare(
     head: &mut request::Parts,
     client: IpAddr,
+    server: SocketAddr,
     chunked: bool,
 ) -> Result<Option<HeaderValue>, ProxyError> {
-    check_target(head)?;
+    check_target(head, server)?;
     check_expectation(&head.headers)?;
     let protocol = wanted_protocol(head);
     strip_hop_by_hop(&mut head.headers);
@@ -37,7 +38,7 @@ pub(crate) fn prepare(
     for name in &CLAIMS {
         head.headers.remove(name);
     }
-    let address = address_value(client);
+    let address = text_value(&client.to_canonical());
     head.headers.insert(&X_REAL_IP, address.clone());
     head.headers.insert(&X_FORWARDED_FOR, address);
     head.headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static("http"));
@@ -86,7 +87,7 @@ fn wanted_protocol(head: &request::Parts) -> Option<HeaderValue> {
 }
 
 /// Leaves the target in origin form with exactly one, valid Host (RFC 9112, 3.2).
-fn check_target(head: &mut request::Parts) -> Result<(), ProxyError> {
+fn check_target(head: &mut request::Parts, server: SocketAddr) -> Result<(), ProxyError> {
     if head.method == Method::CONNECT {
         return Err(ProxyError::MethodRefused);
     }
@@ -99,7 +100,8 @@ fn check_target(head: &mut request::Parts) -> Result<(), ProxyError> {
         Some(host) if is_host(host.as_bytes()) => {}
         Some(_) => return Err(ProxyError::BadRequest("the Host of the request is not valid")),
         None if head.version == Version::HTTP_11 => return Err(ProxyError::BadRequest("the request has no Host")),
-        None => {}
+        // HTTP/1.0 may go without, the HTTP/1.1 that we speak to the backend may not.
+        None => drop(head.headers.insert(header::HOST, text_value(&server))),
     }
     let Some(authority) = head.uri.authority().cloned() else {
         let path = head.uri.path();
@@ -153,8 +155,8 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), ProxyError> {
     }
 }
 
-fn address_value(address: IpAddr) -> HeaderValue {
-    HeaderValue::from_str(&address.to_canonical().to_string()).expect("an address is plain text")
+fn text_value(address: &impl ToString) -> HeaderValue {
+    HeaderValue::from_str(&address.to_string()).expect("an address is plain text")
 }
 
 #[cfg(test)]
@@ -164,6 +166,7 @@ mod tests {
     use super::*;
 
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const SERVER: SocketAddr = SocketAddr::new(CLIENT, 8001);
 
     fn head(target: &str, fields: &[(&str, &str)]) -> request::Parts {
         let request = Request::builder().uri(target);
@@ -185,7 +188,7 @@ mod tests {
             ("te", "trailers"),
         ];
         let mut head = head("/", &fields);
-        prepare(&mut head, CLIENT, false).unwrap();
+        prepare(&mut head, CLIENT, SERVER, false).unwrap();
         let mut left: Vec<_> =
             head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         left.sort_unstable();
@@ -203,42 +206,42 @@ mod tests {
         for hosts in [&[][..], &["a", "a"], &["a b"], &["a:99999"], &["a:b"], &[""], &["a/b"], &["u@a"], &["[::1"]] {
             let fields: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
             assert!(
-                matches!(prepare(&mut head("/", &fields), CLIENT, false), Err(ProxyError::BadRequest(_))),
+                matches!(prepare(&mut head("/", &fields), CLIENT, SERVER, false), Err(ProxyError::BadRequest(_))),
                 "{hosts:?}"
             );
         }
         for host in ["a", "a.b:80", "[::1]:8001", "127.0.0.1:1", "a:"] {
-            assert!(prepare(&mut head("/", &[("host", host)]), CLIENT, false).is_ok(), "{host}");
+            assert!(prepare(&mut head("/", &[("host", host)]), CLIENT, SERVER, false).is_ok(), "{host}");
         }
     }
 
     #[test]
     fn the_absolute_form_wins_over_host_and_goes_on_in_origin_form() {
         let mut head = head("http://inner:81/a?b", &[("host", "outer")]);
-        prepare(&mut head, CLIENT, false).unwrap();
+        prepare(&mut head, CLIENT, SERVER, false).unwrap();
         assert_eq!((head.uri.to_string().as_str(), head.headers[header::HOST].as_bytes()), ("/a?b", &b"inner:81"[..]));
     }
 
     #[test]
     fn other_schemes_users_and_tunnels_are_refused() {
         for target in ["ftp://a/", "http://user@a/", "a:80"] {
-            assert!(prepare(&mut head(target, &[("host", "a")]), CLIENT, false).is_err(), "{target}");
+            assert!(prepare(&mut head(target, &[("host", "a")]), CLIENT, SERVER, false).is_err(), "{target}");
         }
         let mut connect = head("a:80", &[("host", "a")]);
         connect.method = Method::CONNECT;
-        assert_eq!(prepare(&mut connect, CLIENT, false), Err(ProxyError::MethodRefused));
+        assert_eq!(prepare(&mut connect, CLIENT, SERVER, false), Err(ProxyError::MethodRefused));
     }
 
     #[test]
     fn an_upgrade_goes_on_only_when_asked_for_properly() {
         let asked = [("host", "a"), ("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
-        assert_eq!(prepare(&mut head("/", &asked), CLIENT, false).unwrap().unwrap(), "websocket");
+        assert_eq!(prepare(&mut head("/", &asked), CLIENT, SERVER, false).unwrap().unwrap(), "websocket");
         for fields in [
             [("host", "a"), ("connection", "keep-alive"), ("upgrade", "websocket")],
             [("host", "a"), ("connection", "upgrade"), ("upgrade", "h2c")],
         ] {
             let mut head = head("/", &fields);
-            assert_eq!(prepare(&mut head, CLIENT, false).unwrap(), None);
+            assert_eq!(prepare(&mut head, CLIENT, SERVER, false).unwrap(), None);
             assert!(!head.headers.contains_key(header::UPGRADE) && !head.headers.contains_key(header::CONNECTION));
         }
     }
@@ -247,7 +250,7 @@ mod tests {
     fn the_framing_of_a_chunked_body_survives() {
         let mut head =
             head("/", &[("host", "a"), ("transfer-encoding", "chunked"), ("connection", "transfer-encoding")]);
-        prepare(&mut head, CLIENT, true).unwrap();
+        prepare(&mut head, CLIENT, SERVER, true).unwrap();
         assert_eq!(head.headers[header::TRANSFER_ENCODING], "chunked");
     }
 }

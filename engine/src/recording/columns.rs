@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::varint;
-use crate::table::Keys;
 
 /// Fast, and within a few percent of the best for columns of small numbers.
 const LEVEL: i32 = 1;
@@ -11,8 +10,6 @@ const LEVEL: i32 = 1;
 /// The columns of one chunk, ready to be written.
 #[derive(Default)]
 pub(crate) struct Columns {
-    /// The shapes of the chunk in order of appearance, each with how many lines have it.
-    pub(super) dictionary: Vec<u8>,
     /// One number per line: position in the dictionary. At the end joined by the lengths.
     indices: Vec<u8>,
     lengths: Vec<u8>,
@@ -29,7 +26,7 @@ pub(crate) struct Columns {
 
 impl Columns {
     pub(crate) fn clear(&mut self) {
-        for part in [&mut self.dictionary, &mut self.indices, &mut self.lengths, &mut self.packed, &mut self.text] {
+        for part in [&mut self.indices, &mut self.lengths, &mut self.packed, &mut self.text] {
             part.clear();
         }
     }
@@ -42,13 +39,7 @@ impl Columns {
     }
 
     /// Compresses what was added, and the text if it has to be kept.
-    pub(crate) fn close(&mut self, dictionary: impl Iterator<Item = (Keys, u64)>, text: Option<&[u8]>) {
-        for (keys, lines) in dictionary {
-            for key in keys.to_array() {
-                self.dictionary.extend_from_slice(&key.to_le_bytes());
-            }
-            varint::put(&mut self.dictionary, lines);
-        }
+    pub(crate) fn close(&mut self, text: Option<&[u8]>) {
         self.split = self.indices.len();
         self.indices.extend_from_slice(&self.lengths);
         self.unpacked = self.indices.len();

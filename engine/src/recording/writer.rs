@@ -6,8 +6,12 @@
 
 use std::io;
 
-use super::{block::Block, varint};
-use crate::{fold::Fold, pipeline::Recorder, tally::Key};
+use super::{block::Block, dictionary, varint};
+use crate::{
+    fold::Fold,
+    pipeline::Recorder,
+    tally::{ByKey, Key},
+};
 
 pub(super) const LABELS: &[u8; 8] = b"LKLABEL1";
 pub(super) const TEXT: &[u8; 8] = b"LKTEXT-1";
@@ -21,6 +25,8 @@ pub(crate) struct Writer<'a> {
     text_at: u64,
     blocks: u64,
     index: Vec<u8>,
+    dictionary: Vec<u8>,
+    nodes: ByKey<u64>,
 }
 
 impl<'a> Writer<'a> {
@@ -29,7 +35,15 @@ impl<'a> Writer<'a> {
         to.labels.write_all(LABELS)?;
         to.text.write_all(TEXT)?;
         let (labels_at, text_at) = (LABELS.len() as u64, TEXT.len() as u64);
-        Ok(Self { to, labels_at, text_at, blocks: 0, index: Vec::new() })
+        Ok(Self {
+            to,
+            labels_at,
+            text_at,
+            blocks: 0,
+            index: Vec::new(),
+            dictionary: Vec::new(),
+            nodes: ByKey::default(),
+        })
     }
 
     /// Writes a chunk.
@@ -38,14 +52,16 @@ impl<'a> Writer<'a> {
         if fold.lines == 0 {
             return Ok(());
         }
+        self.dictionary.clear();
+        dictionary::put(&mut self.dictionary, &mut self.nodes, fold.dictionary());
         let block = Block {
             input: chunk.input,
             first_line: chunk.first_line,
             lines: fold.lines,
             offset: chunk.offset + chunk.mark as u64,
             at: self.labels_at,
-            dictionary_bytes: columns.dictionary.len() as u64,
-            dictionary_hash: Key::of(&columns.dictionary).0,
+            dictionary_bytes: self.dictionary.len() as u64,
+            dictionary_hash: Key::of(&self.dictionary).0,
             packed_bytes: columns.packed.len() as u64,
             unpacked_bytes: columns.unpacked as u64,
             split: columns.split as u64,
@@ -53,7 +69,7 @@ impl<'a> Writer<'a> {
             text_packed_bytes: columns.text.len() as u64,
             text_bytes: if chunk.recorded { (chunk.bytes().len() - chunk.mark) as u64 } else { 0 },
         };
-        self.to.labels.write_all(&columns.dictionary)?;
+        self.to.labels.write_all(&self.dictionary)?;
         self.to.labels.write_all(&columns.packed)?;
         self.to.text.write_all(&columns.text)?;
         self.labels_at += block.dictionary_bytes + block.packed_bytes;

@@ -37,8 +37,11 @@ pub(crate) struct Found {
 
 /// The report on what was found.
 pub(crate) fn assemble(found: Found, settings: &Settings) -> Report {
+    // What stands for joined shapes may, by chance, read like a shape that is not one of them.
+    let alike: Vec<&[Entry]> = found.entries.chunk_by(|a, b| a.shape == b.shape).collect();
+    let events = |entries: &[Entry]| entries.iter().map(|e| e.tally.events).sum();
     let shapes: Vec<Weighted<'_>> =
-        found.entries.iter().map(|e| Weighted { shape: &e.shape, events: e.tally.events }).collect();
+        alike.iter().map(|entries| Weighted { shape: &entries[0].shape, events: events(entries) }).collect();
     let groups = cluster::cluster(&shapes, settings.similarity);
     let mut whole = Tally::default();
     found.entries.iter().for_each(|e| whole.merge(&e.tally));
@@ -46,8 +49,7 @@ pub(crate) fn assemble(found: Found, settings: &Settings) -> Report {
 
     let set_aside: u64 = found.aside.iter().sum();
     let lines = whole.lines + set_aside;
-    let mut clusters: Vec<Cluster> =
-        groups.iter().map(|group| cluster_of(group, &found.entries, lines, axis)).collect();
+    let mut clusters: Vec<Cluster> = groups.iter().map(|group| cluster_of(group, &alike, lines, axis)).collect();
     clusters.sort_by(|a, b| (Reverse(a.lines), &a.id).cmp(&(Reverse(b.lines), &b.id)));
     Report {
         version: VERSION,
@@ -72,11 +74,11 @@ pub(crate) fn assemble(found: Found, settings: &Settings) -> Report {
     }
 }
 
-fn cluster_of(group: &Group, entries: &[Entry], lines: u64, axis: Axis) -> Cluster {
+fn cluster_of(group: &Group, alike: &[&[Entry]], lines: u64, axis: Axis) -> Cluster {
     let mut tally = Tally::default();
     let mut examples = Examples::default();
     let mut shapes = Vec::with_capacity(group.members.len());
-    for entry in group.members.iter().map(|member| &entries[*member]) {
+    for entry in group.members.iter().flat_map(|member| alike[*member]) {
         tally.merge(&entry.tally);
         examples.merge(entry.examples.clone());
         shapes.push(entry.key().0);

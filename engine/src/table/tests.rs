@@ -31,6 +31,8 @@ fn merged(mut a: Table, b: Table) -> Table {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_table_is_the_same_in_any_order_and_grouping(lines in shapes(), max in 1usize..60, cuts in any::<[prop::sample::Index; 2]>()) {
         let mut cuts = cuts.map(|c| c.index(lines.len()));
@@ -59,7 +61,8 @@ proptest! {
         prop_assert_eq!(events.len(), entries.len());
         for (shape, _) in &lines {
             let keys = Keys::of(shape.as_bytes(), Key::of(shape.as_bytes()));
-            let homes: Vec<Key> = (0..=EXACT).map(|d| keys.at(d)).filter(|k| events.contains_key(k)).collect();
+            let mut homes: Vec<Key> = (0..=EXACT).map(|d| keys.at(d)).filter(|k| events.contains_key(k)).collect();
+            homes.dedup();
             prop_assert_eq!(homes.len(), 1);
             *events.get_mut(&homes[0]).unwrap() += 1;
         }
@@ -77,7 +80,7 @@ fn only_the_shapes_that_are_too_many_are_joined() {
     let entries = table(1000, &lines, 0).finish();
     let texts: Vec<_> = entries.iter().map(|e| String::from_utf8_lossy(&e.shape)).collect();
     assert_eq!(texts.iter().filter(|t| t.ends_with(" started")).count(), 50);
-    assert!(texts.iter().any(|t| t == "session of <*>"), "{texts:?}");
+    assert!(texts.iter().any(|t| t == "session of \u{e}"), "{texts:?}");
     assert_eq!(texts.len(), 51);
 }
 

@@ -12,6 +12,7 @@ fn lines() -> impl Strategy<Value = Vec<Vec<u8>>> {
         1 => "[ \t]{0,3}".prop_map(String::into_bytes),
         1 => prop::collection::vec(any::<u8>().prop_filter("no line feed", |b| *b != b'\n'), 0..60),
         1 => "[中文日志 ]{1,20}".prop_map(String::into_bytes),
+        1 => "[-+.:@=,()0-9a-f<*> /]{0,12}".prop_map(String::into_bytes),
     ];
     prop::collection::vec(line, 0..200)
 }
@@ -29,7 +30,7 @@ fn with_threads(bytes: &[u8], threads: usize) -> Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
 
     #[test]
     fn counts_close_and_the_recording_has_every_line(lines in lines()) {
@@ -75,6 +76,38 @@ fn a_run_within_a_pool_uses_it_and_gives_the_same() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         assert!(pool.install(|| run(&text)) == outside);
     }
+}
+
+#[test]
+fn runs_that_share_a_pool_do_not_wait_for_each_other_for_ever() {
+    let text = sample(60_000, 12);
+    let alone = run(&text);
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| pool.install(|| run(&text)))).collect();
+            for run in runs {
+                assert!(run.join().unwrap() == alone);
+            }
+        });
+    }
+}
+
+#[test]
+fn the_histogram_has_every_event_that_says_when_it_was() {
+    let text = sample(30_000, 13);
+    let report = run(&text).report;
+    let timed = text.lines().filter(|l| l.starts_with("2024")).count() as u64;
+    let histogram = report.histogram.unwrap();
+    assert_eq!(histogram.counts.iter().sum::<u64>(), timed);
+    assert!(histogram.start_ms % histogram.step_ms == 0 && histogram.counts.len() <= 150);
+    let mut sums = vec![0; histogram.counts.len()];
+    for cluster in &report.clusters {
+        for (sum, count) in sums.iter_mut().zip(&cluster.over_time) {
+            *sum += count;
+        }
+    }
+    assert_eq!(sums, histogram.counts);
 }
 
 #[test]
