@@ -25,9 +25,12 @@ fn result(app: &TestApp, report: &NewReport, attempt: i64) -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn a_dead_owners_job_is_finished_by_another_with_the_same_bytes() {
     let app = TestApp::idle().await;
-    let (undisturbed, disturbed) = (uploaded(&app).await, uploaded(&app).await);
+    let undisturbed = uploaded(&app).await;
+    app.hands.advance_ms(1);
+    let disturbed = uploaded(&app).await;
     assert_eq!(app.jobs("a").step(&app.shutdown).await.unwrap(), Step::Finished);
-    app.store.claim("dead", NOW_MS, NOW_MS + 5_000).await.unwrap().unwrap();
+    let dead = app.store.claim("dead", NOW_MS, NOW_MS + 5_000).await.unwrap().unwrap();
+    assert_eq!(dead.report.id, disturbed.id);
     assert_eq!(app.jobs("b").step(&app.shutdown).await.unwrap(), Step::Idle);
     app.hands.advance_ms(5_001);
     assert_eq!(app.jobs("b").step(&app.shutdown).await.unwrap(), Step::Finished);
