@@ -56,7 +56,7 @@ pub fn cluster(shapes: &[Weighted<'_>], _similarity: f64) -> Vec<Group> {
     }
     words::join_names(&mut nodes, &lexicon);
     stretches::join_lists(&mut nodes);
-    stretches::join(&mut nodes);
+    stretches::join(&mut nodes, &lexicon);
     named(nodes, &texts)
 }
 

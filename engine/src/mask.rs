@@ -75,11 +75,23 @@ pub(crate) fn is_mail(name: &[u8], host: &[u8]) -> bool {
 
 /// A dotted name with a last label that hosts have.
 pub(crate) fn is_host(piece: &[u8]) -> bool {
+    if piece == b"localhost" {
+        return true;
+    }
     let Some((first, last, labels)) = labels(piece) else { return false };
     match last.len() {
         2 => (labels >= 3 || first.contains(&b'-')) && is_country(last),
         _ => DOMAINS.contains(&last),
     }
+}
+
+/// Ports of well-known services (IANA), and those that their second servers usually have.
+pub(crate) fn is_service_port(port: &[u8]) -> bool {
+    const PORTS: [&[u8]; 20] = [
+        b"21", b"22", b"25", b"53", b"80", b"110", b"143", b"389", b"443", b"636", b"993", b"1433", b"2181", b"3306", b"5432",
+        b"5672", b"6379", b"8080", b"8443", b"9092",
+    ];
+    PORTS.contains(&port)
 }
 
 /// A dotted name that may be a host's, where the place speaks for one.

@@ -232,8 +232,7 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
             return writer.slot(kind);
         }
         let mut addressed = false;
-        if let Some((host, port)) = host_and_port(piece) {
-            let _ = (host, port);
+        if is_host_and_port(piece) {
             writer.slot(Kind::Host);
             writer.literal(b":");
             return writer.slot(Kind::Port);
@@ -277,13 +276,14 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
     }
 }
 
-/// A dotted name in small letters before a number: `example.asia:8080`. In code, names before a line number have a
-/// capital letter or the ending of a file.
-fn host_and_port(piece: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = piece.iter().position(|b| *b == b':')?;
+/// A name in small letters before a number: `example.asia:8080`, `redis:6379`. In code, names before a line number have
+/// a capital letter or the ending of a file; names without a dot need the port of a service.
+fn is_host_and_port(piece: &[u8]) -> bool {
+    let Some(at) = piece.iter().position(|b| *b == b':') else { return false };
     let (host, port) = (&piece[..at], &piece[at + 1..]);
     let is_port = (2..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
-    (is_port && mask::may_be_host(host)).then_some((host, port))
+    let short = host.len() >= 2 && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'-') && mask::is_service_port(port);
+    is_port && (short || mask::may_be_host(host))
 }
 
 /// Two words with a slash between; `HTTP/1.1` is one.

@@ -194,6 +194,13 @@ fn following_unit(tokens: &[Token<'_>]) -> usize {
     }
 }
 
+/// Whether a word says what happened or how things stand: `started`, `running`, `SUCCEEDED`. Such words tell messages
+/// apart.
+pub(super) fn is_state(word: &str) -> bool {
+    let capitals = word.len() >= 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    capitals || word.len() >= 5 && (word.ends_with("ed") || word.ends_with("ing"))
+}
+
 /// Whether what stands behind the two words names someone or something: `for user alice`. The preposition keeps
 /// subjects out (`user created`).
 pub(super) fn is_cue(preposition: &str, noun: &str) -> bool {
@@ -263,13 +270,15 @@ fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
 }
 
 /// Items a list has at least.
-const LIST: usize = 3;
+const LIST: usize = 2;
 
 /// The end of the list of single words that starts at `at`, where a bracket, quote, colon or `=` introduces it.
 fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let item = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(_) | Token::Slot(_)));
     let introduced = match tokens[..at] {
-        [.., Token::Sign(sign)] | [.., Token::Sign(sign), Token::Blank] => sign != "," && sign != ".",
+        [.., Token::Sign(sign)] | [.., Token::Sign(sign), Token::Blank] => {
+            matches!(sign, "(" | "[" | "{" | "<" | ":" | "=" | "\"" | "'")
+        }
         _ => false,
     };
     if !introduced || !item(tokens.get(at)) {
@@ -285,6 +294,6 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         end = next + 1;
         items += 1;
     }
-    let closed = !matches!(tokens.get(end..), Some([Token::Blank, Token::Word(_), ..] | [Token::Sign("="), ..]));
+    let closed = !matches!(tokens.get(end..), Some([Token::Blank, Token::Word(_) | Token::Slot(_), ..] | [Token::Sign("="), ..]));
     (items >= LIST && closed).then_some(end)
 }

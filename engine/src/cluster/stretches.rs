@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    sequence::SLOT,
+    sequence::{Lexicon, SLOT, is_cue},
     tree::Sets,
-    words::{Node, RARE, merge_equal, mix},
+    words::{Node, merge_equal, mix},
 };
 
 /// Words of a name at most.
@@ -25,7 +25,7 @@ const AROUND: usize = 2;
 type Stretch = (u64, usize, usize, usize);
 
 /// Joins nodes that are equal but for a stretch of up to [`LONGEST`] words, where there are many different ones.
-pub(super) fn join(nodes: &mut Vec<Node>) {
+pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
     let mut stretches = Vec::new();
     for (n, node) in nodes.iter().enumerate() {
         let ends = ends(&node.outline);
@@ -40,8 +40,8 @@ pub(super) fn join(nodes: &mut Vec<Node>) {
     stretches.sort_unstable();
     let mut sets = Sets::new(nodes.len());
     let mut cuts: HashMap<usize, (usize, usize)> = HashMap::new();
-    for bucket in stretches.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() >= MANY) {
-        if is_variable(nodes, bucket) {
+    for bucket in stretches.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() > 1) {
+        if is_variable(nodes, lexicon, bucket) {
             adopt(bucket, &mut sets, &mut cuts);
         }
     }
@@ -83,19 +83,32 @@ fn around(node: &Node, from: usize, to: usize) -> usize {
     node.outline[..from].iter().chain(&node.outline[to..]).filter(|word| **word != SLOT).count()
 }
 
-/// Many different stretches, few events each, that do not begin or end alike.
-fn is_variable(nodes: &[Node], bucket: &[Stretch]) -> bool {
+/// Many different stretches that do not begin or end alike. Where a variable was seen in the same place, fewer will do;
+/// at the end of a message, where reasons stand, there have to be more.
+fn is_variable(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> bool {
     let (_, first, from, to) = bucket[0];
-    let count = bucket.len();
-    if around(&nodes[first], from, to) < AROUND || bucket.iter().all(|(_, _, from, to)| to - from == 1) {
+    let stretch = |stretch: &Stretch| &nodes[stretch.1].outline[stretch.2..stretch.3];
+    let around = around(&nodes[first], from, to);
+    let last = to == nodes[first].outline.len();
+    let slot = bucket.iter().any(|one| stretch(one) == [SLOT]);
+    let words: Vec<&[u32]> = bucket.iter().map(stretch).filter(|words| *words != [SLOT]).collect();
+    if around < AROUND || words.iter().all(|words| words.len() == 1) || words.iter().any(|words| words.contains(&SLOT)) {
         return false;
     }
-    let events: u64 = bucket.iter().map(|(_, node, ..)| nodes[*node].events).sum();
-    let distinct = |word: &dyn Fn(&Stretch) -> u32| bucket.iter().map(word).collect::<HashSet<u32>>().len();
-    let starts = distinct(&|(_, node, from, _)| nodes[*node].outline[*from]);
-    let ends = distinct(&|(_, node, _, to)| nodes[*node].outline[*to - 1]);
-    let all_begin = nodes[first].outline.len() > to || from > 0;
-    all_begin && events <= RARE * count as u64 && starts * 2 > count.min(8) && ends * 2 > count.min(8)
+    let before = |back: usize| from.checked_sub(back).map_or("", |i| lexicon.word(nodes[first].outline[i]));
+    let cued = is_cue(before(2), before(1));
+    let need = match (slot || cued, last) {
+        (true, false) => 2,
+        (false, false) | (true, true) => MANY,
+        (false, true) => 2 * MANY,
+    };
+    let longest = words.iter().map(|words| words.len()).max().unwrap_or(0);
+    let distinct = |end: fn(&[u32]) -> Option<&u32>| words.iter().map(|words| end(words)).collect::<HashSet<_>>().len();
+    let apart = words.len().min(8);
+    words.len() >= need
+        && (slot || cued || around > longest)
+        && distinct(<[u32]>::first) * 2 > apart
+        && distinct(<[u32]>::last) * 2 > apart
 }
 
 /// For each node the first place, behind [`AROUND`] words, where the nodes that agree so far go many ways.

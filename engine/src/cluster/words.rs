@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    sequence::{Lexicon, SLOT, is_cue, is_name},
+    sequence::{Lexicon, SLOT, is_cue, is_name, is_state},
     tree::Sets,
 };
 
@@ -23,7 +23,7 @@ pub(super) struct Node {
 const MANY: usize = 5;
 
 /// Events per word up to which words are rather values than states.
-pub(super) const RARE: u64 = 8;
+const RARE: u64 = 8;
 
 /// Joins the nodes that differ in one place, where that place is a variable. Says whether any were joined.
 pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>, known: &mut HashSet<u32>) -> bool {
@@ -138,9 +138,20 @@ impl Place {
         if self.cued && count >= 2 && self.constants >= 2 {
             return true;
         }
-        let names = self.words.iter().all(|word| is_name(lexicon.word(*word)));
-        let context = if self.constants == 1 || self.first { 2 } else { 1 };
-        count >= if names && rare { 2 } else { context * MANY }
+        let (mut names, mut states) = (0, 0);
+        for word in &self.words {
+            let word = lexicon.word(*word);
+            names += usize::from(is_name(word));
+            states += usize::from(is_state(word));
+        }
+        let rare = self.events <= RARE * count as u64;
+        let mut need = if self.constants == 1 || self.first { 2 * MANY } else { MANY };
+        if names == count && rare {
+            need = if self.first { MANY } else { 2 };
+        } else if states * 2 > count {
+            need *= 4;
+        }
+        count >= need
     }
 }
 
