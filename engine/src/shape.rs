@@ -52,6 +52,10 @@ impl Writer {
         }
     }
 
+    fn is_behind_slot(&self) -> bool {
+        !self.blank && self.out.last().is_some_and(|last| Kind::of_byte(*last).is_some())
+    }
+
     fn literal(&mut self, text: &[u8]) {
         self.catch_up();
         self.out.extend_from_slice(text);
@@ -123,7 +127,9 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8
         && looks_like_time(piece)
         && let Some(stamp) = time::stamp(&text[start..])
         && start + stamp.length >= end
-        && !text.get(start + stamp.length).is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH) == 0 && *b != b':' && *b != b'.')
+        && !text
+            .get(start + stamp.length)
+            .is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH) == 0 && *b != b':' && *b != b'.')
     {
         writer.slot(Kind::Time);
         return start + stamp.length;
@@ -164,15 +170,23 @@ fn looks_like_time(piece: &[u8]) -> bool {
 
 /// Paths and addresses of the web, which may hold delimiters.
 fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<usize> {
+    if writer.is_behind_slot() {
+        // What continues a value (`1/b`) is no path.
+        return None;
+    }
     let piece = &text[start..end];
-    let drive = piece.len() > 2 && piece[0].is_ascii_alphabetic() && piece[1] == b':' && matches!(piece[2], b'\\' | b'/');
+    let drive =
+        piece.len() > 2 && piece[0].is_ascii_alphabetic() && piece[1] == b':' && matches!(piece[2], b'\\' | b'/');
     let scheme = piece[0].is_ascii_alphabetic()
         && !drive
-        && piece.windows(3).position(|three| three == b"://").is_some_and(|i| {
-            piece[..i].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-        });
+        && piece
+            .windows(3)
+            .position(|three| three == b"://")
+            .is_some_and(|i| piece[..i].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')));
     let share = piece.len() > 2 && piece.starts_with(b"\\\\");
-    let rooted = piece.len() > 1 && piece[0] == b'/' && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
+    let rooted = piece.len() > 1
+        && piece[0] == b'/'
+        && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
     let near = piece.len() > 2 && (piece.starts_with(b"./") || piece.starts_with(b"../") || piece.starts_with(b"~/"));
     if rooted && piece[1].is_ascii_digit() && is_slashed_address(&piece[1..]) {
         trimmed(writer, &piece[1..], mask::classes(piece), false);
@@ -183,7 +197,8 @@ fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<us
     }
     let mut to = end;
     if scheme || text.get(end) == Some(&b'?') {
-        while text.get(to).is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | HIGH) == 0 && !b"\"'<>()[]{}`".contains(b)) {
+        while text.get(to).is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | HIGH) == 0 && !b"\"'<>()[]{}`".contains(b))
+        {
             to += 1;
         }
     }
@@ -191,9 +206,10 @@ fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<us
     while to > start + 1 && matches!(text[to - 1], b'.' | b':' | b',' | b';' | b'!' | b'?') {
         to -= 1;
     }
-    let port = text[start..to].iter().rposition(|b| *b == b':').filter(|i| {
-        rooted && *i > 0 && text[start + i + 1..to].iter().all(u8::is_ascii_digit)
-    });
+    let port = text[start..to]
+        .iter()
+        .rposition(|b| *b == b':')
+        .filter(|i| rooted && *i > 0 && text[start + i + 1..to].iter().all(u8::is_ascii_digit));
     writer.slot(if scheme { Kind::Url } else { Kind::Path });
     if let Some(colon) = port {
         writer.literal(b":");
@@ -215,7 +231,7 @@ fn trimmed(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
     let is_trim = |b: &u8| matches!(b, b'.' | b':' | b'*' | b'-' | b'+' | b'~' | b'@' | b'\\' | b'/' | b'$' | b'_');
     let mut from = piece.iter().position(|b| !is_trim(b)).unwrap_or(piece.len());
     let to = piece.iter().rposition(|b| !is_trim(b)).map_or(from, |i| i + 1);
-    if from > 0 && matches!(piece[from - 1], b'-' | b'+') && piece[from].is_ascii_digit() {
+    if from > 0 && matches!(piece[from - 1], b'-' | b'+') && piece.get(from).is_some_and(u8::is_ascii_digit) {
         from -= 1;
     }
     writer.literal(&piece[..from]);
@@ -237,6 +253,7 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
             writer.literal(b":");
             return writer.slot(Kind::Port);
         }
+        let last = piece.iter().filter(|b| **b == b':').count();
         for (i, part) in piece.split(|b| *b == b':').enumerate() {
             if i > 0 {
                 writer.literal(b":");
@@ -246,9 +263,10 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
                 addressed = false;
             } else {
                 let before = writer.out.len();
-                trimmed(writer, part, mask::classes(part), key);
+                trimmed(writer, part, mask::classes(part), key && i == last);
                 let written = writer.out.get(before..).unwrap_or(b"");
-                addressed = matches!(written, [b] | [b' ', b] if matches!(Kind::of_byte(*b), Some(Kind::Ip | Kind::Host)));
+                addressed =
+                    matches!(written, [b] | [b' ', b] if matches!(Kind::of_byte(*b), Some(Kind::Ip | Kind::Host)));
             }
         }
         return;
@@ -258,13 +276,13 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
         if mask::is_mail(name, host) {
             return writer.slot(Kind::Mail);
         }
-        trimmed(writer, name, mask::classes(name), key);
+        trimmed(writer, name, mask::classes(name), false);
         writer.literal(b"@");
         return trimmed(writer, host, mask::classes(host), key);
     }
     if let Some(at) = piece.windows(2).position(|two| two == b"..") {
         let (before, after) = piece.split_at(at);
-        trimmed(writer, before, mask::classes(before), key);
+        trimmed(writer, before, mask::classes(before), false);
         return trimmed(writer, after, mask::classes(after), key);
     }
     let slashes = piece.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
@@ -282,7 +300,8 @@ fn is_host_and_port(piece: &[u8]) -> bool {
     let Some(at) = piece.iter().position(|b| *b == b':') else { return false };
     let (host, port) = (&piece[..at], &piece[at + 1..]);
     let is_port = (2..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
-    let short = host.len() >= 2 && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'-') && mask::is_service_port(port);
+    let short =
+        host.len() >= 2 && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'-') && mask::is_service_port(port);
     is_port && (short || mask::may_be_host(host))
 }
 
@@ -294,7 +313,7 @@ fn halves(writer: &mut Writer, piece: &[u8], key: bool) {
     if protocol {
         return writer.literal(piece);
     }
-    trimmed(writer, before, mask::classes(before), key);
+    trimmed(writer, before, mask::classes(before), false);
     writer.literal(&piece[at..=at]);
     trimmed(writer, after, mask::classes(after), key);
 }
@@ -317,10 +336,12 @@ fn plain(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
     if key && letters {
         // The digits of a key belong to it, but for a number that stuck to its front.
         let number = piece.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
-        if number > 0 {
-            writer.slot(Kind::Number);
+        if number == 0 {
+            return writer.literal(piece);
         }
-        return writer.literal(&piece[number..]);
+        writer.slot(Kind::Number);
+        let name = &piece[number..];
+        return trimmed(writer, name, mask::classes(name), key);
     }
     if let Some(dot) = piece.iter().rposition(|b| *b == b'.') {
         let (name, number) = (&piece[..dot], &piece[dot + 1..]);
