@@ -36,6 +36,9 @@ impl Shaper {
     }
 }
 
+/// Where a piece ends.
+const STOP: u8 = BLANK | DELIMITER | HIGH;
+
 /// What a shape is written with: blanks are held back until something follows them.
 struct Writer {
     out: Vec<u8>,
@@ -56,6 +59,18 @@ impl Writer {
         !self.blank && self.out.last().is_some_and(|last| Kind::of_byte(*last).is_some())
     }
 
+    /// Literal text that may end with a blank, which is held back.
+    fn run(&mut self, text: &[u8]) {
+        let (text, blank) = match text {
+            [text @ .., b' '] => (text, true),
+            text => (text, false),
+        };
+        if !text.is_empty() {
+            self.literal(text);
+        }
+        self.blank |= blank;
+    }
+
     fn literal(&mut self, text: &[u8]) {
         self.catch_up();
         self.out.extend_from_slice(text);
@@ -70,9 +85,10 @@ impl Writer {
     }
 }
 
+/// Goes through the text; what is neither blank nor variable is written in runs as long as they come.
 fn write(writer: &mut Writer, text: &[u8]) {
-    const STOP: u8 = BLANK | DELIMITER | HIGH;
     let mut at = 0;
+    let mut run = 0;
     while let Some(first) = text.get(at) {
         let class = CLASS[usize::from(*first)];
         if class & STOP == 0 {
@@ -87,49 +103,64 @@ fn write(writer: &mut Writer, text: &[u8]) {
                 classes |= class;
                 at += 1;
             }
-            at = piece(writer, text, start, at, classes);
+            let word = &text[start..at];
+            if classes & (DIGIT | MARK | COLON) != 0 || is_special(word, classes) {
+                writer.run(&text[run..start]);
+                at = piece(writer, text, start, at, classes);
+                run = at;
+            }
         } else if class == BLANK {
-            writer.blank = true;
+            // A single blank within a run stays in it.
+            if *first != b' ' || run == at || text[at - 1] == b' ' {
+                writer.run(&text[run..at]);
+                writer.blank = true;
+                run = at + 1;
+            }
             at += 1;
         } else if *first == b'<' && text[at..].starts_with(b"<*>") {
+            writer.run(&text[run..at]);
             writer.slot(Kind::Any);
             at += 3;
+            run = at;
         } else {
-            let start = at;
             at += 1;
-            while class == HIGH && text.get(at).is_some_and(|b| CLASS[usize::from(*b)] == HIGH) {
-                at += 1;
-            }
-            writer.literal(&text[start..at]);
         }
     }
+    writer.run(&text[run..]);
+}
+
+/// Whether a word of letters may be something else: a boolean, a hexadecimal number, the beginning of a date.
+fn is_special(word: &[u8], classes: u8) -> bool {
+    mask::is_bool(word) || mask::is_hex_word(word, classes) || (word[0].is_ascii_uppercase() && time::is_name(word))
 }
 
 /// Writes the piece `text[start..end]`; says where reading goes on, which is later than `end` for what spans pieces.
 fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8) -> usize {
     let piece = &text[start..end];
+    if classes == DIGIT {
+        writer.slot(Kind::Number);
+        return end;
+    }
     if classes & (DIGIT | MARK | COLON) == 0 {
         if mask::is_bool(piece) {
             writer.slot(Kind::Bool);
         } else if mask::is_hex_word(piece, classes) {
             writer.slot(Kind::Hex);
-        } else if piece[0].is_ascii_uppercase() && time::is_name(piece) {
-            return dated(writer, text, start, end);
         } else {
-            writer.literal(piece);
+            return dated(writer, text, start, end);
         }
         return end;
     }
-    if let Some(end) = long(writer, text, start, end) {
+    if classes & MARK != 0
+        && let Some(end) = long(writer, text, start, end)
+    {
         return end;
     }
     if piece[0].is_ascii_digit()
         && looks_like_time(piece)
         && let Some(stamp) = time::stamp(&text[start..])
         && start + stamp.length >= end
-        && !text
-            .get(start + stamp.length)
-            .is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH) == 0 && *b != b':' && *b != b'.')
+        && ends_piece(text, start + stamp.length)
     {
         writer.slot(Kind::Time);
         return start + stamp.length;
@@ -154,7 +185,7 @@ fn dated(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> usize {
 }
 
 fn ends_piece(text: &[u8], at: usize) -> bool {
-    text.get(at).is_none_or(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH | COLON) != 0 || *b == b'.')
+    text.get(at).is_none_or(|b| CLASS[usize::from(*b)] & (STOP | COLON) != 0 || *b == b'.')
 }
 
 /// Whether it is worth reading as a time: `12:30…`, `2005-06-…`, `17/06/…`, `31.12.2…`.
@@ -270,6 +301,9 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
             }
         }
         return;
+    }
+    if classes & MARK == 0 {
+        return plain(writer, piece, classes & !COLON, key);
     }
     if let Some(at) = piece.iter().position(|b| *b == b'@') {
         let (name, host) = (&piece[..at], &piece[at + 1..]);

@@ -139,8 +139,7 @@ impl<'a> Header<'a> {
         let (mut before_is_dash, mut words) = (false, false);
         for i in 0..=BEFORE {
             // Behind words only what can be nothing else: seconds since the epoch.
-            let epoch = time::epoch(self.rest()).is_some();
-            if (!words || epoch) && self.stamp(reference, i == 0) {
+            if (!words || time::epoch(self.rest()).is_some()) && self.stamp(reference, i == 0) {
                 return true;
             }
             let column = self.column();

@@ -1,5 +1,7 @@
 //! The engine from outside.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 /// Lines in, templates out.
 mod clustering;
 /// Header lines: time, level, message.
