@@ -46,6 +46,20 @@ pub(crate) fn classes(piece: &[u8]) -> u8 {
     piece.iter().fold(0, |all, b| all | CLASS[usize::from(*b)])
 }
 
+/// Bytes of the dotted IPv4 address at the front, when it ends a piece or a port follows.
+pub(crate) fn dotted_address(piece: &[u8]) -> Option<usize> {
+    let (mut dots, mut digits) = (0, 0);
+    for (i, b) in piece.iter().enumerate() {
+        match b {
+            b'0'..=b'9' if digits < 3 => digits += 1,
+            b'.' if digits > 0 && dots < 3 => (dots, digits) = (dots + 1, 0),
+            b':' if digits > 0 && dots == 3 => return Some(i),
+            _ => return None,
+        }
+    }
+    (dots == 3 && digits > 0).then_some(piece.len())
+}
+
 /// `true` and `false`.
 pub(crate) fn is_bool(word: &[u8]) -> bool {
     match word.len() {

@@ -151,6 +151,13 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8
         }
         return end;
     }
+    if piece[0].is_ascii_digit()
+        && let Some(length) = mask::dotted_address(piece)
+    {
+        writer.slot(Kind::Ip);
+        address_tail(writer, &piece[length..]);
+        return end;
+    }
     if classes & MARK != 0
         && let Some(end) = long(writer, text, start, end)
     {
@@ -168,6 +175,21 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8
     let key = text.get(end) == Some(&b'=');
     trimmed(writer, piece, classes, key);
     end
+}
+
+/// What stands behind an address: a port, a colon, both and something else.
+fn address_tail(writer: &mut Writer, tail: &[u8]) {
+    let digits = tail.iter().skip(1).take_while(|b| b.is_ascii_digit()).count();
+    match tail {
+        [] => {}
+        [_] => writer.literal(tail),
+        _ if digits > 0 && (digits + 1 == tail.len() || tail[digits + 1] == b':') => {
+            writer.literal(b":");
+            writer.slot(Kind::Port);
+            trimmed(writer, &tail[digits + 1..], mask::classes(tail), false);
+        }
+        _ => trimmed(writer, tail, mask::classes(tail), false),
+    }
 }
 
 /// A month or weekday, with the date it begins.
