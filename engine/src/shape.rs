@@ -186,7 +186,8 @@ fn address_tail(writer: &mut Writer, tail: &[u8]) {
         _ if digits > 0 && (digits + 1 == tail.len() || tail[digits + 1] == b':') => {
             writer.literal(b":");
             writer.slot(Kind::Port);
-            trimmed(writer, &tail[digits + 1..], mask::classes(tail), false);
+            let rest = &tail[digits + 1..];
+            trimmed(writer, rest, mask::classes(rest), false);
         }
         _ => trimmed(writer, tail, mask::classes(tail), false),
     }
@@ -242,7 +243,7 @@ fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<us
         && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
     let near = piece.len() > 2 && (piece.starts_with(b"./") || piece.starts_with(b"../") || piece.starts_with(b"~/"));
     if rooted && piece[1].is_ascii_digit() && is_slashed_address(&piece[1..]) {
-        trimmed(writer, &piece[1..], mask::classes(piece), false);
+        trimmed(writer, &piece[1..], mask::classes(&piece[1..]), false);
         return Some(end);
     }
     if !(scheme || drive || share || rooted || near) {
