@@ -26,6 +26,9 @@ pub enum Command {
     Serve(Serve),
     /// The whole service: balancer and three instances
     Up(Up),
+    /// Become an instance that ends with its balancer; used by `up` itself
+    #[command(hide = true)]
+    Launch(logkin_balancer::cli::Launch),
 }
 
 /// Flags of `cluster`.
@@ -114,9 +117,15 @@ pub struct Serve {
     /// Address, HOST:PORT or unix:PATH; repeatable
     #[arg(long, default_value = "127.0.0.1:8811")]
     pub listen: Vec<String>,
-    /// Name of this instance in logs and leases [default: its first address]
+    /// Name of this instance in logs and leases; no two may share one [default: its first address]
     #[arg(long)]
     pub name: Option<String>,
+    /// Serve addresses that others than this machine reach, without a password
+    #[arg(long)]
+    pub no_auth: bool,
+    /// A name, besides this machine's own, that requests may call the page by; `*` is any; repeatable
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
     /// Shared state.
     #[command(flatten)]
     pub state: State,

@@ -17,5 +17,6 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Evaluate(flags) => evaluate::run(&flags),
         Command::Serve(flags) => serve::run(&flags),
         Command::Up(flags) => up::run(&flags),
+        Command::Launch(flags) => up::launch(&flags),
     }
 }

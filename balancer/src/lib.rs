@@ -1,1 +1,27 @@
-//! Gate and caretaker: sends requests to backends, launches programs and looks after them. Knows nothing of logs.
+//! Gate and caretaker: sends requests to backends, launches programs and looks after them. Knows nothing of what they do.
+//!
+//! ```text
+//! control   config ----> supervisor --+
+//!                        health ------+-- Change --> pool (one writer) --> Snapshot
+//! data      listener -> proxy -> select <-----------------------------------+  read only
+//!                         +--> access_log, metrics
+//! ```
+//!
+//! [`run`] is the whole of it: it takes a checked [`Config`](config::Config) and returns when it was told to stop.
+
+pub mod backend;
+pub mod config;
+pub mod shutdown;
+pub mod metrics;
+mod listener;
+mod runtime_dir;
+pub mod pool;
+pub mod select;
+mod access_log;
+mod health;
+pub mod supervisor;
+mod proxy;
+mod run;
+pub mod cli;
+
+pub use run::{Outcome, Ready, RunError, Signals, run};

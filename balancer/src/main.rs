@@ -1,3 +1,17 @@
 //! `logkin-balancer`: the balancer alone.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use logkin_balancer::cli::Cli;
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    match Cli::parse().run() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("logkin-balancer: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

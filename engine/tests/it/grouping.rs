@@ -87,6 +87,8 @@ fn shape_of(message: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn masking_twice_is_masking_once(message in message()) {
         let once = Template::of_shape(&shape_of(message.as_bytes())).text();

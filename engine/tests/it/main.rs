@@ -1,14 +1,23 @@
-//! The engine from outside.
+//! The engine from outside: bytes in, report and recording out.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test may panic")]
 
-/// Lines in, templates out.
-mod clustering;
+mod harness;
 /// Header lines: time, level, message.
 mod headers;
-/// What holds for all input.
-mod laws;
 /// Messages in, typed shapes out.
 mod masks;
+/// Lines in, templates out.
+mod clustering;
+/// What holds for all shapes, clusters and templates.
+mod grouping;
 /// Scores against labels.
 mod scoring;
+/// Where lines come from.
+mod inputs;
+/// What no input may do.
+mod limits;
+/// What holds for every input.
+mod laws;
+/// Finding lines again.
+mod recording;

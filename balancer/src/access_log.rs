@@ -1,0 +1,187 @@
+//! The access log: one line per request, nginx's combined format with what happened at the backends behind it.
+//!
+//! Each thread gathers lines in a buffer of its own and writes them in large pieces: when the buffer is nearly full,
+//! every second, and at the end. A file that cannot be written loses its lines and is reported once; requests go on.
+
+use std::{
+    fmt::Write as _,
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+    net::IpAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use hyper::{Method, Uri, Version, header::HeaderValue};
+
+/// Bytes a thread gathers before it writes.
+const PIECE: usize = 64 * 1024;
+/// Most bytes of a target, referrer or user agent that go into a line.
+const LONGEST_FIELD: usize = 2048;
+
+/// What a line says about its request.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    pub(crate) client: IpAddr,
+    pub(crate) method: &'a Method,
+    pub(crate) target: &'a Uri,
+    pub(crate) version: Version,
+    pub(crate) status: u16,
+    pub(crate) bytes: u64,
+    pub(crate) referrer: Option<&'a HeaderValue>,
+    pub(crate) user_agent: Option<&'a HeaderValue>,
+    /// The backend that answered; `None` when we did.
+    pub(crate) upstream: Option<&'a str>,
+    pub(crate) took: Duration,
+    /// Why it was tried again, once per retry.
+    pub(crate) retries: &'a [&'static str],
+    /// How it ended otherwise than by a complete answer, or why we answered.
+    pub(crate) flag: &'a str,
+    /// Whose doing that was.
+    pub(crate) by: &'a str,
+}
+
+/// One thread's end of the log.
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    file: Option<Arc<File>>,
+    buffer: String,
+    time: String,
+    lines: u64,
+    failed: bool,
+}
+
+/// Opens the file for all threads; lines are appended.
+pub(crate) fn open(path: &Path) -> io::Result<Arc<File>> {
+    Ok(Arc::new(OpenOptions::new().create(true).append(true).open(path)?))
+}
+
+impl AccessLog {
+    pub(crate) fn new(file: Option<Arc<File>>) -> Self {
+        let buffer = String::with_capacity(if file.is_some() { PIECE } else { 0 });
+        let mut log = Self { file, buffer, time: String::new(), lines: 0, failed: false };
+        log.set_time(&jiff::Zoned::now());
+        log
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Sets the time of the lines to come. Once a second is enough, and saves the formatting.
+    pub(crate) fn set_time(&mut self, now: &jiff::Zoned) {
+        self.time.clear();
+        // A string takes everything that is written to it.
+        let _ = write!(self.time, "{}", now.strftime("%d/%b/%Y:%H:%M:%S %z"));
+    }
+
+    /// Adds a line; returns how many lines were lost because the file could not be written.
+    pub(crate) fn add(&mut self, line: &Line<'_>) -> u64 {
+        if self.file.is_none() {
+            return 0;
+        }
+        render(&mut self.buffer, &self.time, line);
+        self.lines += 1;
+        let full = self.buffer.len() + 3 * LONGEST_FIELD > PIECE;
+        if full { self.flush() } else { 0 }
+    }
+
+    /// Writes what was gathered; returns how many lines were lost.
+    pub(crate) fn flush(&mut self) -> u64 {
+        let (Some(file), false) = (&self.file, self.buffer.is_empty()) else { return 0 };
+        let result = file.as_ref().write_all(self.buffer.as_bytes());
+        let lines = std::mem::take(&mut self.lines);
+        self.buffer.clear();
+        match result {
+            Ok(()) => {
+                self.failed = false;
+                0
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.failed, true) {
+                    tracing::error!(%error, "the access log cannot be written: {error}; its lines are lost until it can");
+                }
+                lines
+            }
+        }
+    }
+}
+
+fn render(out: &mut String, time: &str, line: &Line<'_>) {
+    // Writing into a string does not fail.
+    let _ = write!(out, "{} - - [{time}] \"{} ", line.client, line.method);
+    push_escaped(out, line.target.to_string().as_bytes());
+    let _ = write!(out, " {:?}\" {} {} \"", line.version, line.status, line.bytes);
+    push_escaped(out, line.referrer.map_or(b"-", HeaderValue::as_bytes));
+    out.push_str("\" \"");
+    push_escaped(out, line.user_agent.map_or(b"-", HeaderValue::as_bytes));
+    let micros = line.took.as_micros();
+    let upstream = line.upstream.unwrap_or("-");
+    let _ = write!(out, "\" upstream={upstream} time_ms={}.{:03}", micros / 1000, micros % 1000);
+    if !line.retries.is_empty() {
+        let _ = write!(out, " retries={}:{}", line.retries.len(), line.retries.join(","));
+    }
+    if !line.flag.is_empty() {
+        let _ = write!(out, " flag={}", line.flag);
+    }
+    if !line.by.is_empty() {
+        let _ = write!(out, " by={}", line.by);
+    }
+    out.push('\n');
+}
+
+/// As nginx does it: what could end the field or the line, or is no plain text, is written as `\xHH`.
+fn push_escaped(out: &mut String, bytes: &[u8]) {
+    for &byte in bytes.iter().take(LONGEST_FIELD) {
+        if matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\' {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "\\x{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line<'a>(target: &'a Uri, agent: &'a HeaderValue) -> Line<'a> {
+        Line {
+            client: IpAddr::from([127, 0, 0, 1]),
+            method: &Method::GET,
+            target,
+            version: Version::HTTP_11,
+            status: 200,
+            bytes: 5,
+            referrer: None,
+            user_agent: Some(agent),
+            upstream: Some("instance-8811"),
+            took: Duration::from_micros(1_204),
+            retries: &["connect"],
+            flag: "",
+            by: "",
+        }
+    }
+
+    #[test]
+    fn a_line_is_the_combined_format_and_what_the_backends_did() {
+        let (target, agent) = (Uri::from_static("/a?b=c"), HeaderValue::from_static("curl/8"));
+        let mut out = String::new();
+        render(&mut out, "20/Nov/2026:10:00:00 +0000", &line(&target, &agent));
+        assert_eq!(
+            out,
+            "127.0.0.1 - - [20/Nov/2026:10:00:00 +0000] \"GET /a?b=c HTTP/1.1\" 200 5 \"-\" \"curl/8\" \
+             upstream=instance-8811 time_ms=1.204 retries=1:connect\n"
+        );
+    }
+
+    #[test]
+    fn a_client_cannot_write_lines_of_its_own() {
+        let target = Uri::from_static("/");
+        let agent = HeaderValue::from_bytes(b"a\" 200 \\ \xff\tb").unwrap();
+        let mut out = String::new();
+        render(&mut out, "t", &line(&target, &agent));
+        assert!(out.contains(r#""a\x22 200 \x5C \xFF\x09b""#), "{out}");
+    }
+}

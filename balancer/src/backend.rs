@@ -1,0 +1,136 @@
+//! One backend: who it is, where it listens, how busy it is. Not whether it gets requests: that is the pool's.
+
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs},
+    path::PathBuf,
+    str::FromStr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// Longest path of a unix socket in bytes: `sun_path` has 108, the last is its end mark (unix(7)).
+pub const LONGEST_SOCKET_PATH: usize = 107;
+
+/// Where a backend listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// An address and port.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+/// Why a text is no backend address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Neither form.
+    #[error("`{0}` is not an address; write HOST:PORT or unix:PATH")]
+    Form(String),
+    /// The name has no address.
+    #[error("the host of `{0}` has no address; check the name, or write its IP address")]
+    Unknown(String),
+    /// The socket's path does not fit into the kernel's structure.
+    #[error("the socket path `{0}` is longer than {LONGEST_SOCKET_PATH} bytes; use a shorter one")]
+    TooLong(String),
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    /// Reads `HOST:PORT` or `unix:PATH`. A host name is looked up once, here; its first address is used.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path.len() {
+                0 => Err(AddressError::Form(text.to_owned())),
+                1..=LONGEST_SOCKET_PATH => Ok(Self::Unix(PathBuf::from(path))),
+                _ => Err(AddressError::TooLong(path.to_owned())),
+            };
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Tcp(address));
+        }
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+        if !matches!(port, Some(Ok(1..))) {
+            return Err(AddressError::Form(text.to_owned()));
+        }
+        let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+        found.map(Self::Tcp).ok_or_else(|| AddressError::Unknown(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(out, "{address}"),
+            Self::Unix(path) => write!(out, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Names one backend for as long as the balancer runs. A restarted instance gets a new one, so that nothing said
+/// about its predecessor is held against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BackendId(pub u32);
+
+/// One backend.
+#[derive(Debug)]
+pub struct Backend {
+    /// Its id.
+    pub id: BackendId,
+    /// Its name in logs.
+    pub name: String,
+    /// Where it listens.
+    pub address: Address,
+    /// What it has to answer 200 on to be ready; a connection is enough without it.
+    pub health_path: Option<String>,
+    in_flight: AtomicUsize,
+}
+
+impl Backend {
+    /// A backend nobody talks to yet.
+    #[must_use]
+    pub fn new(id: BackendId, name: String, address: Address, health_path: Option<String>) -> Self {
+        Self { id, name, address, health_path, in_flight: AtomicUsize::new(0) }
+    }
+
+    /// Requests it is working on, over all threads.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_reads_back_as_it_was_written() {
+        for text in ["127.0.0.1:8811", "[::1]:80", "unix:/run/app.sock"] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_bad_address_says_what_to_write_instead() {
+        for text in ["", "8811", ":80", "host", "host:", "host:0", "host:99999", "unix:"] {
+            let message = text.parse::<Address>().unwrap_err().to_string();
+            assert!(message.contains("write HOST:PORT or unix:PATH"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_socket_path_the_kernel_cannot_hold_is_refused() {
+        let fits = format!("unix:/{}", "x".repeat(LONGEST_SOCKET_PATH - 1));
+        assert!(fits.parse::<Address>().is_ok());
+        assert_eq!(format!("{fits}x").parse::<Address>(), Err(AddressError::TooLong(fits[5..].to_owned() + "x")));
+    }
+}

@@ -1,0 +1,138 @@
+//! The command line of `logkin-balancer`: the verbs, their flags, and what they become.
+
+use std::{convert::Infallible, ffi::OsString, net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    Signals,
+    backend::Address,
+    config::{self, Config, units},
+    shutdown::Shutdown,
+    supervisor::launcher,
+};
+
+/// Send requests to backends, launch programs and look after them.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run in the foreground until SIGTERM or Ctrl-C
+    Run(Run),
+    /// Say what is wrong with a configuration file
+    Check(Check),
+    /// Become a program that ends with the balancer; used by the balancer itself
+    #[command(hide = true)]
+    Launch(Launch),
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// Address to listen on, IP:PORT; repeatable
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<SocketAddr>,
+    /// Where requests go, HOST:PORT or unix:PATH; repeatable
+    #[arg(long = "backend", value_name = "ADDRESS")]
+    backends: Vec<Address>,
+    /// Threads of the data plane [default: one per usable core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Write a line per request to this file
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<PathBuf>,
+    /// Largest request body, such as 64MiB [default: no bound]
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    body_limit: Option<u64>,
+    /// Configuration file; flags win over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Flags of the hidden verb with which the balancer starts programs.
+#[derive(Debug, Args)]
+pub struct Launch {
+    /// Process id of the balancer
+    #[arg(long, value_name = "PID")]
+    balancer: u32,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+impl Launch {
+    /// Becomes the program.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot be started.
+    pub fn run(&self) -> anyhow::Result<Infallible> {
+        let program = self.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
+        launcher::launch(self.balancer, &self.command).with_context(|| format!("{program} cannot be started"))
+    }
+}
+
+impl Cli {
+    /// Does what was asked; returns the exit code.
+    ///
+    /// # Errors
+    ///
+    /// It could not be done.
+    pub fn run(self) -> anyhow::Result<u8> {
+        match self.verb {
+            Verb::Run(flags) => run(flags),
+            Verb::Check(flags) => check(&flags),
+            Verb::Launch(flags) => match flags.run()? {},
+        }
+    }
+}
+
+fn run(flags: Run) -> anyhow::Result<u8> {
+    let mut config = match &flags.config {
+        Some(path) => config::load(path)?,
+        None => Config::listening(Vec::new()),
+    };
+    config.servers.extend(flags.backends);
+    if !flags.listen.is_empty() {
+        config.listen = flags.listen;
+    }
+    if config.listen.is_empty() {
+        bail!("there is no address to listen on; give one with --listen, such as 127.0.0.1:8001");
+    }
+    if config.servers.is_empty() && config.programs.is_empty() {
+        bail!(
+            "there is nothing to send requests to; give --backend HOST:PORT or unix:PATH, or --config with a program"
+        );
+    }
+    config.threads = flags.threads.map_or(config.threads, usize::from);
+    config.access_log = flags.access_log.or(config.access_log);
+    config.limits.body = flags.body_limit.or(config.limits.body);
+    config.launcher = Some(vec![std::env::current_exe()?.into(), "launch".into()]);
+    let outcome = crate::run(config, &Shutdown::default(), Signals::Follow, |ready| {
+        let listening: Vec<String> = ready.listening.iter().map(|address| format!("http://{address}")).collect();
+        println!("logkin-balancer is ready: {}", listening.join(" "));
+    })?;
+    if outcome.cut > 0 {
+        tracing::warn!(connections = outcome.cut, "{} connections were cut off at the deadline", outcome.cut);
+    }
+    Ok(0)
+}
+
+fn check(flags: &Check) -> anyhow::Result<u8> {
+    let config = config::load(&flags.config)?;
+    println!("{}: fine", flags.config.display());
+    println!("{:#?}", config.limits);
+    Ok(0)
+}

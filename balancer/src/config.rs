@@ -1,0 +1,222 @@
+//! What the balancer is told: [`Config`] is checked, no "maybe" is left in it. It is read from a file by [`load`] or
+//! built by a program.
+
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::backend::Address;
+
+mod check;
+mod file;
+pub mod units;
+
+/// Everything a running balancer needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Addresses to listen on; port 0 takes one that is free.
+    pub listen: Vec<SocketAddr>,
+    /// Threads of the data plane, one per usable core by default.
+    pub threads: usize,
+    /// Where the access log goes; none is written without it.
+    pub access_log: Option<PathBuf>,
+    /// Backends that somebody else runs.
+    pub servers: Vec<Address>,
+    /// Programs that the balancer runs.
+    pub programs: Vec<Program>,
+    /// Bounds and deadlines.
+    pub limits: Limits,
+    /// A command that starts this program's [`launch`](crate::supervisor::launcher::launch), so that launched programs
+    /// end with the balancer even when it is killed. Without it, they outlive a killed balancer.
+    pub launcher: Option<Vec<OsString>>,
+    /// Folder for the private folder with the sockets of launched programs (`$XDG_RUNTIME_DIR` if there is one).
+    pub runtime_dir: PathBuf,
+}
+
+impl Config {
+    /// A balancer that listens at these addresses and has no backends yet.
+    #[must_use]
+    pub fn listening(listen: Vec<SocketAddr>) -> Self {
+        Self {
+            listen,
+            threads: usable_cores(),
+            access_log: None,
+            servers: Vec::new(),
+            programs: Vec::new(),
+            limits: Limits::default(),
+            launcher: None,
+            runtime_dir: runtime_dir(std::env::var_os("XDG_RUNTIME_DIR")),
+        }
+    }
+}
+
+/// Cores this process may use: the machine's, cut down to its affinity and cgroup quota.
+#[must_use]
+pub fn usable_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn runtime_dir(xdg: Option<OsString>) -> PathBuf {
+    xdg.map(PathBuf::from).filter(|dir| dir.is_absolute() && dir.is_dir()).unwrap_or_else(std::env::temp_dir)
+}
+
+/// Bounds and deadlines, all with defaults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest request body in bytes; no bound without it, bodies are streamed.
+    pub body: Option<u64>,
+    /// Longest time from a connection's start, or its last answer, to the end of the next head. nginx calls its two
+    /// halves `keepalive_timeout` and `client_header_timeout`.
+    pub head_deadline: Duration,
+    /// Longest standstill of a body, either way, and of a backend that owes an answer.
+    pub stall_deadline: Duration,
+    /// Longest time for a connection to a backend to be made.
+    pub connect_deadline: Duration,
+    /// Largest head of a request in bytes.
+    pub head_size: usize,
+    /// Most fields in a head.
+    pub head_fields: usize,
+    /// Most client connections over all threads; more wait in the kernel's queue.
+    pub connections: usize,
+    /// Most backends tried for one request.
+    pub tries: usize,
+    /// Idle connections kept to each backend by each thread.
+    pub idle_connections: usize,
+    /// How long an idle connection to a backend is kept. Shorter than what backends do, so that they rarely close first.
+    pub idle_age: Duration,
+    /// Longest wait for a backend to become ready when none is.
+    pub queue_deadline: Duration,
+    /// Most requests of a thread waiting for that.
+    pub queue_length: usize,
+    /// Longest time to finish requests after the stop signal.
+    pub stop_deadline: Duration,
+    /// How long idle clients may send one more request after the stop signal, to be answered with `Connection: close`.
+    pub linger: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: None,
+            head_deadline: Duration::from_secs(60),
+            stall_deadline: Duration::from_secs(60),
+            connect_deadline: Duration::from_secs(2),
+            head_size: 32 * 1024,
+            head_fields: 100,
+            connections: 16_384,
+            tries: 3,
+            idle_connections: 256,
+            idle_age: Duration::from_secs(30),
+            queue_deadline: Duration::from_secs(5),
+            queue_length: 1024,
+            stop_deadline: Duration::from_secs(30),
+            linger: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Limits {
+    /// The limits of one of `threads` threads: what holds for all of them together is shared out.
+    #[must_use]
+    pub fn share(&self, threads: usize) -> Self {
+        Self { connections: self.connections.div_ceil(threads), ..self.clone() }
+    }
+}
+
+/// A program to launch and look after, once per port.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Its name; its instances are called `NAME-PORT`, or `NAME-1`, `NAME-2` for ports the program chooses.
+    pub name: String,
+    /// The command; `{port}` and `{socket}` in its words are replaced. Traffic goes over `{socket}` if it is there.
+    pub command: Vec<OsString>,
+    /// A port per instance; 0 is passed on and lets the program take a free one.
+    pub ports: Vec<u16>,
+    /// What the program has to answer 200 on, over the socket that traffic takes, before it gets requests.
+    pub health_path: String,
+    /// Longest time from its start until it is ready.
+    pub start_deadline: Duration,
+    /// Longest time from SIGTERM to its end, then it is killed.
+    pub stop_deadline: Duration,
+    /// Delays between restarts.
+    pub backoff: Backoff,
+    /// Folder of its output, a file per instance; output goes to the terminal only without it.
+    pub log_dir: Option<PathBuf>,
+}
+
+impl Program {
+    /// A program with the defaults for everything else.
+    #[must_use]
+    pub fn new(name: impl Into<String>, command: Vec<OsString>, ports: Vec<u16>) -> Self {
+        Self {
+            name: name.into(),
+            command,
+            ports,
+            health_path: "/health/ready".to_owned(),
+            start_deadline: Duration::from_secs(60),
+            stop_deadline: Duration::from_secs(10),
+            backoff: Backoff::default(),
+            log_dir: None,
+        }
+    }
+
+    /// Whether traffic takes a unix socket.
+    #[must_use]
+    pub fn uses_socket(&self) -> bool {
+        self.command.iter().any(|word| word.to_string_lossy().contains("{socket}"))
+    }
+
+    /// The names of its instances, in order.
+    #[must_use]
+    pub fn instance_names(&self) -> Vec<String> {
+        let named = |(number, port): (usize, &u16)| match port {
+            0 => format!("{}-{}", self.name, number + 1),
+            port => format!("{}-{port}", self.name),
+        };
+        self.ports.iter().enumerate().map(named).collect()
+    }
+}
+
+/// How long to wait before the next start of a program that died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// After the first death.
+    pub first: Duration,
+    /// At most; each delay doubles up to it.
+    pub most: Duration,
+    /// A program that was ready for this long begins again with `first`.
+    pub forgiven_after: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(100),
+            most: Duration::from_secs(10),
+            forgiven_after: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration, found in one go.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct Problems(pub Vec<String>);
+
+/// Reads and checks a configuration file.
+///
+/// # Errors
+///
+/// Every problem found, each with the place, what is wrong and what to do.
+pub fn load(path: &Path) -> Result<Config, Problems> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Problems(vec![format!("{shown}: cannot be read: {error}; check the path and its permissions")])
+    })?;
+    let file = file::parse(&text).map_err(|problem| Problems(vec![format!("{shown}:{problem}")]))?;
+    check::check(file)
+        .map_err(|problems| Problems(problems.into_iter().map(|problem| format!("{shown}: {problem}")).collect()))
+}

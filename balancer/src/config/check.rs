@@ -1,0 +1,148 @@
+//! Each rule once: from the file as written to the configuration the program uses, or to every problem it has.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{Config, Limits, Program, file, units};
+use crate::backend::{Address, LONGEST_SOCKET_PATH};
+
+/// Problems found so far, each with its key.
+#[derive(Default)]
+struct Found(Vec<String>);
+
+impl Found {
+    fn add(&mut self, key: &str, problem: impl std::fmt::Display) {
+        self.0.push(format!("{key}: {problem}"));
+    }
+
+    fn take<T>(&mut self, key: &str, result: Result<T, impl std::fmt::Display>) -> Option<T> {
+        result.map_err(|problem| self.add(key, problem)).ok()
+    }
+
+    fn duration(&mut self, key: &str, text: Option<&String>, default: Duration) -> Duration {
+        text.and_then(|text| self.take(key, units::duration(text))).unwrap_or(default)
+    }
+
+    fn positive(&mut self, key: &str, number: Option<usize>, default: usize) -> usize {
+        if number == Some(0) {
+            self.add(key, "0 is too few; write 1 or more, or leave it out");
+        }
+        number.unwrap_or(default)
+    }
+}
+
+pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
+    let mut found = Found::default();
+    let mut config = Config::listening(Vec::new());
+    for (number, listen) in file.listen.iter().enumerate() {
+        let key = format!("listen[{number}].address");
+        let bad = |_| format!("`{}` is not an address; write IP:PORT, such as 127.0.0.1:8001", listen.address);
+        config.listen.extend(found.take(&key, listen.address.parse::<SocketAddr>().map_err(bad)));
+    }
+    if file.listen.is_empty() {
+        found.add("listen", "there is no address to listen on; add [[listen]] with address = \"127.0.0.1:8001\"");
+    }
+    config.threads = found.positive("worker_threads", file.worker_threads, config.threads);
+    for (number, server) in file.pool.server.iter().enumerate() {
+        config.servers.extend(found.take(&format!("pool.server[{number}].address"), server.address.parse::<Address>()));
+    }
+    for (number, program) in file.program.iter().enumerate() {
+        config.programs.push(check_program(&mut found, &format!("program[{number}]"), program));
+    }
+    if file.pool.server.is_empty() && file.program.is_empty() {
+        found.add("pool", "there is nothing to send requests to; add [[pool.server]] or [[program]]");
+    }
+    check_ports(&mut found, &config);
+    config.limits = check_limits(&mut found, &file);
+    config.access_log = file.access_log;
+    if found.0.is_empty() { Ok(config) } else { Err(found.0) }
+}
+
+fn check_limits(found: &mut Found, file: &file::File) -> Limits {
+    let (pool, default) = (&file.pool, Limits::default());
+    let body = file.client_max_body_size.as_ref();
+    let head = file.client_header_timeout.as_ref();
+    Limits {
+        body: body.and_then(|text| found.take("client_max_body_size", units::size(text))),
+        head_deadline: found.duration("client_header_timeout", head, default.head_deadline),
+        stall_deadline: found.duration("pool.read_timeout", pool.read_timeout.as_ref(), default.stall_deadline),
+        connect_deadline: found.duration(
+            "pool.connect_timeout",
+            pool.connect_timeout.as_ref(),
+            default.connect_deadline,
+        ),
+        connections: found.positive("worker_connections", file.worker_connections, default.connections),
+        tries: found.positive("pool.next_upstream_tries", pool.next_upstream_tries, default.tries),
+        idle_connections: pool.keepalive.unwrap_or(default.idle_connections),
+        idle_age: found.duration("pool.keepalive_timeout", pool.keepalive_timeout.as_ref(), default.idle_age),
+        queue_deadline: found.duration("pool.queue_timeout", pool.queue_timeout.as_ref(), default.queue_deadline),
+        stop_deadline: found.duration("shutdown_timeout", file.shutdown_timeout.as_ref(), default.stop_deadline),
+        ..default
+    }
+}
+
+fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program {
+    let command = file.command.iter().map(Into::into).collect();
+    let mut program = Program::new(file.name.clone(), command, file.ports.clone());
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    if file.name.is_empty() || file.name.len() > 32 || !file.name.chars().all(plain) {
+        let name = &file.name;
+        found.add(&format!("{key}.name"), format!("`{name}` is no name; write 1 to 32 letters, digits, - or _"));
+    }
+    if file.command.is_empty() {
+        found.add(&format!("{key}.command"), "there is no command; write the program and its arguments as a list");
+    } else if !file.command.iter().any(|word| word.contains("{port}") || word.contains("{socket}")) {
+        found.add(
+            &format!("{key}.command"),
+            "nothing tells the program where to listen; put {port} or {socket} into it",
+        );
+    }
+    if file.ports.is_empty() {
+        found.add(&format!("{key}.ports"), "there are no ports; write one per instance, such as [8811, 8812, 8813]");
+    } else if file.ports.contains(&0) && !program.uses_socket() {
+        found.add(
+            &format!("{key}.ports"),
+            "port 0 leaves nowhere to send requests; write a port, or put {socket} into the command",
+        );
+    }
+    if let Some(path) = &file.health_path {
+        if !path.starts_with('/') || path.parse::<hyper::Uri>().is_err() {
+            found.add(&format!("{key}.health_path"), format!("`{path}` is no path; write one such as /health/ready"));
+        }
+        program.health_path.clone_from(path);
+    }
+    let start = file.start_timeout.as_ref();
+    program.start_deadline = found.duration(&format!("{key}.start_timeout"), start, program.start_deadline);
+    let stop = file.stop_timeout.as_ref();
+    program.stop_deadline = found.duration(&format!("{key}.stop_timeout"), stop, program.stop_deadline);
+    program.log_dir.clone_from(&file.log_dir);
+    program
+}
+
+/// No address twice: not among programs, not against our own.
+fn check_ports(found: &mut Found, config: &Config) {
+    let mut taken: Vec<u16> = config.listen.iter().map(SocketAddr::port).collect();
+    for program in &config.programs {
+        for &port in program.ports.iter().filter(|port| **port != 0) {
+            if taken.contains(&port) {
+                found.add(
+                    "program.ports",
+                    format!("port {port} is used twice; give each instance and each listen its own"),
+                );
+            }
+            taken.push(port);
+        }
+    }
+    let names: Vec<String> = config.programs.iter().flat_map(Program::instance_names).collect();
+    if let Some(twice) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
+        found.add("program.name", format!("two instances are called {}; give the programs different names", twice.1));
+    }
+    if config.runtime_dir.as_os_str().len() + 60 > LONGEST_SOCKET_PATH
+        && config.programs.iter().any(Program::uses_socket)
+    {
+        let dir = config.runtime_dir.display();
+        found.add(
+            "program.command",
+            format!("the folder {dir} is too long for {{socket}}; set XDG_RUNTIME_DIR to a shorter one"),
+        );
+    }
+}

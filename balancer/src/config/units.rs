@@ -1,0 +1,68 @@
+//! `10s`, `64KiB`: durations and sizes as people write them.
+
+use std::time::Duration;
+
+/// Reads a duration: a whole number with `ms`, `s`, `m` or `h`.
+///
+/// # Errors
+///
+/// What was expected instead.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || format!("`{text}` is no duration; write a whole number with ms, s, m or h, such as 30s");
+    let (number, unit) = split(text).ok_or_else(expected)?;
+    let millis = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => None,
+    };
+    millis.map(Duration::from_millis).ok_or_else(expected)
+}
+
+/// Reads a size in bytes: a whole number, alone or with `KiB`, `MiB`, `GiB`, or nginx's `k`, `m`, `g` for the same.
+///
+/// # Errors
+///
+/// What was expected instead.
+pub fn size(text: &str) -> Result<u64, String> {
+    let expected =
+        || format!("`{text}` is no size; write a whole number of bytes, or with KiB, MiB or GiB, such as 64KiB");
+    let (number, unit) = split(text).ok_or_else(expected)?;
+    let factor = match unit {
+        "" | "B" => 1,
+        "KiB" | "k" | "K" => 1 << 10,
+        "MiB" | "m" | "M" => 1 << 20,
+        "GiB" | "g" | "G" => 1 << 30,
+        _ => return Err(expected()),
+    };
+    number.checked_mul(factor).ok_or_else(expected)
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    Some((number.parse().ok()?, unit.trim_start()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_are_read_as_written() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!((size("64KiB"), size("1g"), size("7")), (Ok(65_536), Ok(1 << 30), Ok(7)));
+    }
+
+    #[test]
+    fn what_is_neither_says_what_to_write() {
+        for text in ["", "s", "1", "1.5s", "-1s", "1d", "99999999999999999999s", "9999999999999999h"] {
+            assert!(duration(text).unwrap_err().contains("such as 30s"), "{text}");
+        }
+        for text in ["", "KiB", "1KB", "-1", "17179869184GiB"] {
+            assert!(size(text).unwrap_err().contains("such as 64KiB"), "{text}");
+        }
+    }
+}

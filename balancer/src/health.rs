@@ -1,0 +1,61 @@
+//! Whether backends answer: the wait for one that starts, and the way back for one that could not be reached.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, time::sleep};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    backend::{Backend, BackendId},
+    pool::{Change, Pool, Standing},
+};
+
+pub(crate) mod probe;
+
+/// The first and the longest pause between probes.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+
+/// Probes a backend until it answers. Pauses are short in the beginning, when it matters.
+pub(crate) async fn until_ready(backend: &Backend) {
+    let mut pause = PAUSES.0;
+    while let Err(error) = probe::probe(backend).await {
+        tracing::debug!(backend = %backend.name, %error, "{} is not ready: {error}", backend.name);
+        sleep(pause).await;
+        pause = (pause * 5 / 4).min(PAUSES.1);
+    }
+}
+
+/// Probes every ejected member of the pool until it answers, then has it restored. Ends with `stop`.
+pub(crate) async fn restore_ejected(pool: Arc<Pool>, changes: mpsc::Sender<Change>, stop: CancellationToken) {
+    let tasks = TaskTracker::new();
+    let mut probed: HashMap<BackendId, CancellationToken> = HashMap::new();
+    let mut bell = pool.bell();
+    loop {
+        let snapshot = pool.snapshot();
+        let ejected = |id| snapshot.member(id).is_some_and(|member| member.standing == Standing::Ejected);
+        probed.retain(|id, end| {
+            let keep = ejected(*id);
+            if !keep {
+                end.cancel();
+            }
+            keep
+        });
+        for member in snapshot.members.iter().filter(|member| member.standing == Standing::Ejected) {
+            probed.entry(member.backend.id).or_insert_with(|| {
+                let (backend, changes, end) = (Arc::clone(&member.backend), changes.clone(), stop.child_token());
+                tasks.spawn(end.clone().run_until_cancelled_owned(async move {
+                    until_ready(&backend).await;
+                    // The pool ends last.
+                    drop(changes.send(Change::Restore(backend.id)).await);
+                }));
+                end
+            });
+        }
+        tokio::select! {
+            changed = bell.changed() => if changed.is_err() { break },
+            () = stop.cancelled() => break,
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}

@@ -1,0 +1,68 @@
+//! What is counted. Each thread has counters of its own and is their only writer, so counting takes no shared state.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows, with one writer.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts one more.
+    pub fn add_one(&self) {
+        // One writer: a load and a store are enough, and cheaper than an atomic addition.
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// The count so far.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of one thread.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Client connections accepted.
+    pub connections: Counter,
+    /// Requests read, answered or not.
+    pub requests: Counter,
+    /// Second and later tries.
+    pub retries: Counter,
+    /// Answers that we wrote ourselves.
+    pub own_answers: Counter,
+    /// Requests that got no complete answer: the client left, or a backend died in the middle of its answer.
+    pub cut: Counter,
+    /// Lines the access log could not take.
+    pub log_lines_lost: Counter,
+}
+
+/// Sums over all threads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Client connections accepted.
+    pub connections: u64,
+    /// Requests read.
+    pub requests: u64,
+    /// Second and later tries.
+    pub retries: u64,
+    /// Answers that we wrote ourselves.
+    pub own_answers: u64,
+    /// Requests without a complete answer.
+    pub cut: u64,
+    /// Lines the access log could not take.
+    pub log_lines_lost: u64,
+}
+
+impl<'a> FromIterator<&'a Counters> for Totals {
+    fn from_iter<I: IntoIterator<Item = &'a Counters>>(threads: I) -> Self {
+        threads.into_iter().fold(Self::default(), |sum, thread| Self {
+            connections: sum.connections + thread.connections.get(),
+            requests: sum.requests + thread.requests.get(),
+            retries: sum.retries + thread.retries.get(),
+            own_answers: sum.own_answers + thread.own_answers.get(),
+            cut: sum.cut + thread.cut.get(),
+            log_lines_lost: sum.log_lines_lost + thread.log_lines_lost.get(),
+        })
+    }
+}

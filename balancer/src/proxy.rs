@@ -1,0 +1,155 @@
+//! The data plane: a thread per usable core, each with its own listeners, clients, connections to backends, counters
+//! and log buffer. It reads the pool's snapshots and tells the pool which backends it could not reach; it knows nothing
+//! about processes.
+
+use std::{
+    fs::File,
+    io,
+    net::{SocketAddr, TcpListener as StdListener},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    task::LocalSet,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use self::{client::Order, worker::Worker};
+use crate::{
+    config::Limits,
+    metrics::Counters,
+    pool::{Change, Pool},
+    shutdown::Shutdown,
+};
+
+mod answer;
+mod body;
+mod client;
+mod connection;
+mod entry;
+mod error;
+mod forward;
+mod headers;
+mod retry;
+mod upgrade;
+mod upstream;
+mod worker;
+
+/// What a thread of the data plane is given.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    pub(crate) number: usize,
+    pub(crate) listeners: Vec<StdListener>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) reports: mpsc::Sender<Change>,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) log: Option<Arc<File>>,
+}
+
+/// Runs one thread of the data plane until it is told to stop and its clients are done. Returns how many connections
+/// were cut off at the deadline.
+pub(crate) fn run(thread: Thread, shutdown: &Shutdown) -> io::Result<usize> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let Thread { number, listeners, pool, reports, limits, counters, log } = thread;
+        let worker = Rc::new(Worker::new(number, pool, reports, limits, counters, log));
+        let serving = async {
+            accept_until_stopped(&worker, listeners, shutdown).await?;
+            Ok(finish(&worker, shutdown).await)
+        };
+        let cut = tokio::select! {
+            cut = serving => cut,
+            () = every_second(&worker) => unreachable!("seconds do not end"),
+        };
+        worker.write_log();
+        cut
+    })
+}
+
+async fn every_second(worker: &Worker) {
+    let mut seconds = interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        worker.second();
+    }
+}
+
+async fn accept_until_stopped(worker: &Rc<Worker>, listeners: Vec<StdListener>, shutdown: &Shutdown) -> io::Result<()> {
+    let mut accepting = Vec::new();
+    for listener in listeners {
+        let server = listener.local_addr()?;
+        let listener = TcpListener::from_std(listener)?;
+        let (worker, stop) = (Rc::clone(worker), shutdown.asked.clone());
+        accepting.push(worker.connections.clone().spawn_local(async move {
+            tokio::select! {
+                () = accept(&worker, &listener, server) => unreachable!("accepting does not end"),
+                () = stop.cancelled() => {}
+            }
+            accept_the_queued(&worker, listener, server);
+        }));
+    }
+    for accepting in accepting {
+        accepting.await?;
+    }
+    Ok(())
+}
+
+async fn accept(worker: &Rc<Worker>, listener: &TcpListener, server: SocketAddr) {
+    loop {
+        worker.clients.fewer_than(worker.limits.connections).await;
+        match listener.accept().await {
+            Ok((stream, from)) => welcome(worker, stream, from, server),
+            Err(error) => {
+                // Out of file descriptors or memory: those that are connected go on, the next waits a moment.
+                tracing::warn!(%error, "a connection could not be accepted: {error}");
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// Connections that the kernel has completed but nobody has accepted would be reset when the listener closes.
+fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener, server: SocketAddr) {
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok((stream, from)) = listener.accept() {
+        if stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            welcome(worker, stream, from, server);
+        }
+    }
+}
+
+fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, server: SocketAddr) {
+    worker.counters.connections.add_one();
+    worker.connections.spawn_local(connection::serve(Rc::clone(worker), stream, from.ip(), server));
+}
+
+/// After the stop signal: answers what is under way, gives idle clients a moment for one more request (it may be on its
+/// way already, and would be lost if the connection closed under it), then closes. Returns how many had to be cut off.
+async fn finish(worker: &Worker, shutdown: &Shutdown) -> usize {
+    worker.stopping.set(true);
+    worker.connections.close();
+    let ending = async {
+        if timeout(worker.limits.linger, worker.connections.wait()).await.is_err() {
+            worker.clients.order(Order::Close);
+            worker.connections.wait().await;
+        }
+    };
+    tokio::select! {
+        () = ending => {}
+        () = sleep(worker.limits.stop_deadline) => {}
+        () = shutdown.forced.cancelled() => {}
+    }
+    let cut = worker.clients.count();
+    worker.clients.order(Order::Abort);
+    worker.connections.wait().await;
+    worker.hang_up();
+    cut
+}

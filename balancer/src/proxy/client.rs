@@ -1,0 +1,166 @@
+//! One client connection as its thread sees it: what it is doing, since when, and orders for it. No I/O.
+//!
+//! Deadlines cost nothing per request: a request notes a coarse time, and the thread looks through its clients once a
+//! second. An overdue one has its bell rung, which polls its connection and with it the request inside.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+};
+
+use tokio::sync::Notify;
+
+use crate::config::Limits;
+
+/// What a client connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// We wait for its next head.
+    Waiting,
+    /// A request is on its way to a backend.
+    Forwarding,
+    /// The answer is on its way to the client.
+    Answering,
+}
+
+/// What the connection's task shall do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Order {
+    /// Look again.
+    #[default]
+    Look,
+    /// Close as soon as the answer under way has gone out.
+    Close,
+    /// End at once.
+    Abort,
+}
+
+/// One client connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) address: IpAddr,
+    /// The address it came to.
+    pub(crate) server: SocketAddr,
+    phase: Cell<Phase>,
+    since: Cell<u32>,
+    overdue: Cell<bool>,
+    order: Cell<Order>,
+    bell: Notify,
+    tick: Rc<Cell<u32>>,
+}
+
+impl Client {
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.progress();
+    }
+
+    /// Something moved: its deadline begins again.
+    pub(crate) fn progress(&self) {
+        self.since.set(self.tick.get());
+    }
+
+    /// Whether the request has stood still for too long.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.get()
+    }
+
+    /// The next order.
+    pub(crate) async fn order(&self) -> Order {
+        self.bell.notified().await;
+        self.order.get()
+    }
+
+    pub(crate) fn give(&self, order: Order) {
+        self.order.set(order);
+        self.bell.notify_one();
+    }
+
+    fn check(&self, limits: &Limits) {
+        let still = u64::from(self.tick.get().wrapping_sub(self.since.get()));
+        match self.phase.get() {
+            Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
+            Phase::Forwarding if still > limits.stall_deadline.as_secs() => {
+                self.overdue.set(true);
+                self.bell.notify_one();
+            }
+            Phase::Answering if still > limits.stall_deadline.as_secs() => self.give(Order::Abort),
+            Phase::Waiting | Phase::Forwarding | Phase::Answering => {}
+        }
+    }
+}
+
+/// The clients of one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    present: RefCell<HashMap<u64, Rc<Client>>>,
+    next: Cell<u64>,
+    left: Notify,
+    tick: Rc<Cell<u32>>,
+}
+
+impl Clients {
+    /// Seconds since the thread began, as coarse as they come.
+    pub(crate) fn tick(&self) -> u32 {
+        self.tick.get()
+    }
+
+    /// A second has passed: overdue clients are told.
+    pub(crate) fn second(&self, limits: &Limits) {
+        self.tick.set(self.tick.get().wrapping_add(1));
+        for client in self.present.borrow().values() {
+            client.check(limits);
+        }
+    }
+
+    /// A new client; it is forgotten when the returned guest is dropped.
+    pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, server: SocketAddr) -> Guest {
+        let client = Rc::new(Client {
+            address,
+            server,
+            phase: Cell::new(Phase::Waiting),
+            since: Cell::new(self.tick.get()),
+            overdue: Cell::new(false),
+            order: Cell::default(),
+            bell: Notify::new(),
+            tick: Rc::clone(&self.tick),
+        });
+        let key = self.next.replace(self.next.get() + 1);
+        self.present.borrow_mut().insert(key, Rc::clone(&client));
+        Guest { client, key, clients: Rc::clone(self) }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.present.borrow().len()
+    }
+
+    /// Waits until there are fewer than `most`.
+    pub(crate) async fn fewer_than(&self, most: usize) {
+        while self.count() >= most {
+            self.left.notified().await;
+        }
+    }
+
+    /// Gives an order to all clients.
+    pub(crate) fn order(&self, order: Order) {
+        for client in self.present.borrow().values() {
+            client.give(order);
+        }
+    }
+}
+
+/// A client for as long as its connection lives.
+pub(crate) struct Guest {
+    pub(crate) client: Rc<Client>,
+    key: u64,
+    clients: Rc<Clients>,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.clients.present.borrow_mut().remove(&self.key);
+        self.clients.left.notify_one();
+    }
+}

@@ -1,0 +1,45 @@
+//! One client connection: hyper speaks HTTP on it, orders of its thread end it.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    rc::Rc,
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::{client::Order, forward::forward, worker::Worker};
+
+/// Serves one client until it or we have had enough.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, server: SocketAddr) {
+    let guest = worker.clients.welcome(address, server);
+    let protocol = protocol(&worker);
+    let client = Rc::clone(&guest.client);
+    let service = service_fn(|request| {
+        let (worker, client) = (Rc::clone(&worker), Rc::clone(&client));
+        async move { Ok::<_, Infallible>(forward(worker, client, request).await) }
+    });
+    let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    loop {
+        tokio::select! {
+            biased;
+            // What went wrong on the client's side is the client's; requests it cut off are in the access log.
+            _ = connection.as_mut() => return,
+            order = guest.client.order() => match order {
+                Order::Look => {}
+                Order::Close => connection.as_mut().graceful_shutdown(),
+                Order::Abort => return,
+            },
+        }
+    }
+}
+
+/// How HTTP is read from clients.
+fn protocol(worker: &Worker) -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol.max_headers(worker.limits.head_fields).max_header_size(worker.limits.head_size);
+    protocol
+}

@@ -1,0 +1,138 @@
+//! What can go wrong with one request, and what follows from it: status, log flag, whether it may be tried again.
+
+use hyper::StatusCode;
+
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProxyError {
+    /// The request is not HTTP as we accept it, and why.
+    BadRequest(&'static str),
+    /// CONNECT: we are no forward proxy.
+    MethodRefused,
+    /// An expectation other than `100-continue`.
+    ExpectationUnknown,
+    /// The body is larger than the bound.
+    BodyTooLarge,
+    /// The client stopped sending its body.
+    BodyStalled,
+    /// The client went away, or broke its body.
+    ClientGone,
+    /// No connection to the backend could be made.
+    Unreachable,
+    /// A held connection turned out closed before anything of the request was taken.
+    NotSent,
+    /// The backend closed after (some of) the request may have reached it, before an answer.
+    NoAnswer,
+    /// The backend closed in the middle of an answer of which the client has seen nothing.
+    AnswerCut,
+    /// The backend's answer is not HTTP.
+    AnswerBroken,
+    /// The backend owed an answer for too long.
+    AnswerLate,
+    /// No backend is ready, and none became so.
+    NoBackend,
+    /// No backend is ready, and too many requests wait for one.
+    QueueFull,
+}
+
+/// Whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Backend,
+    Us,
+}
+
+impl Side {
+    /// Its name in the access log.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Backend => "backend",
+            Self::Us => "us",
+        }
+    }
+}
+
+/// Whether another backend may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// The request never reached a backend.
+    Always,
+    /// It may have been executed: only if repeating it is harmless.
+    IfRepeatable,
+    Never,
+}
+
+/// What follows from an error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) status: StatusCode,
+    pub(crate) side: Side,
+    pub(crate) retry: Retry,
+    /// In the access log: why we answered, or why it was tried again.
+    pub(crate) flag: &'static str,
+    /// For the person at the other end.
+    pub(crate) words: &'static str,
+}
+
+impl ProxyError {
+    /// The one place where consequences are decided.
+    pub(crate) fn facts(self) -> Facts {
+        use Retry::{Always, IfRepeatable, Never};
+        use Side::{Backend, Client, Us};
+        let (status, side, retry, flag, words) = match self {
+            Self::BadRequest(why) => (StatusCode::BAD_REQUEST, Client, Never, "bad_request", why),
+            Self::MethodRefused => {
+                (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method", "this server does not open tunnels")
+            }
+            Self::ExpectationUnknown => {
+                (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation", "only 100-continue can be expected here")
+            }
+            Self::BodyTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Client,
+                Never,
+                "body_limit",
+                "the body is larger than this server takes",
+            ),
+            Self::BodyStalled => {
+                (StatusCode::REQUEST_TIMEOUT, Client, Never, "body_stalled", "the body stopped coming")
+            }
+            Self::ClientGone => (StatusCode::BAD_REQUEST, Client, Never, "client_gone", "the body ended too early"),
+            Self::Unreachable => {
+                (StatusCode::BAD_GATEWAY, Backend, Always, "connect", "the application could not be reached")
+            }
+            Self::NotSent => {
+                (StatusCode::BAD_GATEWAY, Backend, Always, "stale", "the application closed the connection")
+            }
+            Self::NoAnswer => (
+                StatusCode::BAD_GATEWAY,
+                Backend,
+                IfRepeatable,
+                "no_answer",
+                "the application ended before it answered",
+            ),
+            Self::AnswerCut => {
+                (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "cut", "the application ended while it answered")
+            }
+            Self::AnswerBroken => {
+                (StatusCode::BAD_GATEWAY, Backend, Never, "invalid", "the application's answer could not be understood")
+            }
+            Self::AnswerLate => {
+                (StatusCode::GATEWAY_TIMEOUT, Backend, Never, "timeout", "the application took too long to answer")
+            }
+            Self::NoBackend => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Us,
+                Never,
+                "no_backend",
+                "the application is not running at the moment",
+            ),
+            Self::QueueFull => {
+                (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_full", "too many requests wait for the application")
+            }
+        };
+        Facts { status, side, retry, flag, words }
+    }
+}

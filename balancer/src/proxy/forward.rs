@@ -1,0 +1,272 @@
+//! One request: choose a backend, send, stream the answer back, or try again.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::Poll,
+};
+
+use hyper::{
+    HeaderMap, Request, Response, StatusCode,
+    body::{Body, Incoming},
+    header::{self, HeaderValue},
+    http::{request, response},
+    upgrade::{self, OnUpgrade},
+};
+
+use super::{
+    answer,
+    body::{AnswerBody, Content, RequestBody, Source},
+    client::{Client, Phase},
+    entry::Entry,
+    error::{ProxyError, Retry},
+    headers, retry,
+    upgrade::tunnel,
+    upstream::{InFlight, Lease, Sender, Upstream},
+    worker::{Tried, Worker},
+};
+
+/// Answers up to this length to requests that may be repeated are taken whole before the client sees their first byte:
+/// a backend that dies in the middle of one costs nobody anything. Longer ones and those of unknown length are streamed.
+const TAKEN_WHOLE: u64 = 64 * 1024;
+
+/// Most bytes read on from a client whose request was answered before its body was taken.
+const DRAINED: u64 = 64 * 1024 * 1024;
+
+/// Answers one request.
+pub(crate) async fn forward(
+    worker: Rc<Worker>,
+    client: Rc<Client>,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    client.enter(Phase::Forwarding);
+    worker.budget.borrow_mut().request();
+    let mut request = request;
+    let upgrading = request.headers().contains_key(header::UPGRADE).then(|| upgrade::on(&mut request));
+    let (head, body) = request.into_parts();
+    let accept = head.headers.get(header::ACCEPT).cloned();
+    let mut entry = Entry::begin(&worker, client.address, &head);
+    let mut source = None;
+    let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry, &mut source).await;
+    client.enter(Phase::Answering);
+    let mut response = match outcome {
+        Ok((head, content)) => {
+            entry.status = head.status.as_u16();
+            Response::from_parts(head, AnswerBody::new(content, client, entry))
+        }
+        Err(error) => {
+            worker.counters.own_answers.add_one();
+            if let Some(source) = source.filter(|source| !source.is_done()) {
+                worker.background.spawn_local(source.drain(DRAINED));
+            }
+            answer::failure(error, accept.as_ref(), &client, entry)
+        }
+    };
+    if worker.stopping.get() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+type Answer = (response::Parts, Content);
+
+async fn exchange(
+    worker: &Rc<Worker>,
+    client: &Rc<Client>,
+    (mut head, body): (request::Parts, Incoming),
+    upgrading: Option<OnUpgrade>,
+    entry: &mut Entry,
+    source: &mut Option<Rc<Source>>,
+) -> Result<Answer, ProxyError> {
+    *source = Source::new(body, worker.limits.body, client)?;
+    let chunked = source.as_ref().is_some_and(|source| source.is_chunked());
+    let protocol = headers::prepare(&mut head, client.address, client.server, chunked)?;
+    let idempotent = retry::is_idempotent(&head.method);
+    let mut exchange =
+        Exchange { worker, client, head, source: source.clone(), idempotent, switching: protocol.is_some(), entry };
+    let (mut head, content, lease) = exchange.answer().await?;
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        let (Some(protocol), Some(upgrading), Content::Streamed(..)) = (protocol, upgrading, &content) else {
+            return Err(ProxyError::AnswerBroken);
+        };
+        return switch(worker, head, &protocol, upgrading, lease);
+    }
+    headers::strip_hop_by_hop(&mut head.headers);
+    head.extensions.clear();
+    let content = match content {
+        Content::Streamed(incoming, _) => Content::Streamed(incoming, lease),
+        here @ Content::Here(_) => here,
+    };
+    Ok((head, content))
+}
+
+fn switch(
+    worker: &Rc<Worker>,
+    mut head: response::Parts,
+    protocol: &HeaderValue,
+    client: OnUpgrade,
+    lease: Option<Lease>,
+) -> Result<Answer, ProxyError> {
+    let (Some(backend), Some(lease)) = (head.extensions.remove::<OnUpgrade>(), lease) else {
+        return Err(ProxyError::AnswerBroken);
+    };
+    let chosen = head.headers.get(header::UPGRADE).unwrap_or(protocol).clone();
+    headers::strip_hop_by_hop(&mut head.headers);
+    head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    head.headers.insert(header::UPGRADE, chosen);
+    worker.background.spawn_local(tunnel(client, backend, lease.in_flight));
+    Ok((head, Content::Here(VecDeque::new())))
+}
+
+/// One request on its way through the tries.
+struct Exchange<'a> {
+    worker: &'a Rc<Worker>,
+    client: &'a Rc<Client>,
+    head: request::Parts,
+    source: Option<Rc<Source>>,
+    idempotent: bool,
+    switching: bool,
+    entry: &'a mut Entry,
+}
+
+type Taken = (response::Parts, Content, Option<Lease>);
+
+impl Exchange<'_> {
+    /// Tries backends until one answers or trying on is not allowed.
+    async fn answer(&mut self) -> Result<Taken, ProxyError> {
+        let (mut tried, mut last) = (Tried::default(), None);
+        loop {
+            let candidate = self.worker.choose(&tried, last, self.entry.started()).await?;
+            if let Some(error) = last {
+                self.entry.retry(error.facts().flag);
+            }
+            self.entry.upstream = Some(Rc::clone(&candidate.upstream));
+            match self.ask(&candidate.upstream).await {
+                Ok(taken) => return Ok(taken),
+                Err(error) if self.may_try_again(error) => last = Some(error),
+                Err(error) => return Err(error),
+            }
+            tried.add(&candidate);
+        }
+    }
+
+    fn may_try_again(&self, error: ProxyError) -> bool {
+        let whole = self.source.as_ref().is_none_or(|source| source.is_whole());
+        let rule = error.facts().retry;
+        retry::may_try_again(rule, self.idempotent, whole)
+            && (rule == Retry::Always || self.worker.budget.borrow_mut().take())
+    }
+
+    /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. What happens on a
+    /// held connection says nothing about the backend.
+    async fn ask(&mut self, upstream: &Rc<Upstream>) -> Result<Taken, ProxyError> {
+        while let Some(sender) = upstream.take_idle(self.worker.clients.tick()) {
+            if !self.idempotent && !is_still_open(&sender).await {
+                continue;
+            }
+            match self.send(upstream, sender).await {
+                Err(ProxyError::NotSent) => {}
+                Err(ProxyError::NoAnswer) if self.may_try_again(ProxyError::NoAnswer) => {
+                    self.entry.retry("stale");
+                    break;
+                }
+                outcome => return outcome,
+            }
+        }
+        match upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await {
+            Ok(sender) => self.send(upstream, sender).await,
+            Err(error) => {
+                // A full queue of connections is a busy backend, not an absent one.
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    self.worker.report_unreachable(upstream);
+                }
+                Err(ProxyError::Unreachable)
+            }
+        }
+    }
+
+    async fn send(&mut self, upstream: &Rc<Upstream>, mut sender: Sender) -> Result<Taken, ProxyError> {
+        let in_flight = InFlight::begin(upstream);
+        let mut answering = pin!(sender.try_send_request(self.request()));
+        let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
+            Poll::Ready(answered) => Poll::Ready(Some(answered)),
+            Poll::Pending if self.client.is_overdue() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        let response = match answered.await {
+            None => return Err(self.late()),
+            Some(Err(mut failed)) => {
+                let unsent = failed.take_message().is_some();
+                return Err(self.blame(unsent, failed.error()));
+            }
+            Some(Ok(response)) => response,
+        };
+        let lease = Lease { sender, in_flight, until: self.worker.idle_until() };
+        let (head, body) = response.into_parts();
+        let known = body.size_hint().exact().is_some_and(|length| length <= TAKEN_WHOLE);
+        if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.switching {
+            return Err(ProxyError::AnswerBroken);
+        }
+        if !known || !self.idempotent || head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok((head, Content::Streamed(body, None), Some(lease)));
+        }
+        let parts = self.take_whole(body).await?;
+        lease.give_back();
+        Ok((head, Content::Here(parts), None))
+    }
+
+    fn request(&self) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody(self.source.clone()));
+        *request.method_mut() = self.head.method.clone();
+        *request.uri_mut() = self.head.uri.clone();
+        *request.headers_mut() = HeaderMap::clone(&self.head.headers);
+        request
+    }
+
+    async fn take_whole(&self, mut body: Incoming) -> Result<VecDeque<bytes::Bytes>, ProxyError> {
+        let mut parts = VecDeque::new();
+        while !body.is_end_stream() {
+            let frame = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
+                Poll::Pending if self.client.is_overdue() => Poll::Ready(None),
+                polled => polled.map(Some),
+            });
+            match frame.await {
+                None => return Err(ProxyError::AnswerLate),
+                Some(None) => break,
+                Some(Some(Err(_))) => return Err(ProxyError::AnswerCut),
+                Some(Some(Ok(frame))) => parts.extend(frame.into_data().ok()),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Nothing has moved for too long; whose turn it was.
+    fn late(&self) -> ProxyError {
+        match &self.source {
+            Some(source) if !source.is_done() => ProxyError::BodyStalled,
+            _ => ProxyError::AnswerLate,
+        }
+    }
+
+    fn blame(&self, unsent: bool, error: &hyper::Error) -> ProxyError {
+        if let Some(failure) = self.source.as_ref().and_then(|source| source.failure()) {
+            failure
+        } else if unsent {
+            ProxyError::NotSent
+        } else if error.is_parse() {
+            ProxyError::AnswerBroken
+        } else {
+            ProxyError::NoAnswer
+        }
+    }
+}
+
+/// Whether the backend has not closed the connection as far as the kernel knows. Yielding lets the runtime look at all
+/// sockets first, so that a close that has arrived is seen before a request that cannot be repeated is given to it.
+async fn is_still_open(sender: &Sender) -> bool {
+    tokio::task::yield_now().await;
+    !sender.is_closed()
+}

@@ -1,0 +1,256 @@
+//! What happens to heads on their way: checks of target and Host, hop-by-hop removal, forwarded headers. Pure.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::{
+    HeaderMap, Method, Uri, Version,
+    header::{self, Entry, HeaderName, HeaderValue},
+    http::{request, uri},
+};
+
+use super::error::ProxyError;
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+/// What an untrusted client could say about where it comes from; we do not vouch for it.
+static CLAIMS: [HeaderName; 4] = [
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-server"),
+];
+
+/// Turns a client's head into the one for the backend. `protocol` is the protocol it wants to switch to, if it may.
+pub(crate) fn prepare(
+    head: &mut request::Parts,
+    client: IpAddr,
+    server: SocketAddr,
+    chunked: bool,
+) -> Result<Option<HeaderValue>, ProxyError> {
+    check_target(head, server)?;
+    check_expectation(&head.headers)?;
+    let protocol = wanted_protocol(head);
+    strip_hop_by_hop(&mut head.headers);
+    head.headers.remove(header::EXPECT);
+    for name in &CLAIMS {
+        head.headers.remove(name);
+    }
+    let address = text_value(&client.to_canonical());
+    head.headers.insert(&X_REAL_IP, address.clone());
+    head.headers.insert(&X_FORWARDED_FOR, address);
+    head.headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    if chunked {
+        // Without it, hyper takes a GET for one without a body, and the body would be lost.
+        head.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    if let Some(protocol) = &protocol {
+        head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        head.headers.insert(header::UPGRADE, protocol.clone());
+    }
+    head.version = Version::HTTP_11;
+    Ok(protocol)
+}
+
+/// Removes what belongs to one connection only: the fields of RFC 9110, 7.6.1, and all that `Connection` names.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    while let Entry::Occupied(connection) = headers.entry(header::CONNECTION) {
+        let (_, values) = connection.remove_entry_mult();
+        let values: Vec<HeaderValue> = values.collect();
+        let options = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        for option in options {
+            let Ok(name) = HeaderName::from_bytes(option.trim().as_bytes()) else { continue };
+            // These tell the message's framing and target; a client that names them gains nothing but confusion.
+            if name != header::HOST && name != header::CONTENT_LENGTH {
+                headers.remove(&name);
+            }
+        }
+    }
+    for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &header::TE, &header::TRANSFER_ENCODING, &header::UPGRADE] {
+        headers.remove(name);
+    }
+}
+
+/// Whether a head asks to switch protocols, and to which. Only what a tunnel can carry: `h2c` would need us to speak it.
+fn wanted_protocol(head: &request::Parts) -> Option<HeaderValue> {
+    let protocol = head.headers.get(header::UPGRADE)?;
+    let connection = head.headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut options = connection.flat_map(|value| value.split(','));
+    let asked = options.any(|option| option.trim().eq_ignore_ascii_case("upgrade"));
+    let bodiless =
+        !head.headers.contains_key(header::CONTENT_LENGTH) && !head.headers.contains_key(header::TRANSFER_ENCODING);
+    let first = protocol.to_str().ok()?.split(',').next()?.trim();
+    (asked && bodiless && head.version == Version::HTTP_11 && !first.eq_ignore_ascii_case("h2c"))
+        .then(|| protocol.clone())
+}
+
+/// Leaves the target in origin form with exactly one, valid Host (RFC 9112, 3.2).
+fn check_target(head: &mut request::Parts, server: SocketAddr) -> Result<(), ProxyError> {
+    if head.method == Method::CONNECT {
+        return Err(ProxyError::MethodRefused);
+    }
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(ProxyError::BadRequest("the request has more than one Host"));
+    }
+    match host {
+        Some(host) if is_host(host.as_bytes()) => {}
+        Some(_) => return Err(ProxyError::BadRequest("the Host of the request is not valid")),
+        None if head.version == Version::HTTP_11 => return Err(ProxyError::BadRequest("the request has no Host")),
+        // HTTP/1.0 may go without, the HTTP/1.1 that we speak to the backend may not.
+        None => drop(head.headers.insert(header::HOST, text_value(&server))),
+    }
+    let Some(authority) = head.uri.authority().cloned() else {
+        let path = head.uri.path();
+        let star = path == "*" && head.method == Method::OPTIONS;
+        return if path.starts_with('/') || star { Ok(()) } else { Err(BAD_TARGET) };
+    };
+    // Absolute form: the target's authority wins over Host (RFC 9112, 3.2.2), and the backend gets origin form.
+    let scheme = head.uri.scheme();
+    let web = scheme == Some(&uri::Scheme::HTTP) || scheme == Some(&uri::Scheme::HTTPS);
+    if !web || !is_host(authority.as_str().as_bytes()) {
+        return Err(BAD_TARGET);
+    }
+    let path = head.uri.path_and_query().cloned().unwrap_or_else(|| uri::PathAndQuery::from_static("/"));
+    head.uri = Uri::from(path);
+    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| BAD_TARGET)?;
+    head.headers.insert(header::HOST, host);
+    Ok(())
+}
+
+const BAD_TARGET: ProxyError = ProxyError::BadRequest("the target of the request is not valid");
+
+/// `uri-host [ ":" port ]` (RFC 9110, 7.2), as far as it is safe to pass on.
+fn is_host(host: &[u8]) -> bool {
+    let end = match host {
+        [b'[', rest @ ..] => match rest.iter().position(|&byte| byte == b']') {
+            Some(end) if rest[..end].iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte)) => end + 2,
+            _ => return false,
+        },
+        _ => host.iter().position(|&byte| byte == b':').unwrap_or(host.len()),
+    };
+    let (name, port) = host.split_at(end);
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=[]:".contains(byte);
+    let port_fits = match port {
+        [] => true,
+        [b':', digits @ ..] => {
+            let digits = std::str::from_utf8(digits).unwrap_or("-");
+            digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits.is_empty() || digits.parse::<u16>().is_ok())
+        }
+        _ => false,
+    };
+    !name.is_empty() && name.iter().all(allowed) && port_fits
+}
+
+/// We answer `100 Continue` ourselves, when a backend takes the body.
+fn check_expectation(headers: &HeaderMap) -> Result<(), ProxyError> {
+    let mut expectations = headers.get_all(header::EXPECT).iter();
+    if expectations.all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        Ok(())
+    } else {
+        Err(ProxyError::ExpectationUnknown)
+    }
+}
+
+fn text_value(address: &impl ToString) -> HeaderValue {
+    HeaderValue::from_str(&address.to_string()).expect("an address is plain text")
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::*;
+
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const SERVER: SocketAddr = SocketAddr::new(CLIENT, 8001);
+
+    fn head(target: &str, fields: &[(&str, &str)]) -> request::Parts {
+        let request = Request::builder().uri(target);
+        let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn what_connection_names_is_gone_and_ours_is_there() {
+        let fields = [
+            ("host", "a"),
+            ("connection", "close, X-Forwarded-For, X-Secret"),
+            ("connection", "x-real-ip,host"),
+            ("x-secret", "1"),
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-real-ip", "6.6.6.6"),
+            ("forwarded", "for=6.6.6.6"),
+            ("keep-alive", "5"),
+            ("te", "trailers"),
+        ];
+        let mut head = head("/", &fields);
+        prepare(&mut head, CLIENT, SERVER, false).unwrap();
+        let mut left: Vec<_> =
+            head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        left.sort_unstable();
+        let expected = [
+            ("host", "a"),
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-proto", "http"),
+            ("x-real-ip", "127.0.0.1"),
+        ];
+        assert_eq!(left, expected);
+    }
+
+    #[test]
+    fn a_missing_double_or_odd_host_is_refused() {
+        for hosts in [&[][..], &["a", "a"], &["a b"], &["a:99999"], &["a:b"], &[""], &["a/b"], &["u@a"], &["[::1"]] {
+            let fields: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
+            assert!(
+                matches!(prepare(&mut head("/", &fields), CLIENT, SERVER, false), Err(ProxyError::BadRequest(_))),
+                "{hosts:?}"
+            );
+        }
+        for host in ["a", "a.b:80", "[::1]:8001", "127.0.0.1:1", "a:"] {
+            assert!(prepare(&mut head("/", &[("host", host)]), CLIENT, SERVER, false).is_ok(), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_absolute_form_wins_over_host_and_goes_on_in_origin_form() {
+        let mut head = head("http://inner:81/a?b", &[("host", "outer")]);
+        prepare(&mut head, CLIENT, SERVER, false).unwrap();
+        assert_eq!((head.uri.to_string().as_str(), head.headers[header::HOST].as_bytes()), ("/a?b", &b"inner:81"[..]));
+    }
+
+    #[test]
+    fn other_schemes_users_and_tunnels_are_refused() {
+        for target in ["ftp://a/", "http://user@a/", "a:80"] {
+            assert!(prepare(&mut head(target, &[("host", "a")]), CLIENT, SERVER, false).is_err(), "{target}");
+        }
+        let mut connect = head("a:80", &[("host", "a")]);
+        connect.method = Method::CONNECT;
+        assert_eq!(prepare(&mut connect, CLIENT, SERVER, false), Err(ProxyError::MethodRefused));
+    }
+
+    #[test]
+    fn an_upgrade_goes_on_only_when_asked_for_properly() {
+        let asked = [("host", "a"), ("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
+        assert_eq!(prepare(&mut head("/", &asked), CLIENT, SERVER, false).unwrap().unwrap(), "websocket");
+        for fields in [
+            [("host", "a"), ("connection", "keep-alive"), ("upgrade", "websocket")],
+            [("host", "a"), ("connection", "upgrade"), ("upgrade", "h2c")],
+        ] {
+            let mut head = head("/", &fields);
+            assert_eq!(prepare(&mut head, CLIENT, SERVER, false).unwrap(), None);
+            assert!(!head.headers.contains_key(header::UPGRADE) && !head.headers.contains_key(header::CONNECTION));
+        }
+    }
+
+    #[test]
+    fn the_framing_of_a_chunked_body_survives() {
+        let mut head =
+            head("/", &[("host", "a"), ("transfer-encoding", "chunked"), ("connection", "transfer-encoding")]);
+        prepare(&mut head, CLIENT, SERVER, true).unwrap();
+        assert_eq!(head.headers[header::TRANSFER_ENCODING], "chunked");
+    }
+}

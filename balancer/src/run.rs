@@ -1,0 +1,292 @@
+//! Where everything is put together: checks, threads of the data plane, supervisor, and the order in which they end.
+
+use std::{
+    fs::File,
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle as Task,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    access_log,
+    backend::Backend,
+    config::{Config, Problems, Program},
+    health, listener,
+    metrics::{Counters, Totals},
+    pool::{Change, Pool},
+    proxy,
+    runtime_dir::RuntimeDir,
+    shutdown::Shutdown,
+    supervisor::{self, Care, Ids, Instance, output::Terminal},
+};
+
+/// Changes that wait for the pool's writer.
+const CHANGES: usize = 1024;
+/// How long the ready line waits for the other instances once one is serving.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The balancer is up.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// The addresses it listens on.
+    pub listening: Vec<SocketAddr>,
+    /// Backends that get requests.
+    pub serving: usize,
+    /// Backends there should be.
+    pub expected: usize,
+}
+
+/// How it went, after a clean end.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What was counted.
+    pub totals: Totals,
+    /// Connections cut off at the deadline.
+    pub cut: usize,
+    /// Instances that had to be killed.
+    pub killed: Vec<String>,
+}
+
+/// Why it could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Something is in the way of a start; nothing was launched.
+    #[error(transparent)]
+    Start(#[from] Problems),
+    /// The system refused something it always grants.
+    #[error("the balancer cannot run: {0}")]
+    System(#[from] io::Error),
+    /// A thread of the data plane ended by a bug; everything else was stopped in order.
+    #[error("a thread of the data plane has failed: {0}")]
+    Thread(String),
+}
+
+/// Where the stop signal comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signals {
+    /// SIGTERM and SIGINT, besides the [`Shutdown`] handed over.
+    Follow,
+    /// The [`Shutdown`] only.
+    Ignore,
+}
+
+/// Runs the balancer on this thread and its own until it is told to stop. `on_ready` is called once, when requests are
+/// served.
+///
+/// # Errors
+///
+/// Everything that is in the way of a start, found before anything is launched; or a failure of the data plane.
+pub fn run(
+    config: Config,
+    shutdown: &Shutdown,
+    signals: Signals,
+    on_ready: impl FnOnce(&Ready),
+) -> Result<Outcome, RunError> {
+    raise_file_limit();
+    let prepared = prepare(&config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let balancing = balance(config, prepared, shutdown, on_ready);
+        if signals == Signals::Ignore {
+            return balancing.await;
+        }
+        tokio::select! {
+            outcome = balancing => outcome,
+            failed = shutdown.follow_signals() => Err(failed.map_or_else(RunError::System, |()| unreachable!())),
+        }
+    })
+}
+
+/// What a start needs of the machine.
+struct Prepared {
+    /// Per thread, a listener per address.
+    listeners: Vec<Vec<TcpListener>>,
+    listening: Vec<SocketAddr>,
+    log: Option<Arc<File>>,
+    sockets: RuntimeDir,
+}
+
+/// Gets everything the configuration asks for, or says all that is in the way.
+fn prepare(config: &Config) -> Result<Prepared, Problems> {
+    let mut problems = Vec::new();
+    let mut listeners: Vec<Vec<TcpListener>> = (0..config.threads).map(|_| Vec::new()).collect();
+    let mut listening = Vec::new();
+    for &address in &config.listen {
+        match listener::listen(address, config.threads) {
+            Ok(of_threads) => {
+                listening.extend(of_threads[0].local_addr());
+                listeners.iter_mut().zip(of_threads).for_each(|(thread, listener)| thread.push(listener));
+            }
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    for program in &config.programs {
+        problems.extend(check_program(program));
+    }
+    let log = config.access_log.as_ref().and_then(|path| {
+        let say = |error| {
+            problems.push(format!("the access log {} cannot be written: {error}; choose another file", path.display()));
+        };
+        access_log::open(path).map_err(say).ok()
+    });
+    let dir = &config.runtime_dir;
+    let sockets = RuntimeDir::make(dir).map_err(|error| {
+        format!("the folder {} cannot take sockets: {error}; set XDG_RUNTIME_DIR to one that is yours", dir.display())
+    });
+    match sockets {
+        Ok(sockets) if problems.is_empty() => Ok(Prepared { listeners, listening, log, sockets }),
+        sockets => {
+            problems.extend(sockets.err());
+            Err(Problems(problems))
+        }
+    }
+}
+
+fn check_program(program: &Program) -> Vec<String> {
+    let mut problems = Vec::new();
+    for &port in program.ports.iter().filter(|port| **port != 0) {
+        let free = listener::check_free(([127, 0, 0, 1], port).into(), "--first-port (or `ports` of the program)");
+        problems.extend(free.err().map(|error| error.to_string()));
+    }
+    if let Some(dir) = &program.log_dir
+        && let Err(error) = std::fs::create_dir_all(dir).and_then(|()| tempfile::tempfile_in(dir).map(drop))
+    {
+        problems.push(format!("the log folder {} cannot be written: {error}; choose another one", dir.display()));
+    }
+    problems
+}
+
+async fn balance(
+    config: Config,
+    prepared: Prepared,
+    shutdown: &Shutdown,
+    on_ready: impl FnOnce(&Ready),
+) -> Result<Outcome, RunError> {
+    let Prepared { listeners, listening, log, sockets } = prepared;
+    let pool = Arc::new(Pool::default());
+    let (changes, inbox) = mpsc::channel(CHANGES);
+    let tasks = TaskTracker::new();
+    let writer = {
+        let pool = Arc::clone(&pool);
+        tasks.spawn(async move { pool.write(inbox).await })
+    };
+    let counters: Vec<Arc<Counters>> = listeners.iter().map(|_| Arc::default()).collect();
+    let threads =
+        listeners.into_iter().zip(&counters).enumerate().map(|(number, (listeners, counters))| proxy::Thread {
+            number,
+            listeners,
+            pool: Arc::clone(&pool),
+            reports: changes.clone(),
+            limits: config.limits.share(config.threads),
+            counters: Arc::clone(counters),
+            log: log.clone(),
+        });
+    let threads = threads.map(|thread| DataThread::start(thread, shutdown)).collect::<io::Result<Vec<_>>>()?;
+    let stop = CancellationToken::new();
+    tasks.spawn(health::restore_ejected(Arc::clone(&pool), changes.clone(), stop.clone()));
+    let ids = Arc::new(Ids::default());
+    for address in &config.servers {
+        let backend = Backend::new(ids.next(), address.to_string(), address.clone(), None);
+        drop(changes.send(Change::Join(Arc::new(backend))).await);
+    }
+    let (terminal, writing) = Terminal::open(io::stderr())?;
+    let launcher = config.launcher.map(Arc::from);
+    let force = shutdown.forced.clone();
+    let care = Care { changes, ids, launcher, terminal, stop: stop.clone(), force };
+    let programs = config.programs.into_iter().map(Arc::new);
+    let instances: Vec<Instance> = programs.flat_map(|program| Instance::of(&program, sockets.path())).collect();
+    let expected = config.servers.len() + instances.len();
+    let care_for =
+        |instance: Instance| (instance.name.clone(), tasks.spawn(supervisor::look_after(instance, care.clone())));
+    let kept: Vec<(String, Task<bool>)> = instances.into_iter().map(care_for).collect();
+    drop(care);
+
+    let up = async {
+        let serving = until_serving(&pool, expected).await;
+        on_ready(&Ready { listening, serving, expected });
+    };
+    tokio::select! {
+        () = up => shutdown.asked.cancelled().await,
+        () = shutdown.asked.cancelled() => {}
+    }
+    let ended = finish_requests(threads).await;
+    stop.cancel();
+    let mut killed = Vec::new();
+    for (name, task) in kept {
+        if !matches!(task.await, Ok(false)) {
+            killed.push(name);
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+    drop(writer);
+    drop(writing.join());
+    Ok(Outcome { totals: counters.iter().map(AsRef::as_ref).collect(), cut: ended?, killed })
+}
+
+/// Waits until all backends serve, or for a moment after the first one does.
+async fn until_serving(pool: &Pool, expected: usize) -> usize {
+    let mut bell = pool.bell();
+    let mut serving = 0;
+    while serving == 0 && expected > 0 {
+        serving = pool.snapshot().serving().count();
+        if serving == 0 && bell.changed().await.is_err() {
+            break;
+        }
+    }
+    let others = async { while pool.snapshot().serving().count() < expected && bell.changed().await.is_ok() {} };
+    drop(timeout(GRACE, others).await);
+    pool.snapshot().serving().count()
+}
+
+/// A thread of the data plane.
+struct DataThread {
+    end: oneshot::Receiver<io::Result<usize>>,
+    handle: JoinHandle<()>,
+}
+
+impl DataThread {
+    fn start(thread: proxy::Thread, shutdown: &Shutdown) -> io::Result<Self> {
+        let (report, end) = oneshot::channel();
+        let shutdown = shutdown.clone();
+        let name = format!("proxy-{}", thread.number);
+        let handle = thread::Builder::new().name(name).spawn(move || {
+            let ended = proxy::run(thread, &shutdown);
+            // A data plane with a thread missing would go on with a part of its clients unheard.
+            shutdown.ask();
+            drop(report.send(ended));
+        })?;
+        Ok(Self { end, handle })
+    }
+}
+
+/// Waits until every thread has answered what it had accepted; returns how many connections were cut off.
+async fn finish_requests(threads: Vec<DataThread>) -> Result<usize, RunError> {
+    let (mut cut, mut failed) = (0, None);
+    for thread in threads {
+        match thread.end.await {
+            Ok(Ok(connections)) => cut += connections,
+            Ok(Err(error)) => failed = Some(error.to_string()),
+            Err(_) => failed = Some("it panicked".to_owned()),
+        }
+        drop(thread.handle.join());
+    }
+    failed.map_or(Ok(cut), |failed| Err(RunError::Thread(failed)))
+}
+
+/// A proxy needs two descriptors per request; the usual soft limit of 1024 is for programs that use `select`.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Refused means: it stays as it is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}

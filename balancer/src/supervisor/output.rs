@@ -1,0 +1,122 @@
+//! What launched programs say: each line goes to the instance's log file, and with its name in front to the terminal.
+//!
+//! The file gets everything, and a program that writes faster than the disk waits. The terminal gets what it can take:
+//! one that stands still must not make anybody wait, so lines beyond its queue are left out and counted.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+/// Longest line in bytes; what is longer is continued on a new one.
+const LONGEST_LINE: usize = 16 * 1024;
+/// Lines that wait for the terminal.
+const QUEUE: usize = 4096;
+
+/// The terminal, shared by all instances. A thread of its own writes to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Terminal {
+    lines: SyncSender<Vec<u8>>,
+    left_out: Arc<AtomicU64>,
+}
+
+impl Terminal {
+    /// Starts the thread; it ends when the last handle is gone.
+    pub(crate) fn open(mut out: impl Write + Send + 'static) -> io::Result<(Self, thread::JoinHandle<()>)> {
+        let (lines, queue): (_, Receiver<Vec<u8>>) = sync_channel(QUEUE);
+        let left_out = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&left_out);
+        let writing = thread::Builder::new().name("terminal".to_owned()).spawn(move || {
+            for line in queue {
+                let missed = count.swap(0, Ordering::Relaxed);
+                // A terminal that is gone is no reason to end.
+                if missed > 0 {
+                    drop(writeln!(out, "({missed} lines left out here; the log files have them)"));
+                }
+                drop(out.write_all(&line));
+            }
+        })?;
+        Ok((Self { lines, left_out }, writing))
+    }
+
+    fn show(&self, line: Vec<u8>) {
+        if self.lines.try_send(line).is_err() {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Opens an instance's log file; lines are appended.
+pub(crate) fn open_log(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// Copies lines until the program closes its end.
+pub(crate) async fn copy_lines(from: impl AsyncRead + Unpin, name: String, mut log: Option<File>, terminal: Terminal) {
+    let mut from = BufReader::with_capacity(LONGEST_LINE, from);
+    let mut line = Vec::new();
+    loop {
+        let Ok(bytes) = from.fill_buf().await else { return };
+        if bytes.is_empty() && line.is_empty() {
+            return;
+        }
+        let room = LONGEST_LINE - line.len();
+        let end = bytes.iter().take(room).position(|&byte| byte == b'\n');
+        let taken = end.map_or(bytes.len().min(room), |end| end + 1);
+        line.extend_from_slice(&bytes[..taken]);
+        let ended = taken == 0;
+        from.consume(taken);
+        if end.is_none() && !ended && line.len() < LONGEST_LINE {
+            continue;
+        }
+        if end.is_none() {
+            line.push(b'\n');
+        }
+        if let Some(file) = &mut log
+            && let Err(error) = file.write_all(&line)
+        {
+            tracing::error!(instance = %name, %error, "the log file of {name} cannot be written: {error}; its output goes to the terminal only");
+            log = None;
+        }
+        terminal.show([name.as_bytes(), b" | ", &line].concat());
+        line.clear();
+        if ended {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copied(input: &[u8]) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (terminal, writing) = Terminal::open(io::sink()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(copy_lines(input, "a".to_owned(), Some(file.reopen().unwrap()), terminal));
+        writing.join().unwrap();
+        std::fs::read_to_string(file.path()).unwrap()
+    }
+
+    #[test]
+    fn lines_arrive_as_they_are_and_the_last_one_is_ended() {
+        assert_eq!(copied(b"one\n\ntwo"), "one\n\ntwo\n");
+        assert_eq!(copied(b""), "");
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_into_bounded_ones() {
+        let out = copied(&vec![b'x'; LONGEST_LINE * 2 + 5]);
+        assert_eq!(out.lines().map(str::len).collect::<Vec<_>>(), [LONGEST_LINE, LONGEST_LINE, 5]);
+    }
+}

@@ -1,0 +1,239 @@
+//! The running balancer, a plain HTTP client, and waiting for conditions with a deadline.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Long enough for a loaded machine; nobody waits for it when all is well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `condition` gives something.
+#[track_caller]
+pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it did not happen in time: {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A balancer process. Killed when dropped.
+pub(crate) struct Balancer {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: tempfile::NamedTempFile,
+}
+
+impl Balancer {
+    /// `logkin-balancer run --listen 127.0.0.1:0` with these arguments.
+    pub(crate) fn run(arguments: &[&str]) -> Self {
+        Self::try_run(arguments, Path::new("/tmp")).unwrap_or_else(|log| panic!("the balancer does not start: {log}"))
+    }
+
+    /// With a folder for its sockets. The error is what it says on standard error.
+    pub(crate) fn try_run(arguments: &[&str], runtime_dir: &Path) -> Result<Self, String> {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"))
+            .args(["run", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .env("XDG_RUNTIME_DIR", runtime_dir)
+            .stdout(Stdio::piped())
+            .stderr(log.reopen().unwrap())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        match line.trim().strip_prefix("logkin-balancer is ready: http://") {
+            Some(address) => Ok(Self { child, address: address.parse().unwrap(), log }),
+            None => {
+                child.wait().unwrap();
+                Err(std::fs::read_to_string(log.path()).unwrap())
+            }
+        }
+    }
+
+    pub(crate) fn in_front_of(backends: &[SocketAddr]) -> Self {
+        Self::with(backends, &[])
+    }
+
+    pub(crate) fn with(backends: &[SocketAddr], more: &[&str]) -> Self {
+        let backends: Vec<String> = backends.iter().map(ToString::to_string).collect();
+        let flags = backends.iter().flat_map(|backend| ["--backend", backend]);
+        Self::run(&flags.chain(more.iter().copied()).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::to(self.address)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.connect().get(path)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        eventually("the balancer ends", || self.child.try_wait().unwrap())
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.end().code()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// The most memory it ever had, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if thread::panicking() {
+            eprintln!("--- the balancer said:\n{}", self.log());
+        }
+    }
+}
+
+/// An answer as it came over the wire.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// A field's value; the last one if there are several.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        field(&self.head, name)
+    }
+}
+
+/// A field's value in a head.
+pub(crate) fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    fields.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next_back()
+}
+
+/// A client's connection, without a single convenience that could hide what goes over the wire.
+pub(crate) struct Connection(pub(crate) BufReader<TcpStream>);
+
+impl Connection {
+    pub(crate) fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        self.answer()
+    }
+
+    pub(crate) fn post(&mut self, path: &str, body: &[u8]) -> Answer {
+        self.send(format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n", body.len()));
+        self.send(body);
+        self.answer()
+    }
+
+    #[track_caller]
+    pub(crate) fn answer(&mut self) -> Answer {
+        self.try_answer(false).expect("an answer")
+    }
+
+    /// The answer to a HEAD: no body follows, whatever the head says.
+    pub(crate) fn answer_to_head(&mut self) -> Answer {
+        self.try_answer(true).expect("an answer")
+    }
+
+    pub(crate) fn try_answer(&mut self, bodiless: bool) -> std::io::Result<Answer> {
+        let head = read_head(&mut self.0)?;
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        let body = if bodiless || status / 100 == 1 || status == 204 || status == 304 {
+            Vec::new()
+        } else {
+            read_body(&mut self.0, &head, true)?
+        };
+        Ok(Answer { status, head, body })
+    }
+
+    /// Whether the other side has closed and sent nothing more.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        matches!(self.0.read(&mut [0]), Ok(0))
+    }
+}
+
+/// Reads up to the empty line.
+pub(crate) fn read_head(from: &mut impl BufRead) -> std::io::Result<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if from.read_line(&mut head)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(head)
+}
+
+/// Reads the body that belongs to a head; `to_end` if one without a length lasts until the end of the connection.
+pub(crate) fn read_body(from: &mut impl BufRead, head: &str, to_end: bool) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    if field(head, "transfer-encoding").is_some() {
+        loop {
+            let mut size = String::new();
+            from.read_line(&mut size)?;
+            let size = usize::from_str_radix(size.trim(), 16).map_err(std::io::Error::other)?;
+            let start = body.len();
+            body.resize(start + size + 2, 0);
+            from.read_exact(&mut body[start..])?;
+            body.truncate(start + size);
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+    match field(head, "content-length") {
+        Some(length) => {
+            body.resize(length.parse().unwrap(), 0);
+            from.read_exact(&mut body)?;
+        }
+        None if to_end => drop(from.read_to_end(&mut body)?),
+        None => {}
+    }
+    Ok(body)
+}

@@ -1,0 +1,24 @@
+//! The balancer as its users meet it: the built program between real sockets and real processes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+/// The running balancer, a plain HTTP client, waiting for conditions.
+mod harness;
+/// Scripted backends.
+mod upstream;
+/// This very binary as a launched program.
+mod child;
+
+/// What arrives at the backend and what comes back.
+mod proxying;
+/// Requests that are no good.
+mod strictness;
+/// Who is asked.
+mod choosing;
+/// Second tries.
+mod retry;
+/// Launched programs: start, crash, stop.
+mod caretaking;
+/// SIGTERM.
+mod stopping;
+/// Configuration files, good and bad.
+mod config;

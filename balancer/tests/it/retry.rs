@@ -1,0 +1,131 @@
+use std::{io::Write, sync::atomic::Ordering};
+
+use crate::{
+    harness::{Balancer, read_body},
+    upstream::{Upstream, answer, nobody},
+};
+
+fn one_thread(upstreams: &[&Upstream]) -> Balancer {
+    let addresses: Vec<_> = upstreams.iter().map(|upstream| upstream.address).collect();
+    Balancer::with(&addresses, &["--threads", "1"])
+}
+
+#[test]
+fn a_request_that_reached_nobody_goes_to_the_next_backend_whatever_its_method() {
+    let upstream = Upstream::echoing();
+    for _ in 0..3 {
+        let balancer = Balancer::with(&[nobody(), upstream.address], &["--threads", "1"]);
+        assert!(balancer.connect().post("/", b"precious").text().ends_with("precious"));
+    }
+}
+
+#[test]
+fn a_get_goes_to_the_next_backend_when_one_closes_without_an_answer() {
+    let (bad, good) = (Upstream::closing(), Upstream::saying("good"));
+    let balancer = one_thread(&[&bad, &good]);
+    for _ in 0..6 {
+        assert_eq!(balancer.get("/").text(), "good");
+    }
+    assert!(bad.requests() >= 2);
+}
+
+#[test]
+fn a_put_or_delete_is_repeated_while_its_body_is_whole() {
+    let (bad, good) = (Upstream::closing(), Upstream::saying("good"));
+    let balancer = one_thread(&[&bad, &good]);
+    let mut client = balancer.connect();
+    for _ in 0..4 {
+        client.send("DELETE /x HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.answer().text(), "good");
+    }
+}
+
+#[test]
+fn a_post_that_may_have_been_executed_is_never_repeated() {
+    let (bad, good) = (Upstream::closing(), Upstream::saying("good"));
+    let balancer = one_thread(&[&bad, &good]);
+    let statuses: Vec<u16> = (0..10).map(|_| balancer.connect().post("/", b"once").status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 502).count(), bad.requests(), "{statuses:?}");
+    assert_eq!(bad.requests() + good.requests(), 10, "each was seen by one backend");
+}
+
+#[test]
+fn no_backend_is_asked_twice_and_the_last_error_is_the_answer() {
+    let bad = [Upstream::closing(), Upstream::closing(), Upstream::closing()];
+    let balancer = one_thread(&[&bad[0], &bad[1], &bad[2]]);
+    assert_eq!(balancer.get("/").status, 502);
+    assert_eq!(bad.each_ref().map(Upstream::requests), [1, 1, 1]);
+}
+
+#[test]
+fn an_answer_that_has_begun_is_not_begun_again() {
+    let bad = Upstream::scripted(|_, peer| {
+        drop(peer.get_mut().write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"));
+        false
+    });
+    let good = Upstream::saying("good");
+    let balancer = one_thread(&[&bad, &good]);
+    let mut failed = 0;
+    for _ in 0..4 {
+        let mut client = balancer.connect();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        failed += usize::from(client.try_answer(false).is_err());
+    }
+    assert_eq!((failed, bad.requests(), good.requests()), (2, 2, 2));
+}
+
+#[test]
+fn a_short_answer_that_breaks_off_costs_a_get_nothing() {
+    let bad = Upstream::scripted(|_, peer| {
+        drop(peer.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf"));
+        false
+    });
+    let good = Upstream::saying("good");
+    let balancer = one_thread(&[&bad, &good]);
+    for _ in 0..4 {
+        assert_eq!(balancer.get("/").text(), "good");
+    }
+    assert!(bad.requests() >= 1);
+}
+
+#[test]
+fn a_held_connection_that_the_backend_has_closed_is_replaced_in_silence() {
+    let upstream = Upstream::scripted(|head, peer| {
+        let body = read_body(peer, head, false).unwrap();
+        answer(peer, &body);
+        false
+    });
+    let balancer = one_thread(&[&upstream]);
+    let mut client = balancer.connect();
+    for round in 0..20 {
+        assert_eq!(client.post("/", b"precious").text(), "precious", "round {round}");
+    }
+    assert_eq!(upstream.requests(), 20);
+    assert_eq!(upstream.connections.load(Ordering::SeqCst), 20);
+}
+
+#[test]
+fn a_backend_that_speaks_no_http_is_an_error_and_not_asked_again() {
+    let (bad, good) = (
+        Upstream::scripted(|_, peer| peer.get_mut().write_all(b"SSH-2.0-x\r\n\r\n").is_ok()),
+        Upstream::saying("good"),
+    );
+    let balancer = one_thread(&[&bad, &good]);
+    let mut statuses: Vec<u16> = (0..4).map(|_| balancer.get("/").status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 502, 502]);
+}
+
+#[test]
+fn a_retry_is_in_the_access_log_with_its_reason() {
+    let (bad, good) = (Upstream::closing(), Upstream::saying("good"));
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let more = ["--threads", "1", "--access-log", log.to_str().unwrap()];
+    let mut balancer = Balancer::with(&[bad.address, good.address], &more);
+    balancer.get("/");
+    balancer.get("/");
+    balancer.stop();
+    let lines = std::fs::read_to_string(&log).unwrap();
+    assert!(lines.contains(" retries=1:no_answer"), "{lines}");
+}

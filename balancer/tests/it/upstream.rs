@@ -1,0 +1,87 @@
+//! Scripted backends: a thread per connection, which does what its script says.
+
+use std::{
+    io::{BufReader, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use crate::harness::{read_body, read_head};
+
+/// A connection at the backend.
+pub(crate) type Peer = BufReader<TcpStream>;
+
+/// A backend. Its threads end with the process.
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    /// Connections accepted.
+    pub(crate) connections: Arc<AtomicUsize>,
+    /// Heads seen, in order.
+    pub(crate) heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Upstream {
+    /// Runs `script` for each request, with its head; the body has not been read. `false` ends the connection.
+    pub(crate) fn scripted(script: impl Fn(&str, &mut Peer) -> bool + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (connections, heads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let (counting, noting, script) = (Arc::clone(&connections), Arc::clone(&heads), Arc::new(script));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                counting.fetch_add(1, Ordering::SeqCst);
+                let (noting, script) = (Arc::clone(&noting), Arc::clone(&script));
+                thread::spawn(move || {
+                    let mut peer = BufReader::new(stream);
+                    while let Ok(head) = read_head(&mut peer) {
+                        noting.lock().unwrap().push(head.clone());
+                        if !script(&head, &mut peer) {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, connections, heads }
+    }
+
+    /// Answers everything with `text`, keeping the connection.
+    pub(crate) fn saying(text: &'static str) -> Self {
+        Self::scripted(move |head, peer| {
+            drop(read_body(peer, head, false));
+            answer(peer, text.as_bytes())
+        })
+    }
+
+    /// Answers every request with its head and body.
+    pub(crate) fn echoing() -> Self {
+        Self::scripted(|head, peer| {
+            let body = read_body(peer, head, false).unwrap();
+            answer(peer, &[head.as_bytes(), &body].concat())
+        })
+    }
+
+    /// Reads one request's head, then closes without a word.
+    pub(crate) fn closing() -> Self {
+        Self::scripted(|_, _| false)
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.heads.lock().unwrap().len()
+    }
+}
+
+/// An address at which nobody listens.
+pub(crate) fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Writes a 200 with this body.
+pub(crate) fn answer(peer: &mut Peer, body: &[u8]) -> bool {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    peer.get_mut().write_all(&[head.as_bytes(), body].concat()).is_ok()
+}
