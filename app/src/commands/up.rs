@@ -4,6 +4,7 @@
 use std::{
     ffi::OsString,
     fs::OpenOptions,
+    io::IsTerminal,
     path::{Path, PathBuf},
 };
 
@@ -22,7 +23,8 @@ const NAME: &str = "instance";
 
 pub(super) fn run(flags: &Up) -> anyhow::Result<u8> {
     // Whoever embeds this may have set up logging already.
-    drop(tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).try_init());
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    drop(tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_ansi(colours).try_init());
     let config = config(flags)?;
     let outcome = logkin_balancer::run(config, &Shutdown::default(), Signals::Follow, announce)?;
     if outcome.cut > 0 {
