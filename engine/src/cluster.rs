@@ -1,6 +1,22 @@
 //! Phase two: the few distinct shapes to clusters, by string similarity.
 
-use crate::template::{Part, Template};
+mod align;
+mod sequence;
+mod tree;
+mod words;
+mod stretches;
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet, hash_map::Entry},
+};
+
+use crate::template::Template;
+use sequence::Lexicon;
+use words::Node;
+
+/// Rounds of joining; each may make outlines alike that were not before.
+const ROUNDS: usize = 8;
 
 /// A distinct shape and how many events have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +39,44 @@ pub struct Group {
 /// Groups the shapes (sorted by their bytes, without repeats); every shape is in exactly one group.
 /// `similarity` as in [`crate::Settings`].
 pub fn cluster(shapes: &[Weighted<'_>], _similarity: f64) -> Vec<Group> {
-    let template = |shape: &[u8]| Template { parts: vec![Part::Literal(String::from_utf8_lossy(shape).into_owned())] };
-    shapes.iter().enumerate().map(|(i, s)| Group { template: template(s.shape), members: vec![i] }).collect()
+    let texts: Vec<Cow<'_, str>> = shapes.iter().map(|weighted| String::from_utf8_lossy(weighted.shape)).collect();
+    let mut lexicon = Lexicon::new();
+    let mut nodes: Vec<Node> = texts
+        .iter()
+        .zip(shapes)
+        .enumerate()
+        .map(|(i, (text, weighted))| Node { outline: lexicon.outline(text), events: weighted.events, members: vec![i] })
+        .collect();
+    words::merge_equal(&mut nodes);
+    let mut known = HashSet::new();
+    for _ in 0..ROUNDS {
+        if !words::join(&mut nodes, &lexicon, &mut known) {
+            break;
+        }
+    }
+    words::join_names(&mut nodes, &lexicon);
+    stretches::join_lists(&mut nodes);
+    stretches::join(&mut nodes, &lexicon);
+    named(nodes, &texts)
+}
+
+/// Gives each node its template; nodes of the same template become one group.
+fn named(nodes: Vec<Node>, texts: &[Cow<'_, str>]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut by_text: HashMap<String, usize> = HashMap::new();
+    for node in nodes {
+        let template = align::common(node.members.iter().map(|member| &*texts[*member]));
+        match by_text.entry(template.text()) {
+            Entry::Occupied(entry) => groups[*entry.get()].members.extend(node.members),
+            Entry::Vacant(entry) => {
+                entry.insert(groups.len());
+                groups.push(Group { template, members: node.members });
+            }
+        }
+    }
+    for group in &mut groups {
+        group.members.sort_unstable();
+    }
+    groups.sort_by_key(|group| group.members[0]);
+    groups
 }

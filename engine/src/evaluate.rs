@@ -1,4 +1,21 @@
-//! GA, FGA, PA, FTA of a labelling against ground truth, as defined by Loghub-2.0 (Jiang et al., ISSTA 2024).
+//! GA, FGA, PA, FTA of a labelling against ground truth, as defined by Loghub-2.0 (Jiang et al., ISSTA 2024), and the
+//! reading of files with such truth.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    io::{self, Read},
+};
+
+use crate::{
+    cluster::{self, Weighted},
+    format,
+    shape::Shaper,
+    template::Template,
+};
+
+/// Texts that mean "no template": what the reference scripts read as missing.
+const MISSING: [&str; 11] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "#N/A", "<NA>"];
 
 /// Scores from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,4 +28,132 @@ pub struct Scores {
     pub pa: f64,
     /// F1 of right templates.
     pub fta: f64,
+}
+
+/// A labelled file: one entry per line, in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Truth {
+    /// The messages without their headers; empty when the file has no such column.
+    pub contents: Vec<String>,
+    /// The template of each line, variables as `<*>`.
+    pub templates: Vec<String>,
+}
+
+/// What a clustering says of the same lines.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Labels {
+    /// The cluster of each line: a position in `templates`.
+    pub clusters: Vec<usize>,
+    /// The templates of the clusters.
+    pub templates: Vec<Template>,
+}
+
+/// Why a file with truth could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TruthError {
+    /// The bytes could not be read, or are no CSV.
+    #[error("not readable as CSV: {0}")]
+    Csv(#[from] csv::Error),
+    /// The column that it is about is missing.
+    #[error("no column EventTemplate; expected labels as Loghub has them, with the columns Content and EventTemplate")]
+    NoTemplates,
+    /// The bytes could not be opened.
+    #[error("cannot be opened: {0}")]
+    Open(#[from] io::Error),
+}
+
+/// Reads Loghub-style labels: CSV with a header line, column `EventTemplate`, and `Content` if there is one.
+pub fn read_truth(reader: impl Read) -> Result<Truth, TruthError> {
+    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
+    let header = csv.byte_headers()?.clone();
+    let column = |name: &str| header.iter().position(|cell| cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell) == name.as_bytes());
+    let template = column("EventTemplate").ok_or(TruthError::NoTemplates)?;
+    let content = column("Content");
+    let mut truth = Truth::default();
+    for row in csv.byte_records() {
+        let row = row?;
+        let cell = |i: usize| String::from_utf8_lossy(row.get(i).unwrap_or(b"")).into_owned();
+        truth.templates.push(cell(template));
+        truth.contents.extend(content.map(cell));
+    }
+    Ok(truth)
+}
+
+/// Clusters messages that have no header: both phases, in memory.
+pub fn label_messages<'a>(messages: impl IntoIterator<Item = &'a [u8]>, similarity: f64) -> Labels {
+    let mut shaper = Shaper::default();
+    let mut keys: HashMap<Box<[u8]>, usize> = HashMap::new();
+    let mut lines = Vec::new();
+    let mut weights: Vec<u64> = Vec::new();
+    for message in messages {
+        let shape = shaper.shape(message);
+        let key = match keys.get(shape) {
+            Some(key) => *key,
+            None => {
+                keys.insert(shape.into(), weights.len());
+                weights.push(0);
+                weights.len() - 1
+            }
+        };
+        weights[key] += 1;
+        lines.push(key);
+    }
+    let mut shapes: Vec<(&[u8], usize)> = keys.iter().map(|(shape, key)| (&**shape, *key)).collect();
+    shapes.sort_unstable();
+    let weighted: Vec<Weighted<'_>> =
+        shapes.iter().map(|(shape, key)| Weighted { shape, events: weights[*key] }).collect();
+    let mut cluster_of = vec![0; shapes.len()];
+    let mut templates = Vec::new();
+    for (id, group) in cluster::cluster(&weighted, similarity).into_iter().enumerate() {
+        for member in group.members {
+            cluster_of[shapes[member].1] = id;
+        }
+        templates.push(group.template);
+    }
+    Labels { clusters: lines.into_iter().map(|key| cluster_of[key]).collect(), templates }
+}
+
+/// Clusters raw lines: their headers are read and left out.
+pub fn label_lines<'a>(lines: impl IntoIterator<Item = &'a [u8]>, reference_time: i64, similarity: f64) -> Labels {
+    label_messages(lines.into_iter().map(|line| format::read(line, reference_time).message), similarity)
+}
+
+/// Scores clusters and templates, one of each per line, against the truth; `None` when the lengths differ or there is
+/// no line. Lines without a true template do not count, but for PA, where they are wrong.
+pub fn score<G: Hash + Eq, T: Hash + Eq + AsRef<str>>(truth: &[T], clusters: &[G], templates: &[T]) -> Option<Scores> {
+    if truth.is_empty() || truth.len() != clusters.len() || truth.len() != templates.len() {
+        return None;
+    }
+    let kept: Vec<usize> = (0..truth.len()).filter(|i| !MISSING.contains(&truth[*i].as_ref())).collect();
+    let mut truth_sizes: HashMap<&str, usize> = HashMap::new();
+    let mut cluster_sizes: HashMap<&G, usize> = HashMap::new();
+    let mut pairs: HashMap<(&str, &G), usize> = HashMap::new();
+    let mut truths_of: HashMap<&str, HashSet<&str>> = HashMap::new();
+    let mut right_lines = 0;
+    for i in &kept {
+        let (true_template, cluster, template) = (truth[*i].as_ref(), &clusters[*i], templates[*i].as_ref());
+        *truth_sizes.entry(true_template).or_default() += 1;
+        *cluster_sizes.entry(cluster).or_default() += 1;
+        *pairs.entry((true_template, cluster)).or_default() += 1;
+        truths_of.entry(template).or_default().insert(true_template);
+        right_lines += usize::from(true_template == template);
+    }
+    let exact: Vec<usize> = pairs
+        .iter()
+        .filter(|((template, cluster), lines)| truth_sizes[template] == **lines && cluster_sizes[cluster] == **lines)
+        .map(|(_, lines)| *lines)
+        .collect();
+    let right_templates =
+        truths_of.iter().filter(|(template, truths)| truths.len() == 1 && truths.contains(*template)).count();
+    Some(Scores {
+        ga: ratio(exact.iter().sum(), kept.len()),
+        fga: ratio(2 * exact.len(), cluster_sizes.len() + truth_sizes.len()),
+        pa: ratio(right_lines, truth.len()),
+        fta: ratio(2 * right_templates, truths_of.len() + truth_sizes.len()),
+    })
+}
+
+/// A ratio; 0 of nothing.
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

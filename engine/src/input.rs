@@ -1,4 +1,8 @@
-//! `Input`: a named source of bytes.
+//! `Input`: a named source of bytes. Its packing is taken off in `unpack`, its text is cut in `chunks`; what a line says is
+//! not read here.
+
+pub(crate) mod unpack;
+pub(crate) mod chunks;
 
 use std::{fmt, io::Read, path::PathBuf};
 

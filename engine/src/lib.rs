@@ -1,24 +1,22 @@
-//! Lines in, report out: the calm room. No async, no network, no database.
-//!
-//! ```text
-//! Input -> chunks of lines -> Record -> Shape -> Tally     phase one, `fold`: parallel, order-free, bounded
-//!                                          |
-//!          distinct shapes, sorted --> Group, Template     phase two, `cluster`: over a few thousand shapes
-//!                                          |
-//!                                       Report             what everyone else reads
-//! ```
+#![doc = include_str!("../README.md")]
 
 pub mod error;
 pub mod settings;
 pub mod progress;
-pub mod input;
 pub mod record;
+mod token;
 pub mod format;
-pub mod shape;
 pub mod template;
+mod mask;
+pub mod shape;
+mod tally;
+mod table;
+mod aside;
+pub mod input;
 pub mod cluster;
 pub mod report;
 pub mod recording;
+mod fold;
 pub mod pipeline;
 pub mod evaluate;
 

@@ -1,8 +1,38 @@
-//! The one place that joins the steps.
+//! The one place that joins the steps: the calling thread reads, cuts, and adds up in the order of the input; the threads of
+//! a pool fold chunks in between.
+//!
+//! Memory is that of a fixed number of places for chunks (`Fold`), which go round: filled here, folded there, added up
+//! here, filled again. When none is free the calling thread folds along if it is a thread of the pool itself, and waits if
+//! not; so one thread is enough.
 
-use std::io::Write;
+use std::{
+    collections::VecDeque,
+    fs,
+    io::Write,
+    sync::{
+        atomic::Ordering::Relaxed,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+};
 
-use crate::{Error, Input, Progress, Report, Settings};
+use rayon::ScopeFifo;
+
+use crate::{
+    Error, Input, Progress, Report, Settings,
+    aside::Aside,
+    fold::{Fold, Manner},
+    input::{
+        Source,
+        chunks::{Chunks, End},
+        unpack::Unpacked,
+    },
+    recording::writer::Writer,
+    report::{
+        InputSummary,
+        assemble::{Found, assemble},
+    },
+    table::{EXACT, Entry, Table},
+};
 
 /// Where to write what finds lines again.
 pub struct Recorder<'a> {
@@ -14,11 +44,227 @@ pub struct Recorder<'a> {
 
 /// Reads all inputs and reports what they hold. An input that cannot be read is a problem in the report, not a
 /// failure of the run.
+///
+/// Without [`Settings::threads`] the work is done in the rayon pool that this is called in, or in rayon's own.
 pub fn analyze(
-    _inputs: Vec<Input>,
-    _settings: &Settings,
-    _progress: &Progress,
-    _recorder: Option<Recorder<'_>>,
+    inputs: Vec<Input>,
+    settings: &Settings,
+    progress: &Progress,
+    recorder: Option<Recorder<'_>>,
 ) -> Result<Report, Error> {
-    Err(Error::Cancelled)
+    let Some(threads) = settings.threads else {
+        let places = places(rayon::current_num_threads());
+        return rayon::in_place_scope_fifo(move |scope| {
+            Run::new(scope, places, settings, progress, recorder)?.all(inputs)
+        });
+    };
+    let threads = threads.max(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("fold-{n}")).build();
+    let pool = pool.map_err(|e| Error::Threads { threads, reason: e.to_string() })?;
+    pool.in_place_scope_fifo(move |scope| Run::new(scope, places(threads), settings, progress, recorder)?.all(inputs))
+}
+
+/// Enough for every thread to have one at hand while another is added up and the next is filled.
+fn places(threads: usize) -> usize {
+    2 * threads + 2
+}
+
+/// A place comes back with its turn; without one the thread that had it panicked, which the scope passes on.
+type Done = Option<(u64, Fold)>;
+
+struct Run<'scope, 's, 'a, 'w> {
+    scope: &'s ScopeFifo<'scope>,
+    settings: &'a Settings,
+    manner: Manner,
+    progress: &'a Progress,
+    writer: Option<Writer<'w>>,
+    free: Vec<Fold>,
+    /// Places given out and not yet added up, first first; `None` is still being folded.
+    waiting: VecDeque<Option<Fold>>,
+    /// The turn of the first of `waiting`.
+    turn: u64,
+    back: SyncSender<Done>,
+    done: Receiver<Done>,
+    table: Table,
+    aside: [u64; Aside::ALL.len()],
+    shortened: u64,
+}
+
+impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
+    fn new(
+        scope: &'s ScopeFifo<'scope>,
+        places: usize,
+        settings: &'a Settings,
+        progress: &'a Progress,
+        recorder: Option<Recorder<'w>>,
+    ) -> Result<Self, Error> {
+        let (back, done) = sync_channel(places);
+        let (max_line_bytes, reference_time) = (settings.max_line_bytes, settings.reference_time);
+        let manner = Manner { max_line_bytes, reference_time, record: recorder.is_some() };
+        Ok(Self {
+            scope,
+            settings,
+            manner,
+            progress,
+            writer: recorder.map(Writer::begin).transpose().map_err(Error::Recording)?,
+            free: (0..places).map(|_| Fold::default()).collect(),
+            waiting: VecDeque::with_capacity(places),
+            turn: 0,
+            back,
+            done,
+            table: Table::new(settings.max_shapes),
+            aside: Default::default(),
+            shortened: 0,
+        })
+    }
+
+    fn all(mut self, inputs: Vec<Input>) -> Result<Report, Error> {
+        self.progress.bytes_total.store(total_bytes(&inputs), Relaxed);
+        let mut summaries = Vec::with_capacity(inputs.len());
+        for (position, input) in (0..).zip(inputs) {
+            summaries.push(self.read(position, input)?);
+        }
+        while !self.waiting.is_empty() {
+            self.make_room()?;
+        }
+        self.check()?;
+        let entries = self.table.finish();
+        if let Some(writer) = self.writer {
+            let mut joined: Vec<_> = entries.iter().filter(|e| e.depth < EXACT).map(Entry::key).collect();
+            joined.sort_unstable();
+            writer.finish(&joined).map_err(Error::Recording)?;
+        }
+        let found = Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened };
+        Ok(assemble(found, self.settings))
+    }
+
+    /// Reads one input to its end and gives its chunks out.
+    fn read(&mut self, position: u32, Input { name, source }: Input) -> Result<InputSummary, Error> {
+        let mut summary = InputSummary { name, bytes: 0, lines: 0, packing: Vec::new(), problems: Vec::new() };
+        let mut unpacked = match Unpacked::open(source, self.progress) {
+            Ok(unpacked) => unpacked,
+            Err(problem) => {
+                summary.problems.push(format!("{}: {problem}", summary.name));
+                return Ok(summary);
+            }
+        };
+        let recorded = self.manner.record && !unpacked.in_place;
+        let mut chunks = Chunks::new(&mut unpacked.text, position, self.manner.max_line_bytes, recorded);
+        loop {
+            self.check()?;
+            let mut place = self.free_place()?;
+            if !chunks.next(&mut place.chunk) {
+                self.free.push(place);
+                break;
+            }
+            self.give_out(place);
+        }
+        let end = chunks.end();
+        self.check()?;
+        summary.problems = problems(&summary.name, &end, &unpacked);
+        (summary.lines, summary.bytes) = (end.lines, end.bytes);
+        summary.packing = unpacked.packing.iter().map(ToString::to_string).collect();
+        Ok(summary)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.progress.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    fn free_place(&mut self) -> Result<Fold, Error> {
+        loop {
+            if let Some(place) = self.free.pop() {
+                return Ok(place);
+            }
+            self.make_room()?;
+        }
+    }
+
+    fn give_out(&mut self, mut place: Fold) {
+        let turn = self.turn + self.waiting.len() as u64;
+        let (manner, back) = (self.manner, GiveBack { to: self.back.clone(), done: None });
+        self.waiting.push_back(None);
+        self.scope.spawn_fifo(move |_| {
+            place.run(manner);
+            back.give(turn, place);
+        });
+    }
+
+    /// Waits for a chunk, folding along if this is a thread of the pool, and adds up what is next in turn.
+    fn make_room(&mut self) -> Result<(), Error> {
+        let done = loop {
+            if let Ok(done) = self.done.try_recv() {
+                break done;
+            }
+            // Without work of our own left here, all that is given out is being folded elsewhere.
+            if rayon::yield_local() != Some(rayon::Yield::Executed) {
+                break self.done.recv().expect("this run holds a sender itself");
+            }
+        };
+        let Some((turn, place)) = done else { return Err(Error::Cancelled) };
+        self.waiting[(turn - self.turn) as usize] = Some(place);
+        while let Some(mut place) = self.waiting.front_mut().and_then(Option::take) {
+            self.waiting.pop_front();
+            self.turn += 1;
+            self.add_up(&mut place)?;
+            self.free.push(place);
+        }
+        Ok(())
+    }
+
+    fn add_up(&mut self, fold: &mut Fold) -> Result<(), Error> {
+        fold.add_to(&mut self.table);
+        for (sum, lines) in self.aside.iter_mut().zip(fold.aside) {
+            *sum += lines;
+        }
+        self.shortened += fold.shortened;
+        self.progress.lines.fetch_add(fold.lines, Relaxed);
+        self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)
+    }
+}
+
+/// Sends what is done, or that nothing came of it, however the fold ends.
+struct GiveBack {
+    to: SyncSender<Done>,
+    done: Done,
+}
+
+impl GiveBack {
+    fn give(mut self, turn: u64, place: Fold) {
+        self.done = Some((turn, place));
+    }
+}
+
+impl Drop for GiveBack {
+    fn drop(&mut self) {
+        // There is room for all places, and a run that has ended early wants nothing back.
+        drop(self.to.try_send(self.done.take()));
+    }
+}
+
+/// What a person should know about an input.
+fn problems(name: &str, end: &End, unpacked: &Unpacked<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let lines = if end.lines == 1 { "the line" } else { "the lines" };
+    if let Some(error) = &end.failure {
+        let what = unpacked.damage(error);
+        problems.push(format!("{name}: {what}; {lines} before it are counted ({})", end.lines));
+    }
+    if let Some(nature) = end.nature {
+        problems.push(format!("{name}: {}; {lines} of it ({}) are set aside", nature.problem, end.lines));
+    }
+    if end.bytes == 0 && end.failure.is_none() {
+        problems.push(format!("{name}: is empty"));
+    }
+    problems
+}
+
+/// Bytes on the disk; 0 if an input cannot tell.
+fn total_bytes(inputs: &[Input]) -> u64 {
+    let of = |input: &Input| match &input.source {
+        // What cannot be opened has no bytes to read.
+        Source::File(path) => fs::metadata(path).map_or(Some(0), |about| about.is_file().then_some(about.len())),
+        Source::Reader(_) => None,
+    };
+    inputs.iter().map(of).sum::<Option<u64>>().unwrap_or(0)
 }

@@ -1,5 +1,7 @@
 //! `Report`: the engine's only serialised form, shared by the command line, the API and the store.
 
+pub(crate) mod assemble;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,10 @@ pub struct Report {
     pub inputs: Vec<InputSummary>,
     /// Sums over all inputs.
     pub totals: Totals,
+    /// What limits the report as a whole, for a person, with what was done about it. Empty when all is well; what is wrong
+    /// with one input is in its summary.
+    #[serde(default)]
+    pub problems: Vec<String>,
     /// Lines in no cluster, by reason; their sum is `totals.set_aside`.
     pub set_aside: Vec<SetAside>,
     /// Events over time, over the whole report; `None` when no line had a time.
@@ -67,6 +73,9 @@ pub struct SetAside {
     pub reason: String,
     /// How many.
     pub lines: u64,
+    /// Key of these lines in the recording, as [`Cluster::shapes`] are of a cluster's.
+    #[serde(default)]
+    pub shape: u64,
 }
 
 /// Events in equal steps of time.

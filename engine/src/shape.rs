@@ -1,26 +1,337 @@
-//! A message with its variables masked: phase one's key.
+//! A message with its variables masked: phase one's key. Owns how a message falls into pieces and how a shape is
+//! written; what a piece is, is `mask`'s.
+//!
+//! A shape is the message's text with each variable as one control byte that tells its kind. Control characters of the
+//! message itself become U+FFFD, so none can be taken for a slot; the text `<*>` in a message is a slot already, so
+//! masking what was masked changes nothing.
+
+use crate::{
+    format::time,
+    mask,
+    template::Kind,
+    token::{self, BLANK, CLASS, COLON, Clean, DELIMITER, DIGIT, HIGH, MARK},
+};
 
 /// Turns messages into shapes, reusing its buffers.
 #[derive(Debug, Default)]
 pub struct Shaper {
     shape: Vec<u8>,
+    clean: Clean,
 }
 
 impl Shaper {
     /// The shape of a message: a pure function of its bytes. Valid UTF-8 whatever the message holds, free of line
     /// feeds; masking a shape's own text again changes nothing.
     pub fn shape(&mut self, message: &[u8]) -> &[u8] {
-        self.shape.clear();
-        for (i, token) in message.split(|b| *b == b' ').enumerate() {
-            if i > 0 {
-                self.shape.push(b' ');
-            }
-            if token.iter().any(u8::is_ascii_digit) {
-                self.shape.extend_from_slice(b"<*>");
-            } else {
-                self.shape.extend_from_slice(String::from_utf8_lossy(token).as_bytes());
+        let mut writer = Writer { out: std::mem::take(&mut self.shape), blank: false };
+        writer.out.clear();
+        if token::is_clean(message) {
+            write(&mut writer, message);
+        } else {
+            self.clean.fill(message);
+            write(&mut writer, &self.clean.text);
+        }
+        self.shape = writer.out;
+        &self.shape
+    }
+}
+
+/// What a shape is written with: blanks are held back until something follows them.
+struct Writer {
+    out: Vec<u8>,
+    blank: bool,
+}
+
+impl Writer {
+    fn catch_up(&mut self) {
+        if self.blank {
+            self.blank = false;
+            if !self.out.is_empty() {
+                self.out.push(b' ');
             }
         }
-        &self.shape
+    }
+
+    fn literal(&mut self, text: &[u8]) {
+        self.catch_up();
+        self.out.extend_from_slice(text);
+    }
+
+    fn slot(&mut self, kind: Kind) {
+        self.catch_up();
+        match self.out.last_mut() {
+            Some(last) if Kind::of_byte(*last).is_some() => *last = Kind::Any.byte(),
+            _ => self.out.push(kind.byte()),
+        }
+    }
+}
+
+fn write(writer: &mut Writer, text: &[u8]) {
+    const STOP: u8 = BLANK | DELIMITER | HIGH;
+    let mut at = 0;
+    while let Some(first) = text.get(at) {
+        let class = CLASS[usize::from(*first)];
+        if class & STOP == 0 {
+            let start = at;
+            let mut classes = class;
+            at += 1;
+            while let Some(b) = text.get(at) {
+                let class = CLASS[usize::from(*b)];
+                if class & STOP != 0 {
+                    break;
+                }
+                classes |= class;
+                at += 1;
+            }
+            at = piece(writer, text, start, at, classes);
+        } else if class == BLANK {
+            writer.blank = true;
+            at += 1;
+        } else if *first == b'<' && text[at..].starts_with(b"<*>") {
+            writer.slot(Kind::Any);
+            at += 3;
+        } else {
+            let start = at;
+            at += 1;
+            while class == HIGH && text.get(at).is_some_and(|b| CLASS[usize::from(*b)] == HIGH) {
+                at += 1;
+            }
+            writer.literal(&text[start..at]);
+        }
+    }
+}
+
+/// Writes the piece `text[start..end]`; says where reading goes on, which is later than `end` for what spans pieces.
+fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8) -> usize {
+    let piece = &text[start..end];
+    if classes & (DIGIT | MARK | COLON) == 0 {
+        if mask::is_bool(piece) {
+            writer.slot(Kind::Bool);
+        } else if mask::is_hex_word(piece, classes) {
+            writer.slot(Kind::Hex);
+        } else if piece[0].is_ascii_uppercase() && time::is_name(piece) {
+            return dated(writer, text, start, end);
+        } else {
+            writer.literal(piece);
+        }
+        return end;
+    }
+    if let Some(end) = long(writer, text, start, end) {
+        return end;
+    }
+    if piece[0].is_ascii_digit()
+        && looks_like_time(piece)
+        && let Some(stamp) = time::stamp(&text[start..])
+        && start + stamp.length >= end
+        && !text.get(start + stamp.length).is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH) == 0 && *b != b':' && *b != b'.')
+    {
+        writer.slot(Kind::Time);
+        return start + stamp.length;
+    }
+    let key = text.get(end) == Some(&b'=');
+    trimmed(writer, piece, classes, key);
+    end
+}
+
+/// A month or weekday, with the date it begins.
+fn dated(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> usize {
+    match time::stamp(&text[start..]) {
+        Some(stamp) if stamp.has_time() && ends_piece(text, start + stamp.length) => {
+            writer.slot(Kind::Time);
+            start + stamp.length
+        }
+        _ => {
+            writer.literal(&text[start..end]);
+            end
+        }
+    }
+}
+
+fn ends_piece(text: &[u8], at: usize) -> bool {
+    text.get(at).is_none_or(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH | COLON) != 0 || *b == b'.')
+}
+
+/// Whether it is worth reading as a time: `12:30…`, `2005-06-…`, `17/06/…`, `31.12.2…`.
+fn looks_like_time(piece: &[u8]) -> bool {
+    let at = |i: usize| piece.get(i).copied().unwrap_or(0);
+    match (at(1), at(2), at(4)) {
+        (b':', ..) | (_, b':', _) => true,
+        (_, _, b'-' | b'/' | b'.') => at(7) == at(4) || at(6) == at(4),
+        (_, b'/' | b'-' | b'.', _) => at(5) == at(2) || at(2) == b'/',
+        _ => false,
+    }
+}
+
+/// Paths and addresses of the web, which may hold delimiters.
+fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<usize> {
+    let piece = &text[start..end];
+    let drive = piece.len() > 2 && piece[0].is_ascii_alphabetic() && piece[1] == b':' && matches!(piece[2], b'\\' | b'/');
+    let scheme = piece[0].is_ascii_alphabetic()
+        && !drive
+        && piece.windows(3).position(|three| three == b"://").is_some_and(|i| {
+            piece[..i].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        });
+    let share = piece.len() > 2 && piece.starts_with(b"\\\\");
+    let rooted = piece.len() > 1 && piece[0] == b'/' && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
+    let near = piece.len() > 2 && (piece.starts_with(b"./") || piece.starts_with(b"../") || piece.starts_with(b"~/"));
+    if rooted && piece[1].is_ascii_digit() && is_slashed_address(&piece[1..]) {
+        trimmed(writer, &piece[1..], mask::classes(piece), false);
+        return Some(end);
+    }
+    if !(scheme || drive || share || rooted || near) {
+        return None;
+    }
+    let mut to = end;
+    if scheme || text.get(end) == Some(&b'?') {
+        while text.get(to).is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | HIGH) == 0 && !b"\"'<>()[]{}`".contains(b)) {
+            to += 1;
+        }
+    }
+    // What ends a sentence or introduces a reason is not part of the path.
+    while to > start + 1 && matches!(text[to - 1], b'.' | b':' | b',' | b';' | b'!' | b'?') {
+        to -= 1;
+    }
+    let port = text[start..to].iter().rposition(|b| *b == b':').filter(|i| {
+        rooted && *i > 0 && text[start + i + 1..to].iter().all(u8::is_ascii_digit)
+    });
+    writer.slot(if scheme { Kind::Url } else { Kind::Path });
+    if let Some(colon) = port {
+        writer.literal(b":");
+        writer.slot(Kind::Number);
+        debug_assert!(start + colon < to);
+    }
+    Some(to)
+}
+
+/// `10.0.0.1:80`, the form in which some languages print an address after a slash.
+fn is_slashed_address(piece: &[u8]) -> bool {
+    let ip = piece.split(|b| *b == b':').next().unwrap_or(piece);
+    let ip = ip.strip_suffix(b".").unwrap_or(ip);
+    mask::classes(ip) & !(DIGIT | MARK) == 0 && ip.iter().filter(|b| **b == b'.').count() == 3 && !ip.contains(&b'/')
+}
+
+/// Writes a piece whose ends may be punctuation.
+fn trimmed(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
+    let is_trim = |b: &u8| matches!(b, b'.' | b':' | b'*' | b'-' | b'+' | b'~' | b'@' | b'\\' | b'/' | b'$' | b'_');
+    let mut from = piece.iter().position(|b| !is_trim(b)).unwrap_or(piece.len());
+    let to = piece.iter().rposition(|b| !is_trim(b)).map_or(from, |i| i + 1);
+    if from > 0 && matches!(piece[from - 1], b'-' | b'+') && piece.get(from).is_some_and(u8::is_ascii_digit) {
+        from -= 1;
+    }
+    writer.literal(&piece[..from]);
+    if from < to {
+        core(writer, &piece[from..to], classes, key);
+    }
+    writer.literal(&piece[to..]);
+}
+
+/// Writes a piece that has a digit or a mark, without punctuation at its ends.
+fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
+    if classes & COLON != 0 && piece.contains(&b':') {
+        if let Some(kind) = mask::colon_address(piece) {
+            return writer.slot(kind);
+        }
+        let mut addressed = false;
+        if is_host_and_port(piece) {
+            writer.slot(Kind::Host);
+            writer.literal(b":");
+            return writer.slot(Kind::Port);
+        }
+        for (i, part) in piece.split(|b| *b == b':').enumerate() {
+            if i > 0 {
+                writer.literal(b":");
+            }
+            if addressed && !part.is_empty() && part.iter().all(u8::is_ascii_digit) {
+                writer.slot(Kind::Port);
+                addressed = false;
+            } else {
+                let before = writer.out.len();
+                trimmed(writer, part, mask::classes(part), key);
+                let written = writer.out.get(before..).unwrap_or(b"");
+                addressed = matches!(written, [b] | [b' ', b] if matches!(Kind::of_byte(*b), Some(Kind::Ip | Kind::Host)));
+            }
+        }
+        return;
+    }
+    if let Some(at) = piece.iter().position(|b| *b == b'@') {
+        let (name, host) = (&piece[..at], &piece[at + 1..]);
+        if mask::is_mail(name, host) {
+            return writer.slot(Kind::Mail);
+        }
+        trimmed(writer, name, mask::classes(name), key);
+        writer.literal(b"@");
+        return trimmed(writer, host, mask::classes(host), key);
+    }
+    if let Some(at) = piece.windows(2).position(|two| two == b"..") {
+        let (before, after) = piece.split_at(at);
+        trimmed(writer, before, mask::classes(before), key);
+        return trimmed(writer, after, mask::classes(after), key);
+    }
+    let slashes = piece.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
+    match slashes {
+        0 => plain(writer, piece, mask::classes(piece), key),
+        1 => halves(writer, piece, key),
+        _ if piece.contains(&b'/') || classes & DIGIT != 0 => writer.slot(Kind::Path),
+        _ => writer.literal(piece),
+    }
+}
+
+/// A name in small letters before a number: `example.asia:8080`, `redis:6379`. In code, names before a line number have
+/// a capital letter or the ending of a file; names without a dot need the port of a service.
+fn is_host_and_port(piece: &[u8]) -> bool {
+    let Some(at) = piece.iter().position(|b| *b == b':') else { return false };
+    let (host, port) = (&piece[..at], &piece[at + 1..]);
+    let is_port = (2..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    let short = host.len() >= 2 && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'-') && mask::is_service_port(port);
+    is_port && (short || mask::may_be_host(host))
+}
+
+/// Two words with a slash between; `HTTP/1.1` is one.
+fn halves(writer: &mut Writer, piece: &[u8], key: bool) {
+    let at = piece.iter().position(|b| matches!(b, b'/' | b'\\')).unwrap_or(0);
+    let (before, after) = (&piece[..at], &piece[at + 1..]);
+    let protocol = before.iter().all(u8::is_ascii_uppercase) && after.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    if protocol {
+        return writer.literal(piece);
+    }
+    trimmed(writer, before, mask::classes(before), key);
+    writer.literal(&piece[at..=at]);
+    trimmed(writer, after, mask::classes(after), key);
+}
+
+/// Writes a piece without separators but dots and dashes.
+fn plain(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
+    if classes & DIGIT == 0 {
+        if mask::is_bool(piece) {
+            writer.slot(Kind::Bool);
+        } else if mask::is_hex_word(piece, classes) {
+            writer.slot(Kind::Hex);
+        } else if classes & MARK != 0 && mask::is_host(piece) {
+            writer.slot(Kind::Host);
+        } else {
+            writer.literal(piece);
+        }
+        return;
+    }
+    let letters = classes & !(DIGIT | MARK) != 0;
+    if key && letters {
+        // The digits of a key belong to it, but for a number that stuck to its front.
+        let number = piece.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+        if number > 0 {
+            writer.slot(Kind::Number);
+        }
+        return writer.literal(&piece[number..]);
+    }
+    if let Some(dot) = piece.iter().rposition(|b| *b == b'.') {
+        let (name, number) = (&piece[..dot], &piece[dot + 1..]);
+        let is_name = !name.iter().any(u8::is_ascii_digit) && name.iter().any(u8::is_ascii_alphabetic);
+        if is_name && !number.is_empty() && number.iter().all(u8::is_ascii_digit) {
+            writer.literal(&piece[..=dot]);
+            return writer.slot(Kind::Number);
+        }
+    }
+    match mask::value(piece, classes) {
+        Some(kind) => writer.slot(kind),
+        None => writer.literal(piece),
     }
 }

@@ -1,0 +1,244 @@
+//! `Intake`: from what a person gives (an upload, a path, a sample) to a queued report. Owns the order that makes it
+//! safe: bytes to a draft as they arrive, durable, renamed; only then a row; only then the answer.
+
+use std::{fmt, io, io::Write, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use tokio::{task::spawn_blocking, time::timeout};
+
+use crate::{
+    blobs::{Blobs, Draft, Key},
+    clock::Clock,
+    roots::{self, Roots},
+    samples,
+    store::{self, JobSettings, NewReport, Origin, Place, ReportId, Store},
+};
+
+/// Bytes of an upload held in memory before they are written.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// How long an upload may send nothing before it is given up.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Files of one report.
+pub const MAX_FILES: usize = 100;
+
+/// Characters of a name that are kept.
+const MAX_NAME_CHARS: usize = 200;
+
+/// Takes in what is to be analysed.
+#[derive(Clone)]
+pub struct Intake {
+    blobs: Blobs,
+    store: Arc<dyn Store>,
+    roots: Roots,
+    clock: Clock,
+}
+
+/// A report whose files are still arriving. Dropped before [`Arrival::queue`], all it has brought is removed.
+pub struct Arrival {
+    intake: Intake,
+    id: ReportId,
+    origins: Vec<Origin>,
+    is_queued: bool,
+}
+
+/// What was given could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No room on the disk.
+    #[error(
+        "there is no room left on the disk of the data directory; nothing of the upload was kept; free some space or delete old reports"
+    )]
+    NoRoom,
+    /// The client went away or sent less than it announced.
+    #[error(
+        "the upload ended before it was complete ({received} bytes had come); nothing of it was kept; send it again"
+    )]
+    Incomplete {
+        /// How far it came.
+        received: u64,
+        /// What the connection said.
+        reason: String,
+    },
+    /// The client sent nothing for too long.
+    #[error("the upload sent nothing for {} seconds; nothing of it was kept; send it again", IDLE.as_secs())]
+    Idle,
+    /// A form without a file.
+    #[error("no file was chosen; choose a log file and send it again")]
+    Nothing,
+    /// More files than a report takes.
+    #[error("more than {MAX_FILES} files in one report; send fewer, or pack them into reports of their own")]
+    TooMany,
+    /// Not a sample of ours.
+    #[error("there is no sample log called {name}; there are {}", names())]
+    NoSample {
+        /// As asked.
+        name: String,
+    },
+    /// A path that may not or cannot be opened.
+    #[error(transparent)]
+    Path(#[from] roots::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The disk.
+    #[error("cannot write to the data directory: {0}")]
+    Disk(#[source] io::Error),
+}
+
+fn names() -> String {
+    samples::all().iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Self::NoRoom,
+            _ => Self::Disk(error),
+        }
+    }
+}
+
+impl Intake {
+    /// Takes in to these blobs and this store, from these roots.
+    pub fn new(blobs: Blobs, store: Arc<dyn Store>, roots: Roots, clock: Clock) -> Self {
+        Self { blobs, store, roots, clock }
+    }
+
+    /// Begins a report whose files arrive one after the other.
+    pub fn arrival(&self) -> Arrival {
+        Arrival { intake: self.clone(), id: ReportId::random(), origins: Vec::new(), is_queued: false }
+    }
+
+    /// A report on a file that stays where it is.
+    pub async fn path(&self, typed: &str) -> Result<NewReport, Error> {
+        let (roots, typed) = (self.roots.clone(), typed.to_owned());
+        let (path, meta) = blocking(move || roots.file(&typed)).await?;
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let mut arrival = self.arrival();
+        arrival.origins.push(Origin { name: shown_name(&name), bytes: meta.len(), place: Place::Path(path) });
+        arrival.queue().await
+    }
+
+    /// A report on a copy of a sample log, from here on the same as an upload.
+    pub async fn sample(&self, name: &str) -> Result<NewReport, Error> {
+        let bytes = samples::bytes(name).ok_or_else(|| Error::NoSample { name: name.to_owned() })?;
+        let bytes = Bytes::from(bytes.into_owned());
+        let mut arrival = self.arrival();
+        arrival.take(name, Place::Sample, futures_util::stream::iter([Ok::<_, io::Error>(bytes)])).await?;
+        arrival.queue().await
+    }
+}
+
+impl Arrival {
+    /// Takes one file in as it arrives, in bounded memory.
+    pub async fn file<E: fmt::Display>(
+        &mut self,
+        name: &str,
+        body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    ) -> Result<(), Error> {
+        self.take(name, Place::Upload, body).await
+    }
+
+    /// How many files came.
+    pub fn files(&self) -> usize {
+        self.origins.len()
+    }
+
+    /// Keeps the report and queues its analysis.
+    pub async fn queue(mut self) -> Result<NewReport, Error> {
+        let origins = std::mem::take(&mut self.origins);
+        let first = origins.first().ok_or(Error::Nothing)?;
+        let name = match origins.len() {
+            1 => first.name.clone(),
+            n => format!("{} and {} more", first.name, n - 1),
+        };
+        let created_ms = self.intake.clock.now_ms();
+        let report =
+            NewReport { id: self.id.clone(), name, created_ms, origins, settings: JobSettings::at(created_ms) };
+        self.intake.store.create(&report).await.map_err(|e| if e.is_full { Error::NoRoom } else { e.into() })?;
+        self.is_queued = true;
+        tracing::info!(report = %report.id, bytes = report.origins.iter().map(|o| o.bytes).sum::<u64>(),
+            "report {} queued", report.id);
+        Ok(report)
+    }
+
+    async fn take<E: fmt::Display>(
+        &mut self,
+        name: &str,
+        place: Place,
+        mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    ) -> Result<(), Error> {
+        if self.origins.len() == MAX_FILES {
+            return Err(Error::TooMany);
+        }
+        let blobs = self.intake.blobs.clone();
+        let mut draft = blocking(move || blobs.draft()).await?;
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        loop {
+            let is_last = fill(&mut piece, &mut body, draft.bytes()).await?;
+            (draft, piece) = blocking(move || write(draft, piece)).await?;
+            if is_last {
+                break;
+            }
+        }
+        let key = Key::Input(self.id.clone(), self.origins.len());
+        let bytes = blocking(move || draft.commit(&key)).await?;
+        self.origins.push(Origin { name: shown_name(name), bytes, place });
+        Ok(())
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if !self.is_queued
+            && let Err(error) = self.intake.blobs.remove(&self.id)
+        {
+            tracing::warn!(report = %self.id, %error, "cannot remove what an unfinished upload left");
+        }
+    }
+}
+
+/// Fills a piece from a body; whether that was the last. Copied together, so that a body of one-byte chunks takes no
+/// more memory than another.
+async fn fill<E: fmt::Display>(
+    piece: &mut Vec<u8>,
+    body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+    before: u64,
+) -> Result<bool, Error> {
+    piece.clear();
+    while piece.len() < PIECE_BYTES {
+        match timeout(IDLE, body.next()).await.map_err(|_| Error::Idle)? {
+            Some(Ok(chunk)) => piece.extend_from_slice(&chunk),
+            Some(Err(reason)) => {
+                let received = before + piece.len() as u64;
+                return Err(Error::Incomplete { received, reason: reason.to_string() });
+            }
+            None => return Ok(true),
+        }
+    }
+    Ok(false)
+}
+
+fn write(mut draft: Draft, piece: Vec<u8>) -> io::Result<(Draft, Vec<u8>)> {
+    draft.write_all(&piece)?;
+    Ok((draft, piece))
+}
+
+/// The last part of a name as a client gave it, without control characters, cut to a length that fits a page.
+fn shown_name(given: &str) -> String {
+    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = last.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+    if name.trim().is_empty() { "upload".to_owned() } else { name }
+}
+
+async fn blocking<T: Send + 'static, E: Into<Error> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Error> {
+    match spawn_blocking(work).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(stopped) => Err(Error::Disk(io::Error::other(stopped))),
+    }
+}

@@ -1,0 +1,46 @@
+//! One report, several dresses. Every dress goes to any writer; only the table for people knows of terminals.
+
+mod csv;
+mod json;
+mod markdown;
+mod table;
+mod visible;
+
+use std::io::{self, Write};
+
+use logkin_engine::Report;
+
+use crate::cli::TableFormat;
+
+pub use table::Terminal;
+pub use visible::visible;
+
+/// Writes a report in the dress asked for; `top` clusters of it (0: all) in the dresses made for reading.
+pub fn write(
+    report: &Report,
+    format: TableFormat,
+    top: usize,
+    terminal: Terminal,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let shown = if top == 0 { report.clusters.len() } else { top.min(report.clusters.len()) };
+    match format {
+        TableFormat::Table => table::write(report, shown, terminal, out),
+        TableFormat::Json => json::write(report, out),
+        TableFormat::Ndjson => json::write_lines(report, shown, out),
+        TableFormat::Csv => csv::write(report, shown, out),
+        TableFormat::Markdown => markdown::write(report, shown, out),
+    }
+}
+
+/// A moment as RFC 3339 in UTC, to the millisecond; empty for none.
+fn moment(milliseconds: Option<i64>) -> String {
+    milliseconds
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(String::new, |time| format!("{time:.3}"))
+}
+
+/// The name of a level as lines have it.
+fn level_name(level: Option<logkin_engine::record::Level>) -> &'static str {
+    level.map_or("", logkin_engine::record::Level::name)
+}

@@ -1,0 +1,150 @@
+//! The count table for people.
+
+use std::io::{self, IsTerminal, Write};
+
+use logkin_engine::{
+    Report,
+    record::Level,
+    report::{Cluster, Totals},
+};
+use unicode_width::UnicodeWidthChar;
+
+use super::{level_name, moment, visible};
+
+/// What the table may assume of the screen it is written to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Terminal {
+    /// Columns; `None` when it is no screen, and nothing is cut.
+    pub width: Option<usize>,
+    /// Whether colours are wanted.
+    pub colour: bool,
+}
+
+impl Terminal {
+    /// Of standard output; `no_color` says whether the environment asks for no colours (<https://no-color.org>).
+    pub fn of_stdout(no_color: bool) -> Self {
+        let stdout = io::stdout();
+        if !stdout.is_terminal() {
+            return Self::default();
+        }
+        let width = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col)).filter(|w| *w > 0);
+        Self { width, colour: !no_color }
+    }
+}
+
+const SLOT: &str = "<*>";
+const DIM: &str = "\x1b[2m";
+const CYAN: &str = "\x1b[36m";
+const YELLOW: &str = "\x1b[33m";
+const RED: &str = "\x1b[31m";
+const RESET: &str = "\x1b[0m";
+
+pub(super) fn write(report: &Report, shown: usize, terminal: Terminal, out: &mut dyn Write) -> io::Result<()> {
+    let clusters = &report.clusters[..shown];
+    let count_width = clusters.iter().map(|c| digits(c.lines)).max().unwrap_or(0).max("LINES".len());
+    writeln!(out, "{:>count_width$}  {:>6}  {:<6}  TEMPLATE", "LINES", "SHARE", "LEVEL")?;
+    for cluster in clusters {
+        row(cluster, count_width, terminal, out)?;
+    }
+    writeln!(out)?;
+    let hidden = report.clusters.len() - shown;
+    if hidden > 0 {
+        let lines: u64 = report.clusters[shown..].iter().map(|c| c.lines).sum();
+        writeln!(out, "and {} with {} not shown", count(hidden as u64, "cluster"), count(lines, "line"))?;
+    }
+    footer(report, out)
+}
+
+fn row(cluster: &Cluster, count_width: usize, terminal: Terminal, out: &mut dyn Write) -> io::Result<()> {
+    let head =
+        format!("{:>count_width$}  {:>6}  {:<6}  ", cluster.lines, percent(cluster.share), level_name(cluster.level));
+    let room = terminal.width.map(|width| width.saturating_sub(head.len()).max(20));
+    let template = fit(&visible(&cluster.template), room);
+    if !terminal.colour {
+        return writeln!(out, "{head}{template}");
+    }
+    let tint = level_colour(cluster.level);
+    writeln!(out, "{tint}{head}{RESET}{}", template.replace(SLOT, &format!("{CYAN}{SLOT}{RESET}")))
+}
+
+fn footer(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let Totals { lines, clusters, set_aside, shortened, .. } = report.totals;
+    write!(out, "{} in {}", count(lines - set_aside, "line"), count(clusters, "cluster"))?;
+    for aside in &report.set_aside {
+        write!(out, ", {} set aside ({})", aside.lines, aside.reason)?;
+    }
+    if shortened > 0 {
+        write!(out, ", {shortened} too long and read in part")?;
+    }
+    let times = |pick: fn(&Cluster) -> Option<i64>| report.clusters.iter().filter_map(pick);
+    if let (Some(first), Some(last)) = (times(|c| c.first_seen_ms).min(), times(|c| c.last_seen_ms).max()) {
+        write!(out, "; {} to {}", moment(Some(first)), moment(Some(last)))?;
+    }
+    writeln!(out)
+}
+
+fn level_colour(level: Option<Level>) -> &'static str {
+    match level {
+        Some(Level::Fatal | Level::Error) => RED,
+        Some(Level::Warn) => YELLOW,
+        Some(Level::Trace | Level::Debug) => DIM,
+        Some(Level::Info | Level::Notice) | None => "",
+    }
+}
+
+/// Never rounds a kind of line that exists to nothing, nor one that is not alone to everything.
+fn percent(share: f64) -> String {
+    match share * 100.0 {
+        p if p > 0.0 && p < 0.01 => "<0.01%".to_owned(),
+        p if p < 100.0 && p > 99.99 => ">99.9%".to_owned(),
+        p => format!("{p:.2}%"),
+    }
+}
+
+fn digits(n: u64) -> usize {
+    n.checked_ilog10().map_or(1, |d| d as usize + 1)
+}
+
+fn count(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Cut to `room` columns, with a mark where something is missing.
+fn fit(text: &str, room: Option<usize>) -> String {
+    let Some(room) = room else { return text.to_owned() };
+    let width = |c: char| c.width().unwrap_or(0);
+    if text.chars().map(width).sum::<usize>() <= room {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let kept = text.chars().take_while(|c| {
+        used += width(*c);
+        used <= room
+    });
+    kept.chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{count, fit, percent};
+
+    #[test]
+    fn small_shares_are_not_rounded_to_nothing() {
+        assert_eq!(
+            [percent(0.0), percent(0.000_01), percent(0.5), percent(0.999_999), percent(1.0)],
+            ["0.00%", "<0.01%", "50.00%", ">99.9%", "100.00%"]
+        );
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns_of_the_room() {
+        assert_eq!(fit("数据库连接", Some(10)), "数据库连接");
+        assert_eq!(fit("数据库连接", Some(9)), "数据库连…");
+        assert_eq!(fit("abc", Some(2)), "a…");
+    }
+
+    #[test]
+    fn one_is_not_plural() {
+        assert_eq!((count(1, "line"), count(2, "line")), ("1 line".to_owned(), "2 lines".to_owned()));
+    }
+}

@@ -1,0 +1,174 @@
+//! `Shelf`: finished reports, read from the blobs and kept in memory up to a bound, and the lines behind their clusters.
+//! Holds nothing that is not in the blobs, so any instance answers for any report.
+
+use std::{
+    collections::HashMap,
+    io::{self, Read, Seek, SeekFrom},
+    sync::Arc,
+};
+
+use logkin_engine::{
+    Report,
+    recording::{LineAt, Recording},
+    report::Cluster,
+};
+use quick_cache::{Weighter, sync::Cache};
+use tokio::task::spawn_blocking;
+
+use crate::{
+    blobs::{Blobs, Key, Part},
+    mark,
+    store::{NewReport, Outcome, Place, ReportId},
+};
+
+/// Bytes of reports kept in memory, as they lie on the disk; the newest asked for is kept even when it is larger.
+const CACHE_BYTES: u64 = 48 << 20;
+
+/// Reports expected in the cache; only a hint for its table.
+const CACHE_ITEMS: usize = 100;
+
+/// Bytes of one line that are shown; the rest is counted and left out.
+pub const MAX_SHOWN_BYTES: u64 = 16 << 10;
+
+/// Finished reports.
+pub struct Shelf {
+    blobs: Blobs,
+    cache: Cache<(ReportId, i64), Arc<Bound>, ByBytes>,
+}
+
+/// A report with the way to find its clusters.
+pub struct Bound {
+    /// The report.
+    pub report: Report,
+    positions: HashMap<String, usize>,
+    bytes: u64,
+}
+
+/// One line, as bytes: it may hold anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Position of its input in the report.
+    pub input: usize,
+    /// Number in its input, from 1.
+    pub number: u64,
+    /// Its bytes without the line end, at most [`MAX_SHOWN_BYTES`] of them.
+    pub text: Vec<u8>,
+    /// Its bytes in all.
+    pub bytes: u64,
+}
+
+/// A result could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file the lines are in is not what it was.
+    #[error(transparent)]
+    Changed(#[from] mark::Error),
+    /// The result is damaged or gone.
+    #[error("cannot read the result from the data directory: {0}")]
+    Disk(#[from] io::Error),
+}
+
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<(ReportId, i64), Arc<Bound>> for ByBytes {
+    fn weight(&self, _: &(ReportId, i64), bound: &Arc<Bound>) -> u64 {
+        bound.bytes.clamp(1, CACHE_BYTES / 2)
+    }
+}
+
+impl Bound {
+    /// The cluster of this id.
+    pub fn cluster(&self, id: &str) -> Option<&Cluster> {
+        self.positions.get(id).map(|at| &self.report.clusters[*at])
+    }
+}
+
+impl Shelf {
+    /// An empty shelf over these blobs.
+    pub fn new(blobs: Blobs) -> Self {
+        Self { blobs, cache: Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, ByBytes) }
+    }
+
+    /// The result of an attempt.
+    pub async fn report(&self, id: &ReportId, attempt: i64) -> Result<Arc<Bound>, Error> {
+        let key = (id.clone(), attempt);
+        self.cache.get_or_insert_async(&key, self.read(id.clone(), attempt)).await
+    }
+
+    /// Lines of a cluster in input order: `limit` of them after the first `skip`.
+    pub async fn lines(
+        &self,
+        done: (&NewReport, i64, &Outcome),
+        cluster: &Cluster,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<Line>, Error> {
+        let (report, attempt, outcome) = done;
+        let (blobs, shapes) = (self.blobs.clone(), cluster.shapes.clone());
+        let (report, outcome) = (report.clone(), outcome.clone());
+        blocking(move || {
+            let key = |part| Key::Result(report.id.clone(), attempt, part);
+            let mut recording = Recording::open(blobs.file(&key(Part::Labels))?, blobs.file(&key(Part::Text))?)?;
+            let found = recording.lines(&shapes, skip, limit)?;
+            let mut inputs: Vec<Option<std::fs::File>> = report.origins.iter().map(|_| None).collect();
+            found.into_iter().map(|at| line(&blobs, &report, &outcome, &mut recording, &mut inputs, at)).collect()
+        })
+        .await
+    }
+
+    async fn read(&self, id: ReportId, attempt: i64) -> Result<Arc<Bound>, Error> {
+        let path = self.blobs.path(&Key::Result(id, attempt, Part::Report));
+        blocking(move || {
+            let json = std::fs::read(path)?;
+            let report: Report = serde_json::from_slice(&json).map_err(io::Error::from)?;
+            let positions = report.clusters.iter().enumerate().map(|(at, c)| (c.id.0.clone(), at)).collect();
+            Ok(Arc::new(Bound { report, positions, bytes: json.len() as u64 }))
+        })
+        .await
+    }
+}
+
+/// The bytes of a line: from the recorded text, or where they lie.
+fn line<L: Read + Seek, T: Read + Seek>(
+    blobs: &Blobs,
+    report: &NewReport,
+    outcome: &Outcome,
+    recording: &mut Recording<L, T>,
+    inputs: &mut [Option<std::fs::File>],
+    at: LineAt,
+) -> Result<Line, Error> {
+    let input = usize::try_from(at.input).unwrap_or(usize::MAX);
+    let shown = at.length.min(MAX_SHOWN_BYTES);
+    let size = usize::try_from(shown).expect("a shown line fits memory");
+    let text = match recording.text(at)? {
+        Some(mut text) => {
+            text.truncate(size);
+            text
+        }
+        None => {
+            let slot = inputs.get_mut(input).ok_or_else(|| io::Error::other("a line of an unknown input"))?;
+            let file = match slot {
+                Some(file) => file,
+                None => slot.insert(open(blobs, report, outcome, input)?),
+            };
+            file.seek(SeekFrom::Start(at.offset))?;
+            let mut text = vec![0; size];
+            file.read_exact(&mut text)?;
+            text
+        }
+    };
+    Ok(Line { input, number: at.number, text, bytes: at.length })
+}
+
+fn open(blobs: &Blobs, report: &NewReport, outcome: &Outcome, input: usize) -> Result<std::fs::File, Error> {
+    match (&report.origins[input].place, outcome.marks.get(input).and_then(Option::as_ref)) {
+        (Place::Path(path), Some(mark)) => Ok(mark.open(path)?),
+        (Place::Path(path), None) => Ok(std::fs::File::open(path)?),
+        (Place::Upload | Place::Sample, _) => Ok(blobs.file(&Key::Input(report.id.clone(), input))?),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    spawn_blocking(work).await.unwrap_or_else(|stopped| Err(Error::Disk(io::Error::other(stopped))))
+}

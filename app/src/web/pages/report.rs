@@ -1,0 +1,263 @@
+//! One report: how far it is, and then its table and histogram.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State as Shared},
+    http::Uri,
+    response::Response,
+};
+use logkin_engine::{
+    record::Level,
+    report::{Cluster, InputSummary, SetAside},
+};
+
+use super::list::Row;
+use crate::{
+    output::visible,
+    shelf::Bound,
+    store::{ReportRow, State},
+    web::{
+        api::{self, IdPath, reports::ReportJson},
+        chart::{self, Chart},
+        error::WebError,
+        figures::{count, counted, moment, percent, size},
+        marked::{self, Bit},
+        query::Query,
+        render::page,
+        selection::{self, LEVELS, Selection, Sort},
+        state::App,
+    },
+};
+
+/// What varies from report to report and from one moment to the next.
+enum Shown {
+    Open { fraction: f64, percent: String, lines: String, read: String },
+    Failed { error: String },
+    Done(Box<Done>),
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct ReportPage {
+    row: Row,
+    shown: Shown,
+}
+
+struct Done {
+    equation: Equation,
+    inputs: Vec<InputRow>,
+    set_aside: Vec<(String, String)>,
+    chart: Option<Chart>,
+    levels: Vec<LevelChip>,
+    columns: Vec<Column>,
+    rows: Vec<ClusterRow>,
+    q: String,
+    level: String,
+    sort: &'static str,
+    order: &'static str,
+    first: usize,
+    last: usize,
+    total: String,
+    is_filtered: bool,
+    all: String,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// Lines read = lines in clusters + lines set aside.
+struct Equation {
+    lines: String,
+    clustered: String,
+    clusters: String,
+    events: Option<String>,
+    set_aside: String,
+    size: String,
+}
+
+struct InputRow {
+    name: String,
+    lines: String,
+    size: String,
+    packing: String,
+    problems: Vec<String>,
+}
+
+struct LevelChip {
+    name: &'static str,
+    href: String,
+    clusters: String,
+    is_on: bool,
+}
+
+struct Column {
+    title: &'static str,
+    class: &'static str,
+    href: String,
+    /// `ascending`, `descending` or `none`.
+    sorted: &'static str,
+}
+
+struct ClusterRow {
+    href: String,
+    bits: Vec<Bit>,
+    lines: String,
+    share: String,
+    width: f64,
+    level: Option<&'static str>,
+    spark: String,
+    spark_width: usize,
+    first_seen: String,
+    last_seen: String,
+}
+
+/// `GET /reports/{id}`
+pub async fn report(Shared(app): Shared<App>, Path(id): IdPath, uri: Uri) -> Result<Response, WebError> {
+    let selection = Selection::of(&Query::of(&uri, &selection::PARAMETERS)?)?;
+    let stored = api::find(&app, &id).await?;
+    let shown = match &stored.state {
+        State::Queued | State::Running(_) => open(&stored),
+        State::Failed { error, .. } => Shown::Failed { error: visible(error).into_owned() },
+        State::Done { .. } => {
+            let bound = api::result(&app, &stored).await?;
+            Shown::Done(Box::new(done(&stored, &bound, &selection)))
+        }
+    };
+    page(&ReportPage { row: Row::of(&stored, app.clock.now_ms()), shown })
+}
+
+fn open(stored: &ReportRow) -> Shown {
+    let progress = ReportJson::of(stored).progress;
+    Shown::Open {
+        fraction: progress.fraction,
+        percent: format!("{:.0} %", progress.fraction * 100.0),
+        lines: count(progress.lines),
+        read: format!("{} of {}", size(progress.bytes_read), size(progress.bytes_total)),
+    }
+}
+
+fn done(stored: &ReportRow, bound: &Bound, selection: &Selection) -> Done {
+    let report = &bound.report;
+    let here = format!("/reports/{}", stored.report.id);
+    let (clusters, total) = selection.select(&report.clusters);
+    let first = selection.skip.min(total);
+    let link = |skip: usize| format!("{here}?{}", address(&Selection { skip, ..selection.clone() }));
+    Done {
+        equation: Equation::of(report),
+        inputs: report.inputs.iter().map(InputRow::of).collect(),
+        set_aside: report.set_aside.iter().map(|aside: &SetAside| (aside.reason.clone(), count(aside.lines))).collect(),
+        chart: report.histogram.as_ref().and_then(|frame| chart::chart(frame, &frame.counts)),
+        levels: chips(&here, &report.clusters, selection),
+        columns: columns(&here, selection),
+        rows: clusters.iter().map(|cluster| ClusterRow::of(&here, cluster)).collect(),
+        q: selection.q.clone(),
+        level: selection.level.map(level_name).unwrap_or_default().to_owned(),
+        sort: selection.sort.name(),
+        order: selection.order(),
+        first: if total == 0 { 0 } else { first + 1 },
+        last: first + clusters.len(),
+        total: count(total as u64),
+        is_filtered: !selection.q.is_empty() || selection.level.is_some(),
+        all: count(report.clusters.len() as u64),
+        previous: (first > 0).then(|| link(first.saturating_sub(selection.limit))),
+        next: selection.next(total).map(|_| link(first + selection.limit)),
+    }
+}
+
+impl Equation {
+    fn of(report: &logkin_engine::Report) -> Self {
+        let totals = report.totals;
+        Self {
+            lines: counted(totals.lines, "line"),
+            clustered: count(totals.lines.saturating_sub(totals.set_aside)),
+            clusters: counted(totals.clusters, "cluster"),
+            events: (totals.events != totals.lines - totals.set_aside).then(|| counted(totals.events, "event")),
+            set_aside: count(totals.set_aside),
+            size: size(totals.bytes),
+        }
+    }
+}
+
+impl InputRow {
+    fn of(input: &InputSummary) -> Self {
+        Self {
+            name: visible(&input.name).into_owned(),
+            lines: counted(input.lines, "line"),
+            size: size(input.bytes),
+            packing: input.packing.join(", "),
+            problems: input.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
+        }
+    }
+}
+
+impl ClusterRow {
+    fn of(here: &str, cluster: &Cluster) -> Self {
+        Self {
+            href: format!("{here}/clusters/{}", cluster.id.0),
+            bits: marked::template(cluster),
+            lines: count(cluster.lines),
+            share: percent(cluster.share),
+            width: (cluster.share * 1000.0).round() / 10.0,
+            level: cluster.level.map(Level::name),
+            spark: chart::spark(&cluster.over_time),
+            spark_width: chart::spark_width(&cluster.over_time),
+            first_seen: cluster.first_seen_ms.map(moment).unwrap_or_default(),
+            last_seen: cluster.last_seen_ms.map(moment).unwrap_or_default(),
+        }
+    }
+}
+
+fn chips(here: &str, clusters: &[Cluster], selection: &Selection) -> Vec<LevelChip> {
+    let all = LEVELS.map(Some).into_iter().chain([None]);
+    let chip = |level: Option<Level>| {
+        let clusters = clusters.iter().filter(|c| c.level == level).count();
+        let is_on = selection.level == Some(level);
+        let toggled = if is_on { None } else { Some(level) };
+        let next = Selection { level: toggled, skip: 0, ..selection.clone() };
+        let href = format!("{here}?{}", address(&next));
+        LevelChip { name: level_name(level), href, clusters: count(clusters as u64), is_on }
+    };
+    all.map(chip).filter(|chip| chip.clusters != "0" || chip.is_on).collect()
+}
+
+fn columns(here: &str, selection: &Selection) -> Vec<Column> {
+    let column = |title, class, sort: Sort| {
+        let is_sorted = selection.sort == sort;
+        let next = Selection { sort, is_reversed: is_sorted && !selection.is_reversed, skip: 0, ..selection.clone() };
+        let sorted = match (is_sorted, selection.order()) {
+            (false, _) => "none",
+            (true, "asc") => "ascending",
+            (true, _) => "descending",
+        };
+        Column { title, class, href: format!("{here}?{}", address(&next)), sorted }
+    };
+    vec![
+        column("Lines", "number", Sort::Lines),
+        column("Level", "", Sort::Level),
+        column("Template", "wide", Sort::Template),
+        column("First seen", "time", Sort::FirstSeen),
+        column("Last seen", "time", Sort::LastSeen),
+    ]
+}
+
+/// The parameters of a selection, without those that are as they are by default.
+fn address(selection: &Selection) -> String {
+    let mut parts = Vec::new();
+    if selection.sort != Sort::Lines || selection.is_reversed {
+        parts.push(format!("sort={}&order={}", selection.sort.name(), selection.order()));
+    }
+    if !selection.q.is_empty() {
+        let q = askama::filters::urlencode_strict(&selection.q).map(|safe| safe.to_string());
+        parts.push(format!("q={}", q.unwrap_or_default()));
+    }
+    if let Some(level) = selection.level {
+        parts.push(format!("level={}", level_name(level)));
+    }
+    if selection.skip > 0 {
+        parts.push(format!("cursor={}", selection::format_cursor(selection.skip as u64)));
+    }
+    parts.join("&")
+}
+
+fn level_name(level: Option<Level>) -> &'static str {
+    level.map_or("none", Level::name)
+}

@@ -1,0 +1,141 @@
+//! `Aside`: the reasons for which a line is counted but belongs to no cluster. Decided on bytes alone; what a *message*
+//! looks like is no business of this file.
+
+use crate::{table::Keys, tally::Key};
+
+/// Bytes of an input that its nature is judged by.
+const HEAD: usize = 8 << 10;
+
+/// Why a line is in no cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Aside {
+    /// Nothing but white space.
+    Blank,
+    /// Not text.
+    Binary,
+    /// Text of two bytes a letter, which is not decoded.
+    Utf16,
+    /// An archive or a compression that is not unpacked.
+    Packed,
+}
+
+/// What the beginning of an input says about the whole of it, when that is not text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nature {
+    /// Why all of its lines are set aside.
+    pub(crate) aside: Aside,
+    /// What it is and what to do, for a person.
+    pub(crate) problem: &'static str,
+}
+
+impl Aside {
+    /// All of them, in the order of the report.
+    pub(crate) const ALL: [Self; 4] = [Self::Blank, Self::Binary, Self::Utf16, Self::Packed];
+
+    /// For a person.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Blank => "blank",
+            Self::Binary => "binary data",
+            Self::Utf16 => "UTF-16 text",
+            Self::Packed => "packed data",
+        }
+    }
+
+    /// Stands in the recording where a line's shape would. No shape has it: shapes are free of line feeds.
+    pub(crate) fn keys(self) -> Keys {
+        let text = match self {
+            Self::Blank => "\nblank",
+            Self::Binary => "\nbinary",
+            Self::Utf16 => "\nutf16",
+            Self::Packed => "\npacked",
+        };
+        Keys::alone(Key::of(text.as_bytes()))
+    }
+
+    /// Whether a line with nothing to say is one of these. `nul` tells that its surroundings hold a NUL byte, which
+    /// spares the search in the usual case.
+    #[inline]
+    pub(crate) fn of_line(line: &[u8], nul: bool) -> Option<Self> {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return Some(Self::Blank);
+        }
+        (nul && is_binary(line)).then_some(Self::Binary)
+    }
+}
+
+impl Nature {
+    /// Judges an input by its first bytes; `None` is text. A run of NUL bytes at the front is passed over: a log that
+    /// was truncated while its writer kept the old position begins with one.
+    pub(crate) fn of(input: &[u8]) -> Option<Self> {
+        let start = input.iter().position(|b| *b != 0).unwrap_or(input.len());
+        let head = &input[start..input.len().min(start + HEAD)];
+        let packings: [(&[u8], &'static str); 5] = [
+            (b"BZh", "is bzip2 data, which is not unpacked; unpack it first"),
+            (b"\xfd7zXZ\0", "is xz data, which is not unpacked; unpack it first"),
+            (b"PK\x03\x04", "is a zip archive, which is not unpacked; unpack it first"),
+            (b"\x04\x22\x4d\x18", "is lz4 data, which is not unpacked; unpack it first"),
+            (b"7z\xbc\xaf\x27\x1c", "is a 7z archive, which is not unpacked; unpack it first"),
+        ];
+        if let Some((_, problem)) = packings.iter().find(|(magic, _)| input.starts_with(magic)) {
+            return Some(Self { aside: Aside::Packed, problem });
+        }
+        if is_utf16(&input[..input.len().min(HEAD)]) {
+            return Some(Self { aside: Aside::Utf16, problem: "is UTF-16 text; UTF-8 was expected; convert it first" });
+        }
+        let problem = "is binary data; lines of text were expected";
+        is_binary(head).then_some(Self { aside: Aside::Binary, problem })
+    }
+}
+
+/// Whether more than a twentieth of the bytes are controls that no text holds. One in eleven bytes of compressed or
+/// random data is one; programs and tables are full of NULs; no text encoding but UTF-16 and UTF-32 uses them.
+fn is_binary(bytes: &[u8]) -> bool {
+    let odd = |b: u8| b < 0x20 && !matches!(b, 0x08..=0x0d | 0x1b);
+    bytes.iter().filter(|b| odd(**b)).count() * 20 > bytes.len()
+}
+
+/// Whether a mark says so, or nearly every second byte is NUL and the others hardly ever are.
+fn is_utf16(head: &[u8]) -> bool {
+    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+        return true;
+    }
+    let nuls = |odd: usize| head.iter().skip(odd).step_by(2).filter(|b| **b == 0).count() * 20;
+    let half = head.len() / 2;
+    let (even, odd) = (nuls(0), nuls(1));
+    half >= 8 && ((even > half * 18 && odd < half) || (odd > half * 18 && even < half))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_in_any_eight_bit_encoding_is_text() {
+        for text in [
+            "plain\tASCII\r\n".as_bytes(),
+            "中文日志".as_bytes(),
+            b"\xb4\xed\xce\xf3 \xbd\xf8\xb3\xcc",
+            b"\x1b[31mred\x1b[0m",
+        ] {
+            assert_eq!(Nature::of(text), None);
+        }
+    }
+
+    #[test]
+    fn a_truncated_log_with_nuls_in_front_is_text() {
+        let log = [vec![0; 5000], b"2024-05-01 started\n".repeat(500)].concat();
+        assert_eq!(Nature::of(&log), None);
+        assert_eq!(Nature::of(&[0; 4096]), None, "its one line is set aside by itself");
+        assert_eq!(Aside::of_line(&[0; 4096], true), Some(Aside::Binary));
+    }
+
+    #[test]
+    fn what_is_not_text_is_known_by_its_beginning() {
+        let nature = |bytes: &[u8]| Nature::of(bytes).map(|n| n.aside);
+        assert_eq!(nature(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0"), Some(Aside::Binary));
+        assert_eq!(nature(b"PK\x03\x04rest"), Some(Aside::Packed));
+        assert_eq!(nature(b"\xff\xfeh\0i\0"), Some(Aside::Utf16));
+        assert_eq!(nature(b"s\0t\0a\0r\0t\0e\0d\0 \0n\0o\0w\0\n\0"), Some(Aside::Utf16));
+    }
+}

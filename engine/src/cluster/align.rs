@@ -1,0 +1,120 @@
+//! The template that shapes have in common: their tokens laid side by side, what all have is literal.
+
+use super::sequence::{Token, is_unit, tokens};
+use crate::template::{Kind, Part, Template};
+
+/// Past this many cells the shapes are compared from both ends only.
+const MOST_CELLS: usize = 1 << 18;
+
+/// The common template. Every shape matches it; it depends on the set of shapes and the first one's being first.
+pub(super) fn common<'a>(mut shapes: impl Iterator<Item = &'a str>) -> Template {
+    let mut common: Vec<Token<'a>> = shapes.next().map(|shape| tokens(shape).collect()).unwrap_or_default();
+    let mut other: Vec<Token<'a>> = Vec::new();
+    for shape in shapes {
+        other.clear();
+        other.extend(tokens(shape));
+        if common != other {
+            common = merge(&common, &other);
+        }
+    }
+    Template::new(common.into_iter().map(|token| match token {
+        Token::Slot(kind) => Part::Slot(kind),
+        token => Part::Literal(token.text().to_owned()),
+    }))
+}
+
+/// What two sequences have in common, a slot where they differ.
+fn merge<'a>(a: &[Token<'a>], b: &[Token<'a>]) -> Vec<Token<'a>> {
+    let mut merged = Vec::with_capacity(a.len().max(b.len()));
+    let (mut i, mut j) = (0, 0);
+    for (x, y) in matches(a, b).into_iter().chain([(a.len(), b.len())]) {
+        differ(&a[i..x], &b[j..y], &mut merged);
+        match (a.get(x), b.get(y)) {
+            (Some(Token::Slot(one)), Some(Token::Slot(two))) => push(&mut merged, Token::Slot(one.or(*two))),
+            (Some(token), _) => push(&mut merged, *token),
+            _ => {}
+        }
+        (i, j) = (x + 1, y + 1);
+    }
+    merged
+}
+
+fn push<'a>(merged: &mut Vec<Token<'a>>, token: Token<'a>) {
+    match (merged.last_mut(), token) {
+        (Some(Token::Slot(before)), Token::Slot(kind)) => *before = before.or(kind),
+        _ => merged.push(token),
+    }
+}
+
+/// A slot for two stretches that differ.
+fn differ<'a>(a: &[Token<'a>], b: &[Token<'a>], merged: &mut Vec<Token<'a>>) {
+    match (a, b) {
+        ([], []) => {}
+        ([Token::Word(one)], [Token::Word(two)]) if is_unit(one) && is_unit(two) => {
+            // `1 KB` and `1 MB` are both a size.
+            if let [.., Token::Slot(_), Token::Blank] = merged[..] {
+                merged.pop();
+                merged.pop();
+                merged.push(Token::Slot(Kind::Size));
+            } else {
+                push(merged, Token::Slot(Kind::Any));
+            }
+        }
+        _ => push(merged, Token::Slot(Kind::Any)),
+    }
+}
+
+/// How much it is worth that two tokens stand side by side; 0 when they cannot.
+fn worth(a: Token<'_>, b: Token<'_>) -> u32 {
+    match (a, b) {
+        (Token::Word(one), Token::Word(two)) if one == two => 8,
+        (Token::Slot(one), Token::Slot(two)) => 4 + u32::from(one == two),
+        (Token::Sign(one), Token::Sign(two)) if one == two => 3,
+        (Token::Blank, Token::Blank) => 2,
+        _ => 0,
+    }
+}
+
+/// Positions of the tokens that stand side by side, in order: the longest common subsequence by [`worth`].
+fn matches(a: &[Token<'_>], b: &[Token<'_>]) -> Vec<(usize, usize)> {
+    let mut front = a.iter().zip(b).take_while(|(x, y)| worth(**x, **y) > 0).count();
+    // A blank belongs to what follows it: `bytes<*> sent`, not `bytes <*>sent`.
+    front -= usize::from(front > 0 && a[front - 1] == Token::Blank);
+    let (a_rest, b_rest) = (&a[front..], &b[front..]);
+    let back = a_rest.iter().rev().zip(b_rest.iter().rev()).take_while(|(x, y)| worth(**x, **y) > 0).count();
+    let (a_mid, b_mid) = (&a_rest[..a_rest.len() - back], &b_rest[..b_rest.len() - back]);
+    let mut pairs: Vec<(usize, usize)> = (0..front).map(|i| (i, i)).collect();
+    if !a_mid.is_empty() && !b_mid.is_empty() && a_mid.len() * b_mid.len() <= MOST_CELLS {
+        pairs.extend(longest(a_mid, b_mid).into_iter().map(|(i, j)| (front + i, front + j)));
+    }
+    pairs.extend((0..back).rev().map(|i| (a.len() - 1 - i, b.len() - 1 - i)));
+    pairs
+}
+
+fn longest(a: &[Token<'_>], b: &[Token<'_>]) -> Vec<(usize, usize)> {
+    let width = b.len() + 1;
+    let mut best = vec![0_u32; (a.len() + 1) * width];
+    for i in (0..a.len()).rev() {
+        for j in (0..b.len()).rev() {
+            let worth = worth(a[i], b[j]);
+            let skip = best[(i + 1) * width + j].max(best[i * width + j + 1]);
+            best[i * width + j] = if worth > 0 { skip.max(best[(i + 1) * width + j + 1] + worth) } else { skip };
+        }
+    }
+    let mut pairs = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        let here = best[i * width + j];
+        let worth = worth(a[i], b[j]);
+        if here == best[(i + 1) * width + j] {
+            i += 1;
+        } else if here == best[i * width + j + 1] {
+            j += 1;
+        } else {
+            debug_assert!(worth > 0);
+            pairs.push((i, j));
+            (i, j) = (i + 1, j + 1);
+        }
+    }
+    pairs
+}

@@ -1,0 +1,299 @@
+//! Shapes as sequences of tokens. Owns where a token of a shape ends; which sequences belong together is decided by its
+//! siblings.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use crate::{
+    mask,
+    template::Kind,
+    token::{CLASS, COLON, DELIMITER, is_unspaced},
+};
+
+/// A piece of a shape that is compared as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Token<'a> {
+    /// One blank.
+    Blank,
+    /// A masked variable.
+    Slot(Kind),
+    /// A sign between words.
+    Sign(&'a str),
+    /// Letters and what joins them; one character in scripts without blanks.
+    Word(&'a str),
+}
+
+impl<'a> Token<'a> {
+    /// Its text; slots as `<*>`.
+    pub(crate) fn text(self) -> &'a str {
+        match self {
+            Self::Blank => " ",
+            Self::Slot(_) => "<*>",
+            Self::Sign(text) | Self::Word(text) => text,
+        }
+    }
+}
+
+/// The tokens of a shape, in order; their texts together are the shape's.
+pub(crate) fn tokens(shape: &str) -> Tokens<'_> {
+    Tokens { rest: shape }
+}
+
+/// See [`tokens`].
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let first = self.rest.chars().next()?;
+        if first == ' ' {
+            self.rest = &self.rest[1..];
+            return Some(Token::Blank);
+        }
+        if let Some(kind) = u8::try_from(first).ok().and_then(Kind::of_byte) {
+            self.rest = &self.rest[1..];
+            return Some(Token::Slot(kind));
+        }
+        let length = if is_unspaced(first) { first.len_utf8() } else { word_length(self.rest) };
+        let is_word = length > 0;
+        let (token, rest) = self.rest.split_at(if is_word { length } else { first.len_utf8() });
+        self.rest = rest;
+        Some(if is_word { Token::Word(token) } else { Token::Sign(token) })
+    }
+}
+
+/// Bytes of the word at the front: letters, digits and what joins them, without dots and their like at its ends.
+fn word_length(text: &str) -> usize {
+    let end = text
+        .char_indices()
+        .find(|(_, c)| !joins(*c))
+        .map_or(text.len(), |(i, _)| i);
+    let word = text[..end].trim_end_matches(['.', '-', '/', '~', '_', '\\', '@', '$', '%']);
+    // `z-` and `x_` are names; dots and their like after a word are not part of it, and alone they are signs.
+    let trimmed = if word.is_empty() { 0 } else { word.len() };
+    let starts_as_word = text.chars().next().is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '@' | '%'));
+    if !starts_as_word {
+        return 0;
+    }
+    let sign = text[trimmed..end].starts_with('-') && trimmed == 1;
+    // A doubled dot separates (`field......value`).
+    let doubled = text[..trimmed].find("..").unwrap_or(trimmed);
+    if sign { trimmed + 1 } else { doubled }
+}
+
+fn joins(c: char) -> bool {
+    if c.is_ascii() {
+        return c > ' ' && c != '\x7f' && CLASS[c as usize] & (DELIMITER | COLON) == 0;
+    }
+    c.is_alphanumeric() && !is_unspaced(c)
+}
+
+/// A variable in an outline.
+pub(super) const SLOT: u32 = 0;
+
+/// Words by number, numbered in order of first sight.
+#[derive(Debug)]
+pub(super) struct Lexicon<'a> {
+    numbers: HashMap<Cow<'a, str>, u32>,
+    words: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Lexicon<'a> {
+    pub(super) fn new() -> Self {
+        Self { numbers: HashMap::new(), words: vec![Cow::Borrowed("<*>")] }
+    }
+
+    fn number(&mut self, word: Cow<'a, str>) -> u32 {
+        if let Some(number) = self.numbers.get(&word) {
+            return *number;
+        }
+        let number = u32::try_from(self.words.len()).expect("fewer words than bytes of 100,000 bounded shapes");
+        self.words.push(word.clone());
+        self.numbers.insert(word, number);
+        number
+    }
+
+    pub(super) fn word(&self, number: u32) -> &str {
+        &self.words[number as usize]
+    }
+
+    /// What is left of a shape when all that varies by its form is taken away: its words in order, with [`SLOT`] for
+    /// variables. Signs are left out, neighbouring variables are one, so are lists of any length; what follows `=` is
+    /// a variable; a unit belongs to its number; brackets with nothing but variables may as well be absent; digits in
+    /// words are all the same.
+    pub(super) fn outline(&mut self, shape: &'a str) -> Vec<u32> {
+        let tokens: Vec<Token<'a>> = tokens(shape).collect();
+        let mut outline = Vec::new();
+        let mut at = 0;
+        while at < tokens.len() {
+            if let Some(end) = list(&tokens, at) {
+                push(&mut outline, SLOT);
+                at = end;
+                continue;
+            }
+            at += match tokens[at] {
+                Token::Blank => 1,
+                Token::Slot(_) => {
+                    push(&mut outline, SLOT);
+                    1 + following_unit(&tokens[at + 1..])
+                }
+                Token::Sign("=") => {
+                    push(&mut outline, SLOT);
+                    1 + following_value(&tokens[at + 1..])
+                }
+                Token::Sign(quote @ ("\"" | "'" | "`")) => match quoted(&tokens[at..], quote) {
+                    Some(length) => {
+                        push(&mut outline, SLOT);
+                        length
+                    }
+                    None => 1,
+                },
+                Token::Sign("(" | "[") => empty_brackets(&tokens[at..]).unwrap_or(1),
+                Token::Sign(_) => 1,
+                Token::Word(word) => {
+                    let number = self.number(without_digits(word));
+                    push(&mut outline, number);
+                    1
+                }
+            };
+        }
+        outline
+    }
+}
+
+fn push(outline: &mut Vec<u32>, number: u32) {
+    if number != SLOT || outline.last() != Some(&SLOT) {
+        outline.push(number);
+    }
+}
+
+/// The word with every run of digits as one `0`.
+fn without_digits(word: &str) -> Cow<'_, str> {
+    if !word.bytes().any(|b| b.is_ascii_digit()) {
+        return Cow::Borrowed(word);
+    }
+    let mut kept = String::with_capacity(word.len());
+    for c in word.chars() {
+        if !c.is_ascii_digit() {
+            kept.push(c);
+        } else if !kept.ends_with('0') {
+            kept.push('0');
+        }
+    }
+    Cow::Owned(kept)
+}
+
+/// Tokens of a unit that stands behind a number: ` KB`.
+fn following_unit(tokens: &[Token<'_>]) -> usize {
+    match tokens {
+        [Token::Blank, Token::Word(word), ..] if is_unit(word) => 2,
+        _ => 0,
+    }
+}
+
+/// Whether a word says what happened or how things stand: `started`, `running`, `SUCCEEDED`. Such words tell messages
+/// apart.
+pub(super) fn is_state(word: &str) -> bool {
+    let capitals = word.len() >= 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    capitals || word.len() >= 5 && (word.ends_with("ed") || word.ends_with("ing"))
+}
+
+/// Whether what stands behind the two words names someone or something: `for user alice`. The preposition keeps
+/// subjects out (`user created`).
+pub(super) fn is_cue(preposition: &str, noun: &str) -> bool {
+    let leads = matches!(
+        preposition,
+        "for" | "from" | "to" | "by" | "of" | "on" | "with" | "at" | "in" | "as" | "via" | "using" | "into" | "invalid"
+    );
+    let names = matches!(
+        noun,
+        "user" | "users" | "username" | "host" | "hostname" | "client" | "server" | "account" | "group" | "domain" | "node"
+            | "named" | "name" | "interface" | "device" | "package" | "module" | "class" | "file" | "program" | "service"
+            | "queue" | "topic" | "table" | "database" | "thread" | "plugin" | "bucket" | "channel" | "owner"
+    );
+    leads && names
+}
+
+/// Whether a word is a unit of a measure, in short or in full.
+pub(super) fn is_unit(word: &str) -> bool {
+    mask::unit(word.as_bytes()).is_some()
+}
+
+/// Tokens of the value behind `=`: what is in quotes, or all up to the next blank or separator.
+fn following_value(tokens: &[Token<'_>]) -> usize {
+    let start = usize::from(tokens.first() == Some(&Token::Blank));
+    if let Some(Token::Sign(quote @ ("\"" | "'"))) = tokens.get(start) {
+        let closing = tokens[start + 1..].iter().position(|token| *token == Token::Sign(quote));
+        return closing.map_or(0, |i| start + i + 2);
+    }
+    let length = tokens[start..]
+        .iter()
+        .take_while(|token| match token {
+            Token::Word(_) | Token::Slot(_) => true,
+            Token::Sign(sign) => matches!(*sign, "*" | "-" | "." | "/" | "~" | ":" | "@" | "$" | "+" | "%" | "\\" | "|"),
+            Token::Blank => false,
+        })
+        .count();
+    // What is followed by `=` is the next key, the value is empty.
+    match &tokens[start + length..] {
+        [Token::Sign("="), ..] | [Token::Blank, Token::Sign("="), ..] => 0,
+        _ if length == 0 => 0,
+        _ => start + length,
+    }
+}
+
+/// Tokens of the quoted name at the front, blanks none, quotes included.
+fn quoted(tokens: &[Token<'_>], quote: &str) -> Option<usize> {
+    let end = tokens[1..].iter().take(16).position(|token| *token == Token::Sign(quote) || *token == Token::Blank)? + 1;
+    (end > 1 && tokens[end] == Token::Sign(quote)).then_some(end + 1)
+}
+
+/// Whether a word is built like the name of a thing in a program: `org.example.Thing`, `a/b`, `disk_0`.
+pub(super) fn is_name(word: &str) -> bool {
+    word.bytes().any(|b| matches!(b, b'.' | b'/' | b'\\' | b'@' | b'~' | b'0'))
+}
+
+/// Tokens of the brackets at the front, when they hold nothing but variables and signs.
+fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
+    for (i, token) in tokens.iter().enumerate().skip(1) {
+        match token {
+            Token::Sign(")" | "]") => return Some(i + 1),
+            Token::Word(word) if is_unit(word) => {}
+            Token::Sign("=") | Token::Word(_) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Items a list has at least.
+const LIST: usize = 2;
+
+/// The end of the list of single words that starts at `at`, where a bracket, quote, colon or `=` introduces it.
+fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let item = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(_) | Token::Slot(_)));
+    let introduced = match tokens[..at] {
+        [.., Token::Sign(sign)] | [.., Token::Sign(sign), Token::Blank] => {
+            matches!(sign, "(" | "[" | "{" | "<" | ":" | "=" | "\"" | "'")
+        }
+        _ => false,
+    };
+    if !introduced || !item(tokens.get(at)) {
+        return None;
+    }
+    let mut end = at + 1;
+    let mut items = 1;
+    while tokens.get(end) == Some(&Token::Sign(",")) {
+        let next = end + 1 + usize::from(tokens.get(end + 1) == Some(&Token::Blank));
+        if !item(tokens.get(next)) {
+            break;
+        }
+        end = next + 1;
+        items += 1;
+    }
+    let closed = !matches!(tokens.get(end..), Some([Token::Blank, Token::Word(_) | Token::Slot(_), ..] | [Token::Sign("="), ..]));
+    (items >= LIST && closed).then_some(end)
+}

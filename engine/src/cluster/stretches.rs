@@ -1,0 +1,207 @@
+//! Variables of several words: names of more than one word, names in scripts without blanks, lists of any length.
+//! Found by what stands before and behind them, whatever the number of words between.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    sequence::{Lexicon, SLOT, is_cue},
+    tree::Sets,
+    words::{Node, merge_equal, mix},
+};
+
+/// Words of a name at most.
+const LONGEST: usize = 4;
+
+/// Different stretches at one place that make it a variable.
+const MANY: usize = 5;
+
+/// Different lists at one place that make it a variable.
+const LISTS: usize = 8;
+
+/// Words around a stretch at least.
+const AROUND: usize = 2;
+
+/// A stretch of an outline: a hash of what is around it, the node, where it begins and ends.
+type Stretch = (u64, usize, usize, usize);
+
+/// Joins nodes that are equal but for a stretch of up to [`LONGEST`] words, where there are many different ones.
+pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
+    let mut stretches = Vec::new();
+    for (n, node) in nodes.iter().enumerate() {
+        let ends = ends(&node.outline);
+        let mut start = 1;
+        for from in 0..node.outline.len() {
+            for to in from + 1..=node.outline.len().min(from + LONGEST) {
+                stretches.push((mix(start, 1).wrapping_add(ends[to].rotate_left(17)), n, from, to));
+            }
+            start = mix(start, node.outline[from]);
+        }
+    }
+    stretches.sort_unstable();
+    let mut sets = Sets::new(nodes.len());
+    let mut cuts: HashMap<usize, (usize, usize)> = HashMap::new();
+    for bucket in stretches.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() > 1) {
+        if is_variable(nodes, lexicon, bucket) {
+            adopt(bucket, &mut sets, &mut cuts);
+        }
+    }
+    replace(nodes, sets, &cuts);
+}
+
+/// Joins nodes that begin and end alike and have lists between: the same words in other orders and numbers.
+pub(super) fn join_lists(nodes: &mut Vec<Node>) {
+    let fronts = branches(nodes, |node, i| node.outline.get(i).copied());
+    let mut buckets: Vec<Stretch> = Vec::new();
+    for (n, node) in nodes.iter().enumerate() {
+        let Some(from) = fronts[n] else { continue };
+        let front = node.outline[..from].iter().fold(1, |hash, word| mix(hash, *word));
+        buckets.push((front, n, from, node.outline.len()));
+    }
+    buckets.sort_unstable();
+    let mut sets = Sets::new(nodes.len());
+    let mut cuts = HashMap::new();
+    for bucket in buckets.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() >= LISTS) {
+        for tails in by_tail(nodes, bucket) {
+            if is_list(nodes, &tails) {
+                adopt(&tails, &mut sets, &mut cuts);
+            }
+        }
+    }
+    replace(nodes, sets, &cuts);
+}
+
+/// Hashes of all ends of an outline.
+fn ends(outline: &[u32]) -> Vec<u64> {
+    let mut ends = vec![0_u64; outline.len() + 1];
+    for (i, word) in outline.iter().enumerate().rev() {
+        ends[i] = mix(ends[i + 1], *word);
+    }
+    ends
+}
+
+fn around(node: &Node, from: usize, to: usize) -> usize {
+    node.outline[..from].iter().chain(&node.outline[to..]).filter(|word| **word != SLOT).count()
+}
+
+/// Many different stretches that do not begin or end alike. Where a variable was seen in the same place, fewer will do;
+/// at the end of a message, where reasons stand, there have to be more.
+fn is_variable(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> bool {
+    let (_, first, from, to) = bucket[0];
+    let stretch = |stretch: &Stretch| &nodes[stretch.1].outline[stretch.2..stretch.3];
+    let around = around(&nodes[first], from, to);
+    let last = to == nodes[first].outline.len();
+    let slot = bucket.iter().any(|one| stretch(one) == [SLOT]);
+    let words: Vec<&[u32]> = bucket.iter().map(stretch).filter(|words| *words != [SLOT]).collect();
+    if around < AROUND || words.iter().all(|words| words.len() == 1) || words.iter().any(|words| words.contains(&SLOT)) {
+        return false;
+    }
+    let before = |back: usize| from.checked_sub(back).map_or("", |i| lexicon.word(nodes[first].outline[i]));
+    let cued = is_cue(before(2), before(1));
+    let need = match (slot || cued, last) {
+        (true, false) => 2,
+        (false, false) | (true, true) => MANY,
+        (false, true) => 2 * MANY,
+    };
+    let longest = words.iter().map(|words| words.len()).max().unwrap_or(0);
+    let distinct = |end: fn(&[u32]) -> Option<&u32>| words.iter().map(|words| end(words)).collect::<HashSet<_>>().len();
+    let apart = words.len().min(8);
+    words.len() >= need
+        && (slot || cued || around > longest)
+        && distinct(<[u32]>::first) * 2 > apart
+        && distinct(<[u32]>::last) * 2 > apart
+}
+
+/// For each node the first place, behind [`AROUND`] words, where the nodes that agree so far go many ways.
+fn branches(nodes: &[Node], word: impl Fn(&Node, usize) -> Option<u32>) -> Vec<Option<usize>> {
+    let mut found = vec![None; nodes.len()];
+    let mut open: Vec<Vec<usize>> = vec![(0..nodes.len()).collect()];
+    let mut depth = 0;
+    while !open.is_empty() {
+        let mut next = Vec::new();
+        for group in open {
+            let mut ways: HashMap<Option<u32>, Vec<usize>> = HashMap::new();
+            for node in group {
+                ways.entry(word(&nodes[node], depth)).or_default().push(node);
+            }
+            let many = ways.len() >= MANY;
+            for node in ways.values().flatten().filter(|node| many && around(&nodes[**node], depth, nodes[**node].outline.len()) >= AROUND) {
+                found[*node] = Some(depth);
+            }
+            let further = ways.into_iter().filter(|(way, nodes)| way.is_some() && nodes.len() >= LISTS);
+            next.extend(further.map(|(_, nodes)| nodes.into_iter().filter(|node| found[*node].is_none()).collect::<Vec<_>>()));
+        }
+        open = next;
+        open.retain(|group| group.len() >= LISTS);
+        depth += 1;
+    }
+    found
+}
+
+/// The stretches by their common ends, which are cut off.
+fn by_tail(nodes: &[Node], bucket: &[Stretch]) -> Vec<Vec<Stretch>> {
+    let mut done = Vec::new();
+    let mut open = vec![bucket.to_vec()];
+    while let Some(group) = open.pop() {
+        let mut ways: HashMap<Option<u32>, Vec<Stretch>> = HashMap::new();
+        for stretch in &group {
+            let (_, node, from, to) = *stretch;
+            ways.entry((to > from).then(|| nodes[node].outline[to - 1])).or_default().push(*stretch);
+        }
+        let large = ways.values().filter(|way| way.len() >= LISTS).count();
+        let most = ways.values().map(Vec::len).max().unwrap_or(0);
+        // One common end, or several different sentences; else the list itself ends here.
+        if large > 0 && (most * 10 >= group.len() * 9 || ways.len() <= 3) && !ways.contains_key(&None) {
+            for (_, mut way) in ways.into_iter().filter(|(_, way)| way.len() >= LISTS) {
+                way.iter_mut().for_each(|stretch| stretch.3 -= 1);
+                open.push(way);
+            }
+        } else {
+            done.push(group);
+        }
+    }
+    done
+}
+
+/// Stretches of several lengths whose words recur at different places.
+fn is_list(nodes: &[Node], bucket: &[Stretch]) -> bool {
+    let lengths: HashSet<usize> = bucket.iter().map(|(_, _, from, to)| to - from).collect();
+    if bucket.len() < LISTS || lengths.len() < 3 {
+        return false;
+    }
+    let mut places: HashMap<u32, HashSet<usize>> = HashMap::new();
+    for (_, node, from, to) in bucket {
+        for (place, word) in nodes[*node].outline[*from..*to].iter().enumerate() {
+            places.entry(*word).or_default().insert(place);
+        }
+    }
+    let wandering = places.values().filter(|places| places.len() >= 2).count();
+    wandering * 2 >= places.len()
+}
+
+fn adopt(bucket: &[Stretch], sets: &mut Sets, cuts: &mut HashMap<usize, (usize, usize)>) {
+    for (_, node, from, to) in bucket {
+        sets.join(bucket[0].1, *node);
+        let cut = cuts.entry(*node).or_insert((*from, *to));
+        *cut = (cut.0.min(*from), cut.1.max(*to));
+    }
+}
+
+/// Puts a slot in place of the stretches, and joins what was found to be one.
+fn replace(nodes: &mut Vec<Node>, mut sets: Sets, cuts: &HashMap<usize, (usize, usize)>) {
+    let mut joined = Vec::with_capacity(nodes.len());
+    for group in sets.groups() {
+        let first = &nodes[group[0]];
+        let mut outline = first.outline.clone();
+        if let Some((from, to)) = cuts.get(&group[0]) {
+            outline.splice(*from..*to, [SLOT]);
+            outline.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+        }
+        joined.push(Node {
+            outline,
+            events: group.iter().map(|node| nodes[*node].events).sum(),
+            members: group.iter().flat_map(|node| nodes[*node].members.iter().copied()).collect(),
+        });
+    }
+    *nodes = joined;
+    merge_equal(nodes);
+}

@@ -1,0 +1,203 @@
+//! Variables that look like words: a place in otherwise equal outlines where the file has many different words.
+
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use super::{
+    sequence::{Lexicon, SLOT, is_cue, is_name, is_state},
+    tree::Sets,
+};
+
+/// An outline that some shapes share.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) outline: Vec<u32>,
+    pub(super) events: u64,
+    /// Positions of its shapes.
+    pub(super) members: Vec<usize>,
+}
+
+/// Different words at one place that make it a variable.
+const MANY: usize = 5;
+
+/// Events per word up to which words are rather values than states.
+const RARE: u64 = 8;
+
+/// Joins the nodes that differ in one place, where that place is a variable. Says whether any were joined.
+pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>, known: &mut HashSet<u32>) -> bool {
+    let mut places = places(nodes);
+    places.sort_unstable();
+    let mut sets = Sets::new(nodes.len());
+    let mut joined = false;
+    for bucket in places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|bucket| bucket.len() > 1) {
+        let position = bucket[0].1;
+        let place = Place::of(nodes, lexicon, bucket.iter().map(|(_, _, node)| *node), position);
+        if place.is_variable(lexicon, known) {
+            joined = true;
+            known.extend(place.words.iter().copied());
+            for (_, _, node) in &bucket[1..] {
+                sets.join(bucket[0].2, *node);
+            }
+        }
+    }
+    if joined {
+        *nodes = sets.groups().into_iter().map(|group| union(nodes, &group)).collect();
+        merge_equal(nodes);
+    }
+    joined
+}
+
+/// Joins nodes of the same outline.
+pub(super) fn merge_equal(nodes: &mut Vec<Node>) {
+    nodes.sort_by(|a, b| a.outline.cmp(&b.outline));
+    let mut merged: Vec<Node> = Vec::new();
+    for node in nodes.drain(..) {
+        match merged.last_mut() {
+            Some(last) if last.outline == node.outline => {
+                last.events += node.events;
+                last.members.extend(node.members);
+            }
+            _ => merged.push(node),
+        }
+    }
+    for node in &mut merged {
+        node.members.sort_unstable();
+    }
+    *nodes = merged;
+}
+
+/// For each node and place: a hash of the rest of the outline, the place, the node.
+fn places(nodes: &[Node]) -> Vec<(u64, usize, usize)> {
+    let mut places = Vec::new();
+    for (n, node) in nodes.iter().enumerate() {
+        let mut ends = vec![0_u64; node.outline.len() + 1];
+        for (i, word) in node.outline.iter().enumerate().rev() {
+            ends[i] = mix(ends[i + 1], *word);
+        }
+        let mut start = 1;
+        for (i, word) in node.outline.iter().enumerate() {
+            places.push((hash(start, ends[i + 1], node.outline.len()), i, n));
+            start = mix(start, *word);
+        }
+    }
+    places
+}
+
+pub(super) fn mix(hash: u64, word: u32) -> u64 {
+    (hash ^ u64::from(word).wrapping_mul(0x9e37_79b9_7f4a_7c15)).rotate_left(23).wrapping_mul(0xff51_afd7_ed55_8ccd)
+}
+
+fn hash(start: u64, end: u64, length: usize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (start, end, length).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What the file has at one place of otherwise equal outlines.
+#[derive(Debug)]
+struct Place {
+    /// Different words, ascending.
+    words: Vec<u32>,
+    /// Whether a masked variable is among them.
+    slot: bool,
+    /// Words around it.
+    constants: usize,
+    /// Whether the words before it say that a name follows.
+    cued: bool,
+    /// Whether it is the first of the outline, where subjects stand.
+    first: bool,
+    events: u64,
+}
+
+impl Place {
+    fn of(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: impl Iterator<Item = usize> + Clone, position: usize) -> Self {
+        let first = bucket.clone().next().map_or(&[][..], |node| &nodes[node].outline);
+        let others = first.iter().enumerate().filter(|(i, word)| *i != position && **word != SLOT).count();
+        let mut words: Vec<u32> = bucket.clone().map(|node| nodes[node].outline[position]).collect();
+        words.sort_unstable();
+        words.dedup();
+        let slot = words.first() == Some(&SLOT);
+        words.retain(|word| *word != SLOT);
+        Self { words, slot, constants: others, cued: position > 1 && is_cue(lexicon.word(first[position - 2]), lexicon.word(first[position - 1])), first: position == 0, events: bucket.map(|node| nodes[node].events).sum() }
+    }
+
+    fn is_variable(&self, lexicon: &Lexicon<'_>, known: &HashSet<u32>) -> bool {
+        if self.constants == 0 {
+            return false;
+        }
+        let count = self.words.len();
+        if self.slot {
+            return self.constants >= 2 && count >= 1;
+        }
+        if count >= 2 && self.words.iter().all(|word| known.contains(word)) {
+            return true;
+        }
+        let rare = self.events <= RARE * count as u64;
+        if self.cued && count >= 2 && self.constants >= 2 {
+            return true;
+        }
+        let (mut names, mut states) = (0, 0);
+        for word in &self.words {
+            let word = lexicon.word(*word);
+            names += usize::from(is_name(word));
+            states += usize::from(is_state(word));
+        }
+        let rare = self.events <= RARE * count as u64;
+        let mut need = if self.constants == 1 || self.first { 2 * MANY } else { MANY };
+        if names == count && rare {
+            need = if self.first { MANY } else { 2 };
+        } else if states * 2 > count {
+            need *= 4;
+        }
+        count >= need
+    }
+}
+
+/// Joins nodes that differ only in words built like names, wherever those stand.
+pub(super) fn join_names(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
+    let plain = |node: &Node| -> Vec<u32> {
+        let is_slot = |word: &u32| *word == SLOT || is_name(lexicon.word(*word));
+        let mut plain: Vec<u32> = node.outline.iter().map(|word| if is_slot(word) { SLOT } else { *word }).collect();
+        plain.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+        plain
+    };
+    let mut keyed: Vec<(Vec<u32>, usize)> = nodes.iter().enumerate().map(|(i, node)| (plain(node), i)).collect();
+    keyed.sort_unstable();
+    let mut joined = Vec::new();
+    for bucket in keyed.chunk_by(|a, b| a.0 == b.0) {
+        let events: u64 = bucket.iter().map(|(_, node)| nodes[*node].events).sum();
+        let constants = bucket[0].0.iter().filter(|word| **word != SLOT).count();
+        let together = bucket.len() > 1 && constants >= 2 && events <= RARE * bucket.len() as u64;
+        if together {
+            joined.push(Node {
+                outline: bucket[0].0.clone(),
+                events,
+                members: bucket.iter().flat_map(|(_, node)| nodes[*node].members.iter().copied()).collect(),
+            });
+        } else {
+            joined.extend(bucket.iter().map(|(_, node)| nodes[*node].clone()));
+        }
+    }
+    *nodes = joined;
+    merge_equal(nodes);
+}
+
+/// One node of several whose outlines have the same length.
+fn union(nodes: &[Node], group: &[usize]) -> Node {
+    let mut outline = nodes[group[0]].outline.clone();
+    for other in &group[1..] {
+        for (word, also) in outline.iter_mut().zip(&nodes[*other].outline) {
+            if *word != *also {
+                *word = SLOT;
+            }
+        }
+    }
+    outline.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+    Node {
+        outline,
+        events: group.iter().map(|node| nodes[*node].events).sum(),
+        members: group.iter().flat_map(|node| nodes[*node].members.iter().copied()).collect(),
+    }
+}

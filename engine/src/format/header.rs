@@ -1,0 +1,551 @@
+//! The leading fields of a line of text: a grammar of what headers are made of (times, levels, hosts, processes,
+//! threads, components and the signs between them), not a list of products. Conservative: where there is neither time
+//! nor level, the line is all message.
+
+use super::{level, time, time::Stamp};
+use crate::record::{Level, Record};
+
+/// Columns that may stand before the time.
+const BEFORE: usize = 6;
+
+/// Columns that may stand between time and level.
+const BETWEEN: usize = 5;
+
+/// Bytes of a column at most.
+const COLUMN: usize = 80;
+
+/// Reads the header of a line of text.
+pub(super) fn read(line: &[u8], reference: i64) -> Record<'_> {
+    let mut header = Header { line, at: 0, time: None, level: None, component: false, ended: false, versioned: false };
+    header.priority();
+    if header.klog(reference) || header.logcat() {
+        return header.record();
+    }
+    if header.first_time(reference) {
+        header.after_time(reference);
+    } else {
+        header.without_time();
+    }
+    header.record()
+}
+
+struct Header<'a> {
+    line: &'a [u8],
+    /// Where the message starts, as far as known.
+    at: usize,
+    time: Option<i64>,
+    level: Option<Level>,
+    /// Whether the component was read.
+    component: bool,
+    /// Whether the level was followed by a colon: what follows is the message.
+    ended: bool,
+    /// Whether the line says to follow RFC 5424.
+    versioned: bool,
+}
+
+impl<'a> Header<'a> {
+    fn record(mut self) -> Record<'a> {
+        let message = self.line[self.at..].trim_ascii();
+        if self.level.is_none()
+            && let Some(colon) = message.iter().take(12).position(|b| *b == b':')
+        {
+            self.level = level::named(&message[..colon]);
+        }
+        Record { time: self.time, level: self.level, message }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.line[self.at..]
+    }
+
+    fn peek(&self, ahead: usize) -> u8 {
+        self.line.get(self.at + ahead).copied().unwrap_or(0)
+    }
+
+    fn blanks(&mut self) -> usize {
+        let before = self.at;
+        while matches!(self.peek(0), b' ' | b'\t') {
+            self.at += 1;
+        }
+        self.at - before
+    }
+
+    /// The bytes up to the next blank or bar.
+    fn column(&self) -> &'a [u8] {
+        let rest = self.rest();
+        &rest[..rest.iter().position(|b| matches!(b, b' ' | b'\t' | b'|')).unwrap_or(rest.len())]
+    }
+
+    /// `<34>` at the front, and the version that RFC 5424 puts after it.
+    fn priority(&mut self) {
+        if self.peek(0) != b'<' {
+            return;
+        }
+        let digits = self.line[1..].iter().take(3).take_while(|b| b.is_ascii_digit()).count();
+        if digits == 0 || self.line.get(1 + digits) != Some(&b'>') {
+            return;
+        }
+        let number = self.line[1..=digits].iter().fold(0, |number, b| number * 10 + u32::from(b - b'0'));
+        self.level = Some(level::severity(number % 8));
+        self.at = digits + 2;
+        if self.peek(0) == b'1' && self.peek(1) == b' ' {
+            self.at += 2;
+            self.versioned = true;
+        }
+    }
+
+    /// Host, program, process, message id and structured data of RFC 5424.
+    fn structured(&mut self) {
+        for _ in 0..4 {
+            self.at += self.column().len();
+            self.blanks();
+        }
+        if self.peek(0) == b'-' {
+            self.at += 1;
+        }
+        while self.peek(0) == b'[' {
+            let Some(end) = closing(self.rest()) else { return };
+            self.at += end;
+        }
+    }
+
+    /// `I0102 15:04:05.000000    1234 file.go:123] message`.
+    fn klog(&mut self, reference: i64) -> bool {
+        if !matches!(self.peek(0), b'I' | b'W' | b'E' | b'F') || !self.peek(1).is_ascii_digit() {
+            return false;
+        }
+        let Some(stamp) = time::compact_month_day(&self.rest()[1..]) else { return false };
+        let Some(end) = self.rest().iter().take(160).position(|b| *b == b']') else { return false };
+        self.level = level::lettered(self.peek(0));
+        self.time = stamp.millis(reference);
+        self.at += end + 1;
+        true
+    }
+
+    /// `D/Tag( 1234): message`.
+    fn logcat(&mut self) -> bool {
+        let Some(found) = level::lettered(self.peek(0)).filter(|_| self.peek(1) == b'/') else { return false };
+        let Some(end) = self.rest().windows(3).take(COLUMN).position(|three| three == b"): ") else { return false };
+        self.level = Some(found);
+        self.at += end + 3;
+        true
+    }
+
+    /// Finds the first time and reads past it; leaves everything as it was when there is none.
+    fn first_time(&mut self, reference: i64) -> bool {
+        let start = self.at;
+        let numbered = self.peek(0).is_ascii_digit();
+        let mut before_is_dash = false;
+        for i in 0..=BEFORE {
+            if self.stamp(reference, i == 0) {
+                return true;
+            }
+            let column = self.column();
+            let is_level = column.iter().all(u8::is_ascii_uppercase) && level::named(column).is_some();
+            if is_level {
+                self.level = level::named(column);
+            }
+            let plain = column.iter().all(|b| b.is_ascii_lowercase());
+            let fits = is_column(column) || is_level || (plain && (numbered || before_is_dash));
+            if column.is_empty() || column.len() > COLUMN || !fits || self.at + column.len() >= self.line.len() {
+                break;
+            }
+            before_is_dash = column == b"-";
+            self.at += column.len();
+            if self.peek(0) == b'|' {
+                self.at += 1;
+            }
+            self.blanks();
+        }
+        self.at = start;
+        self.level = self.level.filter(|_| start > 0);
+        false
+    }
+
+    /// A time at this place, perhaps in brackets or quotes. `anywhere`: a time of day alone will do.
+    fn stamp(&mut self, reference: i64, alone: bool) -> bool {
+        let rest = self.rest();
+        let closing = match rest.first() {
+            Some(b'[') => Some(b']'),
+            Some(b'(') => Some(b')'),
+            Some(b'"') => Some(b'"'),
+            Some(b'0'..=b'9' | b'A'..=b'Z') => None,
+            _ => return false,
+        };
+        let inner = &rest[usize::from(closing.is_some())..];
+        let inner = inner.trim_ascii_start();
+        let Some(stamp) = dated(inner, alone) else { return false };
+        let mut end = rest.len() - inner.len() + stamp.length;
+        match closing {
+            Some(closing) => {
+                if rest.get(end) != Some(&closing) {
+                    return false;
+                }
+                end += 1;
+            }
+            None if rest.get(end).is_some_and(|b| !matches!(b, b' ' | b'\t' | b'|' | b',' | b':' | b';' | b'-')) => {
+                return false;
+            }
+            None => {}
+        }
+        self.at += end;
+        self.time = self.time.or(stamp.millis(reference));
+        true
+    }
+
+    /// What stands between the time and the message.
+    fn after_time(&mut self, reference: i64) {
+        self.separator();
+        if self.versioned {
+            return self.structured();
+        }
+        let mut host = false;
+        // More times, a host between them.
+        for _ in 0..3 {
+            let before = self.at;
+            if self.stamp(reference, false) {
+                self.separator();
+                continue;
+            }
+            let column = self.column();
+            if host || !is_column(column) || column.first() == Some(&b'[') {
+                break;
+            }
+            self.at += column.len();
+            self.blanks();
+            if !self.stamp(reference, false) {
+                self.at = before;
+                break;
+            }
+            host = true;
+            self.separator();
+        }
+        if self.bars() || self.level_after_columns() {
+            self.separator();
+            if !self.component && !self.ended {
+                self.component();
+            }
+        } else if !self.tag() {
+            self.program();
+        }
+    }
+
+    /// Blanks and signs between fields.
+    fn separator(&mut self) {
+        self.blanks();
+        for _ in 0..2 {
+            match (self.peek(0), self.peek(1)) {
+                (b'-' | b'|' | b',' | b';' | b':', b' ' | b'\t') | (b'|', _) => {
+                    self.at += 1;
+                    self.blanks();
+                }
+                _ => break,
+            }
+        }
+    }
+
+    /// Fields between bars: `Step|30002312|message`.
+    fn bars(&mut self) -> bool {
+        let (mut name, mut number, mut any) = (false, false, false);
+        if self.line[..self.at].last() != Some(&b'|') && !self.line[..self.at].ends_with(b"| ") {
+            return false;
+        }
+        for _ in 0..BEFORE {
+            self.blanks();
+            let rest = self.rest();
+            let Some(end) = rest.iter().take(COLUMN).position(|b| *b == b'|') else { break };
+            let field = rest[..end].trim_ascii();
+            let found = level::named(field).filter(|_| self.level.is_none());
+            if field.contains(&b' ') || (name && number && found.is_none()) {
+                break;
+            }
+            self.level = self.level.or(found);
+            let digits = field.iter().all(u8::is_ascii_digit);
+            number |= digits;
+            name |= !digits && found.is_none();
+            any = true;
+            self.at += end + 1;
+        }
+        self.component |= any;
+        any
+    }
+
+    /// A level, with columns before it (process, thread, host, component) where they look like columns.
+    fn level_after_columns(&mut self) -> bool {
+        let start = self.at;
+        let (mut component, mut numbers) = (false, true);
+        for i in 0..=BETWEEN {
+            if self.level_here(i == 0, numbers && i > 0) {
+                self.component = component;
+                return true;
+            }
+            if self.peek(0) == b'[' || self.peek(0) == b'(' {
+                let Some(end) = closing(self.rest()) else { break };
+                self.at += end;
+            } else {
+                let column = self.column();
+                let dashed = self.rest()[column.len()..].starts_with(b" - ");
+                if column.is_empty() || column.len() > COLUMN || !(is_column(column) || dashed) || column.ends_with(b":") {
+                    break;
+                }
+                let digits = column.iter().all(|b| b.is_ascii_digit() || *b == b'-');
+                numbers &= digits;
+                // A host has digits; a component is a name.
+                component |= !column.iter().any(u8::is_ascii_digit) && column != b"-";
+                self.at += column.len();
+            }
+            self.separator();
+        }
+        self.at = start;
+        false
+    }
+
+    /// A level at this place. `first`: right behind the time; `letter`: one letter will do.
+    fn level_here(&mut self, first: bool, letter: bool) -> bool {
+        let rest = self.rest();
+        let bracket = matches!(rest.first(), Some(b'[' | b'(' | b'<'));
+        let mut word = &rest[usize::from(bracket)..];
+        // `[core:error]`: the module before the level.
+        let module = word.iter().take(24).take_while(|b| bracket && (b.is_ascii_alphanumeric() || **b == b'_')).count();
+        if module > 0 && word.get(module) == Some(&b':') {
+            word = &word[module + 1..];
+        }
+        let padded = word.iter().take_while(|b| bracket && **b == b' ').count();
+        let word = &word[padded..];
+        let length = word.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
+        let (word, after) = word.split_at(length);
+        if letter && length == 1 && !bracket && after.first() == Some(&b' ') {
+            self.level = level::lettered(word[0]).or(self.level);
+            self.at += usize::from(level::lettered(word[0]).is_some());
+            return level::lettered(word[0]).is_some();
+        }
+        // The signs of Redis.
+        if first && let [sign @ (b'*' | b'#' | b'.'), b' ', ..] = rest {
+            self.level = Some(if *sign == b'#' { Level::Warn } else { Level::Notice });
+            self.at += 1;
+            self.ended = true;
+            return true;
+        }
+        let Some(found) = level::named(word) else { return false };
+        if bracket {
+            let gap = after.iter().take_while(|b| **b == b' ').count();
+            let Some(b']' | b')' | b'>') = after.get(gap) else {
+                return false;
+            };
+            self.level = Some(found);
+            self.at += rest.len() - after.len() + gap + 1;
+            return true;
+        }
+        let upper = word.iter().all(u8::is_ascii_uppercase);
+        let colon = after.first() == Some(&b':');
+        let column = matches!(after, [b' ', b' ' | b'-' | b'[', ..] | [b'\t' | b'|' | b',', ..]);
+        let statement = found == Level::Info && word.eq_ignore_ascii_case(b"log");
+        if !(matches!(after.first(), Some(b' ' | b'\t' | b':' | b'|' | b',')) || after.is_empty()) || (statement && !colon) {
+            return false;
+        }
+        if !(upper || colon || column) {
+            // `error opening file`: it says how bad, but it is part of the sentence.
+            if first {
+                self.level = Some(found);
+            }
+            let mild = first && matches!(found, Level::Trace | Level::Debug | Level::Info | Level::Notice) || word == b"warn";
+            self.at += if mild && first { length } else { 0 };
+            return mild && first;
+        }
+        self.level = Some(found);
+        self.ended = colon && !after.starts_with(b": [");
+        self.at += length + usize::from(colon);
+        true
+    }
+
+    /// Thread, logger and the like behind the level.
+    fn component(&mut self) {
+        for _ in 0..3 {
+            match self.peek(0) {
+                b'[' | b'(' => {
+                    let Some(end) = closing(self.rest()) else { return };
+                    let inner = &self.rest()[1..end - 1];
+                    let after = &self.rest()[end..];
+                    if !is_context(inner, after) {
+                        return;
+                    }
+                    self.at += end;
+                    if self.peek(0) == b':' {
+                        self.at += 1;
+                    }
+                    self.component |= after.starts_with(b" - ") || after.starts_with(b": ");
+                    self.separator();
+                }
+                _ if self.component => return,
+                _ => {
+                    let column = self.column();
+                    let after = &self.rest()[column.len()..];
+                    let tail = after.starts_with(b"  ") || after.starts_with(b"\t") || after.starts_with(b" - ") || after.starts_with(b" | ") || after.starts_with(b" : ");
+                    let dotted = column.iter().filter(|b| **b == b'.').count() >= 1 && after.starts_with(b" [");
+                    let tagged = column.len() > 1 && column.ends_with(b":") && after.starts_with(b" ") && !column.contains(&b'=');
+                    let number = column.iter().all(u8::is_ascii_digit) && after.starts_with(b" ---");
+                    if column.len() > COLUMN || after.trim_ascii().is_empty() || !(tail || dotted || tagged || number) {
+                        return self.tight_component(column);
+                    }
+                    self.component = !number;
+                    self.at += column.len();
+                    if number {
+                        self.at += 4;
+                    }
+                    self.separator();
+                }
+            }
+        }
+    }
+
+    /// A component whose colon is followed by the message without a blank: `dfs.DataNode:Got …`.
+    fn tight_component(&mut self, column: &[u8]) {
+        let Some(colon) = column.iter().position(|b| *b == b':') else { return };
+        let name = &column[..colon];
+        let dotted = name.iter().filter(|b| **b == b'.').count() >= 2 && name.iter().any(u8::is_ascii_uppercase);
+        if dotted && colon + 1 < column.len() && !column[colon + 1].is_ascii_digit() {
+            self.at += colon + 1;
+        }
+    }
+
+    /// `host process[12]: `, `host kernel: `, `process: ` as syslog has it.
+    fn tag(&mut self) -> bool {
+        // Only where a month is named does syslog's order hold: host, process, message.
+        let named_month = self.line.iter().take(self.at).any(u8::is_ascii_alphabetic);
+        let start = self.at;
+        for i in 0..2 {
+            let column = self.column();
+            if column.is_empty() || column.len() > COLUMN {
+                break;
+            }
+            let Some(colon) = tag_end(self.rest()) else {
+                if i > 0 || column.contains(&b'=') || column.first() == Some(&b'[') {
+                    break;
+                }
+                self.at += column.len();
+                self.blanks();
+                continue;
+            };
+            let process = self.rest()[..colon].contains(&b'[');
+            if self.rest()[colon..].trim_ascii().len() < 2 || !(named_month || process) {
+                break;
+            }
+            self.at += colon + 1;
+            return true;
+        }
+        self.at = start;
+        let host = self.column();
+        if named_month && !host.contains(&b'=') && host.iter().any(|b| matches!(b, b'-' | b'.')) && is_column(host) && host.len() + 1 < self.rest().len() {
+            self.at += host.len();
+        }
+        false
+    }
+
+    /// `program.exe - message`.
+    fn program(&mut self) {
+        let rest = self.rest();
+        let Some(dash) = rest.windows(3).take(40).position(|three| three == b" - ") else { return };
+        let words = rest[..dash].split(|b| *b == b' ').count();
+        if dash > 0 && words <= 2 && rest[..dash].iter().all(|b| !matches!(b, b':' | b',' | b'=')) {
+            self.at += dash + 3;
+        }
+    }
+
+    /// `[   12.345678] `: seconds since the start, as the kernel prints them.
+    fn uptime(&mut self) {
+        let Some(end) = self.rest().iter().take(20).position(|b| *b == b']').filter(|_| self.peek(0) == b'[') else { return };
+        let inner = self.rest()[1..end].trim_ascii();
+        let is_seconds = inner.iter().filter(|b| **b == b'.').count() == 1 && inner.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+        if is_seconds && inner.len() >= 3 {
+            self.at += end + 1;
+            self.blanks();
+        }
+    }
+
+    /// A level at the front of a line without a time.
+    fn without_time(&mut self) {
+        let start = self.at;
+        self.uptime();
+        if self.level_here(false, false) {
+            let python = self.peek(0) != b' ' && self.ended;
+            if python && let Some(colon) = self.rest().iter().take(COLUMN).position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'_'))
+                && self.peek(colon) == b':'
+            {
+                self.at += colon + 1;
+            }
+            self.separator();
+            if self.rest().is_empty() {
+                self.at = start;
+            }
+        }
+    }
+}
+
+/// A time that may stand in a header.
+fn dated(bytes: &[u8], alone: bool) -> Option<Stamp> {
+    time::stamp(bytes)
+        .filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7))
+        .or_else(|| time::epoch(bytes))
+}
+
+/// Whether the bytes look like a column rather than a word of a sentence: a number, an address, a name with digits,
+/// dots or underscores, capitals, a dash.
+fn is_column(column: &[u8]) -> bool {
+    let Some(last) = column.last() else { return false };
+    if column == b"-" {
+        return true;
+    }
+    if matches!(last, b',' | b'.' | b'!' | b'?' | b';') || column.iter().any(|b| matches!(b, b'"' | b'\'' | b'=' | b'<' | b'>' | b'{' | b'}')) {
+        return false;
+    }
+    column.iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'@' | b'/'))
+        || (column.len() >= 2 && column.iter().all(|b| b.is_ascii_uppercase() || *b == b'-'))
+}
+
+/// The bytes of the bracketed group at the front, brackets inside it included.
+fn closing(bytes: &[u8]) -> Option<usize> {
+    let (open, close) = if bytes.first() == Some(&b'(') { (b'(', b')') } else { (b'[', b']') };
+    let mut depth = 0;
+    for (i, b) in bytes.iter().take(256).enumerate() {
+        if *b == open {
+            depth += 1;
+        } else if *b == close {
+            depth -= 1;
+            if depth == 0 {
+                return Some(i + 1);
+            }
+        }
+    }
+    None
+}
+
+/// Whether the text in brackets is a thread, a request or the like, and not part of the message.
+fn is_context(inner: &[u8], after: &[u8]) -> bool {
+    if !inner.contains(&b' ') {
+        return true;
+    }
+    if inner.starts_with(b"pid ") || inner.starts_with(b"tid ") {
+        return true;
+    }
+    let ids = inner.split(|b| *b == b' ').all(|column| {
+        column == b"-" || column.is_empty() || (column.len() >= 8 && column.iter().any(u8::is_ascii_digit) && !column.contains(&b'.'))
+    });
+    let next = after.trim_ascii_start();
+    let next = &next[..next.iter().position(|b| *b == b' ').unwrap_or(next.len())];
+    let named = next == b"-" || (next.ends_with(b":") && next.contains(&b'.')) || next.iter().filter(|b| **b == b'.').count() >= 2;
+    ids || (named && !inner.windows(2).any(|two| two == b": "))
+}
+
+/// Where the colon of a syslog tag stands: after a name, perhaps with something in brackets.
+fn tag_end(bytes: &[u8]) -> Option<usize> {
+    let name = bytes
+        .iter()
+        .take(COLUMN)
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/' | b'@' | b'+' | b'$'))
+        .count();
+    let mut at = name;
+    while at > 0 && matches!(bytes.get(at), Some(b'[' | b'(')) {
+        at += closing(&bytes[at..]).filter(|length| *length < 40)?;
+    }
+    (name > 0 && bytes.get(at) == Some(&b':') && matches!(bytes.get(at + 1), Some(b' ' | b'\t') | None)).then_some(at)
+}

@@ -1,0 +1,202 @@
+//! `Chunks`: cuts the text of an input into pieces that end at line ends. Where it cuts depends on the bytes alone, never on
+//! how they arrive, on threads or on time: so a recording is the same from run to run.
+//!
+//! A chunk is the longest run of whole lines from where the last one ended that is within `window` bytes and [`MAX_LINES`]
+//! lines. A line longer than the window is a chunk of its own, of which the first `window` bytes are kept.
+
+use std::io::{self, BufRead};
+
+use crate::aside::{Aside, Nature};
+
+/// Bytes of a chunk, unless the settings want longer lines to be looked at.
+pub(crate) const CHUNK_BYTES: usize = 1 << 20;
+
+/// Lines of a chunk: bounds what is kept per line, which may be much more than the line when lines are short.
+pub(crate) const MAX_LINES: u64 = 16 << 10;
+
+/// Bytes asked for at a time, so that chunks of very short lines leave little behind to move.
+const READ_BYTES: usize = 128 << 10;
+
+/// A piece of an input.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    /// Position of the input in the run.
+    pub(crate) input: u32,
+    /// Number of the first line in the input, from 1.
+    pub(crate) first_line: u64,
+    /// Where the bytes begin in the text of the input.
+    pub(crate) offset: u64,
+    /// Whether the text has to be recorded to be found again.
+    pub(crate) recorded: bool,
+    /// Why all lines are set aside, if the input is not text.
+    pub(crate) aside: Option<Aside>,
+    /// Bytes before the first line: a byte order mark.
+    pub(crate) mark: usize,
+    /// What is missing at the end of a line longer than the window.
+    pub(crate) cut: Cut,
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+/// The end of a line that is not in its chunk.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// Bytes passed over, without the line end.
+    pub(crate) bytes: u64,
+    /// Bytes of the line end: 0, 1 or 2.
+    pub(crate) line_end: u8,
+}
+
+/// What is known of an input after its last chunk.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// Lines in the chunks.
+    pub(crate) lines: u64,
+    /// Bytes of text in the chunks, with those passed over.
+    pub(crate) bytes: u64,
+    /// What ended it early.
+    pub(crate) failure: Option<io::Error>,
+    /// What it is, if not text.
+    pub(crate) nature: Option<Nature>,
+}
+
+/// Cuts one input.
+pub(crate) struct Chunks<R> {
+    text: R,
+    input: u32,
+    window: usize,
+    recorded: bool,
+    nature: Option<Nature>,
+    rest: Vec<u8>,
+    lines: u64,
+    bytes: u64,
+    failure: Option<io::Error>,
+    ended: bool,
+}
+
+impl Chunk {
+    /// The bytes, whole lines.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+}
+
+impl<R: BufRead> Chunks<R> {
+    /// Reads `text` as the input at position `input`; `window` bytes of a line at least are in its chunk.
+    pub(crate) fn new(text: R, input: u32, window: usize, recorded: bool) -> Self {
+        let window = window.max(CHUNK_BYTES);
+        let rest = Vec::new();
+        Self { text, input, window, recorded, nature: None, rest, lines: 0, bytes: 0, failure: None, ended: false }
+    }
+
+    /// Closes the input.
+    pub(crate) fn end(self) -> End {
+        End { lines: self.lines, bytes: self.bytes, failure: self.failure, nature: self.nature }
+    }
+
+    /// Fills `chunk` with the next piece; false when there is none.
+    pub(crate) fn next(&mut self, chunk: &mut Chunk) -> bool {
+        chunk.buffer.resize(self.window, 0);
+        chunk.buffer[..self.rest.len()].copy_from_slice(&self.rest);
+        chunk.filled = self.rest.len();
+        self.rest.clear();
+        (chunk.cut, chunk.mark) = (Cut::default(), 0);
+        let (end, mut lines) = self.fill(chunk);
+        if chunk.filled == 0 {
+            return false;
+        }
+        (chunk.input, chunk.recorded) = (self.input, self.recorded);
+        (chunk.first_line, chunk.offset) = (self.lines + 1, self.bytes);
+        if self.bytes == 0 {
+            chunk.mark = if chunk.bytes().starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+            self.nature = Nature::of(&chunk.bytes()[chunk.mark..]);
+        }
+        chunk.aside = self.nature.map(|n| n.aside);
+        match end {
+            Some(end) => {
+                self.rest.extend_from_slice(&chunk.buffer[end..chunk.filled]);
+                chunk.filled = end;
+            }
+            // Either the last line of the input, which has no line end, or one that is longer than the window.
+            None if self.ended => lines += u64::from(chunk.mark < chunk.filled),
+            None => {
+                chunk.cut = self.pass_over(chunk.bytes().last() == Some(&b'\r'));
+                lines += 1;
+            }
+        }
+        self.lines += lines;
+        self.bytes += chunk.filled as u64 + chunk.cut.bytes + u64::from(chunk.cut.line_end);
+        true
+    }
+
+    /// Reads until the chunk has its bytes or lines, or the input ends. Tells after which byte to cut (`None` is at what was
+    /// read) and how many line feeds are before it.
+    fn fill(&mut self, chunk: &mut Chunk) -> (Option<usize>, u64) {
+        let (mut seen, mut feeds) = (0, 0);
+        loop {
+            let new = &chunk.buffer[seen..chunk.filled];
+            let more = memchr::memchr_iter(b'\n', new).count() as u64;
+            if feeds + more >= MAX_LINES {
+                let last = (MAX_LINES - feeds - 1) as usize;
+                let at = memchr::memchr_iter(b'\n', new).nth(last).expect("so many were counted");
+                return (Some(seen + at + 1), MAX_LINES);
+            }
+            (seen, feeds) = (chunk.filled, feeds + more);
+            if self.ended || seen == self.window {
+                break;
+            }
+            let room = &mut chunk.buffer[seen..self.window.min(seen + READ_BYTES)];
+            chunk.filled += self.read(room);
+        }
+        let end = memchr::memrchr(b'\n', chunk.bytes()).map(|at| at + 1);
+        // At the end of the input the last line needs no line end; the chunk is all there is.
+        let all = self.ended && end.is_none_or(|end| end < chunk.filled);
+        match all {
+            true => (None, feeds),
+            false => (end, feeds),
+        }
+    }
+
+    /// Bytes read; 0 marks the end, with the failure kept.
+    fn read(&mut self, room: &mut [u8]) -> usize {
+        loop {
+            match self.text.read(room) {
+                Ok(0) => self.ended = true,
+                Ok(n) => return n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => (self.ended, self.failure) = (true, Some(e)),
+            }
+            return 0;
+        }
+    }
+
+    /// Passes over the rest of a line in the memory that the reader has anyway.
+    fn pass_over(&mut self, mut after_return: bool) -> Cut {
+        let mut bytes = 0;
+        loop {
+            let (taken, found) = match self.text.fill_buf() {
+                Ok([]) => break,
+                Ok(buffer) => {
+                    let feed = memchr::memchr(b'\n', buffer);
+                    let before = &buffer[..feed.unwrap_or(buffer.len())];
+                    after_return = before.last().map_or(after_return, |b| *b == b'\r');
+                    (before.len(), feed.is_some())
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    self.failure = Some(e);
+                    break;
+                }
+            };
+            bytes += taken as u64;
+            self.text.consume(taken + usize::from(found));
+            if found {
+                // A carriage return in the chunk's own bytes stays with them: the fold takes it off there.
+                let of_cut = u64::from(after_return).min(bytes);
+                return Cut { bytes: bytes - of_cut, line_end: 1 + of_cut as u8 };
+            }
+        }
+        self.ended = true;
+        Cut { bytes, line_end: 0 }
+    }
+}

@@ -1,0 +1,203 @@
+//! Which pieces of a message are variables by their looks alone, and of which kind. Pure functions of a piece; how a
+//! message falls into pieces is `shape`'s, variables that look like words are `cluster`'s.
+
+use crate::{
+    template::Kind,
+    token::{CLASS, DIGIT, HEX_LETTER, LETTER},
+};
+
+/// Words with several digits that are names of techniques, not of things.
+const TERMS: [&[u8]; 22] = [
+    b"amd64", b"arm64", b"x86_64", b"i386", b"i586", b"i686", b"win32", b"win64", b"int16", b"int32", b"int64", b"uint16",
+    b"uint32", b"uint64", b"float32", b"float64", b"base64", b"sha256", b"sha512", b"utf16", b"crc32", b"aes256",
+];
+
+/// First labels of names that are written from the root down (`org.example.Thing`): no host is called so.
+const ROOTS: [&[u8]; 9] =
+    [b"com", b"org", b"net", b"java", b"javax", b"android", b"io", b"sun", b"system"];
+
+/// Last labels of host names that have more than two letters.
+const DOMAINS: [&[u8]; 15] = [
+    b"com", b"net", b"org", b"edu", b"gov", b"mil", b"info", b"biz", b"local", b"localdomain", b"internal", b"lan",
+    b"arpa", b"cloud", b"intranet",
+];
+
+/// Two-letter last labels that are countries, but in logs are file endings or English words far more often.
+const ENDINGS: [&[u8]; 24] = [
+    b"py", b"sh", b"pl", b"rs", b"md", b"ps", b"cc", b"so", b"js", b"ts", b"go", b"gz", b"is", b"in", b"it", b"to",
+    b"at", b"id", b"no", b"my", b"me", b"do", b"pm", b"db",
+];
+
+/// The classes of all bytes of a piece together.
+pub(crate) fn classes(piece: &[u8]) -> u8 {
+    piece.iter().fold(0, |all, b| all | CLASS[usize::from(*b)])
+}
+
+/// `true` and `false`.
+pub(crate) fn is_bool(word: &[u8]) -> bool {
+    match word.len() {
+        4 => word.eq_ignore_ascii_case(b"true"),
+        5 => word.eq_ignore_ascii_case(b"false"),
+        _ => false,
+    }
+}
+
+/// A word of hexadecimal letters alone, too long to be one of English.
+pub(crate) fn is_hex_word(word: &[u8], classes: u8) -> bool {
+    word.len() >= 8 && classes == HEX_LETTER
+}
+
+/// Addresses with colons: `fe80::1`, `00:1b:44:11:3a:b7`.
+pub(crate) fn colon_address(piece: &[u8]) -> Option<Kind> {
+    let mut groups = 0;
+    let mut pairs = 0;
+    let mut gap = false;
+    for (i, group) in piece.split(|b| *b == b':').enumerate() {
+        if group.len() > 4 || classes(group) & !(DIGIT | HEX_LETTER) != 0 {
+            return None;
+        }
+        gap |= group.is_empty() && i > 0;
+        groups += 1;
+        pairs += usize::from(group.len() == 2);
+    }
+    match groups {
+        6.. if pairs == groups => Some(Kind::Mac),
+        8 if !gap => Some(Kind::Ip),
+        3..=8 if gap && piece.len() > 2 && piece.windows(2).any(|two| two == b"::") => Some(Kind::Ip),
+        _ => None,
+    }
+}
+
+/// `someone@example.org`.
+pub(crate) fn is_mail(name: &[u8], host: &[u8]) -> bool {
+    !name.is_empty() && is_host(host)
+}
+
+/// A dotted name with a last label that hosts have.
+pub(crate) fn is_host(piece: &[u8]) -> bool {
+    if piece == b"localhost" {
+        return true;
+    }
+    let Some((first, last, labels)) = labels(piece) else { return false };
+    match last.len() {
+        2 => (labels >= 3 || first.contains(&b'-')) && is_country(last),
+        _ => DOMAINS.contains(&last),
+    }
+}
+
+/// Ports of well-known services (IANA), and those that their second servers usually have.
+pub(crate) fn is_service_port(port: &[u8]) -> bool {
+    const PORTS: [&[u8]; 20] = [
+        b"21", b"22", b"25", b"53", b"80", b"110", b"143", b"389", b"443", b"636", b"993", b"1433", b"2181", b"3306", b"5432",
+        b"5672", b"6379", b"8080", b"8443", b"9092",
+    ];
+    PORTS.contains(&port)
+}
+
+/// A dotted name that may be a host's, where the place speaks for one.
+pub(crate) fn may_be_host(piece: &[u8]) -> bool {
+    labels(piece).is_some_and(|(_, last, _)| {
+        if last.len() == 2 { is_country(last) } else { last.len() >= 4 || DOMAINS.contains(&last) || last == b"xyz" }
+    })
+}
+
+fn is_country(label: &[u8]) -> bool {
+    label.iter().all(u8::is_ascii_lowercase) && !ENDINGS.contains(&label)
+}
+
+/// The first and last label of a dotted name in small letters, and how many there are.
+fn labels(piece: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+    let mut count = 0;
+    let mut first: &[u8] = b"";
+    let mut last: &[u8] = b"";
+    for label in piece.split(|b| *b == b'.') {
+        if label.is_empty() || !label.iter().all(|b| b.is_ascii_alphanumeric() && !b.is_ascii_uppercase() || matches!(b, b'-' | b'_')) {
+            return None;
+        }
+        if count == 0 {
+            first = label;
+        }
+        count += 1;
+        last = label;
+    }
+    (count >= 2 && !ROOTS.contains(&first)).then_some((first, last, count))
+}
+
+/// What a piece without colon, at sign and slash is as a whole, when it has a digit. `None` for a word.
+pub(crate) fn value(piece: &[u8], classes: u8) -> Option<Kind> {
+    if classes & (LETTER | HEX_LETTER) == 0 {
+        return numeric(piece);
+    }
+    if piece[0] == b'0' && piece.len() > 2 && piece[1] | 0x20 == b'x' {
+        return piece[2..].iter().all(u8::is_ascii_hexdigit).then_some(Kind::Hex).or(Some(Kind::Id));
+    }
+    if piece[0].is_ascii_digit()
+        && let Some(kind) = with_unit(piece)
+    {
+        return Some(kind);
+    }
+    if classes == DIGIT | HEX_LETTER && (piece.len() >= 6 || piece[0].is_ascii_digit()) {
+        return Some(Kind::Hex);
+    }
+    if is_uuid(piece) {
+        return Some(Kind::Uuid);
+    }
+    if piece[0] | 0x20 == b'v' && piece[1].is_ascii_digit() && piece[1..].iter().all(|b| b.is_ascii_digit() || *b == b'.') {
+        return Some(Kind::Version);
+    }
+    if is_host(piece) {
+        return Some(Kind::Host);
+    }
+    (!is_word(piece)).then_some(Kind::Id)
+}
+
+/// Whether a piece with digits and letters is a word all the same: `ssh2`, `IPv6`, `log4j`, `amd64`.
+fn is_word(piece: &[u8]) -> bool {
+    let digits = piece.iter().filter(|b| b.is_ascii_digit()).count();
+    (digits == 1 && !piece[0].is_ascii_digit()) || TERMS.iter().any(|term| piece.eq_ignore_ascii_case(term))
+}
+
+/// Digits with dots, dashes and signs.
+fn numeric(piece: &[u8]) -> Option<Kind> {
+    let body = piece.strip_prefix(b"-").or(piece.strip_prefix(b"+")).unwrap_or(piece);
+    let body = body.strip_suffix(b"%").unwrap_or(body);
+    let (mut dots, mut others) = (0, 0);
+    for b in body {
+        dots += usize::from(*b == b'.');
+        others += usize::from(!b.is_ascii_digit() && *b != b'.');
+    }
+    Some(match (dots, others) {
+        (0 | 1, 0) => Kind::Number,
+        (3, 0) if body.split(|b| *b == b'.').all(|part| part.len() <= 3 && !part.is_empty()) => Kind::Ip,
+        (_, 0) => Kind::Version,
+        _ => Kind::Id,
+    })
+}
+
+/// A number with a unit at its end, without a blank between.
+fn with_unit(piece: &[u8]) -> Option<Kind> {
+    let split = piece.iter().position(|b| !b.is_ascii_digit() && *b != b'.')?;
+    unit(&piece[split..])
+}
+
+/// What a unit measures.
+pub(crate) fn unit(word: &[u8]) -> Option<Kind> {
+    match word {
+        b"ns" | b"us" | b"ms" | b"s" | b"sec" | b"secs" | b"m" | b"min" | b"mins" | b"h" | b"hr" | b"hrs" | b"d" => {
+            Some(Kind::Duration)
+        }
+        b"B" | b"b" | b"k" | b"K" | b"KB" | b"kB" | b"KiB" | b"M" | b"MB" | b"MiB" | b"G" | b"GB" | b"GiB" | b"T" | b"TB"
+        | b"TiB" | b"PB" | b"PiB" | b"kb" | b"mb" | b"gb" => Some(Kind::Size),
+        b"%" | b"px" | b"dp" | b"Hz" | b"kHz" | b"MHz" | b"GHz" | b"V" | b"mV" | b"W" | b"kW" | b"C" | b"F" | b"x" | b"A"
+        | b"mA" | b"mAh" | b"rpm" | b"dpi" | b"bps" | b"Kbps" | b"Mbps" | b"Gbps" => Some(Kind::Number),
+        _ => None,
+    }
+}
+
+fn is_uuid(piece: &[u8]) -> bool {
+    piece.len() == 36
+        && piece.iter().enumerate().all(|(i, b)| match i {
+            8 | 13 | 18 | 23 => *b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}

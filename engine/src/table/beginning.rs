@@ -1,0 +1,116 @@
+//! `Keys`: a shape's key and those of its beginnings, by which shapes can be counted together. Pure functions of the
+//! shape.
+
+use crate::{tally::Key, template::Kind};
+
+/// How much of a shape a depth leaves: so many words, and so many bytes at most. Depth 0 leaves nothing; [`EXACT`] all.
+const DEPTHS: [(usize, usize); 5] = [(1, 20), (2, 40), (3, 60), (6, 120), (12, 240)];
+
+/// The depth of a shape as it is.
+pub(crate) const EXACT: u8 = DEPTHS.len() as u8 + 1;
+
+/// The keys of a shape at all depths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// The shape's own key stands where the shape is all there, which no other shape is.
+    beginnings: [Key; DEPTHS.len()],
+    /// How many of them are other keys.
+    shared: u8,
+    exact: Key,
+}
+
+impl Keys {
+    /// The keys of a shape, of which `exact` is known.
+    pub(crate) fn of(shape: &[u8], exact: Key) -> Self {
+        let words = word_ends(shape).take(DEPTHS[DEPTHS.len() - 1].0).count() + 1;
+        let shared = DEPTHS.iter().filter(|(most, bytes)| words >= *most || shape.len() >= *bytes).count() as u8;
+        let mut keys = Self { shared, ..Self::alone(exact) };
+        let mut rest = shape;
+        for depth in (1..=shared).rev() {
+            rest = beginning(rest, depth);
+            keys.beginnings[usize::from(depth) - 1] = Key::of_beginning(rest, depth);
+        }
+        keys
+    }
+
+    /// The keys of what is never joined.
+    pub(crate) fn alone(key: Key) -> Self {
+        Self { beginnings: [key; DEPTHS.len()], shared: 0, exact: key }
+    }
+
+    /// The key at a depth.
+    pub(crate) fn at(&self, depth: u8) -> Key {
+        match depth {
+            0 => Key::ROOT,
+            EXACT.. => self.exact,
+            _ => self.beginnings[usize::from(depth) - 1],
+        }
+    }
+
+    /// The keys that it may share with others, from depth 1 to `depth`.
+    pub(crate) fn path(&self, depth: u8) -> &[Key] {
+        &self.beginnings[..usize::from(depth.min(self.shared))]
+    }
+
+    /// What all shapes have that are joined at `depth`.
+    pub(crate) fn down_to(self, depth: u8) -> Self {
+        let mut keys = Self { shared: depth, ..Self::alone(self.at(depth)) };
+        keys.beginnings[..usize::from(depth)].copy_from_slice(&self.beginnings[..usize::from(depth)]);
+        keys
+    }
+}
+
+/// The text of a shape that stands for all with this beginning.
+pub(crate) fn with_rest(beginning: &[u8]) -> Box<[u8]> {
+    let blank: &[u8] = if beginning.is_empty() { b"" } else { b" " };
+    [beginning, blank, &[Kind::Any.byte()]].concat().into()
+}
+
+/// What a depth leaves of a shape, or of what a greater depth left of it; the result is the same.
+pub(crate) fn beginning(shape: &[u8], depth: u8) -> &[u8] {
+    let Some((words, bytes)) = usize::from(depth).checked_sub(1).and_then(|at| DEPTHS.get(at).copied()) else {
+        return if depth == 0 { b"" } else { shape };
+    };
+    let end = word_ends(shape).nth(words - 1).unwrap_or(shape.len()).min(bytes);
+    // Half a letter is not left.
+    let whole = (0..=end).rev().find(|at| shape.get(*at).is_none_or(|b| b & 0xc0 != 0x80)).unwrap_or(0);
+    shape[..whole].trim_ascii_end()
+}
+
+/// Where words end before others.
+fn word_ends(shape: &[u8]) -> impl Iterator<Item = usize> {
+    memchr::memchr_iter(b' ', shape).filter(|at| *at > 0 && shape[at - 1] != b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_beginning_of_a_beginning_is_a_beginning(shape in "[a-c\x0eé中 ]{0,400}") {
+            for deep in 1..=EXACT {
+                for shallow in 0..=deep {
+                    let through = beginning(beginning(shape.as_bytes(), deep), shallow);
+                    prop_assert_eq!(through, beginning(shape.as_bytes(), shallow));
+                    prop_assert!(std::str::from_utf8(through).is_ok());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_beginning_ends_between_words_or_at_least_letters() {
+        let joined =
+            |shape: &str, depth| String::from_utf8(with_rest(beginning(shape.as_bytes(), depth)).into()).unwrap();
+        let any = char::from(Kind::Any.byte());
+        assert_eq!(joined("user alice logged in", 1), format!("user {any}"));
+        assert_eq!(joined("  user alice logged in", 2), format!("  user alice {any}"));
+        assert_eq!(joined("user alice logged in", 0), format!("{any}"));
+        assert_eq!(joined("数据库连接失败数据库连接失败", 1), format!("数据库连接失 {any}"));
+    }
+}

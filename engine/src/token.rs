@@ -1,0 +1,134 @@
+//! What bytes a message is made of: the classes of bytes that masks go by, scripts without blanks, and the message made
+//! printable. Which pieces are variables is `mask`'s.
+
+use std::ops::Range;
+
+/// A digit.
+pub(crate) const DIGIT: u8 = 1;
+/// `a` to `f`, either case.
+pub(crate) const HEX_LETTER: u8 = 2;
+/// Any other ASCII letter.
+pub(crate) const LETTER: u8 = 4;
+/// One of `. / \ @`: what stands in paths, names of hosts and numbers.
+pub(crate) const MARK: u8 = 8;
+/// `:`.
+pub(crate) const COLON: u8 = 16;
+/// Ends a piece: brackets, quotes, `=`, `,` and their like.
+pub(crate) const DELIMITER: u8 = 32;
+/// Blank or tab.
+pub(crate) const BLANK: u8 = 64;
+/// Part of a character outside ASCII.
+pub(crate) const HIGH: u8 = 128;
+
+/// The class of each byte. What is left at 0 (`-`, `_`, `+`, `$`, …) joins letters and digits into a piece.
+pub(crate) const CLASS: [u8; 256] = {
+    let mut class = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        class[i] = match i as u8 {
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'f' | b'A'..=b'F' => HEX_LETTER,
+            b'g'..=b'z' | b'G'..=b'Z' => LETTER,
+            b'.' | b'/' | b'\\' | b'@' => MARK,
+            b':' => COLON,
+            b'=' | b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'"' | b'\'' | b'`' | b'|'
+            | b'#' | b'!' | b'?' | b'&' | b'^' => DELIMITER,
+            b' ' | b'\t' => BLANK,
+            0x80..=0xff => HIGH,
+            _ => 0,
+        };
+        i += 1;
+    }
+    class
+};
+
+/// Whether the character is of a script that is written without blanks between words.
+pub(crate) fn is_unspaced(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0e00..=0x0eff | 0x1000..=0x109f | 0x1780..=0x17ff | 0x2e80..=0x2fdf | 0x3040..=0x30ff | 0x3100..=0x31ff
+        | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xa000..=0xa4cf | 0xac00..=0xd7af | 0xf900..=0xfaff | 0xff66..=0xff9f
+        | 0x20000..=0x3ffff)
+}
+
+/// Whether a message needs [`Clean`] before it can be masked.
+pub(crate) fn is_clean(message: &[u8]) -> bool {
+    let control = message.iter().fold(false, |found, b| found | ((*b < b' ') & (*b != b'\t')) | (*b == 0x7f));
+    !control && (message.is_ascii() || std::str::from_utf8(message).is_ok())
+}
+
+/// A message as text that can be shown: valid UTF-8, colour codes left out, other control characters and invalid bytes
+/// as U+FFFD, runs of blanks as one blank, none at the ends. Knows where each of its bytes came from.
+#[derive(Debug, Default)]
+pub(crate) struct Clean {
+    pub(crate) text: Vec<u8>,
+    from: Vec<usize>,
+}
+
+impl Clean {
+    pub(crate) fn of(message: &[u8]) -> Self {
+        let mut clean = Self::default();
+        clean.fill(message);
+        clean
+    }
+
+    pub(crate) fn fill(&mut self, message: &[u8]) {
+        self.text.clear();
+        self.from.clear();
+        let mut at = 0;
+        for chunk in message.utf8_chunks() {
+            let valid = chunk.valid();
+            let mut skip = 0;
+            for (i, c) in valid.char_indices() {
+                if i < skip {
+                    continue;
+                }
+                match c {
+                    '\x1b' => skip = i + escape_length(&valid.as_bytes()[i..]),
+                    '\t' | '\n' | '\r' | '\x0b' | '\x0c' | ' ' => self.blank(at + i),
+                    c if c.is_ascii_control() => self.push("\u{fffd}", at + i),
+                    c => self.push(c.encode_utf8(&mut [0; 4]), at + i),
+                }
+            }
+            at += valid.len();
+            if !chunk.invalid().is_empty() {
+                self.push("\u{fffd}", at);
+                at += chunk.invalid().len();
+            }
+        }
+        self.from.push(at);
+        if self.text.last() == Some(&b' ') {
+            self.text.pop();
+            self.from.remove(self.text.len());
+        }
+        if let Some(end) = self.from.last_mut() {
+            let trailing = message.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
+            *end = (*end).min(message.len() - trailing);
+        }
+    }
+
+    /// Where a range of the text stood in the message.
+    pub(crate) fn range(&self, range: Range<usize>) -> Range<usize> {
+        let start = self.from[range.start];
+        start..self.from[range.end].max(start)
+    }
+
+    fn push(&mut self, text: &str, from: usize) {
+        self.text.extend_from_slice(text.as_bytes());
+        self.from.extend(text.bytes().map(|_| from));
+    }
+
+    fn blank(&mut self, from: usize) {
+        if self.text.last().is_some_and(|last| *last != b' ') {
+            self.push(" ", from);
+        }
+    }
+}
+
+/// Bytes of the terminal's escape sequence (ECMA-48) at the front.
+fn escape_length(bytes: &[u8]) -> usize {
+    if bytes.get(1) != Some(&b'[') {
+        return 1;
+    }
+    let inner = bytes[2..].iter().take(16).take_while(|b| (0x20..0x40).contains(*b)).count();
+    if bytes.get(2 + inner).is_some_and(|b| (0x40..0x7f).contains(b)) { 3 + inner } else { 1 }
+}

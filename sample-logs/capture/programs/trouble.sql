@@ -1,0 +1,21 @@
+\set ON_ERROR_STOP 0
+select balance from accounts where id = :n;
+selekt 1;
+insert into accounts (id, owner, balance) values (1, 'twice', 0);
+insert into accounts (id, owner, balance) values (:n + 100000, null, 0);
+insert into history (account, amount, at) values (-:n, 1, now());
+update accounts set balance = -99999999 where id = 7;
+select 1 / (:n - :n);
+select * from no_such_table_:n;
+select owner || :n from accounts where idd = 3;
+select 'ten'::integer;
+select count(*), avg(a.balance) from accounts a join history h on h.account = a.id where a.owner like '%' || :n % 10 || '%';
+select pg_sleep(0.11), :n;
+set statement_timeout = '60ms';
+select pg_sleep(1);
+reset statement_timeout;
+begin;
+select 1 from missing;
+select 2;
+rollback;
+commit;

@@ -1,0 +1,109 @@
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Command, Stdio},
+};
+
+use e2e::{logkin, run, sample_file, samples};
+use serde_json::Value;
+
+fn cluster() -> Command {
+    let mut command = Command::new(logkin());
+    command.arg("cluster");
+    command
+}
+
+#[test]
+fn a_log_can_come_through_a_pipe() {
+    let sample = sample_file("store.jsonl");
+    let piped = run(cluster().args(["--format", "json"]), &sample.text());
+    let report: Value = serde_json::from_str(&piped.stdout).unwrap();
+    assert_eq!((piped.code, report["totals"]["lines"].as_u64()), (Some(0), Some(sample.lines)), "{}", piped.stderr);
+}
+
+#[test]
+fn a_dash_is_standard_input_and_packed_bytes_are_unpacked_there_too() {
+    let sample = sample_file("nginx-access.log.1.gz");
+    let piped = run(cluster().args(["-", "--format", "json"]), &std::fs::read(&sample.path).unwrap());
+    let report: Value = serde_json::from_str(&piped.stdout).unwrap();
+    assert_eq!(report["totals"]["lines"], sample.lines);
+}
+
+#[test]
+fn many_files_make_one_report() {
+    let samples = samples();
+    let out = run(cluster().args(["--format", "json"]).args(samples.iter().map(|sample| &sample.path)), b"");
+    let report: Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!(report["totals"]["lines"], samples.iter().map(|sample| sample.lines).sum::<u64>());
+    assert_eq!(report["inputs"].as_array().map(Vec::len), Some(samples.len()));
+}
+
+#[test]
+fn every_dress_of_the_table_is_well_formed() {
+    let sample = sample_file("redis.log");
+    let dressed = |format| run(cluster().args(["--format", format]).arg(&sample.path), b"").stdout;
+    let clusters = serde_json::from_str::<Value>(&dressed("json")).unwrap()["clusters"].as_array().unwrap().len();
+    assert!(clusters > 5, "{clusters} clusters");
+    let rows: Vec<Value> = dressed("ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), clusters);
+    assert_eq!(dressed("csv").lines().count(), clusters + 1);
+    assert_eq!(dressed("markdown").lines().filter(|line| line.starts_with('|')).count(), clusters + 2);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_program_quietly() {
+    let input: Vec<u8> = sample_file("dpkg.log").text();
+    for arguments in [["cluster", "--format", "ndjson"], ["label", "--format", "csv"]] {
+        let mut child = Command::new(logkin())
+            .args(arguments)
+            .arg(sample_file("dpkg.log").path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let mut complaint = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+        let status = child.wait().unwrap();
+        assert!(!first.is_empty() && input.len() > first.len());
+        assert_eq!(complaint, "", "{arguments:?} ended with {status}");
+        assert_ne!(status.code(), Some(101), "{arguments:?} panicked");
+    }
+}
+
+#[test]
+fn no_colour_is_sent_where_none_is_wanted() {
+    let sample = sample_file("postgresql.log");
+    let out = run(cluster().env("NO_COLOR", "1").env("CLICOLOR_FORCE", "1").arg(&sample.path), b"");
+    assert!(!out.stdout.contains('\u{1b}') && !out.stderr.contains('\u{1b}'));
+    let piped = run(cluster().arg(&sample.path), b"");
+    assert!(!piped.stdout.contains('\u{1b}'), "a pipe is not a terminal");
+}
+
+#[test]
+fn label_gives_one_row_per_line_in_order() {
+    let sample = sample_file("metrics.logfmt");
+    let out = run(Command::new(logkin()).args(["label", "--format", "ndjson"]).arg(&sample.path), b"");
+    let rows: Vec<Value> = out.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let numbers: Vec<u64> = rows.iter().filter_map(|row| row["line"].as_u64()).collect();
+    assert_eq!(numbers.len() as u64, sample.lines, "{}", out.stderr);
+    assert!(numbers.iter().copied().eq(1..=sample.lines), "rows are not in the order of the lines");
+}
+
+#[test]
+fn what_is_typed_wrong_is_named_and_exits_with_2() {
+    for (arguments, named) in [(&["clutser"][..], "clutser"), (&["cluster", "--format", "yaml"], "yaml")] {
+        let out = run(Command::new(logkin()).args(arguments), b"");
+        assert_eq!(out.code, Some(2), "{arguments:?}: {}", out.stderr);
+        assert!(out.stderr.contains(named), "{arguments:?}: {}", out.stderr);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_once_and_the_others_are_counted() {
+    let sample = sample_file("metrics.logfmt");
+    let out = run(cluster().args(["--format", "json", "no-such.log"]).arg(&sample.path), b"");
+    let report: Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!((out.code, &report["totals"]["lines"]), (Some(1), &Value::from(sample.lines)));
+    assert_eq!(out.stderr.matches("no-such.log").count(), 1, "{}", out.stderr);
+}
