@@ -20,6 +20,8 @@ pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     /// Connections accepted.
     pub(crate) connections: Arc<AtomicUsize>,
+    /// Connections closed from this side.
+    pub(crate) closed: Arc<AtomicUsize>,
     /// Heads seen, in order.
     pub(crate) heads: Arc<Mutex<Vec<String>>>,
 }
@@ -29,24 +31,27 @@ impl Upstream {
     pub(crate) fn scripted(script: impl Fn(&str, &mut Peer) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (connections, heads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let (counting, noting, script) = (Arc::clone(&connections), Arc::clone(&heads), Arc::new(script));
+        let (connections, closed): (Arc<AtomicUsize>, Arc<AtomicUsize>) = Default::default();
+        let (heads, script) = (Arc::new(Mutex::new(Vec::new())), Arc::new(script));
+        let (counting, ending, noting) = (Arc::clone(&connections), Arc::clone(&closed), Arc::clone(&heads));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 counting.fetch_add(1, Ordering::SeqCst);
-                let (noting, script) = (Arc::clone(&noting), Arc::clone(&script));
+                let (ending, noting, script) = (Arc::clone(&ending), Arc::clone(&noting), Arc::clone(&script));
                 thread::spawn(move || {
                     let mut peer = BufReader::new(stream);
                     while let Ok(head) = read_head(&mut peer) {
                         noting.lock().unwrap().push(head.clone());
                         if !script(&head, &mut peer) {
-                            return;
+                            break;
                         }
                     }
+                    drop(peer);
+                    ending.fetch_add(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { address, connections, heads }
+        Self { address, connections, closed, heads }
     }
 
     /// Answers everything with `text`, keeping the connection.
