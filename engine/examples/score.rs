@@ -24,7 +24,10 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let mut sums = [[0.0; 5]; 2];
-    println!("{:<14} {:>42}    {:>30}", "", "messages: GA    FGA     PA    FTA  groups", "raw: GA    FGA     PA    FTA  groups");
+    println!(
+        "{:<14} {:>42}    {:>30}",
+        "", "messages: GA    FGA     PA    FTA  groups", "raw: GA    FGA     PA    FTA  groups"
+    );
     for path in &paths {
         if let Err(problem) = one(Path::new(path), similarity, confusions, &mut sums) {
             eprintln!("{path}: {problem}");
@@ -32,13 +35,24 @@ fn main() -> ExitCode {
     }
     print!("{:<14}", "average");
     for sum in sums.iter().filter(|sum| sum[4] > 0.0) {
-        print!("           {:.3}  {:.3}  {:.3}  {:.3}         ", sum[0] / sum[4], sum[1] / sum[4], sum[2] / sum[4], sum[3] / sum[4]);
+        print!(
+            "           {:.3}  {:.3}  {:.3}  {:.3}         ",
+            sum[0] / sum[4],
+            sum[1] / sum[4],
+            sum[2] / sum[4],
+            sum[3] / sum[4]
+        );
     }
     println!();
     ExitCode::SUCCESS
 }
 
-fn one(path: &Path, similarity: f64, confusions: usize, sums: &mut [[f64; 5]; 2]) -> Result<(), Box<dyn std::error::Error>> {
+fn one(
+    path: &Path,
+    similarity: f64,
+    confusions: usize,
+    sums: &mut [[f64; 5]; 2],
+) -> Result<(), Box<dyn std::error::Error>> {
     let truth = evaluate::read_truth(fs::File::open(path)?)?;
     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next()).unwrap_or("?");
     print!("{name:<14}");
@@ -46,8 +60,13 @@ fn one(path: &Path, similarity: f64, confusions: usize, sums: &mut [[f64; 5]; 2]
     report(&truth, &labels, &mut sums[0])?;
     let raw = fs::read(path.with_file_name(format!("{name}.log"))).unwrap_or_default();
     let lines: Vec<&[u8]> = raw.split(|b| *b == b'\n').take(truth.templates.len()).collect();
-    let raw_labels = (lines.len() == truth.templates.len())
-        .then(|| evaluate::label_lines(lines.iter().map(|line| line.strip_suffix(b"\r").unwrap_or(line)), 4_102_444_800, similarity));
+    let raw_labels = (lines.len() == truth.templates.len()).then(|| {
+        evaluate::label_lines(
+            lines.iter().map(|line| line.strip_suffix(b"\r").unwrap_or(line)),
+            4_102_444_800,
+            similarity,
+        )
+    });
     if let Some(labels) = &raw_labels {
         report(&truth, labels, &mut sums[1])?;
     }
@@ -102,7 +121,9 @@ fn explain(truth: &Truth, labels: &Labels, most: usize) {
     let mut other: Vec<_> = clusters_of
         .iter()
         .filter_map(|(template, clusters)| match clusters.iter().collect::<Vec<_>>()[..] {
-            [(cluster, lines)] if labels.templates[*cluster].text() != **template => Some((*lines, *template, *cluster)),
+            [(cluster, lines)] if labels.templates[*cluster].text() != **template => {
+                Some((*lines, *template, *cluster))
+            }
             _ => None,
         })
         .collect();

@@ -66,7 +66,9 @@ pub enum TruthError {
 pub fn read_truth(reader: impl Read) -> Result<Truth, TruthError> {
     let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
     let header = csv.byte_headers()?.clone();
-    let column = |name: &str| header.iter().position(|cell| cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell) == name.as_bytes());
+    let column = |name: &str| {
+        header.iter().position(|cell| cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell) == name.as_bytes())
+    };
     let template = column("EventTemplate").ok_or(TruthError::NoTemplates)?;
     let content = column("Content");
     let mut truth = Truth::default();

@@ -88,7 +88,7 @@ impl Fold {
             self.lines += 1;
             self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
             let text = &line.text[..line.text.len().min(manner.max_line_bytes)];
-            let index = match self.chunk.aside.or_else(|| Aside::of_line(text, nul)) {
+            let index = match self.chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
                 Some(aside) => {
                     self.aside[aside as usize] += 1;
                     aside as u32

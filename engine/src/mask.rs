@@ -8,18 +8,31 @@ use crate::{
 
 /// Words with several digits that are names of techniques, not of things.
 const TERMS: [&[u8]; 22] = [
-    b"amd64", b"arm64", b"x86_64", b"i386", b"i586", b"i686", b"win32", b"win64", b"int16", b"int32", b"int64", b"uint16",
-    b"uint32", b"uint64", b"float32", b"float64", b"base64", b"sha256", b"sha512", b"utf16", b"crc32", b"aes256",
+    b"amd64", b"arm64", b"x86_64", b"i386", b"i586", b"i686", b"win32", b"win64", b"int16", b"int32", b"int64",
+    b"uint16", b"uint32", b"uint64", b"float32", b"float64", b"base64", b"sha256", b"sha512", b"utf16", b"crc32",
+    b"aes256",
 ];
 
 /// First labels of names that are written from the root down (`org.example.Thing`): no host is called so.
-const ROOTS: [&[u8]; 9] =
-    [b"com", b"org", b"net", b"java", b"javax", b"android", b"io", b"sun", b"system"];
+const ROOTS: [&[u8]; 9] = [b"com", b"org", b"net", b"java", b"javax", b"android", b"io", b"sun", b"system"];
 
 /// Last labels of host names that have more than two letters.
 const DOMAINS: [&[u8]; 15] = [
-    b"com", b"net", b"org", b"edu", b"gov", b"mil", b"info", b"biz", b"local", b"localdomain", b"internal", b"lan",
-    b"arpa", b"cloud", b"intranet",
+    b"com",
+    b"net",
+    b"org",
+    b"edu",
+    b"gov",
+    b"mil",
+    b"info",
+    b"biz",
+    b"local",
+    b"localdomain",
+    b"internal",
+    b"lan",
+    b"arpa",
+    b"cloud",
+    b"intranet",
 ];
 
 /// Two-letter last labels that are countries, but in logs are file endings or English words far more often.
@@ -88,8 +101,8 @@ pub(crate) fn is_host(piece: &[u8]) -> bool {
 /// Ports of well-known services (IANA), and those that their second servers usually have.
 pub(crate) fn is_service_port(port: &[u8]) -> bool {
     const PORTS: [&[u8]; 20] = [
-        b"21", b"22", b"25", b"53", b"80", b"110", b"143", b"389", b"443", b"636", b"993", b"1433", b"2181", b"3306", b"5432",
-        b"5672", b"6379", b"8080", b"8443", b"9092",
+        b"21", b"22", b"25", b"53", b"80", b"110", b"143", b"389", b"443", b"636", b"993", b"1433", b"2181", b"3306",
+        b"5432", b"5672", b"6379", b"8080", b"8443", b"9092",
     ];
     PORTS.contains(&port)
 }
@@ -111,7 +124,9 @@ fn labels(piece: &[u8]) -> Option<(&[u8], &[u8], usize)> {
     let mut first: &[u8] = b"";
     let mut last: &[u8] = b"";
     for label in piece.split(|b| *b == b'.') {
-        if label.is_empty() || !label.iter().all(|b| b.is_ascii_alphanumeric() && !b.is_ascii_uppercase() || matches!(b, b'-' | b'_')) {
+        if label.is_empty()
+            || !label.iter().all(|b| b.is_ascii_alphanumeric() && !b.is_ascii_uppercase() || matches!(b, b'-' | b'_'))
+        {
             return None;
         }
         if count == 0 {
@@ -142,7 +157,10 @@ pub(crate) fn value(piece: &[u8], classes: u8) -> Option<Kind> {
     if is_uuid(piece) {
         return Some(Kind::Uuid);
     }
-    if piece[0] | 0x20 == b'v' && piece[1].is_ascii_digit() && piece[1..].iter().all(|b| b.is_ascii_digit() || *b == b'.') {
+    if piece[0] | 0x20 == b'v'
+        && piece[1].is_ascii_digit()
+        && piece[1..].iter().all(|b| b.is_ascii_digit() || *b == b'.')
+    {
         return Some(Kind::Version);
     }
     if is_host(piece) {
@@ -186,10 +204,10 @@ pub(crate) fn unit(word: &[u8]) -> Option<Kind> {
         b"ns" | b"us" | b"ms" | b"s" | b"sec" | b"secs" | b"m" | b"min" | b"mins" | b"h" | b"hr" | b"hrs" | b"d" => {
             Some(Kind::Duration)
         }
-        b"B" | b"b" | b"k" | b"K" | b"KB" | b"kB" | b"KiB" | b"M" | b"MB" | b"MiB" | b"G" | b"GB" | b"GiB" | b"T" | b"TB"
-        | b"TiB" | b"PB" | b"PiB" | b"kb" | b"mb" | b"gb" => Some(Kind::Size),
-        b"%" | b"px" | b"dp" | b"Hz" | b"kHz" | b"MHz" | b"GHz" | b"V" | b"mV" | b"W" | b"kW" | b"C" | b"F" | b"x" | b"A"
-        | b"mA" | b"mAh" | b"rpm" | b"dpi" | b"bps" | b"Kbps" | b"Mbps" | b"Gbps" => Some(Kind::Number),
+        b"B" | b"b" | b"k" | b"K" | b"KB" | b"kB" | b"KiB" | b"M" | b"MB" | b"MiB" | b"G" | b"GB" | b"GiB" | b"T"
+        | b"TB" | b"TiB" | b"PB" | b"PiB" | b"kb" | b"mb" | b"gb" => Some(Kind::Size),
+        b"%" | b"px" | b"dp" | b"Hz" | b"kHz" | b"MHz" | b"GHz" | b"V" | b"mV" | b"W" | b"kW" | b"C" | b"F" | b"x"
+        | b"A" | b"mA" | b"mAh" | b"rpm" | b"dpi" | b"bps" | b"Kbps" | b"Mbps" | b"Gbps" => Some(Kind::Number),
         _ => None,
     }
 }

@@ -114,7 +114,7 @@ pub struct Cluster {
     pub last_seen_ms: Option<i64>,
     /// Events over time, in the steps of the report's histogram; empty when the report has none.
     pub over_time: Vec<u64>,
-    /// A few of its first lines, control characters included: escape before showing.
+    /// A few of its first lines, at most 1 KiB of each, control characters included: escape before showing.
     pub examples: Vec<String>,
     /// Keys of its shapes in the recording, ascending.
     pub shapes: Vec<u64>,

@@ -7,9 +7,12 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// From 0 (everything is one cluster) to 1 (only equal shapes are): how alike the shapes of a cluster are.
     pub similarity: f64,
-    /// Bytes of a line that are looked at; the rest is counted and skipped.
+    /// Bytes of a line that are looked at; the rest is counted and skipped. Past 1 MiB it also is the size of the chunks that
+    /// inputs are read in, of which there are two for every thread and two more.
     pub max_line_bytes: usize,
-    /// Distinct shapes kept; past it the coarsest merge is applied and reported.
+    /// Distinct shapes kept, where one of more than 256 bytes counts as several. Past it, shapes that begin alike are
+    /// counted as one where there are too many of them, in the same way whatever the order, and the report says so.
+    /// A shape takes about half a kilobyte, its histogram apart.
     pub max_shapes: usize,
     /// The day against which times without a year are read, as seconds since the epoch: the latest year that does
     /// not put the line after it. Passed in so that an analysis repeated later gives the same report.

@@ -123,7 +123,9 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8
         && looks_like_time(piece)
         && let Some(stamp) = time::stamp(&text[start..])
         && start + stamp.length >= end
-        && !text.get(start + stamp.length).is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH) == 0 && *b != b':' && *b != b'.')
+        && !text
+            .get(start + stamp.length)
+            .is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH) == 0 && *b != b':' && *b != b'.')
     {
         writer.slot(Kind::Time);
         return start + stamp.length;
@@ -165,14 +167,18 @@ fn looks_like_time(piece: &[u8]) -> bool {
 /// Paths and addresses of the web, which may hold delimiters.
 fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<usize> {
     let piece = &text[start..end];
-    let drive = piece.len() > 2 && piece[0].is_ascii_alphabetic() && piece[1] == b':' && matches!(piece[2], b'\\' | b'/');
+    let drive =
+        piece.len() > 2 && piece[0].is_ascii_alphabetic() && piece[1] == b':' && matches!(piece[2], b'\\' | b'/');
     let scheme = piece[0].is_ascii_alphabetic()
         && !drive
-        && piece.windows(3).position(|three| three == b"://").is_some_and(|i| {
-            piece[..i].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-        });
+        && piece
+            .windows(3)
+            .position(|three| three == b"://")
+            .is_some_and(|i| piece[..i].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')));
     let share = piece.len() > 2 && piece.starts_with(b"\\\\");
-    let rooted = piece.len() > 1 && piece[0] == b'/' && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
+    let rooted = piece.len() > 1
+        && piece[0] == b'/'
+        && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
     let near = piece.len() > 2 && (piece.starts_with(b"./") || piece.starts_with(b"../") || piece.starts_with(b"~/"));
     if rooted && piece[1].is_ascii_digit() && is_slashed_address(&piece[1..]) {
         trimmed(writer, &piece[1..], mask::classes(piece), false);
@@ -183,7 +189,8 @@ fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<us
     }
     let mut to = end;
     if scheme || text.get(end) == Some(&b'?') {
-        while text.get(to).is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | HIGH) == 0 && !b"\"'<>()[]{}`".contains(b)) {
+        while text.get(to).is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | HIGH) == 0 && !b"\"'<>()[]{}`".contains(b))
+        {
             to += 1;
         }
     }
@@ -191,9 +198,10 @@ fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<us
     while to > start + 1 && matches!(text[to - 1], b'.' | b':' | b',' | b';' | b'!' | b'?') {
         to -= 1;
     }
-    let port = text[start..to].iter().rposition(|b| *b == b':').filter(|i| {
-        rooted && *i > 0 && text[start + i + 1..to].iter().all(u8::is_ascii_digit)
-    });
+    let port = text[start..to]
+        .iter()
+        .rposition(|b| *b == b':')
+        .filter(|i| rooted && *i > 0 && text[start + i + 1..to].iter().all(u8::is_ascii_digit));
     writer.slot(if scheme { Kind::Url } else { Kind::Path });
     if let Some(colon) = port {
         writer.literal(b":");
@@ -248,7 +256,8 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
                 let before = writer.out.len();
                 trimmed(writer, part, mask::classes(part), key);
                 let written = writer.out.get(before..).unwrap_or(b"");
-                addressed = matches!(written, [b] | [b' ', b] if matches!(Kind::of_byte(*b), Some(Kind::Ip | Kind::Host)));
+                addressed =
+                    matches!(written, [b] | [b' ', b] if matches!(Kind::of_byte(*b), Some(Kind::Ip | Kind::Host)));
             }
         }
         return;
@@ -282,7 +291,8 @@ fn is_host_and_port(piece: &[u8]) -> bool {
     let Some(at) = piece.iter().position(|b| *b == b':') else { return false };
     let (host, port) = (&piece[..at], &piece[at + 1..]);
     let is_port = (2..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
-    let short = host.len() >= 2 && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'-') && mask::is_service_port(port);
+    let short =
+        host.len() >= 2 && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'-') && mask::is_service_port(port);
     is_port && (short || mask::may_be_host(host))
 }
 

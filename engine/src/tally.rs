@@ -145,7 +145,7 @@ impl Examples {
             let text = text();
             self.0.truncate(EXAMPLES - 1);
             self.0.reserve_exact(1);
-            self.0.insert(at, Example { input, line, text: text[..text.len().min(EXAMPLE_BYTES)].into() });
+            self.0.insert(at, Example { input, line, text: text[..whole_letters(text, EXAMPLE_BYTES)].into() });
         }
     }
 
@@ -155,4 +155,10 @@ impl Examples {
         self.0.sort_unstable();
         self.0.truncate(EXAMPLES);
     }
+}
+
+/// Bytes of a text that are at most `most` and no half letter at the end, if it is UTF-8.
+fn whole_letters(text: &[u8], most: usize) -> usize {
+    let starts = |at: &usize| text[*at] & 0xc0 != 0x80;
+    if text.len() <= most { text.len() } else { (most.saturating_sub(3)..=most).rev().find(starts).unwrap_or(most) }
 }

@@ -67,10 +67,7 @@ impl<'a> Iterator for Tokens<'a> {
 
 /// Bytes of the word at the front: letters, digits and what joins them, without dots and their like at its ends.
 fn word_length(text: &str) -> usize {
-    let end = text
-        .char_indices()
-        .find(|(_, c)| !joins(*c))
-        .map_or(text.len(), |(i, _)| i);
+    let end = text.char_indices().find(|(_, c)| !joins(*c)).map_or(text.len(), |(i, _)| i);
     let word = text[..end].trim_end_matches(['.', '-', '/', '~', '_', '\\', '@', '$', '%']);
     // `z-` and `x_` are names; dots and their like after a word are not part of it, and alone they are signs.
     let trimmed = if word.is_empty() { 0 } else { word.len() };
@@ -210,9 +207,36 @@ pub(super) fn is_cue(preposition: &str, noun: &str) -> bool {
     );
     let names = matches!(
         noun,
-        "user" | "users" | "username" | "host" | "hostname" | "client" | "server" | "account" | "group" | "domain" | "node"
-            | "named" | "name" | "interface" | "device" | "package" | "module" | "class" | "file" | "program" | "service"
-            | "queue" | "topic" | "table" | "database" | "thread" | "plugin" | "bucket" | "channel" | "owner"
+        "user"
+            | "users"
+            | "username"
+            | "host"
+            | "hostname"
+            | "client"
+            | "server"
+            | "account"
+            | "group"
+            | "domain"
+            | "node"
+            | "named"
+            | "name"
+            | "interface"
+            | "device"
+            | "package"
+            | "module"
+            | "class"
+            | "file"
+            | "program"
+            | "service"
+            | "queue"
+            | "topic"
+            | "table"
+            | "database"
+            | "thread"
+            | "plugin"
+            | "bucket"
+            | "channel"
+            | "owner"
     );
     leads && names
 }
@@ -233,7 +257,9 @@ fn following_value(tokens: &[Token<'_>]) -> usize {
         .iter()
         .take_while(|token| match token {
             Token::Word(_) | Token::Slot(_) => true,
-            Token::Sign(sign) => matches!(*sign, "*" | "-" | "." | "/" | "~" | ":" | "@" | "$" | "+" | "%" | "\\" | "|"),
+            Token::Sign(sign) => {
+                matches!(*sign, "*" | "-" | "." | "/" | "~" | ":" | "@" | "$" | "+" | "%" | "\\" | "|")
+            }
             Token::Blank => false,
         })
         .count();
@@ -294,6 +320,9 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         end = next + 1;
         items += 1;
     }
-    let closed = !matches!(tokens.get(end..), Some([Token::Blank, Token::Word(_) | Token::Slot(_), ..] | [Token::Sign("="), ..]));
+    let closed = !matches!(
+        tokens.get(end..),
+        Some([Token::Blank, Token::Word(_) | Token::Slot(_), ..] | [Token::Sign("="), ..])
+    );
     (items >= LIST && closed).then_some(end)
 }

@@ -92,7 +92,8 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> boo
     let last = to == nodes[first].outline.len();
     let slot = bucket.iter().any(|one| stretch(one) == [SLOT]);
     let words: Vec<&[u32]> = bucket.iter().map(stretch).filter(|words| *words != [SLOT]).collect();
-    if around < AROUND || words.iter().all(|words| words.len() == 1) || words.iter().any(|words| words.contains(&SLOT)) {
+    if around < AROUND || words.iter().all(|words| words.len() == 1) || words.iter().any(|words| words.contains(&SLOT))
+    {
         return false;
     }
     let before = |back: usize| from.checked_sub(back).map_or("", |i| lexicon.word(nodes[first].outline[i]));
@@ -124,11 +125,17 @@ fn branches(nodes: &[Node], word: impl Fn(&Node, usize) -> Option<u32>) -> Vec<O
                 ways.entry(word(&nodes[node], depth)).or_default().push(node);
             }
             let many = ways.len() >= MANY;
-            for node in ways.values().flatten().filter(|node| many && around(&nodes[**node], depth, nodes[**node].outline.len()) >= AROUND) {
+            for node in ways
+                .values()
+                .flatten()
+                .filter(|node| many && around(&nodes[**node], depth, nodes[**node].outline.len()) >= AROUND)
+            {
                 found[*node] = Some(depth);
             }
             let further = ways.into_iter().filter(|(way, nodes)| way.is_some() && nodes.len() >= LISTS);
-            next.extend(further.map(|(_, nodes)| nodes.into_iter().filter(|node| found[*node].is_none()).collect::<Vec<_>>()));
+            next.extend(
+                further.map(|(_, nodes)| nodes.into_iter().filter(|node| found[*node].is_none()).collect::<Vec<_>>()),
+            );
         }
         open = next;
         open.retain(|group| group.len() >= LISTS);

@@ -120,7 +120,14 @@ impl Place {
         words.dedup();
         let slot = words.first() == Some(&SLOT);
         words.retain(|word| *word != SLOT);
-        Self { words, slot, constants: others, cued: position > 1 && is_cue(lexicon.word(first[position - 2]), lexicon.word(first[position - 1])), first: position == 0, events: bucket.map(|node| nodes[node].events).sum() }
+        Self {
+            words,
+            slot,
+            constants: others,
+            cued: position > 1 && is_cue(lexicon.word(first[position - 2]), lexicon.word(first[position - 1])),
+            first: position == 0,
+            events: bucket.map(|node| nodes[node].events).sum(),
+        }
     }
 
     fn is_variable(&self, lexicon: &Lexicon<'_>, known: &HashSet<u32>) -> bool {

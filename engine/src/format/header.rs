@@ -285,7 +285,11 @@ impl<'a> Header<'a> {
             } else {
                 let column = self.column();
                 let dashed = self.rest()[column.len()..].starts_with(b" - ");
-                if column.is_empty() || column.len() > COLUMN || !(is_column(column) || dashed) || column.ends_with(b":") {
+                if column.is_empty()
+                    || column.len() > COLUMN
+                    || !(is_column(column) || dashed)
+                    || column.ends_with(b":")
+                {
                     break;
                 }
                 let digits = column.iter().all(|b| b.is_ascii_digit() || *b == b'-');
@@ -340,7 +344,9 @@ impl<'a> Header<'a> {
         let colon = after.first() == Some(&b':');
         let column = matches!(after, [b' ', b' ' | b'-' | b'[', ..] | [b'\t' | b'|' | b',', ..]);
         let statement = found == Level::Info && word.eq_ignore_ascii_case(b"log");
-        if !(matches!(after.first(), Some(b' ' | b'\t' | b':' | b'|' | b',')) || after.is_empty()) || (statement && !colon) {
+        if !(matches!(after.first(), Some(b' ' | b'\t' | b':' | b'|' | b',')) || after.is_empty())
+            || (statement && !colon)
+        {
             return false;
         }
         if !(upper || colon || column) {
@@ -348,7 +354,8 @@ impl<'a> Header<'a> {
             if first {
                 self.level = Some(found);
             }
-            let mild = first && matches!(found, Level::Trace | Level::Debug | Level::Info | Level::Notice) || word == b"warn";
+            let mild =
+                first && matches!(found, Level::Trace | Level::Debug | Level::Info | Level::Notice) || word == b"warn";
             self.at += if mild && first { length } else { 0 };
             return mild && first;
         }
@@ -380,9 +387,16 @@ impl<'a> Header<'a> {
                 _ => {
                     let column = self.column();
                     let after = &self.rest()[column.len()..];
-                    let tail = after.starts_with(b"  ") || after.starts_with(b"\t") || after.starts_with(b" - ") || after.starts_with(b" | ") || after.starts_with(b" : ");
+                    let tail = after.starts_with(b"  ")
+                        || after.starts_with(b"\t")
+                        || after.starts_with(b" - ")
+                        || after.starts_with(b" | ")
+                        || after.starts_with(b" : ");
                     let dotted = column.iter().filter(|b| **b == b'.').count() >= 1 && after.starts_with(b" [");
-                    let tagged = column.len() > 1 && column.ends_with(b":") && after.starts_with(b" ") && !column.contains(&b'=');
+                    let tagged = column.len() > 1
+                        && column.ends_with(b":")
+                        && after.starts_with(b" ")
+                        && !column.contains(&b'=');
                     let number = column.iter().all(u8::is_ascii_digit) && after.starts_with(b" ---");
                     if column.len() > COLUMN || after.trim_ascii().is_empty() || !(tail || dotted || tagged || number) {
                         return self.tight_component(column);
@@ -435,7 +449,12 @@ impl<'a> Header<'a> {
         }
         self.at = start;
         let host = self.column();
-        if named_month && !host.contains(&b'=') && host.iter().any(|b| matches!(b, b'-' | b'.')) && is_column(host) && host.len() + 1 < self.rest().len() {
+        if named_month
+            && !host.contains(&b'=')
+            && host.iter().any(|b| matches!(b, b'-' | b'.'))
+            && is_column(host)
+            && host.len() + 1 < self.rest().len()
+        {
             self.at += host.len();
         }
         false
@@ -453,9 +472,12 @@ impl<'a> Header<'a> {
 
     /// `[   12.345678] `: seconds since the start, as the kernel prints them.
     fn uptime(&mut self) {
-        let Some(end) = self.rest().iter().take(20).position(|b| *b == b']').filter(|_| self.peek(0) == b'[') else { return };
+        let Some(end) = self.rest().iter().take(20).position(|b| *b == b']').filter(|_| self.peek(0) == b'[') else {
+            return;
+        };
         let inner = self.rest()[1..end].trim_ascii();
-        let is_seconds = inner.iter().filter(|b| **b == b'.').count() == 1 && inner.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+        let is_seconds =
+            inner.iter().filter(|b| **b == b'.').count() == 1 && inner.iter().all(|b| b.is_ascii_digit() || *b == b'.');
         if is_seconds && inner.len() >= 3 {
             self.at += end + 1;
             self.blanks();
@@ -468,7 +490,12 @@ impl<'a> Header<'a> {
         self.uptime();
         if self.level_here(false, false) {
             let python = self.peek(0) != b' ' && self.ended;
-            if python && let Some(colon) = self.rest().iter().take(COLUMN).position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'_'))
+            if python
+                && let Some(colon) = self
+                    .rest()
+                    .iter()
+                    .take(COLUMN)
+                    .position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'_'))
                 && self.peek(colon) == b':'
             {
                 self.at += colon + 1;
@@ -483,9 +510,7 @@ impl<'a> Header<'a> {
 
 /// A time that may stand in a header.
 fn dated(bytes: &[u8], alone: bool) -> Option<Stamp> {
-    time::stamp(bytes)
-        .filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7))
-        .or_else(|| time::epoch(bytes))
+    time::stamp(bytes).filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7)).or_else(|| time::epoch(bytes))
 }
 
 /// Whether the bytes look like a column rather than a word of a sentence: a number, an address, a name with digits,
@@ -495,7 +520,9 @@ fn is_column(column: &[u8]) -> bool {
     if column == b"-" {
         return true;
     }
-    if matches!(last, b',' | b'.' | b'!' | b'?' | b';') || column.iter().any(|b| matches!(b, b'"' | b'\'' | b'=' | b'<' | b'>' | b'{' | b'}')) {
+    if matches!(last, b',' | b'.' | b'!' | b'?' | b';')
+        || column.iter().any(|b| matches!(b, b'"' | b'\'' | b'=' | b'<' | b'>' | b'{' | b'}'))
+    {
         return false;
     }
     column.iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'@' | b'/'))
@@ -528,11 +555,15 @@ fn is_context(inner: &[u8], after: &[u8]) -> bool {
         return true;
     }
     let ids = inner.split(|b| *b == b' ').all(|column| {
-        column == b"-" || column.is_empty() || (column.len() >= 8 && column.iter().any(u8::is_ascii_digit) && !column.contains(&b'.'))
+        column == b"-"
+            || column.is_empty()
+            || (column.len() >= 8 && column.iter().any(u8::is_ascii_digit) && !column.contains(&b'.'))
     });
     let next = after.trim_ascii_start();
     let next = &next[..next.iter().position(|b| *b == b' ').unwrap_or(next.len())];
-    let named = next == b"-" || (next.ends_with(b":") && next.contains(&b'.')) || next.iter().filter(|b| **b == b'.').count() >= 2;
+    let named = next == b"-"
+        || (next.ends_with(b":") && next.contains(&b'.'))
+        || next.iter().filter(|b| **b == b'.').count() >= 2;
     ids || (named && !inner.windows(2).any(|two| two == b": "))
 }
 

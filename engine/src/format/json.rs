@@ -99,7 +99,8 @@ fn value(line: &[u8], at: usize) -> Option<(&[u8], usize)> {
             }
         }
         _ => {
-            let end = at + line[at..].iter().position(|b| matches!(b, b',' | b'}' | b']') || b.is_ascii_whitespace())?;
+            let end =
+                at + line[at..].iter().position(|b| matches!(b, b',' | b'}' | b']') || b.is_ascii_whitespace())?;
             (end > at).then(|| (&line[at..end], end))
         }
     }

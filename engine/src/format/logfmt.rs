@@ -45,7 +45,11 @@ pub(super) fn read(line: &[u8], reference: i64) -> Option<Record<'_>> {
 /// Key, value and where the pair ends.
 fn pair(line: &[u8], at: usize) -> Option<(&[u8], &[u8], usize)> {
     let rest = &line[at..];
-    let key = rest.iter().take(64).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'@')).count();
+    let key = rest
+        .iter()
+        .take(64)
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'@'))
+        .count();
     if key == 0 || rest.get(key) != Some(&b'=') {
         return None;
     }

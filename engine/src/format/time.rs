@@ -44,10 +44,7 @@ impl Stamp {
         let latest = reference.saturating_add(86_400).saturating_mul(1000);
         let near = 1970 + reference.div_euclid(31_556_952);
         let leap_day = (month, day) == (2, 29);
-        (near - 9..=near + 1)
-            .rev()
-            .find(|year| (!leap_day || is_leap(*year)) && in_year(*year) <= latest)
-            .map(in_year)
+        (near - 9..=near + 1).rev().find(|year| (!leap_day || is_leap(*year)) && in_year(*year) <= latest).map(in_year)
     }
 }
 
@@ -111,8 +108,18 @@ pub(crate) fn is_name(word: &[u8]) -> bool {
 }
 
 const MONTHS: [&[u8]; 12] = [
-    b"january", b"february", b"march", b"april", b"may", b"june", b"july", b"august", b"september", b"october",
-    b"november", b"december",
+    b"january",
+    b"february",
+    b"march",
+    b"april",
+    b"may",
+    b"june",
+    b"july",
+    b"august",
+    b"september",
+    b"october",
+    b"november",
+    b"december",
 ];
 const WEEKDAYS: [&[u8]; 7] = [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
 
@@ -177,9 +184,8 @@ impl Reader<'_> {
     /// Digits of a fraction, to milliseconds.
     fn fraction(&mut self) -> Option<u32> {
         let count = self.count_digits();
-        let millis = (0..3).fold(0, |millis, i| {
-            millis * 10 + if i < count { u32::from(self.bytes[self.at + i] - b'0') } else { 0 }
-        });
+        let millis = (0..3)
+            .fold(0, |millis, i| millis * 10 + if i < count { u32::from(self.bytes[self.at + i] - b'0') } else { 0 });
         self.at += count;
         (count > 0).then_some(millis)
     }

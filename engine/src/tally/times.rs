@@ -152,6 +152,8 @@ pub(crate) fn axis(first: i64, last: i64) -> (u8, i64, usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -159,6 +161,33 @@ mod tests {
         for pair in LADDER.windows(2) {
             assert!(pair[1] > pair[0] && pair[1] % pair[0] == 0, "{pair:?}");
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_time_stands_in_its_step_of_the_axis(times in prop::collection::vec(spread_out(), 1..400), more in spread_out()) {
+            let mut counted = Times::default();
+            times.iter().for_each(|time| counted.count(*time));
+            // The axis is that of a report with other shapes in it.
+            let (first, last) = counted.span().unwrap();
+            let (rung, start, steps) = axis(first.min(more), last.max(more));
+            prop_assert!(steps <= MAX_STEPS);
+            let mut counts = vec![0; steps];
+            counted.spread(rung, start, &mut counts);
+            let mut expected = vec![0; steps];
+            for time in times {
+                expected[(time.div_euclid(LADDER[usize::from(rung)]) - start) as usize] += 1;
+            }
+            prop_assert_eq!(counts, expected);
+        }
+    }
+
+    /// Times of a second, a day, a century, and of any kind.
+    fn spread_out() -> impl Strategy<Value = i64> {
+        let around = |n: i64| 1_700_000_000_000 - n..1_700_000_000_000 + n;
+        prop_oneof![around(1000), around(86_400_000), around(3_000_000_000_000), any::<i64>()]
     }
 
     #[test]

@@ -79,6 +79,38 @@ fn a_run_within_a_pool_uses_it_and_gives_the_same() {
 }
 
 #[test]
+fn runs_that_share_a_pool_do_not_wait_for_each_other_for_ever() {
+    let text = sample(60_000, 12);
+    let alone = run(&text);
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| pool.install(|| run(&text)))).collect();
+            for run in runs {
+                assert!(run.join().unwrap() == alone);
+            }
+        });
+    }
+}
+
+#[test]
+fn the_histogram_has_every_event_that_says_when_it_was() {
+    let text = sample(30_000, 13);
+    let report = run(&text).report;
+    let timed = text.lines().filter(|l| l.starts_with("2024")).count() as u64;
+    let histogram = report.histogram.unwrap();
+    assert_eq!(histogram.counts.iter().sum::<u64>(), timed);
+    assert!(histogram.start_ms % histogram.step_ms == 0 && histogram.counts.len() <= 150);
+    let mut sums = vec![0; histogram.counts.len()];
+    for cluster in &report.clusters {
+        for (sum, count) in sums.iter_mut().zip(&cluster.over_time) {
+            *sum += count;
+        }
+    }
+    assert_eq!(sums, histogram.counts);
+}
+
+#[test]
 fn a_report_is_the_same_after_it_was_written_and_read() {
     let report = run(sample(3000, 10)).report;
     let json = serde_json::to_string(&report).unwrap();
