@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use crate::{
     cli::{Serve, State},
@@ -105,9 +105,9 @@ pub fn data_dir(flags: &State) -> anyhow::Result<PathBuf> {
             (None, None) => PathBuf::from("logkin-data"),
         }
     });
-    prove_writable(&dir).with_context(|| {
-        format!(
-            "cannot write to the data directory {}, where uploads, reports and the database are kept; \
+    prove_writable(&dir).map_err(|error| {
+        anyhow!(
+            "cannot write to the data directory {}: {error}; uploads, reports and the database are kept there; \
              make it writable for this user, or choose another with --data-dir",
             dir.display()
         )

@@ -8,7 +8,7 @@ use tokio::{task::spawn_blocking, time::sleep};
 use crate::{blobs::Blobs, shutdown::Shutdown, store::Store};
 
 /// From one round to the next.
-const ROUND: Duration = Duration::from_secs(600);
+const ROUND: Duration = Duration::from_secs(60);
 
 /// A draft this young may not have taken its lock yet.
 const DRAFT_AGE: Duration = Duration::from_secs(10);
@@ -16,7 +16,7 @@ const DRAFT_AGE: Duration = Duration::from_secs(10);
 /// Blobs this young may still be waiting for their row: an upload of many files writes it last.
 const BLOB_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// Sweeps now and every ten minutes until the shutdown.
+/// Sweeps now and every minute until the shutdown.
 pub async fn run(blobs: Blobs, store: Arc<dyn Store>, shutdown: Shutdown) {
     while !shutdown.has_begun() {
         if let Err(error) = sweep(&blobs, &*store, DRAFT_AGE, BLOB_AGE).await {

@@ -264,7 +264,7 @@ fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) ->
     move |source| {
         let source: Box<dyn std::error::Error + Send + Sync> = Box::new(source);
         let database = source.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-        let is_full = database.and_then(|d| d.code()).is_some_and(|code| code == SQLITE_FULL);
+        let is_full = database.and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == SQLITE_FULL);
         Error { action, is_full, source }
     }
 }

@@ -56,6 +56,11 @@ pub fn moment(ms: i64) -> String {
     time.map_or_else(|_| String::new(), |t| t.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
+/// The time of day of a [`moment`]: `10:23:45`.
+pub fn time(ms: i64) -> String {
+    moment(ms).split_once(' ').map_or_else(String::new, |(_, time)| time.to_owned())
+}
+
 /// A length of time: `1 s`, `5 min`, `2 h`, `1 day`.
 pub fn duration(ms: i64) -> String {
     match ms {

@@ -160,8 +160,7 @@ async fn dress_errors(request: Request, next: Next) -> Response {
     let error = match response.extensions_mut().remove::<WebError>() {
         Some(error) => error,
         None if status == StatusCode::METHOD_NOT_ALLOWED => {
-            let allowed = allow.as_ref().and_then(|a| a.to_str().ok()).unwrap_or("others");
-            WebError::new(status, format!("this address does not answer that method; it answers {allowed}"))
+            WebError::new(status, "this address does not answer that method; the Allow header says which it does")
         }
         None => return response,
     };

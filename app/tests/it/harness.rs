@@ -235,7 +235,8 @@ pub(crate) fn request(method: Method, path: &str, body: impl Into<Body>) -> Requ
 /// The texts of the elements a selector finds, with single blanks.
 pub(crate) fn texts(page: &Html, selector: &str) -> Vec<String> {
     let selector = Selector::parse(selector).unwrap();
-    let text = |e: scraper::ElementRef<'_>| e.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    let text =
+        |e: scraper::ElementRef<'_>| e.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
     page.select(&selector).map(text).collect()
 }
 
@@ -255,7 +256,9 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("not within a minute: {what}"))
+    tokio::time::timeout(Duration::from_secs(60), asking)
+        .await
+        .unwrap_or_else(|_| panic!("not within a minute: {what}"))
 }
 
 fn files(folder: &Path) -> usize {

@@ -16,7 +16,10 @@ async fn uploaded(app: &TestApp) -> NewReport {
 }
 
 fn result(app: &TestApp, report: &NewReport, attempt: i64) -> Vec<Vec<u8>> {
-    Part::ALL.iter().map(|part| std::fs::read(app.blobs.path(&Key::Result(report.id.clone(), attempt, *part))).unwrap()).collect()
+    Part::ALL
+        .iter()
+        .map(|part| std::fs::read(app.blobs.path(&Key::Result(report.id.clone(), attempt, *part))).unwrap())
+        .collect()
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 //! The app as its users meet it: a real router on a real socket over a fresh data directory.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod harness;
 

@@ -20,7 +20,7 @@ use crate::{
         api::{self, IdPath, reports::ReportJson},
         chart::{self, Chart},
         error::WebError,
-        figures::{count, counted, moment, percent, size},
+        figures::{count, counted, moment, percent, size, time},
         marked::{self, Bit},
         query::Query,
         render::page,
@@ -108,6 +108,8 @@ struct ClusterRow {
     spark_width: usize,
     first_seen: String,
     last_seen: String,
+    /// The same in full.
+    seen: String,
 }
 
 /// `GET /reports/{id}`
@@ -148,7 +150,7 @@ fn done(stored: &ReportRow, bound: &Bound, selection: &Selection) -> Done {
         chart: report.histogram.as_ref().and_then(|frame| chart::chart(frame, &frame.counts)),
         levels: chips(&here, &report.clusters, selection),
         columns: columns(&here, selection),
-        rows: clusters.iter().map(|cluster| ClusterRow::of(&here, cluster)).collect(),
+        rows: clusters.iter().map(|cluster| ClusterRow::of(&here, cluster, is_one_day(report))).collect(),
         q: selection.q.clone(),
         level: selection.level.map(level_name).unwrap_or_default().to_owned(),
         sort: selection.sort.name(),
@@ -190,7 +192,9 @@ impl InputRow {
 }
 
 impl ClusterRow {
-    fn of(here: &str, cluster: &Cluster) -> Self {
+    fn of(here: &str, cluster: &Cluster, is_one_day: bool) -> Self {
+        let seen = |ms: Option<i64>| ms.map(if is_one_day { time } else { moment }).unwrap_or_default();
+        let full = |ms: Option<i64>| ms.map(moment).unwrap_or_default();
         Self {
             href: format!("{here}/clusters/{}", cluster.id.0),
             bits: marked::template(cluster),
@@ -200,10 +204,18 @@ impl ClusterRow {
             level: cluster.level.map(Level::name),
             spark: chart::spark(&cluster.over_time),
             spark_width: chart::spark_width(&cluster.over_time),
-            first_seen: cluster.first_seen_ms.map(moment).unwrap_or_default(),
-            last_seen: cluster.last_seen_ms.map(moment).unwrap_or_default(),
+            first_seen: seen(cluster.first_seen_ms),
+            last_seen: seen(cluster.last_seen_ms),
+            seen: format!("{} to {} UTC", full(cluster.first_seen_ms), full(cluster.last_seen_ms)),
         }
     }
+}
+
+/// Whether all times of a report are of one day, which then need not be said in every row.
+fn is_one_day(report: &logkin_engine::Report) -> bool {
+    let seen = || report.clusters.iter().flat_map(|c| [c.first_seen_ms, c.last_seen_ms]).flatten();
+    let day = |ms: i64| ms.div_euclid(86_400_000);
+    seen().min().map(day) == seen().max().map(day)
 }
 
 fn chips(here: &str, clusters: &[Cluster], selection: &Selection) -> Vec<LevelChip> {

@@ -1,0 +1,205 @@
+//! What may go wrong around us, and the clear answer to it.
+
+use std::{io::Write, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    http::StatusCode,
+};
+use logkin::{
+    cli::{Serve, State},
+    config::Config,
+    intake, janitor,
+};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::harness::{TestApp, attributes, eventually, three_kinds};
+
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_neither_report_nor_draft() {
+    let app = TestApp::idle().await;
+    for framing in ["content-length: 1000000", "transfer-encoding: chunked"] {
+        let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
+        let head = format!("POST /api/v1/reports?name=a.log HTTP/1.1\r\nhost: localhost\r\n{framing}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(b"5\r\nhello").await.unwrap();
+        eventually("the draft is begun", || async { (app.drafts() == 1).then_some(()) }).await;
+        drop(stream);
+        eventually("the draft is gone", || async { (app.drafts() == 0).then_some(()) }).await;
+    }
+    assert_eq!(app.get("/api/v1/reports").await.json()["total"], 0);
+    assert_eq!(app.kept(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_answered_and_kept_nowhere() {
+    let app = TestApp::idle().await;
+    let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
+    let head = "POST /api/v1/reports HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=x\r\n";
+    let body = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.log\"\r\n\r\nhalf of it";
+    let whole = format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    stream.write_all(whole.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("ended before it was complete"), "{answer}");
+    assert_eq!((app.drafts(), app.kept()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_draft_whose_writer_died_is_swept_and_one_being_written_is_not() {
+    let app = TestApp::idle().await;
+    let mut alive = app.blobs.draft().unwrap();
+    alive.write_all(b"coming").unwrap();
+    std::fs::write(app.dir.path().join("data/drafts/abandoned"), "half").unwrap();
+    let swept = janitor::sweep(&app.blobs, &*app.store, Duration::ZERO, Duration::ZERO).await.unwrap();
+    assert_eq!((swept, app.drafts()), ((1, 0), 1));
+}
+
+#[tokio::test]
+async fn blobs_without_a_row_are_swept_and_those_with_one_are_not() {
+    let app = TestApp::idle().await;
+    app.post("/api/v1/reports?name=a.log", "text/plain", "x\n").await;
+    let orphan = app.dir.path().join("data/reports/00000000000000000000000000000000");
+    std::fs::create_dir(&orphan).unwrap();
+    let swept = janitor::sweep(&app.blobs, &*app.store, Duration::ZERO, Duration::ZERO).await.unwrap();
+    assert_eq!((swept, app.kept(), orphan.exists()), ((0, 1), 1, false));
+}
+
+#[tokio::test]
+async fn paths_outside_the_roots_are_refused_however_they_are_written() {
+    let app = TestApp::idle().await;
+    std::os::unix::fs::symlink("/etc/passwd", app.logs().join("link.log")).unwrap();
+    std::os::unix::fs::symlink("/etc", app.logs().join("folder")).unwrap();
+    let inside = app.logs().display().to_string();
+    let outside = [
+        "/etc/passwd".to_owned(),
+        "/etc/no-such-file".to_owned(),
+        format!("{inside}/../data/logkin.db"),
+        format!("{inside}/link.log"),
+        format!("{inside}/folder/passwd"),
+        format!("{inside}/folder/no-such-file"),
+        "link.log".to_owned(),
+    ];
+    for path in outside {
+        let answer = app.post("/api/v1/reports", "application/json", json!({ "path": path }).to_string()).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        let detail = answer.problem();
+        assert!(detail.contains(&inside) || detail.contains("`..`"), "{path}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn folders_missing_files_and_pipes_are_refused_with_the_reason() {
+    let app = TestApp::idle().await;
+    let socket = app.logs().join("socket");
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let folder = app.logs().display().to_string();
+    let cases = [
+        (folder.clone(), "is a folder"),
+        (format!("{folder}/gone.log"), "there is no file"),
+        (socket.display().to_string(), "not a regular file"),
+    ];
+    for (path, reason) in cases {
+        let answer = app.post("/api/v1/reports", "application/json", json!({ "path": path }).to_string()).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        assert!(answer.problem().contains(reason), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_grew_still_shows_its_lines_and_one_that_changed_does_not() {
+    let app = TestApp::start().await;
+    let path = app.log("live.log", three_kinds());
+    let answer = app.post("/api/v1/reports", "application/json", json!({ "path": path }).to_string()).await;
+    let report = answer.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(app.settled(&report).await["status"], "done");
+    let id = app.get(&format!("{report}/clusters")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let lines = format!("{report}/clusters/{id}/lines");
+    let before = app.get(&lines).await.body;
+    std::fs::File::options().append(true).open(&path).unwrap().write_all(b"one more\n").unwrap();
+    assert_eq!(app.get(&lines).await.body, before);
+    std::fs::write(&path, three_kinds().replace("user", "USER") + "and\nmore\n").unwrap();
+    let answer = app.get(&lines).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(answer.problem().contains("has changed since it was read"));
+    let page = app.browse(&lines.replace("/api/v1", "").replace("/lines", "")).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().contains("has changed since it was read"));
+}
+
+#[tokio::test]
+async fn empty_and_binary_files_become_reports_that_close() {
+    let app = TestApp::start().await;
+    let binary: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(three_kinds().repeat(50).as_bytes()).unwrap();
+    let mut packed = packed.finish().unwrap();
+    packed.truncate(packed.len() / 2);
+    for (name, bytes) in [("empty", Vec::new()), ("binary", binary), ("half.gz", packed)] {
+        let report = app.analyse(name, Body::from(bytes)).await;
+        let done = app.get(&report).await.json();
+        assert_eq!(done["status"], "done", "{name}: {done}");
+        let clusters = app.get(&format!("{report}/clusters?limit=1000")).await.json();
+        let clustered: u64 = clusters["items"].as_array().unwrap().iter().map(|c| c["lines"].as_u64().unwrap()).sum();
+        let totals = &done["totals"];
+        assert_eq!(clustered + totals["set_aside"].as_u64().unwrap(), totals["lines"].as_u64().unwrap(), "{name}");
+        app.page(&report.replace("/api/v1", "")).await;
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_is_called_empty_on_its_page() {
+    let app = TestApp::start().await;
+    let report = app.analyse("empty", "").await.replace("/api/v1", "");
+    let page = app.page(&report).await;
+    assert_eq!(crate::harness::texts(&page, ".notice h2"), ["Nothing to group"]);
+    assert_eq!(attributes(&page, ".notice a", "href"), ["/"]);
+}
+
+#[test]
+fn a_full_disk_is_told_apart_from_a_broken_one() {
+    for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded] {
+        assert!(matches!(intake::Error::from(std::io::Error::from(kind)), intake::Error::NoRoom));
+    }
+    let web = logkin::web::error::WebError::from(intake::Error::NoRoom);
+    assert_eq!(web.status, StatusCode::INSUFFICIENT_STORAGE);
+}
+
+fn serve(data_dir: &str, listen: &[&str], no_auth: bool) -> Serve {
+    Serve {
+        listen: listen.iter().map(ToString::to_string).collect(),
+        name: None,
+        no_auth,
+        allow_hosts: Vec::new(),
+        state: State { data_dir: Some(data_dir.into()), allow_roots: Vec::new() },
+    }
+}
+
+#[test]
+fn every_mistake_on_the_command_line_is_told_at_once() {
+    let mut flags = serve("/dev/null/data", &["0.0.0.0:8811", "nonsense", "unix:"], false);
+    flags.state.allow_roots = vec!["/no/such/folder".into()];
+    let told = Config::check(&flags).unwrap_err().to_string();
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines.len(), 5, "{told}");
+    assert!(lines[0].contains("--no-auth") && lines[1].contains("HOST:PORT") && lines[2].contains("unix:"), "{told}");
+    assert!(lines[3].contains("/no/such/folder") && lines[4].contains("--data-dir"), "{told}");
+}
+
+#[test]
+fn an_open_address_is_served_only_when_it_was_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().display().to_string();
+    assert!(Config::check(&serve(&data, &["0.0.0.0:0"], false)).is_err());
+    assert!(Config::check(&serve(&data, &["0.0.0.0:0"], true)).is_ok());
+}
+
+#[tokio::test]
+async fn a_large_upload_arrives_whole() {
+    let app = TestApp::idle().await;
+    let chunk = Bytes::from(vec![b'x'; 300_000]);
+    let body = futures_util::stream::iter((0..40).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
+    let answer = app.post("/api/v1/reports?name=big", "application/octet-stream", Body::from_stream(body)).await;
+    assert_eq!((answer.status, answer.json()["bytes"].as_u64()), (StatusCode::ACCEPTED, Some(12_000_000)));
+}
