@@ -20,8 +20,6 @@ pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     /// Connections accepted.
     pub(crate) connections: Arc<AtomicUsize>,
-    /// Connections closed from this side.
-    pub(crate) closed: Arc<AtomicUsize>,
     /// Heads seen, in order.
     pub(crate) heads: Arc<Mutex<Vec<String>>>,
 }
@@ -31,13 +29,12 @@ impl Upstream {
     pub(crate) fn scripted(script: impl Fn(&str, &mut Peer) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (connections, closed): (Arc<AtomicUsize>, Arc<AtomicUsize>) = Default::default();
-        let (heads, script) = (Arc::new(Mutex::new(Vec::new())), Arc::new(script));
-        let (counting, ending, noting) = (Arc::clone(&connections), Arc::clone(&closed), Arc::clone(&heads));
+        let (connections, heads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let (counting, noting, script) = (Arc::clone(&connections), Arc::clone(&heads), Arc::new(script));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 counting.fetch_add(1, Ordering::SeqCst);
-                let (ending, noting, script) = (Arc::clone(&ending), Arc::clone(&noting), Arc::clone(&script));
+                let (noting, script) = (Arc::clone(&noting), Arc::clone(&script));
                 thread::spawn(move || {
                     let mut peer = BufReader::new(stream);
                     while let Ok(head) = read_head(&mut peer) {
@@ -46,12 +43,10 @@ impl Upstream {
                             break;
                         }
                     }
-                    drop(peer);
-                    ending.fetch_add(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { address, connections, closed, heads }
+        Self { address, connections, heads }
     }
 
     /// Answers everything with `text`, keeping the connection.
@@ -73,6 +68,17 @@ impl Upstream {
     /// Reads one request's head, then closes without a word.
     pub(crate) fn closing() -> Self {
         Self::scripted(|_, _| false)
+    }
+
+    /// Whether every connection to it is over as far as the other side's kernel knows: a close has not only been sent
+    /// but has arrived.
+    pub(crate) fn is_left(&self) -> bool {
+        let port = format!(":{:04X}", self.address.port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        !table.lines().any(|line| {
+            let mut columns = line.split_whitespace().skip(2);
+            columns.next().is_some_and(|remote| remote.ends_with(&port)) && columns.next() == Some("01")
+        })
     }
 
     pub(crate) fn requests(&self) -> usize {
