@@ -140,9 +140,15 @@ pub struct Up {
     /// App instances
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub instances: u16,
-    /// Port of the first instance; the others follow
+    /// Port of the first instance; the others follow. 0 takes free ones
     #[arg(long, default_value_t = 8811)]
     pub first_port: u16,
+    /// Serve an address that others than this machine reach, without a password
+    #[arg(long)]
+    pub no_auth: bool,
+    /// A name, besides this machine's own, that requests may call the page by; `*` is any; repeatable
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
     /// Shared state.
     #[command(flatten)]
     pub state: State,

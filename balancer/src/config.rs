@@ -131,7 +131,7 @@ impl Limits {
 pub struct Program {
     /// Its name; its instances are called `NAME-PORT`, or `NAME-1`, `NAME-2` for ports the program chooses.
     pub name: String,
-    /// The command; `{port}` and `{socket}` in its words are replaced. Traffic goes over `{socket}` if it is there.
+    /// The command; `{port}`, `{socket}` and `{name}` (the instance's) in its words are replaced. Traffic goes over `{socket}` if it is there.
     pub command: Vec<OsString>,
     /// A port per instance; 0 is passed on and lets the program take a free one.
     pub ports: Vec<u16>,

@@ -21,6 +21,7 @@ use tokio::{
 use self::{client::Order, worker::Worker};
 use crate::{
     config::Limits,
+    listener,
     metrics::Counters,
     pool::{Change, Pool},
     shutdown::Shutdown,
@@ -38,6 +39,9 @@ mod retry;
 mod upgrade;
 mod upstream;
 mod worker;
+
+/// How long connections that had begun before the stop signal may take to be completed.
+const LAST_HANDSHAKES: Duration = Duration::from_millis(100);
 
 /// What a thread of the data plane is given.
 #[derive(Debug)]
@@ -91,6 +95,9 @@ async fn accept_until_stopped(worker: &Rc<Worker>, listeners: Vec<StdListener>, 
                 () = accept(&worker, &listener, server) => unreachable!("accepting does not end"),
                 () = stop.cancelled() => {}
             }
+            worker.stopping.set(true);
+            listener::let_nobody_begin(&listener);
+            drop(timeout(LAST_HANDSHAKES, accept(&worker, &listener, server)).await);
             accept_the_queued(&worker, listener, server);
         }));
     }
@@ -134,7 +141,6 @@ fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, server: Soc
 /// After the stop signal: answers what is under way, gives idle clients a moment for one more request (it may be on its
 /// way already, and would be lost if the connection closed under it), then closes. Returns how many had to be cut off.
 async fn finish(worker: &Worker, shutdown: &Shutdown) -> usize {
-    worker.stopping.set(true);
     worker.connections.close();
     let ending = async {
         if timeout(worker.limits.linger, worker.connections.wait()).await.is_err() {

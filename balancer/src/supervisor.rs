@@ -75,7 +75,8 @@ impl Instance {
             let socket = sockets.join(format!("{name}.sock"));
             let fill = |word: &OsString| match word.to_str() {
                 Some(word) => {
-                    word.replace("{port}", &port.to_string()).replace("{socket}", &socket.to_string_lossy()).into()
+                    let word = word.replace("{port}", &port.to_string()).replace("{name}", &name);
+                    word.replace("{socket}", &socket.to_string_lossy()).into()
                 }
                 None => word.clone(),
             };

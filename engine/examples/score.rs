@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
 
-use logkin_engine::evaluate::{self, Labels, Scores, Truth};
+use logkin_engine::{
+    evaluate::{self, Labels, Scores, Truth},
+    template::Template,
+};
 
 fn main() -> ExitCode {
     let mut confusions = 0;
@@ -83,7 +86,7 @@ fn one(
 }
 
 fn report(truth: &Truth, labels: &Labels, sum: &mut [f64; 5]) -> Result<(), String> {
-    let texts: Vec<String> = labels.templates.iter().map(|template| template.text()).collect();
+    let texts: Vec<String> = labels.templates.iter().map(Template::text).collect();
     let templates: Vec<String> = labels.clusters.iter().map(|cluster| texts[*cluster].clone()).collect();
     let Scores { ga, fga, pa, fta } =
         evaluate::score(&truth.templates, &labels.clusters, &templates).ok_or("nothing to score")?;

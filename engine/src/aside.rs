@@ -6,6 +6,10 @@ use crate::{table::Keys, tally::Key};
 /// Bytes of an input that its nature is judged by.
 const HEAD: usize = 8 << 10;
 
+/// Bytes of a line that its nature is judged by: a log line that quotes the bytes some client sent begins with text, and
+/// is none the less a log line.
+const LINE_HEAD: usize = 32;
+
 /// Why a line is in no cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Aside {
@@ -60,7 +64,7 @@ impl Aside {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Some(Self::Blank);
         }
-        (nul && is_binary(line)).then_some(Self::Binary)
+        (nul && (is_binary(&line[..line.len().min(LINE_HEAD)]) || odd(line) * 2 > line.len())).then_some(Self::Binary)
     }
 }
 
@@ -91,8 +95,12 @@ impl Nature {
 /// Whether more than a twentieth of the bytes are controls that no text holds. One in eleven bytes of compressed or
 /// random data is one; programs and tables are full of NULs; no text encoding but UTF-16 and UTF-32 uses them.
 fn is_binary(bytes: &[u8]) -> bool {
-    let odd = |b: u8| b < 0x20 && !matches!(b, 0x08..=0x0d | 0x1b);
-    bytes.iter().filter(|b| odd(**b)).count() * 20 > bytes.len()
+    odd(bytes) * 20 > bytes.len()
+}
+
+/// How many of the bytes are controls that no text holds.
+fn odd(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|b| **b < 0x20 && !matches!(b, 0x08..=0x0d | 0x1b)).count()
 }
 
 /// Whether a mark says so, or nearly every second byte is NUL and the others hardly ever are.
@@ -128,6 +136,15 @@ mod tests {
         assert_eq!(Nature::of(&log), None);
         assert_eq!(Nature::of(&[0; 4096]), None, "its one line is set aside by itself");
         assert_eq!(Aside::of_line(&[0; 4096], true), Some(Aside::Binary));
+    }
+
+    #[test]
+    fn a_line_that_quotes_bytes_is_a_line_and_one_of_bytes_is_not() {
+        let quoting =
+            [b"[info] 7#7: *1 client sent an invalid request: \"".as_slice(), &[0, 1, 2, 3, 0x80].repeat(8)].concat();
+        assert_eq!(Aside::of_line(&quoting, true), None);
+        assert_eq!(Aside::of_line(&[b"ok ".as_slice(), &quoting[48..]].concat(), true), Some(Aside::Binary));
+        assert_eq!(Aside::of_line(&[&[b'x'; 40][..], &[0; 60]].concat(), true), Some(Aside::Binary));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod sequence;
 mod tree;
 mod words;
 mod stretches;
+mod similarity;
 
 use std::{
     borrow::Cow,
@@ -14,6 +15,18 @@ use std::{
 use crate::template::Template;
 use sequence::Lexicon;
 use words::Node;
+
+/// Similarity down to which only equal texts are joined; below, equal outlines.
+const OUTLINES: f64 = 0.9;
+
+/// Similarity at and below which places with many words are variables.
+const WORDS: f64 = 0.7;
+
+/// Similarity at and below which stretches of words are variables.
+const STRETCHES: f64 = 0.6;
+
+/// Similarity below which outlines are joined that are merely alike: in proportion, those alike to `similarity / ALIKE`.
+const ALIKE: f64 = 0.5;
 
 /// Rounds of joining; each may make outlines alike that were not before.
 const ROUNDS: usize = 8;
@@ -37,26 +50,42 @@ pub struct Group {
 }
 
 /// Groups the shapes (sorted by their bytes, without repeats); every shape is in exactly one group.
-/// `similarity` as in [`crate::Settings`].
-pub fn cluster(shapes: &[Weighted<'_>], _similarity: f64) -> Vec<Group> {
+/// `similarity` as in [`crate::Settings`]: each step of joining has a similarity down to which it is taken, so what a
+/// narrower cut joins, a broader one joins too.
+pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
     let texts: Vec<Cow<'_, str>> = shapes.iter().map(|weighted| String::from_utf8_lossy(weighted.shape)).collect();
     let mut lexicon = Lexicon::new();
-    let mut nodes: Vec<Node> = texts
+    let mut nodes: Vec<Node> = shapes
         .iter()
-        .zip(shapes)
         .enumerate()
-        .map(|(i, (text, weighted))| Node { outline: lexicon.outline(text), events: weighted.events, members: vec![i] })
+        .map(|(i, weighted)| Node { outline: Vec::new(), events: weighted.events, members: vec![i] })
         .collect();
-    words::merge_equal(&mut nodes);
-    let mut known = HashSet::new();
-    for _ in 0..ROUNDS {
-        if !words::join(&mut nodes, &lexicon, &mut known) {
-            break;
-        }
+    if similarity > OUTLINES {
+        return named(nodes, &texts);
     }
-    words::join_names(&mut nodes, &lexicon);
-    stretches::join_lists(&mut nodes);
-    stretches::join(&mut nodes, &lexicon);
+    for (node, text) in nodes.iter_mut().zip(&texts) {
+        node.outline = lexicon.outline(text);
+    }
+    words::merge_equal(&mut nodes);
+    if similarity <= WORDS {
+        let mut known = HashSet::new();
+        for _ in 0..ROUNDS {
+            if !words::join(&mut nodes, &lexicon, &mut known) {
+                break;
+            }
+        }
+        words::join_names(&mut nodes, &lexicon);
+    }
+    if similarity <= STRETCHES {
+        stretches::join_lists(&mut nodes);
+        stretches::join(&mut nodes, &lexicon);
+    }
+    if similarity < ALIKE {
+        nodes = similarity::join(&nodes, similarity / ALIKE)
+            .into_iter()
+            .map(|group| words::together(&nodes, &group))
+            .collect();
+    }
     named(nodes, &texts)
 }
 
@@ -65,7 +94,7 @@ fn named(nodes: Vec<Node>, texts: &[Cow<'_, str>]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut by_text: HashMap<String, usize> = HashMap::new();
     for node in nodes {
-        let template = align::common(node.members.iter().map(|member| &*texts[*member]));
+        let template = align::common(&node.members.iter().map(|member| &*texts[*member]));
         match by_text.entry(template.text()) {
             Entry::Occupied(entry) => groups[*entry.get()].members.extend(node.members),
             Entry::Vacant(entry) => {

@@ -1,11 +1,12 @@
 //! Header detection: a line in, a [`Record`] out. Pure: a line is read the same way wherever it stands, so a file may
 //! change its format in the middle and shuffling its lines changes nothing. Byte loops over the line, no allocation.
 
+pub(crate) mod time;
+mod level;
+mod columns;
 mod header;
 mod json;
-mod level;
 mod logfmt;
-pub(crate) mod time;
 
 use crate::record::Record;
 

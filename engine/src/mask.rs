@@ -46,6 +46,20 @@ pub(crate) fn classes(piece: &[u8]) -> u8 {
     piece.iter().fold(0, |all, b| all | CLASS[usize::from(*b)])
 }
 
+/// Bytes of the dotted IPv4 address at the front, when it ends a piece or a port follows.
+pub(crate) fn dotted_address(piece: &[u8]) -> Option<usize> {
+    let (mut dots, mut digits) = (0, 0);
+    for (i, b) in piece.iter().enumerate() {
+        match b {
+            b'0'..=b'9' if digits < 3 => digits += 1,
+            b'.' if digits > 0 && dots < 3 => (dots, digits) = (dots + 1, 0),
+            b':' if digits > 0 && dots == 3 => return Some(i),
+            _ => return None,
+        }
+    }
+    (dots == 3 && digits > 0).then_some(piece.len())
+}
+
 /// `true` and `false`.
 pub(crate) fn is_bool(word: &[u8]) -> bool {
     match word.len() {
@@ -141,7 +155,7 @@ fn labels(piece: &[u8]) -> Option<(&[u8], &[u8], usize)> {
 /// What a piece without colon, at sign and slash is as a whole, when it has a digit. `None` for a word.
 pub(crate) fn value(piece: &[u8], classes: u8) -> Option<Kind> {
     if classes & (LETTER | HEX_LETTER) == 0 {
-        return numeric(piece);
+        return Some(numeric(piece));
     }
     if piece[0] == b'0' && piece.len() > 2 && piece[1] | 0x20 == b'x' {
         return piece[2..].iter().all(u8::is_ascii_hexdigit).then_some(Kind::Hex).or(Some(Kind::Id));
@@ -151,11 +165,14 @@ pub(crate) fn value(piece: &[u8], classes: u8) -> Option<Kind> {
     {
         return Some(kind);
     }
-    if classes == DIGIT | HEX_LETTER && (piece.len() >= 6 || piece[0].is_ascii_digit()) {
-        return Some(Kind::Hex);
-    }
     if is_uuid(piece) {
         return Some(Kind::Uuid);
+    }
+    if is_scientific(piece) {
+        return Some(Kind::Number);
+    }
+    if (piece.len() >= 6 || piece[0].is_ascii_digit()) && piece.iter().all(u8::is_ascii_hexdigit) {
+        return Some(Kind::Hex);
     }
     if piece[0] | 0x20 == b'v'
         && piece[1].is_ascii_digit()
@@ -176,7 +193,7 @@ fn is_word(piece: &[u8]) -> bool {
 }
 
 /// Digits with dots, dashes and signs.
-fn numeric(piece: &[u8]) -> Option<Kind> {
+fn numeric(piece: &[u8]) -> Kind {
     let body = piece.strip_prefix(b"-").or(piece.strip_prefix(b"+")).unwrap_or(piece);
     let body = body.strip_suffix(b"%").unwrap_or(body);
     let (mut dots, mut others) = (0, 0);
@@ -184,12 +201,12 @@ fn numeric(piece: &[u8]) -> Option<Kind> {
         dots += usize::from(*b == b'.');
         others += usize::from(!b.is_ascii_digit() && *b != b'.');
     }
-    Some(match (dots, others) {
+    match (dots, others) {
         (0 | 1, 0) => Kind::Number,
         (3, 0) if body.split(|b| *b == b'.').all(|part| part.len() <= 3 && !part.is_empty()) => Kind::Ip,
         (_, 0) => Kind::Version,
         _ => Kind::Id,
-    })
+    }
 }
 
 /// A number with a unit at its end, without a blank between.
@@ -210,6 +227,18 @@ pub(crate) fn unit(word: &[u8]) -> Option<Kind> {
         | b"A" | b"mA" | b"mAh" | b"rpm" | b"dpi" | b"bps" | b"Kbps" | b"Mbps" | b"Gbps" => Some(Kind::Number),
         _ => None,
     }
+}
+
+/// `1.5e-07`.
+fn is_scientific(piece: &[u8]) -> bool {
+    let Some(at) = piece.iter().position(|b| matches!(b, b'e' | b'E')) else { return false };
+    let exponent = &piece[at + 1..];
+    let exponent = exponent.strip_prefix(b"-").or(exponent.strip_prefix(b"+")).unwrap_or(exponent);
+    let signed = exponent.len() + at + 1 < piece.len() || piece[..at].contains(&b'.');
+    signed
+        && (1..=3).contains(&exponent.len())
+        && exponent.iter().all(u8::is_ascii_digit)
+        && piece[..at].iter().all(|b| b.is_ascii_digit() || *b == b'.')
 }
 
 fn is_uuid(piece: &[u8]) -> bool {

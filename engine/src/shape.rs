@@ -36,6 +36,9 @@ impl Shaper {
     }
 }
 
+/// Where a piece ends.
+const STOP: u8 = BLANK | DELIMITER | HIGH;
+
 /// What a shape is written with: blanks are held back until something follows them.
 struct Writer {
     out: Vec<u8>,
@@ -52,6 +55,22 @@ impl Writer {
         }
     }
 
+    fn is_behind_slot(&self) -> bool {
+        !self.blank && self.out.last().is_some_and(|last| Kind::of_byte(*last).is_some())
+    }
+
+    /// Literal text that may end with a blank, which is held back.
+    fn run(&mut self, text: &[u8]) {
+        let (text, blank) = match text {
+            [text @ .., b' '] => (text, true),
+            text => (text, false),
+        };
+        if !text.is_empty() {
+            self.literal(text);
+        }
+        self.blank |= blank;
+    }
+
     fn literal(&mut self, text: &[u8]) {
         self.catch_up();
         self.out.extend_from_slice(text);
@@ -66,9 +85,10 @@ impl Writer {
     }
 }
 
+/// Goes through the text; what is neither blank nor variable is written in runs as long as they come.
 fn write(writer: &mut Writer, text: &[u8]) {
-    const STOP: u8 = BLANK | DELIMITER | HIGH;
     let mut at = 0;
+    let mut run = 0;
     while let Some(first) = text.get(at) {
         let class = CLASS[usize::from(*first)];
         if class & STOP == 0 {
@@ -83,49 +103,71 @@ fn write(writer: &mut Writer, text: &[u8]) {
                 classes |= class;
                 at += 1;
             }
-            at = piece(writer, text, start, at, classes);
+            let word = &text[start..at];
+            if classes & (DIGIT | MARK | COLON) != 0 || is_special(word, classes) {
+                writer.run(&text[run..start]);
+                at = piece(writer, text, start, at, classes);
+                run = at;
+            }
         } else if class == BLANK {
-            writer.blank = true;
+            // A single blank within a run stays in it.
+            if *first != b' ' || run == at || text[at - 1] == b' ' {
+                writer.run(&text[run..at]);
+                writer.blank = true;
+                run = at + 1;
+            }
             at += 1;
         } else if *first == b'<' && text[at..].starts_with(b"<*>") {
+            writer.run(&text[run..at]);
             writer.slot(Kind::Any);
             at += 3;
+            run = at;
         } else {
-            let start = at;
             at += 1;
-            while class == HIGH && text.get(at).is_some_and(|b| CLASS[usize::from(*b)] == HIGH) {
-                at += 1;
-            }
-            writer.literal(&text[start..at]);
         }
     }
+    writer.run(&text[run..]);
+}
+
+/// Whether a word of letters may be something else: a boolean, a hexadecimal number, the beginning of a date.
+fn is_special(word: &[u8], classes: u8) -> bool {
+    mask::is_bool(word) || mask::is_hex_word(word, classes) || (word[0].is_ascii_uppercase() && time::is_name(word))
 }
 
 /// Writes the piece `text[start..end]`; says where reading goes on, which is later than `end` for what spans pieces.
 fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8) -> usize {
     let piece = &text[start..end];
+    if classes == DIGIT {
+        writer.slot(Kind::Number);
+        return end;
+    }
     if classes & (DIGIT | MARK | COLON) == 0 {
         if mask::is_bool(piece) {
             writer.slot(Kind::Bool);
         } else if mask::is_hex_word(piece, classes) {
             writer.slot(Kind::Hex);
-        } else if piece[0].is_ascii_uppercase() && time::is_name(piece) {
-            return dated(writer, text, start, end);
         } else {
-            writer.literal(piece);
+            return dated(writer, text, start, end);
         }
         return end;
     }
-    if let Some(end) = long(writer, text, start, end) {
+    if piece[0].is_ascii_digit()
+        && let Some(length) = mask::dotted_address(piece)
+    {
+        writer.slot(Kind::Ip);
+        address_tail(writer, &piece[length..]);
+        return end;
+    }
+    if classes & MARK != 0
+        && let Some(end) = long(writer, text, start, end)
+    {
         return end;
     }
     if piece[0].is_ascii_digit()
         && looks_like_time(piece)
         && let Some(stamp) = time::stamp(&text[start..])
         && start + stamp.length >= end
-        && !text
-            .get(start + stamp.length)
-            .is_some_and(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH) == 0 && *b != b':' && *b != b'.')
+        && ends_piece(text, start + stamp.length)
     {
         writer.slot(Kind::Time);
         return start + stamp.length;
@@ -133,6 +175,22 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8
     let key = text.get(end) == Some(&b'=');
     trimmed(writer, piece, classes, key);
     end
+}
+
+/// What stands behind an address: a port, a colon, both and something else.
+fn address_tail(writer: &mut Writer, tail: &[u8]) {
+    let digits = tail.iter().skip(1).take_while(|b| b.is_ascii_digit()).count();
+    match tail {
+        [] => {}
+        [_] => writer.literal(tail),
+        _ if digits > 0 && (digits + 1 == tail.len() || tail[digits + 1] == b':') => {
+            writer.literal(b":");
+            writer.slot(Kind::Port);
+            let rest = &tail[digits + 1..];
+            trimmed(writer, rest, mask::classes(rest), false);
+        }
+        _ => trimmed(writer, tail, mask::classes(tail), false),
+    }
 }
 
 /// A month or weekday, with the date it begins.
@@ -150,7 +208,7 @@ fn dated(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> usize {
 }
 
 fn ends_piece(text: &[u8], at: usize) -> bool {
-    text.get(at).is_none_or(|b| CLASS[usize::from(*b)] & (BLANK | DELIMITER | HIGH | COLON) != 0 || *b == b'.')
+    text.get(at).is_none_or(|b| CLASS[usize::from(*b)] & (STOP | COLON) != 0 || *b == b'.')
 }
 
 /// Whether it is worth reading as a time: `12:30…`, `2005-06-…`, `17/06/…`, `31.12.2…`.
@@ -166,6 +224,10 @@ fn looks_like_time(piece: &[u8]) -> bool {
 
 /// Paths and addresses of the web, which may hold delimiters.
 fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<usize> {
+    if writer.is_behind_slot() {
+        // What continues a value (`1/b`) is no path.
+        return None;
+    }
     let piece = &text[start..end];
     let drive =
         piece.len() > 2 && piece[0].is_ascii_alphabetic() && piece[1] == b':' && matches!(piece[2], b'\\' | b'/');
@@ -181,7 +243,7 @@ fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<us
         && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
     let near = piece.len() > 2 && (piece.starts_with(b"./") || piece.starts_with(b"../") || piece.starts_with(b"~/"));
     if rooted && piece[1].is_ascii_digit() && is_slashed_address(&piece[1..]) {
-        trimmed(writer, &piece[1..], mask::classes(piece), false);
+        trimmed(writer, &piece[1..], mask::classes(&piece[1..]), false);
         return Some(end);
     }
     if !(scheme || drive || share || rooted || near) {
@@ -245,6 +307,7 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
             writer.literal(b":");
             return writer.slot(Kind::Port);
         }
+        let last = piece.iter().filter(|b| **b == b':').count();
         for (i, part) in piece.split(|b| *b == b':').enumerate() {
             if i > 0 {
                 writer.literal(b":");
@@ -254,7 +317,7 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
                 addressed = false;
             } else {
                 let before = writer.out.len();
-                trimmed(writer, part, mask::classes(part), key);
+                trimmed(writer, part, mask::classes(part), key && i == last);
                 let written = writer.out.get(before..).unwrap_or(b"");
                 addressed =
                     matches!(written, [b] | [b' ', b] if matches!(Kind::of_byte(*b), Some(Kind::Ip | Kind::Host)));
@@ -262,18 +325,21 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
         }
         return;
     }
+    if classes & MARK == 0 {
+        return plain(writer, piece, classes & !COLON, key);
+    }
     if let Some(at) = piece.iter().position(|b| *b == b'@') {
         let (name, host) = (&piece[..at], &piece[at + 1..]);
         if mask::is_mail(name, host) {
             return writer.slot(Kind::Mail);
         }
-        trimmed(writer, name, mask::classes(name), key);
+        trimmed(writer, name, mask::classes(name), false);
         writer.literal(b"@");
         return trimmed(writer, host, mask::classes(host), key);
     }
     if let Some(at) = piece.windows(2).position(|two| two == b"..") {
         let (before, after) = piece.split_at(at);
-        trimmed(writer, before, mask::classes(before), key);
+        trimmed(writer, before, mask::classes(before), false);
         return trimmed(writer, after, mask::classes(after), key);
     }
     let slashes = piece.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
@@ -304,7 +370,7 @@ fn halves(writer: &mut Writer, piece: &[u8], key: bool) {
     if protocol {
         return writer.literal(piece);
     }
-    trimmed(writer, before, mask::classes(before), key);
+    trimmed(writer, before, mask::classes(before), false);
     writer.literal(&piece[at..=at]);
     trimmed(writer, after, mask::classes(after), key);
 }
@@ -327,10 +393,12 @@ fn plain(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
     if key && letters {
         // The digits of a key belong to it, but for a number that stuck to its front.
         let number = piece.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
-        if number > 0 {
-            writer.slot(Kind::Number);
+        if number == 0 {
+            return writer.literal(piece);
         }
-        return writer.literal(&piece[number..]);
+        writer.slot(Kind::Number);
+        let name = &piece[number..];
+        return trimmed(writer, name, mask::classes(name), key);
     }
     if let Some(dot) = piece.iter().rposition(|b| *b == b'.') {
         let (name, number) = (&piece[..dot], &piece[dot + 1..]);

@@ -58,7 +58,7 @@ pub enum Kind {
     Quoted,
     /// `true`, `false`.
     Bool,
-    /// Letters and digits mixed: `blk_4711`, `node-12`.
+    /// Letters and digits mixed: `job_4711`, `node-12`.
     Id,
     /// `00:1b:44:11:3a:b7`, and longer ones of that form.
     Mac,
@@ -243,6 +243,23 @@ impl Template {
             Part::Slot(kind) => Some(*kind),
             Part::Literal(_) => None,
         })
+    }
+
+    /// Makes the kinds of the slots wide enough for a shape; `false` when it does not match whatever the kinds.
+    pub(crate) fn widen(&mut self, shape: &[u8]) -> bool {
+        let Some(found) = matching::lay_over(&self.parts, shape) else { return false };
+        let slots = self.parts.iter_mut().filter_map(|part| match part {
+            Part::Slot(kind) => Some(kind),
+            Part::Literal(_) => None,
+        });
+        for (kind, (range, _)) in slots.zip(found) {
+            let there = match &shape[range] {
+                [byte] => Kind::of_byte(*byte),
+                _ => None,
+            };
+            *kind = kind.or(there.unwrap_or(Kind::Any));
+        }
+        true
     }
 
     /// Where the slots stand in a message (bytes of it, in order), or `None` when it does not match. Blanks match as

@@ -57,7 +57,7 @@ impl Browser {
         };
         let profile = tempfile::tempdir().expect("a temporary folder can be made");
         let driver = Process::start(Command::new(driver).arg("--port=0").env("HOME", profile.path()).process_group(0));
-        let port = driver.line_after("started successfully on port ");
+        let port = driver.line_after("ChromeDriver was started successfully on port ");
         let group = Pid::from_raw(driver.pid().cast_signed()).expect("a process id is not 0");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let arguments: Vec<String> = ARGUMENTS

@@ -72,7 +72,7 @@ impl Process {
         self.output.lines().text.clone()
     }
 
-    /// The rest of the first line that contains `start`, waited for.
+    /// The rest of the first line that begins with `start`, waited for.
     ///
     /// # Panics
     ///
@@ -81,12 +81,12 @@ impl Process {
         let began = Instant::now();
         let mut lines = self.output.lines();
         loop {
-            if let Some(rest) = lines.text.lines().find_map(|line| Some(line.split_once(start)?.1.to_owned())) {
+            if let Some(rest) = lines.text.lines().find_map(|line| line.strip_prefix(start).map(str::to_owned)) {
                 return rest;
             }
             assert!(
                 lines.open > 0 && began.elapsed() < DEADLINE,
-                "{} printed no line with {start:?}:\n{}",
+                "{} printed no line that begins with {start:?}:\n{}",
                 self.name,
                 lines.text
             );

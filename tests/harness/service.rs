@@ -131,7 +131,7 @@ impl ServiceBuilder {
             command.arg("--allow-root").arg(root);
         }
         let process = Process::start(&mut command);
-        let rest = process.line_after("ready: ");
+        let rest = process.line_after(if self.instances.is_some() { "logkin is ready: " } else { "ready: " });
         let url = rest.split_whitespace().next().expect("the ready line names a URL").trim_end_matches('/').to_owned();
         Service { process, url, data, _kept: kept }
     }

@@ -15,7 +15,7 @@ fn one_command_prints_one_line_with_the_address_of_a_page_that_works() {
     assert_eq!((home.status, home.content_type.starts_with("text/html")), (200, true));
     assert_eq!(api.get("/health/ready").status, 200);
     let printed = service.stop();
-    assert_eq!(printed.matches("ready: http://127.0.0.1:").count(), 1, "{printed}");
+    assert_eq!(printed.matches("logkin is ready: http://127.0.0.1:").count(), 1, "{printed}");
 }
 
 #[test]

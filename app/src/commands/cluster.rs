@@ -71,14 +71,14 @@ pub(super) fn quiet_on_broken_pipe(written: io::Result<()>) -> anyhow::Result<bo
     }
 }
 
-/// Says on standard error what was wrong with the inputs; the exit code that follows.
+/// Says on standard error what was wrong with the inputs, each problem with the name of its input; the exit code that
+/// follows.
 pub(super) fn tell_problems(report: &Report) -> u8 {
+    let problems = report.inputs.iter().flat_map(|input| &input.problems).chain(&report.problems);
     let mut code = 0;
-    for input in &report.inputs {
-        for problem in &input.problems {
-            eprintln!("logkin: {}: {}", output::visible(&input.name), output::visible(problem));
-            code = 1;
-        }
+    for problem in problems {
+        eprintln!("logkin: {}", output::visible(problem));
+        code = 1;
     }
     code
 }

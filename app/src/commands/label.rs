@@ -1,9 +1,75 @@
-//! `logkin label`.
+//! `logkin label`: one row per line, in order: its cluster and template.
 
-use anyhow::bail;
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, BufWriter, Write},
+};
 
-use crate::cli::Label;
+use anyhow::Context;
+use logkin_engine::{Recorder, Report, recording::Recording, report::Cluster};
+use serde::Serialize;
 
-pub(super) fn run(_flags: &Label) -> anyhow::Result<u8> {
-    bail!("not built yet")
+use super::cluster::{quiet_on_broken_pipe, read, tell_problems};
+use crate::cli::{Label, LabelFormat};
+
+pub(super) fn run(flags: &Label) -> anyhow::Result<u8> {
+    let scratch = || tempfile::tempfile().context("cannot make a temporary file; set TMPDIR to a folder with room");
+    let (mut labels, mut text) = (scratch()?, scratch()?);
+    let report = {
+        let (mut labels, mut text) = (BufWriter::new(&mut labels), BufWriter::new(&mut text));
+        let recorder = Recorder { labels: &mut labels, text: &mut text };
+        let report = read(flags.file.as_slice(), flags.threads, Some(recorder))?;
+        labels.flush().and_then(|()| text.flush()).context("cannot write a temporary file")?;
+        report
+    };
+    let mut recording = Recording::open(labels, text).context("cannot read the temporary files")?;
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    if quiet_on_broken_pipe(write(&report, &mut recording, flags.format, &mut out))? {
+        return Ok(0);
+    }
+    Ok(tell_problems(&report))
+}
+
+/// A row. A line that was set aside has neither cluster nor template.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    line: u64,
+    cluster: &'a str,
+    template: &'a str,
+}
+
+fn write(
+    report: &Report,
+    recording: &mut Recording<File, File>,
+    format: LabelFormat,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let cluster_of: HashMap<u64, &Cluster> =
+        report.clusters.iter().flat_map(|cluster| cluster.shapes.iter().map(move |shape| (*shape, cluster))).collect();
+    let rows = recording.labels().map(|entry| {
+        let (line, shape) = entry?;
+        let cluster = shape.and_then(|shape| cluster_of.get(&shape));
+        let (cluster, template) = cluster.map_or(("", ""), |c| (c.id.0.as_str(), c.template.as_str()));
+        io::Result::Ok(Row { line: line.number, cluster, template })
+    });
+    match format {
+        LabelFormat::Csv => {
+            let mut csv = csv::Writer::from_writer(&mut *out);
+            // Written by hand: without a row there would be no header.
+            csv.write_record(["line", "cluster", "template"])?;
+            for row in rows {
+                let Row { line, cluster, template } = row?;
+                csv.write_record([line.to_string().as_str(), cluster, template])?;
+            }
+            csv.flush()?;
+        }
+        LabelFormat::Ndjson => {
+            for row in rows {
+                serde_json::to_writer(&mut *out, &row?)?;
+                writeln!(out)?;
+            }
+        }
+    }
+    out.flush()
 }

@@ -1,11 +1,7 @@
 //! `logkin up`: the balancer with instances of this very program behind it. The one file of the app that knows the
 //! balancer.
 
-use std::{
-    ffi::OsString,
-    fs::OpenOptions,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, io::IsTerminal, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 use logkin_balancer::{
@@ -15,15 +11,18 @@ use logkin_balancer::{
     shutdown::Shutdown,
 };
 
-use crate::cli::{State, Up};
+use crate::{cli::Up, config};
 
 /// The name of instances, in logs and files.
 const NAME: &str = "instance";
+/// From SIGTERM to the end of an instance: longer than instances give themselves to finish what they have begun.
+const STOP_DEADLINE: Duration = Duration::from_secs(25);
 
 pub(super) fn run(flags: &Up) -> anyhow::Result<u8> {
     // Whoever embeds this may have set up logging already.
-    drop(tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).try_init());
-    let config = config(flags)?;
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    drop(tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_ansi(colours).try_init());
+    let config = balancer_config(flags)?;
     let outcome = logkin_balancer::run(config, &Shutdown::default(), Signals::Follow, announce)?;
     if outcome.cut > 0 {
         eprintln!("logkin: {} connections were cut off at the deadline", outcome.cut);
@@ -49,18 +48,23 @@ fn announce(ready: &Ready) {
     println!("logkin is ready: http://{address} (Ctrl-C ends it{missing})");
 }
 
-fn config(flags: &Up) -> anyhow::Result<Config> {
-    let data_dir = data_dir(&flags.state)?;
-    let logs = data_dir.join("logs");
-    check_writable(&data_dir)?;
-    check_writable(&logs)?;
-    let mut config = Config::listening(vec![flags.listen]);
+fn balancer_config(flags: &Up) -> anyhow::Result<Config> {
+    let (data_dir, ports, guarded) = (config::data_dir(&flags.state), ports(flags), check_guarded(flags));
+    let problems = [data_dir.as_ref().err(), ports.as_ref().err(), guarded.as_ref().err()];
+    let problems: Vec<String> = problems.into_iter().flatten().map(|problem| format!("{problem:#}")).collect();
+    let (Ok(data_dir), Ok(ports), true) = (data_dir, ports, problems.is_empty()) else {
+        bail!(problems.join("\n"));
+    };
     let this = std::env::current_exe().context("the path of this program cannot be found")?;
-    let mut program = Program::new(NAME, instance_command(&this, &data_dir, &flags.state)?, ports(flags)?);
-    program.log_dir = Some(logs.clone());
-    config.programs.push(program);
+    let mut program = Program::new(NAME, instance_command(&this, &data_dir, flags)?, ports);
+    program.stop_deadline = STOP_DEADLINE;
+    let logs = data_dir.join("logs");
+    std::fs::create_dir_all(&logs).with_context(|| format!("the log folder {} cannot be made", logs.display()))?;
+    let mut config = Config::listening(vec![flags.listen]);
     config.access_log = Some(logs.join("access.log"));
     config.launcher = Some(vec![this.into(), "launch".into()]);
+    program.log_dir = Some(logs);
+    config.programs.push(program);
     Ok(config)
 }
 
@@ -81,57 +85,32 @@ fn ports(flags: &Up) -> anyhow::Result<Vec<u16>> {
     Ok(ports.collect())
 }
 
-fn instance_command(this: &Path, data_dir: &Path, state: &State) -> anyhow::Result<Vec<OsString>> {
-    let mut command: Vec<OsString> = vec![this.into(), "serve".into()];
-    command.extend(["--listen", "127.0.0.1:{port}", "--listen", "unix:{socket}", "--data-dir"].map(OsString::from));
+/// The same rule as for a single instance: others than this machine get in only if the user has said so.
+fn check_guarded(flags: &Up) -> anyhow::Result<()> {
+    if flags.listen.ip().is_loopback() || flags.no_auth {
+        return Ok(());
+    }
+    bail!(
+        "--listen {}: anyone who reaches this address could read your logs; listen at 127.0.0.1, or say --no-auth if \
+         something else guards it",
+        flags.listen
+    );
+}
+
+fn instance_command(this: &Path, data_dir: &Path, flags: &Up) -> anyhow::Result<Vec<OsString>> {
+    let mut command: Vec<OsString> = vec![this.into()];
+    let listen =
+        ["serve", "--name", "{name}", "--listen", "127.0.0.1:{port}", "--listen", "unix:{socket}", "--data-dir"];
+    command.extend(listen.map(OsString::from));
     command.push(data_dir.into());
-    for root in &state.allow_roots {
+    for root in &flags.state.allow_roots {
         let root = std::path::absolute(root).with_context(|| format!("{} cannot be found", root.display()))?;
         command.extend(["--allow-root".into(), root.into()]);
     }
-    Ok(command)
-}
-
-/// Where uploads, reports and the database are kept.
-fn data_dir(state: &State) -> anyhow::Result<PathBuf> {
-    let dir = match &state.data_dir {
-        Some(dir) => dir.clone(),
-        None => default_data_dir(std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"))
-            .context("there is no home folder to keep data in; give a folder with --data-dir")?,
-    };
-    std::path::absolute(&dir).with_context(|| format!("{} is no folder", dir.display()))
-}
-
-fn default_data_dir(xdg: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
-    let absolute = |path: Option<OsString>| path.map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute(xdg).or_else(|| Some(absolute(home)?.join(".local/share"))).map(|dir| dir.join("logkin"))
-}
-
-/// Makes the folder if it is not there, and writes something into it: permissions alone do not tell.
-fn check_writable(dir: &Path) -> anyhow::Result<()> {
-    let probe = dir.join(format!(".writable-{}", std::process::id()));
-    let write = || {
-        std::fs::create_dir_all(dir)?;
-        OpenOptions::new().write(true).create_new(true).open(&probe)?;
-        std::fs::remove_file(&probe)
-    };
-    write().with_context(|| {
-        format!(
-            "the data folder {} cannot be written; make it yours, or choose another one with --data-dir",
-            dir.display()
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn data_is_kept_where_the_desktop_says_or_below_home() {
-        let dir = |xdg: Option<&str>, home: Option<&str>| default_data_dir(xdg.map(Into::into), home.map(Into::into));
-        assert_eq!(dir(Some("/x"), Some("/h")), Some("/x/logkin".into()));
-        assert_eq!(dir(Some("relative"), Some("/h")), Some("/h/.local/share/logkin".into()));
-        assert_eq!(dir(None, None), None);
+    // Instances listen for this machine only; who may come from elsewhere, and by which name, is decided in front.
+    let any = (!flags.listen.ip().is_loopback()).then(|| "*".to_owned());
+    for host in flags.allow_hosts.iter().cloned().chain(any) {
+        command.extend(["--allow-host".into(), host.into()]);
     }
+    Ok(command)
 }

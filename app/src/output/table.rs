@@ -41,6 +41,9 @@ const RESET: &str = "\x1b[0m";
 
 pub(super) fn write(report: &Report, shown: usize, terminal: Terminal, out: &mut dyn Write) -> io::Result<()> {
     let clusters = &report.clusters[..shown];
+    if clusters.is_empty() {
+        return footer(report, out);
+    }
     let count_width = clusters.iter().map(|c| digits(c.lines)).max().unwrap_or(0).max("LINES".len());
     writeln!(out, "{:>count_width$}  {:>6}  {:<6}  TEMPLATE", "LINES", "SHARE", "LEVEL")?;
     for cluster in clusters {

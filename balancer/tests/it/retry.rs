@@ -1,7 +1,7 @@
 use std::{io::Write, sync::atomic::Ordering};
 
 use crate::{
-    harness::{Balancer, read_body},
+    harness::{Balancer, eventually, read_body},
     upstream::{Upstream, answer, nobody},
 };
 
@@ -97,8 +97,9 @@ fn a_held_connection_that_the_backend_has_closed_is_replaced_in_silence() {
     });
     let balancer = one_thread(&[&upstream]);
     let mut client = balancer.connect();
-    for round in 0..20 {
+    for round in 1..=20 {
         assert_eq!(client.post("/", b"precious").text(), "precious", "round {round}");
+        eventually("it is closed", || upstream.is_left().then_some(()));
     }
     assert_eq!(upstream.requests(), 20);
     assert_eq!(upstream.connections.load(Ordering::SeqCst), 20);

@@ -40,7 +40,7 @@ impl Upstream {
                     while let Ok(head) = read_head(&mut peer) {
                         noting.lock().unwrap().push(head.clone());
                         if !script(&head, &mut peer) {
-                            return;
+                            break;
                         }
                     }
                 });
@@ -68,6 +68,17 @@ impl Upstream {
     /// Reads one request's head, then closes without a word.
     pub(crate) fn closing() -> Self {
         Self::scripted(|_, _| false)
+    }
+
+    /// Whether every connection to it is over as far as the other side's kernel knows: a close has not only been sent
+    /// but has arrived.
+    pub(crate) fn is_left(&self) -> bool {
+        let port = format!(":{:04X}", self.address.port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        !table.lines().any(|line| {
+            let mut columns = line.split_whitespace().skip(2);
+            columns.next().is_some_and(|remote| remote.ends_with(&port)) && columns.next() == Some("01")
+        })
     }
 
     pub(crate) fn requests(&self) -> usize {

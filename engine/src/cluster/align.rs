@@ -6,21 +6,61 @@ use crate::template::{Kind, Part, Template};
 /// Past this many cells the shapes are compared from both ends only.
 const MOST_CELLS: usize = 1 << 18;
 
-/// The common template. Every shape matches it; it depends on the set of shapes and the first one's being first.
-pub(super) fn common<'a>(mut shapes: impl Iterator<Item = &'a str>) -> Template {
-    let mut common: Vec<Token<'a>> = shapes.next().map(|shape| tokens(shape).collect()).unwrap_or_default();
-    let mut other: Vec<Token<'a>> = Vec::new();
-    for shape in shapes {
-        other.clear();
-        other.extend(tokens(shape));
-        if common != other {
-            common = merge(&common, &other);
+/// The common template. Every shape matches it; it depends on the shapes and on which is first.
+pub(super) fn common<'a>(shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Template {
+    let mut rest = shapes.clone();
+    let mut common: Vec<Token<'a>> = rest.next().map(|shape| tokens(shape).collect()).unwrap_or_default();
+    let mut template = written(&common);
+    for shape in rest {
+        if template.widen(shape.as_bytes()) {
+            continue;
         }
+        let before: Vec<Token<'_>> = tokens_of(&template, &common);
+        common = merge(&before, &tokens(shape).collect::<Vec<_>>());
+        template = written(&common);
     }
-    Template::new(common.into_iter().map(|token| match token {
-        Token::Slot(kind) => Part::Slot(kind),
+    tidied(template, shapes)
+}
+
+fn written(tokens: &[Token<'_>]) -> Template {
+    Template::new(tokens.iter().map(|token| match token {
+        Token::Slot(kind) => Part::Slot(*kind),
         token => Part::Literal(token.text().to_owned()),
     }))
+}
+
+/// The tokens with the kinds of the template's slots, which may have been widened.
+fn tokens_of<'a>(template: &Template, tokens: &[Token<'a>]) -> Vec<Token<'a>> {
+    let mut kinds = template.slots();
+    let slot = |token: &Token<'a>| match token {
+        Token::Slot(kind) => Token::Slot(kinds.next().unwrap_or(*kind)),
+        token => *token,
+    };
+    tokens.iter().map(slot).collect()
+}
+
+/// `x:<*> <*>` as `x: <*>`, where all shapes match that too.
+fn tidied<'a>(template: Template, shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Template {
+    let mut tidied = template;
+    let mut at = 0;
+    while at + 3 < tidied.parts.len() {
+        let mut shorter = tidied.clone();
+        if let [Part::Literal(before), Part::Slot(_), Part::Literal(blank), Part::Slot(kind)] =
+            &mut shorter.parts[at..at + 4]
+            && blank == " "
+            && !before.ends_with(' ')
+        {
+            before.push(' ');
+            *kind = Kind::Any;
+            shorter.parts.drain(at + 1..at + 3);
+            if shapes.clone().all(|shape| shorter.widen(shape.as_bytes())) {
+                tidied = shorter;
+                continue;
+            }
+        }
+        at += 1;
+    }
+    tidied
 }
 
 /// What two sequences have in common, a slot where they differ.

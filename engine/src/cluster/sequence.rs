@@ -120,7 +120,7 @@ impl<'a> Lexicon<'a> {
     /// What is left of a shape when all that varies by its form is taken away: its words in order, with [`SLOT`] for
     /// variables. Signs are left out, neighbouring variables are one, so are lists of any length; what follows `=` is
     /// a variable; a unit belongs to its number; brackets with nothing but variables may as well be absent; digits in
-    /// words are all the same.
+    /// words are all the same. A shape of signs alone is its own outline.
     pub(super) fn outline(&mut self, shape: &'a str) -> Vec<u32> {
         let tokens: Vec<Token<'a>> = tokens(shape).collect();
         let mut outline = Vec::new();
@@ -156,6 +156,9 @@ impl<'a> Lexicon<'a> {
                     1
                 }
             };
+        }
+        if outline.is_empty() {
+            outline.push(self.number(Cow::Borrowed(shape)));
         }
         outline
     }

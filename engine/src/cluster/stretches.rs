@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     sequence::{Lexicon, SLOT, is_cue},
     tree::Sets,
-    words::{Node, merge_equal, mix},
+    words::{Node, merge_equal, mix, together},
 };
 
 /// Words of a name at most.
@@ -31,8 +31,8 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
         let ends = ends(&node.outline);
         let mut start = 1;
         for from in 0..node.outline.len() {
-            for to in from + 1..=node.outline.len().min(from + LONGEST) {
-                stretches.push((mix(start, 1).wrapping_add(ends[to].rotate_left(17)), n, from, to));
+            for (to, end) in ends.iter().enumerate().skip(from + 1).take(LONGEST) {
+                stretches.push((mix(start, 1).wrapping_add(end.rotate_left(17)), n, from, to));
             }
             start = mix(start, node.outline[from]);
         }
@@ -197,17 +197,12 @@ fn adopt(bucket: &[Stretch], sets: &mut Sets, cuts: &mut HashMap<usize, (usize, 
 fn replace(nodes: &mut Vec<Node>, mut sets: Sets, cuts: &HashMap<usize, (usize, usize)>) {
     let mut joined = Vec::with_capacity(nodes.len());
     for group in sets.groups() {
-        let first = &nodes[group[0]];
-        let mut outline = first.outline.clone();
+        let mut node = together(nodes, &group);
         if let Some((from, to)) = cuts.get(&group[0]) {
-            outline.splice(*from..*to, [SLOT]);
-            outline.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+            node.outline.splice(*from..*to, [SLOT]);
+            node.outline.dedup_by(|a, b| *a == SLOT && *b == SLOT);
         }
-        joined.push(Node {
-            outline,
-            events: group.iter().map(|node| nodes[*node].events).sum(),
-            members: group.iter().flat_map(|node| nodes[*node].members.iter().copied()).collect(),
-        });
+        joined.push(node);
     }
     *nodes = joined;
     merge_equal(nodes);

@@ -26,22 +26,25 @@ const MANY: usize = 5;
 const RARE: u64 = 8;
 
 /// Joins the nodes that differ in one place, where that place is a variable. Says whether any were joined.
+/// `known` are words that were variables elsewhere; those found here are added.
 pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>, known: &mut HashSet<u32>) -> bool {
     let mut places = places(nodes);
     places.sort_unstable();
     let mut sets = Sets::new(nodes.len());
     let mut joined = false;
+    let mut found = HashSet::new();
     for bucket in places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|bucket| bucket.len() > 1) {
         let position = bucket[0].1;
         let place = Place::of(nodes, lexicon, bucket.iter().map(|(_, _, node)| *node), position);
         if place.is_variable(lexicon, known) {
             joined = true;
-            known.extend(place.words.iter().copied());
+            found.extend(place.words.iter().copied());
             for (_, _, node) in &bucket[1..] {
                 sets.join(bucket[0].2, *node);
             }
         }
     }
+    known.extend(found);
     if joined {
         *nodes = sets.groups().into_iter().map(|group| union(nodes, &group)).collect();
         merge_equal(nodes);
@@ -141,7 +144,6 @@ impl Place {
         if count >= 2 && self.words.iter().all(|word| known.contains(word)) {
             return true;
         }
-        let rare = self.events <= RARE * count as u64;
         if self.cued && count >= 2 && self.constants >= 2 {
             return true;
         }
@@ -176,13 +178,10 @@ pub(super) fn join_names(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
     for bucket in keyed.chunk_by(|a, b| a.0 == b.0) {
         let events: u64 = bucket.iter().map(|(_, node)| nodes[*node].events).sum();
         let constants = bucket[0].0.iter().filter(|word| **word != SLOT).count();
-        let together = bucket.len() > 1 && constants >= 2 && events <= RARE * bucket.len() as u64;
-        if together {
-            joined.push(Node {
-                outline: bucket[0].0.clone(),
-                events,
-                members: bucket.iter().flat_map(|(_, node)| nodes[*node].members.iter().copied()).collect(),
-            });
+        let join = bucket.len() > 1 && constants >= 2 && events <= RARE * bucket.len() as u64;
+        if join {
+            let group: Vec<usize> = bucket.iter().map(|(_, node)| *node).collect();
+            joined.push(Node { outline: bucket[0].0.clone(), ..together(nodes, &group) });
         } else {
             joined.extend(bucket.iter().map(|(_, node)| nodes[*node].clone()));
         }
@@ -193,17 +192,22 @@ pub(super) fn join_names(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
 
 /// One node of several whose outlines have the same length.
 fn union(nodes: &[Node], group: &[usize]) -> Node {
-    let mut outline = nodes[group[0]].outline.clone();
+    let mut node = together(nodes, group);
     for other in &group[1..] {
-        for (word, also) in outline.iter_mut().zip(&nodes[*other].outline) {
+        for (word, also) in node.outline.iter_mut().zip(&nodes[*other].outline) {
             if *word != *also {
                 *word = SLOT;
             }
         }
     }
-    outline.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+    node.outline.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+    node
+}
+
+/// One node of several, with the outline of the first.
+pub(super) fn together(nodes: &[Node], group: &[usize]) -> Node {
     Node {
-        outline,
+        outline: nodes[group[0]].outline.clone(),
         events: group.iter().map(|node| nodes[*node].events).sum(),
         members: group.iter().flat_map(|node| nodes[*node].members.iter().copied()).collect(),
     }

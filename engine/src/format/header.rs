@@ -2,7 +2,11 @@
 //! threads, components and the signs between them), not a list of products. Conservative: where there is neither time
 //! nor level, the line is all message.
 
-use super::{level, time, time::Stamp};
+use super::{
+    columns::{COLUMN, closing, is_column, is_context, tag_end},
+    level, time,
+    time::Stamp,
+};
 use crate::record::{Level, Record};
 
 /// Columns that may stand before the time.
@@ -10,9 +14,6 @@ const BEFORE: usize = 6;
 
 /// Columns that may stand between time and level.
 const BETWEEN: usize = 5;
-
-/// Bytes of a column at most.
-const COLUMN: usize = 80;
 
 /// Reads the header of a line of text.
 pub(super) fn read(line: &[u8], reference: i64) -> Record<'_> {
@@ -135,9 +136,10 @@ impl<'a> Header<'a> {
     fn first_time(&mut self, reference: i64) -> bool {
         let start = self.at;
         let numbered = self.peek(0).is_ascii_digit();
-        let mut before_is_dash = false;
+        let (mut before_is_dash, mut words) = (false, false);
         for i in 0..=BEFORE {
-            if self.stamp(reference, i == 0) {
+            // Behind words only what can be nothing else: seconds since the epoch.
+            if (!words || time::epoch(self.rest()).is_some()) && self.stamp(reference, i == 0) {
                 return true;
             }
             let column = self.column();
@@ -145,11 +147,12 @@ impl<'a> Header<'a> {
             if is_level {
                 self.level = level::named(column);
             }
-            let plain = column.iter().all(|b| b.is_ascii_lowercase());
+            let plain = column.iter().all(u8::is_ascii_lowercase);
             let fits = is_column(column) || is_level || (plain && (numbered || before_is_dash));
             if column.is_empty() || column.len() > COLUMN || !fits || self.at + column.len() >= self.line.len() {
                 break;
             }
+            words |= plain && !before_is_dash;
             before_is_dash = column == b"-";
             self.at += column.len();
             if self.peek(0) == b'|' {
@@ -244,7 +247,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// Fields between bars: `Step|30002312|message`.
+    /// Fields between bars: `counter|30012|message`.
     fn bars(&mut self) -> bool {
         let (mut name, mut number, mut any) = (false, false, false);
         if self.line[..self.at].last() != Some(&b'|') && !self.line[..self.at].ends_with(b"| ") {
@@ -412,7 +415,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// A component whose colon is followed by the message without a blank: `dfs.DataNode:Got …`.
+    /// A component whose colon is followed by the message without a blank: `net.peer.Handler:Got …`.
     fn tight_component(&mut self, column: &[u8]) {
         let Some(colon) = column.iter().position(|b| *b == b':') else { return };
         let name = &column[..colon];
@@ -511,72 +514,4 @@ impl<'a> Header<'a> {
 /// A time that may stand in a header.
 fn dated(bytes: &[u8], alone: bool) -> Option<Stamp> {
     time::stamp(bytes).filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7)).or_else(|| time::epoch(bytes))
-}
-
-/// Whether the bytes look like a column rather than a word of a sentence: a number, an address, a name with digits,
-/// dots or underscores, capitals, a dash.
-fn is_column(column: &[u8]) -> bool {
-    let Some(last) = column.last() else { return false };
-    if column == b"-" {
-        return true;
-    }
-    if matches!(last, b',' | b'.' | b'!' | b'?' | b';')
-        || column.iter().any(|b| matches!(b, b'"' | b'\'' | b'=' | b'<' | b'>' | b'{' | b'}'))
-    {
-        return false;
-    }
-    column.iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'@' | b'/'))
-        || (column.len() >= 2 && column.iter().all(|b| b.is_ascii_uppercase() || *b == b'-'))
-}
-
-/// The bytes of the bracketed group at the front, brackets inside it included.
-fn closing(bytes: &[u8]) -> Option<usize> {
-    let (open, close) = if bytes.first() == Some(&b'(') { (b'(', b')') } else { (b'[', b']') };
-    let mut depth = 0;
-    for (i, b) in bytes.iter().take(256).enumerate() {
-        if *b == open {
-            depth += 1;
-        } else if *b == close {
-            depth -= 1;
-            if depth == 0 {
-                return Some(i + 1);
-            }
-        }
-    }
-    None
-}
-
-/// Whether the text in brackets is a thread, a request or the like, and not part of the message.
-fn is_context(inner: &[u8], after: &[u8]) -> bool {
-    if !inner.contains(&b' ') {
-        return true;
-    }
-    if inner.starts_with(b"pid ") || inner.starts_with(b"tid ") {
-        return true;
-    }
-    let ids = inner.split(|b| *b == b' ').all(|column| {
-        column == b"-"
-            || column.is_empty()
-            || (column.len() >= 8 && column.iter().any(u8::is_ascii_digit) && !column.contains(&b'.'))
-    });
-    let next = after.trim_ascii_start();
-    let next = &next[..next.iter().position(|b| *b == b' ').unwrap_or(next.len())];
-    let named = next == b"-"
-        || (next.ends_with(b":") && next.contains(&b'.'))
-        || next.iter().filter(|b| **b == b'.').count() >= 2;
-    ids || (named && !inner.windows(2).any(|two| two == b": "))
-}
-
-/// Where the colon of a syslog tag stands: after a name, perhaps with something in brackets.
-fn tag_end(bytes: &[u8]) -> Option<usize> {
-    let name = bytes
-        .iter()
-        .take(COLUMN)
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/' | b'@' | b'+' | b'$'))
-        .count();
-    let mut at = name;
-    while at > 0 && matches!(bytes.get(at), Some(b'[' | b'(')) {
-        at += closing(&bytes[at..]).filter(|length| *length < 40)?;
-    }
-    (name > 0 && bytes.get(at) == Some(&b':') && matches!(bytes.get(at + 1), Some(b' ' | b'\t') | None)).then_some(at)
 }

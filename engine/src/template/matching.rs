@@ -9,8 +9,13 @@ use crate::token::Clean;
 
 pub(super) fn spans(parts: &[Part], message: &[u8]) -> Option<Vec<(Range<usize>, Kind)>> {
     let clean = Clean::of(message);
-    let found = [1, 0].into_iter().find_map(|least| lay(parts, &clean.text, least))?;
+    let found = lay_over(parts, &clean.text)?;
     Some(found.into_iter().map(|(range, kind)| (clean.range(range), kind)).collect())
+}
+
+/// The slots in a text that is clean already; none of them empty, if that is possible.
+pub(super) fn lay_over(parts: &[Part], text: &[u8]) -> Option<Vec<(Range<usize>, Kind)>> {
+    [1, 0].into_iter().find_map(|least| lay(parts, text, least))
 }
 
 /// Lays the literals over the text; each slot takes at least `least` bytes.

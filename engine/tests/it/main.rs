@@ -3,6 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test may panic")]
 
 mod harness;
+/// Header lines: time, level, message.
+mod headers;
+/// Messages in, typed shapes out.
+mod masks;
+/// Lines in, templates out.
+mod clustering;
+/// What holds for all shapes, clusters and templates.
+mod grouping;
+/// Scores against labels.
+mod scoring;
 /// Where lines come from.
 mod inputs;
 /// What no input may do.

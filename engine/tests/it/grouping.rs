@@ -1,0 +1,161 @@
+use logkin_engine::{
+    cluster::{Weighted, cluster},
+    evaluate::label_messages,
+    format,
+    shape::Shaper,
+    template::{Kind, Part, Template},
+};
+use proptest::{collection::vec, prelude::*, sample::select};
+
+/// Words, values and signs as logs have them, and some that no log should have.
+fn piece() -> impl Strategy<Value = String> {
+    let fixed = select(vec![
+        "user",
+        "alice",
+        "bob",
+        "failed",
+        "started",
+        "for",
+        "from",
+        "=",
+        ": ",
+        ":",
+        ", ",
+        ",",
+        " ",
+        "  ",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "'",
+        "<*>",
+        "<ip>",
+        "<",
+        ">",
+        "\\",
+        "\t",
+        "true",
+        "False",
+        "10.0.0.1",
+        "::1",
+        ":80",
+        "/var/log",
+        "a/b",
+        "C:\\x",
+        "http://x.y/z?a=b",
+        "12ms",
+        "1.5",
+        " KB",
+        "-3",
+        "0x1f",
+        "deadbeef",
+        "node-12",
+        "ssh2",
+        "core.22",
+        "2024-05-01",
+        "12:30:01",
+        "Dec 10 06:55:46",
+        "a@b.example.com",
+        "用户",
+        "张三",
+        "を",
+        "é",
+        "..",
+        "...",
+        "#",
+        "|",
+        "\u{fffd}",
+        "\u{e}",
+        "\u{1b}[1m",
+        "%",
+        "$",
+        "*",
+    ]);
+    prop_oneof![8 => fixed.prop_map(str::to_owned), 1 => "[ -~]{0,6}", 1 => any::<char>().prop_map(String::from)]
+}
+
+fn message() -> impl Strategy<Value = String> {
+    vec(piece(), 0..14).prop_map(|pieces| pieces.concat())
+}
+
+fn shape_of(message: &[u8]) -> Vec<u8> {
+    Shaper::default().shape(message).to_vec()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn masking_twice_is_masking_once(message in message()) {
+        let once = Template::of_shape(&shape_of(message.as_bytes())).text();
+        let twice = Template::of_shape(&shape_of(once.as_bytes())).text();
+        prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn no_bytes_break_anything(bytes in vec(any::<u8>(), 0..200), reference in any::<i64>()) {
+        let record = format::read(&bytes, reference);
+        prop_assert!(record.message.is_empty() || bytes.windows(record.message.len()).any(|part| part == record.message));
+        let shape = shape_of(record.message);
+        prop_assert!(std::str::from_utf8(&shape).is_ok());
+        prop_assert!(!shape.contains(&b'\n'));
+        prop_assert!(Template::of_shape(&shape).spans(record.message).is_some());
+    }
+
+    #[test]
+    fn no_text_breaks_the_header(line in "\\PC{0,12}[ \\[\\]{}|:=,<>0-9A-Za-z./\"-]{0,80}") {
+        let record = format::read(line.as_bytes(), 0);
+        prop_assert!(record.message.len() <= line.len());
+    }
+
+    #[test]
+    fn a_typed_template_reads_back(parts in vec(prop_oneof![
+        "[a-z<>*\\\\ ]{1,8}".prop_map(Part::Literal),
+        select(Kind::ALL.to_vec()).prop_map(Part::Slot),
+    ], 0..8)) {
+        let template = Template::new(parts);
+        prop_assert_eq!(Template::of_typed(&template.typed()), template);
+    }
+
+    #[test]
+    fn every_line_matches_its_template(messages in vec(message(), 1..40)) {
+        let labels = label_messages(messages.iter().map(String::as_bytes), 0.5);
+        for (message, cluster) in messages.iter().zip(&labels.clusters) {
+            let template = &labels.templates[*cluster];
+            prop_assert!(template.spans(message.as_bytes()).is_some(), "{:?} is no {}", message, template.typed());
+        }
+    }
+
+    #[test]
+    fn clusters_do_not_depend_on_the_order_of_lines(messages in vec(message(), 1..40), similarity in 0.0..1.0) {
+        let named = |messages: &[String]| {
+            let labels = label_messages(messages.iter().map(String::as_bytes), similarity);
+            let mut named: Vec<(String, String)> = messages.iter().cloned().zip(labels.clusters.iter().map(|c| labels.templates[*c].typed())).collect();
+            named.sort();
+            named
+        };
+        let mut reversed = messages.clone();
+        reversed.reverse();
+        prop_assert_eq!(named(&messages), named(&reversed));
+    }
+
+    #[test]
+    fn every_shape_is_in_one_group_and_no_two_groups_read_the_same(messages in vec(message(), 0..40), similarity in 0.0..=1.0) {
+        let mut shapes: Vec<Vec<u8>> = messages.iter().map(|message| shape_of(message.as_bytes())).collect();
+        shapes.sort();
+        shapes.dedup();
+        let weighted: Vec<Weighted> = shapes.iter().map(|shape| Weighted { shape, events: 1 }).collect();
+        let groups = cluster(&weighted, similarity);
+        let mut members: Vec<usize> = groups.iter().flat_map(|group| group.members.clone()).collect();
+        members.sort_unstable();
+        prop_assert_eq!(members, (0..shapes.len()).collect::<Vec<_>>());
+        let mut ids: Vec<_> = groups.iter().map(|group| group.template.id()).collect();
+        ids.sort();
+        ids.dedup();
+        prop_assert_eq!(ids.len(), groups.len());
+    }
+}

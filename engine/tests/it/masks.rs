@@ -1,0 +1,32 @@
+use logkin_engine::{shape::Shaper, template::Template};
+
+/// Each pair of lines: a message, and its shape with `> ` before it.
+#[test]
+fn variables_are_masked_by_their_looks_and_words_are_not() {
+    let cases = include_str!("cases/masks.txt");
+    let lines: Vec<&str> = cases.lines().filter(|line| !line.is_empty()).collect();
+    assert!(lines.len() >= 60, "only {} lines found", lines.len());
+    let mut shaper = Shaper::default();
+    for pair in lines.chunks(2) {
+        let expected = pair[1].strip_prefix("> ").unwrap();
+        assert_eq!(Template::of_shape(shaper.shape(pair[0].as_bytes())).typed(), expected, "of {:?}", pair[0]);
+    }
+}
+
+#[test]
+fn control_characters_are_shown_and_colours_left_out() {
+    let mut shaper = Shaper::default();
+    let shape = shaper.shape(b"\x1b[31merror\x1b[0m\tat\x0e \xff\x00 end\r\n").to_vec();
+    assert_eq!(Template::of_shape(&shape).text(), "error at\u{fffd} \u{fffd}\u{fffd} end");
+}
+
+#[test]
+fn slots_are_found_again_in_the_message() {
+    let mut shaper = Shaper::default();
+    let message = b"  took 12ms\tfor 10.0.0.1:80 ";
+    let template = Template::of_shape(shaper.shape(message));
+    let spans = template.spans(message).unwrap();
+    let texts: Vec<&[u8]> = spans.iter().map(|(range, _)| &message[range.clone()]).collect();
+    assert_eq!(texts, [&b"12ms"[..], b"10.0.0.1", b"80"]);
+    assert_eq!(template.spans(b"something else"), None);
+}
