@@ -42,9 +42,9 @@ pub struct Cluster {
     /// Rows shown in a table; 0 shows all
     #[arg(long, default_value_t = 0)]
     pub top: usize,
-    /// Threads; the default is one per core
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    /// Threads, 1 to 256; the default is one per core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
 }
 
 /// Dresses of the count table.
@@ -71,9 +71,9 @@ pub struct Label {
     /// Dress of the rows
     #[arg(long, value_enum, default_value_t)]
     pub format: LabelFormat,
-    /// Threads; the default is one per core
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    /// Threads, 1 to 256; the default is one per core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
 }
 
 /// Dresses of labels.

@@ -58,7 +58,7 @@ pub fn analyze(
             Run::new(scope, places, settings, progress, recorder)?.all(inputs)
         });
     };
-    let threads = threads.max(1);
+    let threads = threads.clamp(1, Settings::MAX_THREADS);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("fold-{n}")).build();
     let pool = pool.map_err(|e| Error::Threads { threads, reason: e.to_string() })?;
     pool.in_place_scope_fifo(move |scope| Run::new(scope, places(threads), settings, progress, recorder)?.all(inputs))

@@ -3,7 +3,8 @@
 /// Settings of one run. Same bytes and same settings give the same report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Threads of phase one; `None` takes one per usable core. Changes the speed, never the report.
+    /// Threads of phase one, at most [`Settings::MAX_THREADS`]; `None` takes one per usable core. Changes the speed, never
+    /// the report.
     pub threads: Option<usize>,
     /// From 0 (everything is one cluster) to 1 (only equal shapes are): how alike the shapes of a cluster are.
     pub similarity: f64,
@@ -17,6 +18,11 @@ pub struct Settings {
     /// The day against which times without a year are read, as seconds since the epoch: the latest year that does
     /// not put the line after it. Passed in so that an analysis repeated later gives the same report.
     pub reference_time: i64,
+}
+
+impl Settings {
+    /// More threads than this are not started: each holds some megabytes, and no input keeps them all busy.
+    pub const MAX_THREADS: usize = 256;
 }
 
 impl Default for Settings {

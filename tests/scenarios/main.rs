@@ -11,6 +11,9 @@ mod load;
 /// The files in `sample-logs` are what their README says.
 mod sample_logs;
 
+/// What the papers say is there is there.
+mod papers;
+
 /// The README's quick start: one command, the page, a sample, a table.
 mod first_minutes;
 

@@ -31,12 +31,12 @@ pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
 /// Analyses the files (`-` or none: standard input), with a progress bar where someone is looking.
 pub(super) fn read(
     files: &[PathBuf],
-    threads: Option<usize>,
+    threads: Option<u16>,
     recorder: Option<Recorder<'_>>,
 ) -> anyhow::Result<Report> {
     let inputs = inputs(files)?;
     let now = jiff::Timestamp::now().as_second();
-    let settings = Settings { threads, reference_time: now, ..Settings::default() };
+    let settings = Settings { threads: threads.map(usize::from), reference_time: now, ..Settings::default() };
     let progress = Progress::default();
     let report = thread::scope(|scope| {
         let shown = io::stderr().is_terminal().then(|| Bar::start(scope, &progress));
