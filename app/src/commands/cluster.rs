@@ -29,11 +29,7 @@ pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
 }
 
 /// Analyses the files (`-` or none: standard input), with a progress bar where someone is looking.
-pub(super) fn read(
-    files: &[PathBuf],
-    threads: Option<u16>,
-    recorder: Option<Recorder<'_>>,
-) -> anyhow::Result<Report> {
+pub(super) fn read(files: &[PathBuf], threads: Option<u16>, recorder: Option<Recorder<'_>>) -> anyhow::Result<Report> {
     let inputs = inputs(files)?;
     let now = jiff::Timestamp::now().as_second();
     let settings = Settings { threads: threads.map(usize::from), reference_time: now, ..Settings::default() };
