@@ -12,6 +12,7 @@ use logkin_engine::Report;
 
 use crate::cli::TableFormat;
 
+pub(crate) use csv::Rows;
 pub use table::Terminal;
 pub use visible::visible;
 

@@ -11,7 +11,10 @@ use logkin_engine::{Recorder, Report, recording::Recording, report::Cluster};
 use serde::Serialize;
 
 use super::cluster::{quiet_on_broken_pipe, read, tell_problems};
-use crate::cli::{Label, LabelFormat};
+use crate::{
+    cli::{Label, LabelFormat},
+    output::Rows,
+};
 
 pub(super) fn run(flags: &Label) -> anyhow::Result<u8> {
     let scratch = || tempfile::tempfile().context("cannot make a temporary file; set TMPDIR to a folder with room");
@@ -55,14 +58,13 @@ fn write(
     });
     match format {
         LabelFormat::Csv => {
-            let mut csv = csv::Writer::from_writer(&mut *out);
-            // Written by hand: without a row there would be no header.
-            csv.write_record(["line", "cluster", "template"])?;
+            let mut csv = Rows::new(&mut *out);
+            csv.write(["line", "cluster", "template"])?;
             for row in rows {
                 let Row { line, cluster, template } = row?;
-                csv.write_record([line.to_string().as_str(), cluster, template])?;
+                csv.write([&line.to_string(), cluster, template])?;
             }
-            csv.flush()?;
+            csv.finish()?;
         }
         LabelFormat::Ndjson => {
             for row in rows {
