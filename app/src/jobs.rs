@@ -30,8 +30,9 @@ use crate::{
 /// How much less often than the rest of the program the threads of an analysis run, in steps of nice(2).
 const NICENESS: i32 = 10;
 
-/// Instances a job may bring down before it is given up.
-pub const MAX_DEATHS: u32 = 3;
+/// Instances a job may bring down before it is given up: enough that a person who kills them in turn does not lose the
+/// report, few enough that a job which kills them itself does not go round for ever.
+pub const MAX_DEATHS: u32 = 10;
 
 /// The rhythm of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,11 @@ fn words(text: &str, spelled: fn(char) -> bool, keep: fn(&str) -> bool) -> BTree
 }
 
 fn flags(text: &str) -> BTreeSet<&str> {
-    words(text, |c| c.is_ascii_lowercase() || c == '-', |word| word.starts_with("--") && word.len() > 2)
+    words(
+        text,
+        |c| c.is_ascii_lowercase() || c == '-',
+        |word| word.starts_with("--") && word.contains(|c: char| c != '-'),
+    )
 }
 
 #[test]
