@@ -57,7 +57,7 @@ async fn a_job_that_brings_its_instances_down_is_given_up_with_a_word() {
     }
     assert_eq!(app.jobs("b").step(&app.shutdown).await.unwrap(), Step::Failed);
     let State::Failed { error, .. } = app.store.report(&report.id).await.unwrap().unwrap().state else { panic!() };
-    assert!(error.contains("given up: 3 instances ended"), "{error}");
+    assert!(error.contains(&format!("given up: {MAX_DEATHS} instances ended")), "{error}");
 }
 
 #[tokio::test]
