@@ -111,6 +111,17 @@ pub struct State {
     pub allow_roots: Vec<PathBuf>,
 }
 
+/// Flags of `serve` and `up`: who may come.
+#[derive(Debug, Clone, Args)]
+pub struct Access {
+    /// Serve addresses that others than this machine reach, without a password
+    #[arg(long)]
+    pub no_auth: bool,
+    /// A name, besides this machine's own, that requests may call the page by; `*` is any; repeatable
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allow_hosts: Vec<String>,
+}
+
 /// Flags of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -120,12 +131,9 @@ pub struct Serve {
     /// Name of this instance in logs and leases; no two may share one [default: its first address]
     #[arg(long)]
     pub name: Option<String>,
-    /// Serve addresses that others than this machine reach, without a password
-    #[arg(long)]
-    pub no_auth: bool,
-    /// A name, besides this machine's own, that requests may call the page by; `*` is any; repeatable
-    #[arg(long = "allow-host", value_name = "HOST")]
-    pub allow_hosts: Vec<String>,
+    /// Who may come.
+    #[command(flatten)]
+    pub access: Access,
     /// Shared state.
     #[command(flatten)]
     pub state: State,
@@ -143,12 +151,9 @@ pub struct Up {
     /// Port of the first instance; the others follow. 0 takes free ones
     #[arg(long, default_value_t = 8811)]
     pub first_port: u16,
-    /// Serve an address that others than this machine reach, without a password
-    #[arg(long)]
-    pub no_auth: bool,
-    /// A name, besides this machine's own, that requests may call the page by; `*` is any; repeatable
-    #[arg(long = "allow-host", value_name = "HOST")]
-    pub allow_hosts: Vec<String>,
+    /// Who may come.
+    #[command(flatten)]
+    pub access: Access,
     /// Shared state.
     #[command(flatten)]
     pub state: State,

@@ -60,17 +60,17 @@ impl Config {
         let mut problems = Vec::new();
         let mut note = |error: anyhow::Error| problems.push(format!("{error:#}"));
         let listen: Vec<Listen> =
-            flags.listen.iter().filter_map(|text| listen(text, flags.no_auth).map_err(&mut note).ok()).collect();
+            flags.listen.iter().filter_map(|text| listen(text, flags.access.no_auth).map_err(&mut note).ok()).collect();
         let roots = roots(&flags.state.allow_roots).map_err(&mut note).ok();
         let data_dir = data_dir(&flags.state).map_err(&mut note).ok();
         let (Some(roots), Some(data_dir), true) = (roots, data_dir, problems.is_empty()) else {
             bail!(problems.join("\n"));
         };
         let is_open = listen.iter().any(|l| matches!(l, Listen::Tcp(at) if !at.ip().is_loopback()));
-        let hosts = if is_open || flags.allow_hosts.iter().any(|h| h == "*") {
+        let hosts = if is_open || flags.access.allow_hosts.iter().any(|h| h == "*") {
             Hosts::Any
         } else {
-            Hosts::Loopback(flags.allow_hosts.iter().map(|h| h.to_ascii_lowercase()).collect())
+            Hosts::Loopback(flags.access.allow_hosts.iter().map(|h| h.to_ascii_lowercase()).collect())
         };
         let name = flags.name.clone().unwrap_or_else(|| flags.listen[0].clone());
         Ok(Self { name, listen, data_dir, roots, hosts })

@@ -22,7 +22,8 @@ pub mod evaluate;
 
 pub use error::Error;
 pub use input::Input;
-pub use pipeline::{Recorder, analyze};
+pub use pipeline::analyze;
 pub use progress::Progress;
+pub use recording::Recorder;
 pub use report::Report;
 pub use settings::Settings;

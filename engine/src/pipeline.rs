@@ -8,7 +8,6 @@
 use std::{
     collections::VecDeque,
     fs,
-    io::Write,
     sync::{
         atomic::Ordering::Relaxed,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -26,21 +25,13 @@ use crate::{
         chunks::{Chunks, End},
         unpack::Unpacked,
     },
-    recording::writer::Writer,
+    recording::{Recorder, writer::Writer},
     report::{
         InputSummary,
         assemble::{Found, assemble},
     },
     table::{EXACT, Entry, Table},
 };
-
-/// Where to write what finds lines again.
-pub struct Recorder<'a> {
-    /// Shape per line, chunk by chunk.
-    pub labels: &'a mut (dyn Write + Send),
-    /// The text of inputs that cannot be read again in place (packed files, pipes), in compressed blocks.
-    pub text: &'a mut (dyn Write + Send),
-}
 
 /// Reads all inputs and reports what they hold. An input that cannot be read is a problem in the report, not a
 /// failure of the run.

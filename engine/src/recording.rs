@@ -13,11 +13,19 @@ pub(crate) mod writer;
 
 use std::{
     collections::HashSet,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom, Write},
 };
 
 use crate::{aside::Aside, tally::Key};
 use block::Block;
+
+/// Where to write what finds lines again.
+pub struct Recorder<'a> {
+    /// Shape per line, chunk by chunk.
+    pub labels: &'a mut (dyn Write + Send),
+    /// The text of inputs that cannot be read again in place (packed files, pipes), in compressed blocks.
+    pub text: &'a mut (dyn Write + Send),
+}
 
 /// Where one line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +40,7 @@ pub struct LineAt {
     pub length: u64,
 }
 
-/// Reads what a [`crate::Recorder`] wrote.
+/// Reads what a [`Recorder`] wrote.
 #[derive(Debug)]
 pub struct Recording<L, T> {
     labels: L,

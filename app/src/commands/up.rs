@@ -87,7 +87,7 @@ fn ports(flags: &Up) -> anyhow::Result<Vec<u16>> {
 
 /// The same rule as for a single instance: others than this machine get in only if the user has said so.
 fn check_guarded(flags: &Up) -> anyhow::Result<()> {
-    if flags.listen.ip().is_loopback() || flags.no_auth {
+    if flags.listen.ip().is_loopback() || flags.access.no_auth {
         return Ok(());
     }
     bail!(
@@ -109,7 +109,7 @@ fn instance_command(this: &Path, data_dir: &Path, flags: &Up) -> anyhow::Result<
     }
     // Instances listen for this machine only; who may come from elsewhere, and by which name, is decided in front.
     let any = (!flags.listen.ip().is_loopback()).then(|| "*".to_owned());
-    for host in flags.allow_hosts.iter().cloned().chain(any) {
+    for host in flags.access.allow_hosts.iter().cloned().chain(any) {
         command.extend(["--allow-host".into(), host.into()]);
     }
     Ok(command)

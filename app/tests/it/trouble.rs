@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
 };
 use logkin::{
-    cli::{Serve, State},
+    cli::{Access, Serve, State},
     config::Config,
     intake, janitor,
 };
@@ -170,8 +170,7 @@ fn serve(data_dir: &str, listen: &[&str], no_auth: bool) -> Serve {
     Serve {
         listen: listen.iter().map(ToString::to_string).collect(),
         name: None,
-        no_auth,
-        allow_hosts: Vec::new(),
+        access: Access { no_auth, allow_hosts: Vec::new() },
         state: State { data_dir: Some(data_dir.into()), allow_roots: Vec::new() },
     }
 }

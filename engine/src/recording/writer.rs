@@ -6,10 +6,10 @@
 
 use std::io;
 
+use super::Recorder;
 use super::{block::Block, dictionary, varint};
 use crate::{
     fold::Fold,
-    pipeline::Recorder,
     tally::{ByKey, Key},
 };
 
