@@ -289,6 +289,14 @@ mod tests {
     }
 
     #[test]
+    fn the_diagram_shows_every_state() {
+        let diagram = diagram();
+        for state in STATES {
+            assert!(diagram.contains(&format!("{state:?}")), "{diagram}");
+        }
+    }
+
+    #[test]
     fn the_architecture_page_shows_the_transitions_as_they_are() {
         let page = include_str!("../../../docs/architecture.md");
         assert!(page.contains(&diagram()), "docs/architecture.md should have\n{}", diagram());
