@@ -274,6 +274,7 @@ impl JobSettings {
     pub fn for_engine(&self) -> Settings {
         Settings {
             threads: None,
+            gives_way: true,
             similarity: self.similarity,
             max_line_bytes: self.max_line_bytes,
             max_shapes: self.max_shapes,

@@ -91,7 +91,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
     ) -> Result<Self, Error> {
         let (back, done) = sync_channel(places);
         let (max_line_bytes, reference_time) = (settings.max_line_bytes, settings.reference_time);
-        let manner = Manner { max_line_bytes, reference_time, record: recorder.is_some() };
+        let manner =
+            Manner { max_line_bytes, reference_time, record: recorder.is_some(), gives_way: settings.gives_way };
         Ok(Self {
             scope,
             settings,

@@ -6,6 +6,10 @@ pub struct Settings {
     /// Threads of phase one, at most [`Settings::MAX_THREADS`]; `None` takes one per usable core. Changes the speed, never
     /// the report.
     pub threads: Option<usize>,
+    /// Whether the threads give way every few hundred lines to whoever else waits for the processor: for an analysis
+    /// beside work that people wait for. Without it those wait for the rest of a time slice, some milliseconds, however low
+    /// the priority of the analysis. Changes the speed, never the report.
+    pub gives_way: bool,
     /// From 0 (everything is one cluster) to 1 (only equal shapes are): how alike the shapes of a cluster are.
     pub similarity: f64,
     /// Bytes of a line that are looked at; the rest is counted and skipped. Past 1 MiB it also is the size of the chunks that
@@ -29,6 +33,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             threads: None,
+            gives_way: false,
             similarity: 0.5,
             max_line_bytes: 64 << 10,
             max_shapes: 100_000,
