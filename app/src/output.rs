@@ -6,7 +6,10 @@ mod markdown;
 mod table;
 mod visible;
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, BufWriter, IsTerminal, Write},
+};
 
 use logkin_engine::Report;
 
@@ -14,7 +17,7 @@ use crate::cli::TableFormat;
 
 pub(crate) use csv::Rows;
 pub use table::Terminal;
-pub use visible::visible;
+pub use visible::{Screen, visible};
 
 /// Writes a report in the dress asked for; `top` clusters of it (0: all) in the dresses made for reading.
 pub fn write(
@@ -32,6 +35,17 @@ pub fn write(
         TableFormat::Csv => csv::write(report, shown, out),
         TableFormat::Markdown => markdown::write(report, shown, out),
     }
+}
+
+/// Standard output for what may hold log text: buffered, and made safe where it is a screen.
+pub fn stdout() -> Box<dyn Write> {
+    let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    if io::stdout().is_terminal() { Box::new(Screen::new(out)) } else { Box::new(out) }
+}
+
+/// Tells a person something on standard error. That nobody reads it is no failure.
+pub fn tell(what: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "logkin: {what}");
 }
 
 /// A moment as RFC 3339 in UTC, to the millisecond; empty for none.

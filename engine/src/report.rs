@@ -1,6 +1,7 @@
 //! `Report`: the engine's only serialised form, shared by the command line, the API and the store.
 
 pub(crate) mod assemble;
+mod keys;
 
 use std::collections::BTreeMap;
 
@@ -74,7 +75,7 @@ pub struct SetAside {
     /// How many.
     pub lines: u64,
     /// Key of these lines in the recording, as [`Cluster::shapes`] are of a cluster's.
-    #[serde(default)]
+    #[serde(with = "keys::one")]
     pub shape: u64,
 }
 
@@ -117,5 +118,6 @@ pub struct Cluster {
     /// A few of its first lines, at most 1 KiB of each, control characters included: escape before showing.
     pub examples: Vec<String>,
     /// Keys of its shapes in the recording, ascending.
+    #[serde(with = "keys")]
     pub shapes: Vec<u64>,
 }

@@ -1,6 +1,7 @@
 //! `logkin cluster`: the count table on the terminal.
 
 use std::{
+    env,
     io::{self, BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
     sync::atomic::Ordering::Relaxed,
@@ -13,19 +14,30 @@ use indicatif::{ProgressBar, ProgressStyle};
 use logkin_engine::{Input, Progress, Recorder, Report, Settings, analyze};
 
 use crate::{
-    cli::Cluster,
+    cli::{Cluster, TableFormat},
     output::{self, Terminal},
 };
 
 pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
     let report = read(&flags.files, flags.threads, None)?;
-    let terminal = Terminal::of_stdout(std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()));
-    let mut out = BufWriter::new(io::stdout().lock());
-    let written = output::write(&report, flags.format, flags.top, terminal, &mut out).and_then(|()| out.flush());
+    let terminal = Terminal::of_stdout(no_colour());
+    // The table colours, and makes safe what it shows, by itself.
+    let mut out: Box<dyn Write> = if flags.format == TableFormat::Table {
+        Box::new(BufWriter::new(io::stdout().lock()))
+    } else {
+        output::stdout()
+    };
+    let written = output::write(&report, flags.format, flags.top, terminal, &mut *out).and_then(|()| out.flush());
     if quiet_on_broken_pipe(written)? {
         return Ok(0);
     }
     Ok(tell_problems(&report))
+}
+
+/// Whether the environment asks for no colours, or names a screen that has none.
+fn no_colour() -> bool {
+    env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Analyses the files (`-` or none: standard input), with a progress bar where someone is looking.
@@ -73,7 +85,7 @@ pub(super) fn tell_problems(report: &Report) -> u8 {
     let problems = report.inputs.iter().flat_map(|input| &input.problems).chain(&report.problems);
     let mut code = 0;
     for problem in problems {
-        eprintln!("logkin: {}", output::visible(problem));
+        output::tell(output::visible(problem));
         code = 1;
     }
     code

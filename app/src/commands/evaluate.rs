@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,7 @@ use logkin_engine::{
 use serde_json::json;
 
 use super::cluster::quiet_on_broken_pipe;
-use crate::cli::Evaluate;
+use crate::{cli::Evaluate, output};
 
 pub(super) fn run(flags: &Evaluate) -> anyhow::Result<u8> {
     let rows = flags
@@ -22,8 +22,8 @@ pub(super) fn run(flags: &Evaluate) -> anyhow::Result<u8> {
         .iter()
         .map(|path| one(path, flags.raw).with_context(|| path.display().to_string()))
         .collect::<anyhow::Result<Vec<Row>>>()?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    let written = if flags.json { write_json(&rows, &mut out) } else { write_table(&rows, &mut out) };
+    let mut out = output::stdout();
+    let written = if flags.json { write_json(&rows, &mut *out) } else { write_table(&rows, &mut *out) };
     quiet_on_broken_pipe(written.and_then(|()| out.flush()))?;
     Ok(0)
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::cluster::{quiet_on_broken_pipe, read, tell_problems};
 use crate::{
     cli::{Label, LabelFormat},
-    output::Rows,
+    output::{self, Rows},
 };
 
 pub(super) fn run(flags: &Label) -> anyhow::Result<u8> {
@@ -27,8 +27,7 @@ pub(super) fn run(flags: &Label) -> anyhow::Result<u8> {
         report
     };
     let mut recording = Recording::open(labels, text).context("cannot read the temporary files")?;
-    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
-    if quiet_on_broken_pipe(write(&report, &mut recording, flags.format, &mut out))? {
+    if quiet_on_broken_pipe(write(&report, &mut recording, flags.format, &mut *output::stdout()))? {
         return Ok(0);
     }
     Ok(tell_problems(&report))

@@ -11,7 +11,7 @@ use logkin_balancer::{
     shutdown::Shutdown,
 };
 
-use crate::{cli::Up, config};
+use crate::{cli::Up, config, output};
 
 /// The name of instances, in logs and files.
 const NAME: &str = "instance";
@@ -25,10 +25,10 @@ pub(super) fn run(flags: &Up) -> anyhow::Result<u8> {
     let config = balancer_config(flags)?;
     let outcome = logkin_balancer::run(config, &Shutdown::default(), Signals::Follow, announce)?;
     if outcome.cut > 0 {
-        eprintln!("logkin: {} connections were cut off at the deadline", outcome.cut);
+        output::tell(format_args!("{} connections were cut off at the deadline", outcome.cut));
     }
     for name in outcome.killed {
-        eprintln!("logkin: {name} did not end in time and was killed");
+        output::tell(format_args!("{name} did not end in time and was killed"));
     }
     Ok(0)
 }

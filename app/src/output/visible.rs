@@ -1,7 +1,10 @@
 //! Log text made safe to show: what would move the cursor, colour the screen or turn the writing direction is shown
 //! as a symbol, never sent.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 /// The text with its control characters as the pictures Unicode has for them (U+2400 ff.) and its bidirectional
 /// controls (UAX #9) and other invisible marks as `<U+202E>`. Tabs become blanks.
@@ -27,9 +30,59 @@ fn needs_a_picture(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// A writer to a screen: what goes through is shown as [`visible`] shows it, line feeds and tabs apart. Holds back an
+/// unfinished line.
+pub struct Screen<W: Write> {
+    to: W,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Screen<W> {
+    /// Nothing written yet.
+    pub fn new(to: W) -> Self {
+        Self { to, line: Vec::new() }
+    }
+
+    fn show(&mut self) -> io::Result<()> {
+        let text = String::from_utf8_lossy(&self.line);
+        let (body, end) = text.strip_suffix('\n').map_or((&*text, ""), |body| (body, "\n"));
+        write!(self.to, "{}{end}", visible(body))?;
+        self.line.clear();
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Screen<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |end| end + 1);
+        self.line.extend_from_slice(&bytes[..taken]);
+        if self.line.ends_with(b"\n") {
+            self.show()?;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.show()?;
+        self.to.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::visible;
+    use std::io::Write;
+
+    use super::{Screen, visible};
+
+    #[test]
+    fn a_screen_gets_pictures_whatever_the_pieces() {
+        let mut screen = Screen::new(Vec::new());
+        for piece in ["a,\x1b", "[31m\u{202e}\nb", "\u{9b}"] {
+            screen.write_all(piece.as_bytes()).unwrap();
+        }
+        screen.flush().unwrap();
+        assert_eq!(String::from_utf8(screen.to).unwrap(), "a,␛[31m<U+202E>\nb<U+009B>");
+    }
 
     #[test]
     fn plain_text_is_left_as_it_is() {
