@@ -3,25 +3,34 @@
 
 use std::ops::Range;
 
+/// What a byte is, or what the bytes of a piece are together: a set of the constants below.
+pub(crate) type Class = u16;
+
 /// A digit.
-pub(crate) const DIGIT: u8 = 1;
+pub(crate) const DIGIT: Class = 1;
 /// `a` to `f`, either case.
-pub(crate) const HEX_LETTER: u8 = 2;
+pub(crate) const HEX_LETTER: Class = 2;
 /// Any other ASCII letter.
-pub(crate) const LETTER: u8 = 4;
-/// One of `. / \ @`: what stands in paths, names of hosts and numbers.
-pub(crate) const MARK: u8 = 8;
+pub(crate) const LETTER: Class = 4;
+/// What stands in paths, names of hosts and numbers.
+pub(crate) const MARK: Class = DOT | SLASH | AT;
+/// `.`.
+pub(crate) const DOT: Class = 8;
+/// `/` and `\`.
+pub(crate) const SLASH: Class = 256;
+/// `@`.
+pub(crate) const AT: Class = 512;
 /// `:`.
-pub(crate) const COLON: u8 = 16;
+pub(crate) const COLON: Class = 16;
 /// Ends a piece: brackets, quotes, `=`, `,` and their like.
-pub(crate) const DELIMITER: u8 = 32;
+pub(crate) const DELIMITER: Class = 32;
 /// Blank or tab.
-pub(crate) const BLANK: u8 = 64;
+pub(crate) const BLANK: Class = 64;
 /// Part of a character outside ASCII.
-pub(crate) const HIGH: u8 = 128;
+pub(crate) const HIGH: Class = 128;
 
 /// The class of each byte. What is left at 0 (`-`, `_`, `+`, `$`, …) joins letters and digits into a piece.
-pub(crate) const CLASS: [u8; 256] = {
+pub(crate) const CLASS: [Class; 256] = {
     let mut class = [0; 256];
     let mut i = 0;
     while i < 256 {
@@ -29,7 +38,9 @@ pub(crate) const CLASS: [u8; 256] = {
             b'0'..=b'9' => DIGIT,
             b'a'..=b'f' | b'A'..=b'F' => HEX_LETTER,
             b'g'..=b'z' | b'G'..=b'Z' => LETTER,
-            b'.' | b'/' | b'\\' | b'@' => MARK,
+            b'.' => DOT,
+            b'/' | b'\\' => SLASH,
+            b'@' => AT,
             b':' => COLON,
             b'=' | b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'"' | b'\'' | b'`' | b'|'
             | b'#' | b'!' | b'?' | b'&' | b'^' => DELIMITER,
@@ -52,8 +63,19 @@ pub(crate) fn is_unspaced(c: char) -> bool {
 
 /// Whether a message needs [`Clean`] before it can be masked.
 pub(crate) fn is_clean(message: &[u8]) -> bool {
-    let control = message.iter().fold(false, |found, b| found | ((*b < b' ') & (*b != b'\t')) | (*b == 0x7f));
-    !control && (message.is_ascii() || std::str::from_utf8(message).is_ok())
+    // Sixteen at a time; the last sixteen overlap the ones before, since looking at a rest byte by byte cost as much as all
+    // before it.
+    let is_control = |found: bool, b: &u8| found | ((*b < b' ') & (*b != b'\t')) | (*b == 0x7f);
+    let all = |(control, high), part: &[u8]| {
+        (part.iter().fold(control, is_control), part.iter().fold(high, |all, b| all | b))
+    };
+    let (parts, rest) = message.as_chunks::<16>();
+    let looked = parts.iter().fold((false, 0), |looked, part| all(looked, part));
+    let (control, high) = match message.last_chunk::<16>() {
+        Some(last) => all(looked, last),
+        None => all(looked, rest),
+    };
+    !control && (high < 0x80 || std::str::from_utf8(message).is_ok())
 }
 
 /// A message as text that can be shown: valid UTF-8, colour codes left out, other control characters and invalid bytes
