@@ -93,16 +93,15 @@ fn write(writer: &mut Writer, text: &[u8]) {
         let class = CLASS[usize::from(*first)];
         if class & STOP == 0 {
             let start = at;
-            let mut classes = class;
-            at += 1;
-            while let Some(b) = text.get(at) {
+            let mut classes = 0;
+            let rest = &text[start..];
+            let length = rest.iter().position(|b| {
                 let class = CLASS[usize::from(*b)];
-                if class & STOP != 0 {
-                    break;
-                }
                 classes |= class;
-                at += 1;
-            }
+                class & STOP != 0
+            });
+            classes &= !STOP;
+            at = length.map_or(text.len(), |length| start + length);
             let word = &text[start..at];
             if classes & (DIGIT | MARK | COLON) != 0 || is_special(word, classes) {
                 writer.run(&text[run..start]);
@@ -131,7 +130,12 @@ fn write(writer: &mut Writer, text: &[u8]) {
 
 /// Whether a word of letters may be something else: a boolean, a hexadecimal number, the beginning of a date.
 fn is_special(word: &[u8], classes: Class) -> bool {
-    mask::is_bool(word) || mask::is_hex_word(word, classes) || (word[0].is_ascii_uppercase() && time::is_name(word))
+    let special = match word[0] {
+        b'T' | b'F' | b't' | b'f' => mask::is_bool(word) || time::is_name(word),
+        b'A'..=b'Z' => time::is_name(word),
+        _ => false,
+    };
+    special || mask::is_hex_word(word, classes)
 }
 
 /// Writes the piece `text[start..end]`; says where reading goes on, which is later than `end` for what spans pieces.
