@@ -100,6 +100,9 @@ fn joins(c: char) -> bool {
 /// A variable in an outline.
 pub(super) const SLOT: u32 = 0;
 
+/// Characters of a script without blanks that say as much as a word.
+pub(super) const WORD: usize = 3;
+
 /// Words by number, numbered in order of first sight.
 #[derive(Debug)]
 pub(super) struct Lexicon<'a> {
@@ -124,6 +127,17 @@ impl<'a> Lexicon<'a> {
 
     pub(super) fn word(&self, number: u32) -> &str {
         &self.words[number as usize]
+    }
+
+    /// Whether it is a character of a script without blanks.
+    pub(super) fn is_unspaced(&self, number: u32) -> bool {
+        self.word(number).chars().next().is_some_and(is_unspaced)
+    }
+
+    /// How much the words say, variables nothing, in parts of a word.
+    pub(super) fn weight(&self, words: &[u32]) -> usize {
+        let weight = |word: &u32| if self.is_unspaced(*word) { 1 } else { WORD };
+        words.iter().filter(|word| **word != SLOT).map(weight).sum()
     }
 
     /// What is left of a shape when all that varies by its form is taken away: its words in order, with [`SLOT`] for
