@@ -154,10 +154,8 @@ impl Jobs {
 
     /// Looks at the queue once and does the job it finds.
     pub async fn step(&self, shutdown: &Shutdown) -> store::Result<Step> {
-        let now_ms = self.bench.clock.now_ms();
-        let Some(claim) = self.bench.store.claim(&self.owner, now_ms, self.lease_until(now_ms)).await? else {
-            return Ok(Step::Idle);
-        };
+        let claim = self.bench.store.claim(&self.owner, &self.bench.clock, self.rhythm.lease).await?;
+        let Some(claim) = claim else { return Ok(Step::Idle) };
         let (report, attempt) = (&claim.lease.report, claim.lease.attempt);
         tracing::info!(%report, attempt, deaths = claim.deaths, "analysing report {report}, attempt {attempt}");
         if claim.deaths >= MAX_DEATHS {
@@ -176,7 +174,7 @@ impl Jobs {
                 tracing::info!(%report, attempt, "gave report {report} back to the queue");
                 Ok(Step::GivenBack)
             }
-            End::Lost => Ok(self.lost(&claim.lease)),
+            End::Lost => Ok(self.lost(&claim.lease).await),
         }
     }
 
@@ -218,8 +216,7 @@ impl Jobs {
             bytes_total: progress.bytes_total.load(Relaxed),
             lines: progress.lines.load(Relaxed),
         };
-        let until = self.lease_until(self.bench.clock.now_ms());
-        match self.bench.store.heartbeat(lease, until, far).await {
+        match self.bench.store.heartbeat(lease, &self.bench.clock, self.rhythm.lease, far).await {
             Ok(is_ours) => is_ours,
             Err(error) => {
                 tracing::warn!(report = %lease.report, %error, "heartbeat failed, trying again: {error}");
@@ -230,7 +227,7 @@ impl Jobs {
 
     async fn publish(&self, lease: &Lease, outcome: &Outcome) -> store::Result<Step> {
         if !self.bench.store.finish(lease, self.bench.clock.now_ms(), outcome).await? {
-            return Ok(self.lost(lease));
+            return Ok(self.lost(lease).await);
         }
         let report = &lease.report;
         if let Err(error) = self.bench.blobs.keep_only(report, lease.attempt) {
@@ -245,15 +242,18 @@ impl Jobs {
     async fn give_up(&self, lease: &Lease, error: &str) -> store::Result<Step> {
         self.discard(lease);
         if !self.bench.store.fail(lease, self.bench.clock.now_ms(), error).await? {
-            return Ok(self.lost(lease));
+            return Ok(self.lost(lease).await);
         }
         self.bench.metrics.job("failed");
         tracing::warn!(report = %lease.report, error, "report {} failed: {error}", lease.report);
         Ok(Step::Failed)
     }
 
-    fn lost(&self, lease: &Lease) -> Step {
+    async fn lost(&self, lease: &Lease) -> Step {
         self.discard(lease);
+        if let Err(error) = self.bench.store.outlive(lease).await {
+            tracing::warn!(report = %lease.report, %error, "cannot tell that this instance lives: {error}");
+        }
         self.bench.metrics.job("lost");
         tracing::info!(report = %lease.report, "report {} is no longer ours", lease.report);
         Step::Lost
@@ -263,10 +263,6 @@ impl Jobs {
         if let Err(error) = self.bench.blobs.remove_attempt(&lease.report, lease.attempt) {
             tracing::warn!(report = %lease.report, %error, "cannot remove an attempt's files: {error}");
         }
-    }
-
-    fn lease_until(&self, now_ms: i64) -> i64 {
-        now_ms.saturating_add(i64::try_from(self.rhythm.lease.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
