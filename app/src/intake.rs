@@ -10,7 +10,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 use crate::{
     blobs::{Blobs, Draft, Key},
     clock::Clock,
-    roots::{self, Roots},
+    roots::{self, Opened, Roots},
     samples,
     store::{self, JobSettings, NewReport, Origin, Place, ReportId, Store},
 };
@@ -115,7 +115,7 @@ impl Intake {
     /// A report on a file that stays where it is.
     pub async fn path(&self, typed: &str) -> Result<NewReport, Error> {
         let (roots, typed) = (self.roots.clone(), typed.to_owned());
-        let (path, meta) = blocking(move || roots.file(&typed)).await?;
+        let Opened { path, meta, .. } = blocking(move || roots.file(&typed)).await?;
         let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         let mut arrival = self.arrival();
         arrival.origins.push(Origin { name: shown_name(&name), bytes: meta.len(), place: Place::Path(path) });

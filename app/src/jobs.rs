@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     mark::{self, Mark},
     metrics::Metrics,
-    roots::{self, Roots},
+    roots::{self, Opened, Roots},
     shutdown::Shutdown,
     store::{self, Claim, JobProgress, Lease, NewReport, Outcome, Place, Store},
 };
@@ -273,15 +273,11 @@ fn guarded(work: impl FnOnce() -> Result<Outcome, Error>) -> Result<Outcome, Err
 
 /// The whole attempt, on the threads of the pool: inputs, engine, three durable files.
 fn analyse(bench: &Bench, lease: &Lease, report: &NewReport, progress: &Progress) -> Result<Outcome, Error> {
-    let (inputs, marks) = open(bench, report)?;
+    let (inputs, opened) = open(bench, report)?;
     let (mut labels, mut text) = (BufWriter::new(bench.blobs.draft()?), BufWriter::new(bench.blobs.draft()?));
     let recorder = Recorder { labels: &mut labels, text: &mut text };
     let found: Report = analyze(inputs, &report.settings.for_engine(), progress, Some(recorder))?;
-    for (origin, mark) in report.origins.iter().zip(&marks) {
-        if let (Place::Path(path), Some(mark)) = (&origin.place, mark) {
-            mark.open(path)?;
-        }
-    }
+    let marks = opened.iter().map(|opened| opened.as_ref().map(unchanged).transpose()).collect::<Result<_, _>>()?;
     let mut json = BufWriter::new(bench.blobs.draft()?);
     serde_json::to_writer(&mut json, &found).map_err(io::Error::from)?;
     for (part, file) in [(Part::Labels, labels), (Part::Text, text), (Part::Report, json)] {
@@ -290,23 +286,34 @@ fn analyse(bench: &Bench, lease: &Lease, report: &NewReport, progress: &Progress
     Ok(Outcome { totals: found.totals, marks })
 }
 
-/// The inputs, and what those that are not ours look like now. Paths are checked again: a link may lead elsewhere than
-/// when the report was asked for.
-fn open(bench: &Bench, report: &NewReport) -> Result<(Vec<Input>, Vec<Option<Mark>>), Error> {
-    let (mut inputs, mut marks) = (Vec::new(), Vec::new());
+/// A file of the user's and what it looked like before it was read.
+type Seen = (Opened, Mark);
+
+/// The inputs, and those that are not ours, to be kept open until they are read. Paths are checked again: a link may lead
+/// elsewhere than when the report was asked for.
+fn open(bench: &Bench, report: &NewReport) -> Result<(Vec<Input>, Vec<Option<Seen>>), Error> {
+    let (mut inputs, mut seen) = (Vec::new(), Vec::new());
     for (position, origin) in report.origins.iter().enumerate() {
-        let (path, mark) = match &origin.place {
+        let (path, file) = match &origin.place {
             Place::Upload | Place::Sample => (bench.blobs.path(&Key::Input(report.id.clone(), position)), None),
             Place::Path(path) => {
-                let (path, _) = bench.roots.file(&path.display().to_string())?;
-                let mark = Mark::take(&path)?;
-                (path, Some(mark))
+                let shown = path.display().to_string();
+                let opened = bench.roots.file(&shown)?;
+                let mark = Mark::take(&opened.file, &shown)?;
+                (opened.door(), Some((opened, mark)))
             }
         };
         inputs.push(Input::file(path).named(origin.name.clone()));
-        marks.push(mark);
+        seen.push(file);
     }
-    Ok((inputs, marks))
+    Ok((inputs, seen))
+}
+
+/// What a file looks like now that it was read: as before, or grown meanwhile.
+fn unchanged((opened, before): &Seen) -> Result<Mark, Error> {
+    let path = opened.path.display().to_string();
+    before.check(&opened.file, &path)?;
+    Ok(Mark::take(&opened.file, &path)?)
 }
 
 fn commit(mut file: BufWriter<Draft>, key: &Key) -> io::Result<()> {

@@ -122,9 +122,12 @@ impl From<intake::Error> for WebError {
 
 impl From<shelf::Error> for WebError {
     fn from(error: shelf::Error) -> Self {
-        match error {
-            shelf::Error::Changed(changed) => Self::new(StatusCode::CONFLICT, changed.to_string()),
-            shelf::Error::Disk(error) => Self::internal(&error),
+        match &error {
+            shelf::Error::Changed(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            shelf::Error::Path(roots::Error::Outside { .. }) => Self::new(StatusCode::FORBIDDEN, error.to_string()),
+            shelf::Error::Path(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            shelf::Error::Gone => Self::no_report(),
+            shelf::Error::Disk(error) => Self::internal(error),
         }
     }
 }

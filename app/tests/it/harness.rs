@@ -94,7 +94,7 @@ impl TestApp {
             store: store.clone(),
             blobs: blobs.clone(),
             intake: intake.clone(),
-            shelf: Shelf::new(blobs.clone()),
+            shelf: Shelf::new(blobs.clone(), roots.clone()),
             roots,
             hosts: Hosts::Loopback(Vec::new()),
             metrics,
