@@ -33,6 +33,26 @@ async fn a_client_that_hangs_up_leaves_neither_report_nor_draft() {
 }
 
 #[tokio::test]
+async fn an_upload_cut_off_at_any_moment_is_kept_whole_or_not_at_all() {
+    let app = TestApp::idle().await;
+    for n in 0..150 {
+        let body = futures_util::stream::iter([Ok::<_, std::io::Error>("a line\n".into())]);
+        let uploading = async {
+            let mut arrival = app.intake.arrival();
+            arrival.file("a.log", body).await.unwrap();
+            arrival.queue().await.unwrap();
+        };
+        let _ = tokio::time::timeout(Duration::from_micros(100 * n), uploading).await;
+    }
+    eventually("every report has its bytes, and all bytes a report", || async {
+        let total = app.store.reports(None, 1).await.unwrap().1;
+        let folders = std::fs::read_dir(app.dir.path().join("data/reports")).unwrap().count();
+        (app.drafts() == 0 && (app.kept(), folders) == (total as usize, total as usize)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_answered_and_kept_nowhere() {
     let app = TestApp::idle().await;
     let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
@@ -237,6 +257,22 @@ async fn an_empty_file_is_called_empty_on_its_page() {
     let page = app.page(&report).await;
     assert_eq!(crate::harness::texts(&page, ".notice h2"), ["Nothing to group"]);
     assert_eq!(attributes(&page, ".notice a", "href"), ["/"]);
+}
+
+#[test]
+fn a_deletion_without_room_speaks_of_the_deletion() {
+    let source = std::io::Error::from(std::io::ErrorKind::StorageFull).into();
+    let error = logkin::store::Error { action: "delete the report", is_full: true, source };
+    let web = logkin::web::error::WebError::from(error);
+    assert_eq!(web.status, StatusCode::INSUFFICIENT_STORAGE);
+    assert!(web.detail.starts_with("cannot delete the report: there is no room left"), "{}", web.detail);
+}
+
+#[tokio::test]
+async fn names_that_turn_the_text_around_are_shown_as_what_they_are() {
+    let app = TestApp::idle().await;
+    let answer = app.post("/api/v1/reports?name=a%E2%80%AEgpj.log", "text/plain", "x\n").await;
+    assert_eq!(answer.json()["name"], "a<U+202E>gpj.log");
 }
 
 #[test]
