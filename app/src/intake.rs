@@ -1,16 +1,26 @@
 //! `Intake`: from what a person gives (an upload, a path, a sample) to a queued report. Owns the order that makes it
 //! safe: bytes to a draft as they arrive, durable, renamed; only then a row; only then the answer.
 
-use std::{fmt, io, io::Write, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tokio::{task::spawn_blocking, time::timeout};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     blobs::{Blobs, Draft, Key},
     clock::Clock,
-    roots::{self, Roots},
+    output::visible,
+    roots::{self, Opened, Roots},
     samples,
     store::{self, JobSettings, NewReport, Origin, Place, ReportId, Store},
 };
@@ -34,14 +44,21 @@ pub struct Intake {
     store: Arc<dyn Store>,
     roots: Roots,
     clock: Clock,
+    tasks: TaskTracker,
 }
 
 /// A report whose files are still arriving. Dropped before [`Arrival::queue`], all it has brought is removed.
 pub struct Arrival {
     intake: Intake,
-    id: ReportId,
+    folder: Arc<Folder>,
     origins: Vec<Origin>,
-    is_queued: bool,
+}
+
+/// What an arrival has brought, shared with whoever still writes into it: the last one out removes it, unless it is kept.
+struct Folder {
+    blobs: Blobs,
+    id: ReportId,
+    is_kept: AtomicBool,
 }
 
 /// What was given could not be taken.
@@ -104,18 +121,19 @@ impl From<io::Error> for Error {
 impl Intake {
     /// Takes in to these blobs and this store, from these roots.
     pub fn new(blobs: Blobs, store: Arc<dyn Store>, roots: Roots, clock: Clock) -> Self {
-        Self { blobs, store, roots, clock }
+        Self { blobs, store, roots, clock, tasks: TaskTracker::new() }
     }
 
     /// Begins a report whose files arrive one after the other.
     pub fn arrival(&self) -> Arrival {
-        Arrival { intake: self.clone(), id: ReportId::random(), origins: Vec::new(), is_queued: false }
+        let folder = Folder { blobs: self.blobs.clone(), id: ReportId::random(), is_kept: AtomicBool::new(false) };
+        Arrival { intake: self.clone(), folder: Arc::new(folder), origins: Vec::new() }
     }
 
     /// A report on a file that stays where it is.
     pub async fn path(&self, typed: &str) -> Result<NewReport, Error> {
         let (roots, typed) = (self.roots.clone(), typed.to_owned());
-        let (path, meta) = blocking(move || roots.file(&typed)).await?;
+        let Opened { path, meta, .. } = blocking(move || roots.file(&typed)).await?;
         let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         let mut arrival = self.arrival();
         arrival.origins.push(Origin { name: shown_name(&name), bytes: meta.len(), place: Place::Path(path) });
@@ -147,19 +165,28 @@ impl Arrival {
         self.origins.len()
     }
 
-    /// Keeps the report and queues its analysis.
-    pub async fn queue(mut self) -> Result<NewReport, Error> {
+    /// Keeps the report and queues its analysis. Once begun it is carried through, even if nobody waits for it any more:
+    /// bytes and row are there both or neither.
+    pub async fn queue(self) -> Result<NewReport, Error> {
+        let kept = self.intake.tasks.clone().spawn(self.keep()).await;
+        kept.unwrap_or_else(|stopped| Err(Error::Disk(io::Error::other(stopped))))
+    }
+
+    async fn keep(mut self) -> Result<NewReport, Error> {
         let origins = std::mem::take(&mut self.origins);
         let first = origins.first().ok_or(Error::Nothing)?;
         let name = match origins.len() {
             1 => first.name.clone(),
             n => format!("{} and {} more", first.name, n - 1),
         };
-        let created_ms = self.intake.clock.now_ms();
-        let report =
-            NewReport { id: self.id.clone(), name, created_ms, origins, settings: JobSettings::at(created_ms) };
-        self.intake.store.create(&report).await.map_err(|e| if e.is_full { Error::NoRoom } else { e.into() })?;
-        self.is_queued = true;
+        let (id, created_ms) = (self.folder.id.clone(), self.intake.clock.now_ms());
+        let report = NewReport { id, name, created_ms, origins, settings: JobSettings::at(created_ms) };
+        // Kept before there is a row: cut off here, bytes without a row are swept later, a row without bytes is a loss.
+        self.folder.is_kept.store(true, Relaxed);
+        if let Err(error) = self.intake.store.create(&report).await {
+            self.folder.is_kept.store(false, Relaxed);
+            return Err(if error.is_full { Error::NoRoom } else { error.into() });
+        }
         tracing::info!(report = %report.id, bytes = report.origins.iter().map(|o| o.bytes).sum::<u64>(),
             "report {} queued", report.id);
         Ok(report)
@@ -184,17 +211,17 @@ impl Arrival {
                 break;
             }
         }
-        let key = Key::Input(self.id.clone(), self.origins.len());
-        let bytes = blocking(move || draft.commit(&key)).await?;
+        let (folder, position) = (self.folder.clone(), self.origins.len());
+        let bytes = blocking(move || draft.commit(&Key::Input(folder.id.clone(), position))).await?;
         self.origins.push(Origin { name: shown_name(name), bytes, place });
         Ok(())
     }
 }
 
-impl Drop for Arrival {
+impl Drop for Folder {
     fn drop(&mut self) {
-        if !self.is_queued
-            && let Err(error) = self.intake.blobs.remove(&self.id)
+        if !self.is_kept.load(Relaxed)
+            && let Err(error) = self.blobs.remove(&self.id)
         {
             tracing::warn!(report = %self.id, %error, "cannot remove what an unfinished upload left");
         }
@@ -227,11 +254,12 @@ fn write(mut draft: Draft, piece: Vec<u8>) -> io::Result<(Draft, Vec<u8>)> {
     Ok((draft, piece))
 }
 
-/// The last part of a name as a client gave it, without control characters, cut to a length that fits a page.
+/// The last part of a name as a client gave it, cut to a length that fits a page, with what would turn or hide the text
+/// around it made visible.
 fn shown_name(given: &str) -> String {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = last.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
-    if name.trim().is_empty() { "upload".to_owned() } else { name }
+    if name.trim().is_empty() { "upload".to_owned() } else { visible(&name).into_owned() }
 }
 
 async fn blocking<T: Send + 'static, E: Into<Error> + Send + 'static>(

@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     mark::{self, Mark},
     metrics::Metrics,
-    roots::{self, Roots},
+    roots::{self, Opened, Roots},
     shutdown::Shutdown,
     store::{self, Claim, JobProgress, Lease, NewReport, Outcome, Place, Store},
 };
@@ -154,10 +154,8 @@ impl Jobs {
 
     /// Looks at the queue once and does the job it finds.
     pub async fn step(&self, shutdown: &Shutdown) -> store::Result<Step> {
-        let now_ms = self.bench.clock.now_ms();
-        let Some(claim) = self.bench.store.claim(&self.owner, now_ms, self.lease_until(now_ms)).await? else {
-            return Ok(Step::Idle);
-        };
+        let claim = self.bench.store.claim(&self.owner, &self.bench.clock, self.rhythm.lease).await?;
+        let Some(claim) = claim else { return Ok(Step::Idle) };
         let (report, attempt) = (&claim.lease.report, claim.lease.attempt);
         tracing::info!(%report, attempt, deaths = claim.deaths, "analysing report {report}, attempt {attempt}");
         if claim.deaths >= MAX_DEATHS {
@@ -176,7 +174,7 @@ impl Jobs {
                 tracing::info!(%report, attempt, "gave report {report} back to the queue");
                 Ok(Step::GivenBack)
             }
-            End::Lost => Ok(self.lost(&claim.lease)),
+            End::Lost => Ok(self.lost(&claim.lease).await),
         }
     }
 
@@ -218,8 +216,7 @@ impl Jobs {
             bytes_total: progress.bytes_total.load(Relaxed),
             lines: progress.lines.load(Relaxed),
         };
-        let until = self.lease_until(self.bench.clock.now_ms());
-        match self.bench.store.heartbeat(lease, until, far).await {
+        match self.bench.store.heartbeat(lease, &self.bench.clock, self.rhythm.lease, far).await {
             Ok(is_ours) => is_ours,
             Err(error) => {
                 tracing::warn!(report = %lease.report, %error, "heartbeat failed, trying again: {error}");
@@ -230,7 +227,7 @@ impl Jobs {
 
     async fn publish(&self, lease: &Lease, outcome: &Outcome) -> store::Result<Step> {
         if !self.bench.store.finish(lease, self.bench.clock.now_ms(), outcome).await? {
-            return Ok(self.lost(lease));
+            return Ok(self.lost(lease).await);
         }
         let report = &lease.report;
         if let Err(error) = self.bench.blobs.keep_only(report, lease.attempt) {
@@ -245,15 +242,18 @@ impl Jobs {
     async fn give_up(&self, lease: &Lease, error: &str) -> store::Result<Step> {
         self.discard(lease);
         if !self.bench.store.fail(lease, self.bench.clock.now_ms(), error).await? {
-            return Ok(self.lost(lease));
+            return Ok(self.lost(lease).await);
         }
         self.bench.metrics.job("failed");
         tracing::warn!(report = %lease.report, error, "report {} failed: {error}", lease.report);
         Ok(Step::Failed)
     }
 
-    fn lost(&self, lease: &Lease) -> Step {
+    async fn lost(&self, lease: &Lease) -> Step {
         self.discard(lease);
+        if let Err(error) = self.bench.store.outlive(lease).await {
+            tracing::warn!(report = %lease.report, %error, "cannot tell that this instance lives: {error}");
+        }
         self.bench.metrics.job("lost");
         tracing::info!(report = %lease.report, "report {} is no longer ours", lease.report);
         Step::Lost
@@ -264,10 +264,6 @@ impl Jobs {
             tracing::warn!(report = %lease.report, %error, "cannot remove an attempt's files: {error}");
         }
     }
-
-    fn lease_until(&self, now_ms: i64) -> i64 {
-        now_ms.saturating_add(i64::try_from(self.rhythm.lease.as_millis()).unwrap_or(i64::MAX))
-    }
 }
 
 /// A panic is a bug, contained to its job.
@@ -277,15 +273,11 @@ fn guarded(work: impl FnOnce() -> Result<Outcome, Error>) -> Result<Outcome, Err
 
 /// The whole attempt, on the threads of the pool: inputs, engine, three durable files.
 fn analyse(bench: &Bench, lease: &Lease, report: &NewReport, progress: &Progress) -> Result<Outcome, Error> {
-    let (inputs, marks) = open(bench, report)?;
+    let (inputs, opened) = open(bench, report)?;
     let (mut labels, mut text) = (BufWriter::new(bench.blobs.draft()?), BufWriter::new(bench.blobs.draft()?));
     let recorder = Recorder { labels: &mut labels, text: &mut text };
     let found: Report = analyze(inputs, &report.settings.for_engine(), progress, Some(recorder))?;
-    for (origin, mark) in report.origins.iter().zip(&marks) {
-        if let (Place::Path(path), Some(mark)) = (&origin.place, mark) {
-            mark.open(path)?;
-        }
-    }
+    let marks = opened.iter().map(|opened| opened.as_ref().map(unchanged).transpose()).collect::<Result<_, _>>()?;
     let mut json = BufWriter::new(bench.blobs.draft()?);
     serde_json::to_writer(&mut json, &found).map_err(io::Error::from)?;
     for (part, file) in [(Part::Labels, labels), (Part::Text, text), (Part::Report, json)] {
@@ -294,23 +286,34 @@ fn analyse(bench: &Bench, lease: &Lease, report: &NewReport, progress: &Progress
     Ok(Outcome { totals: found.totals, marks })
 }
 
-/// The inputs, and what those that are not ours look like now. Paths are checked again: a link may lead elsewhere than
-/// when the report was asked for.
-fn open(bench: &Bench, report: &NewReport) -> Result<(Vec<Input>, Vec<Option<Mark>>), Error> {
-    let (mut inputs, mut marks) = (Vec::new(), Vec::new());
+/// A file of the user's and what it looked like before it was read.
+type Seen = (Opened, Mark);
+
+/// The inputs, and those that are not ours, to be kept open until they are read. Paths are checked again: a link may lead
+/// elsewhere than when the report was asked for.
+fn open(bench: &Bench, report: &NewReport) -> Result<(Vec<Input>, Vec<Option<Seen>>), Error> {
+    let (mut inputs, mut seen) = (Vec::new(), Vec::new());
     for (position, origin) in report.origins.iter().enumerate() {
-        let (path, mark) = match &origin.place {
+        let (path, file) = match &origin.place {
             Place::Upload | Place::Sample => (bench.blobs.path(&Key::Input(report.id.clone(), position)), None),
             Place::Path(path) => {
-                let (path, _) = bench.roots.file(&path.display().to_string())?;
-                let mark = Mark::take(&path)?;
-                (path, Some(mark))
+                let shown = path.display().to_string();
+                let opened = bench.roots.file(&shown)?;
+                let mark = Mark::take(&opened.file, &shown)?;
+                (opened.door(), Some((opened, mark)))
             }
         };
         inputs.push(Input::file(path).named(origin.name.clone()));
-        marks.push(mark);
+        seen.push(file);
     }
-    Ok((inputs, marks))
+    Ok((inputs, seen))
+}
+
+/// What a file looks like now that it was read: as before, or grown meanwhile.
+fn unchanged((opened, before): &Seen) -> Result<Mark, Error> {
+    let path = opened.path.display().to_string();
+    before.check(&opened.file, &path)?;
+    Ok(Mark::take(&opened.file, &path)?)
 }
 
 fn commit(mut file: BufWriter<Draft>, key: &Key) -> io::Result<()> {

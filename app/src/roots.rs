@@ -1,11 +1,15 @@
 //! `Roots`: the folders from which a person may open files, and the only way from a typed path to a file. Symlinks are
-//! resolved before the check; a path with `..` is refused outright.
+//! resolved before the check; a path with `..` is refused outright. A file is handed on open, and where it lies is asked
+//! of the open file again, since folders and links may be exchanged between a check and the opening.
 
 use std::{
-    fs::{self, Metadata},
+    fs::{self, File, Metadata},
     io,
+    os::fd::{AsFd, AsRawFd},
     path::{Component, Path, PathBuf},
 };
+
+use rustix::fs::{Mode, OFlags};
 
 /// Entries shown of one folder; a larger one is cut and says so.
 const MAX_ENTRIES: usize = 2_000;
@@ -50,6 +54,17 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// A regular file under a root, open.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where it lies, resolved.
+    pub path: PathBuf,
+    /// The file.
+    pub file: File,
+    /// What it looked like when it was opened.
+    pub meta: Metadata,
 }
 
 /// What lies in a folder.
@@ -97,10 +112,19 @@ impl Roots {
     }
 
     /// The regular file at a typed path; a relative one is looked for under each root.
-    pub fn file(&self, typed: &str) -> Result<(PathBuf, Metadata), Error> {
-        let (path, meta) = self.resolve(typed)?;
+    pub fn file(&self, typed: &str) -> Result<Opened, Error> {
+        let (path, _) = self.resolve(typed)?;
+        let unreadable = |source| unreadable(typed, source);
+        // Opened as a place only: that neither waits for the other end of a pipe nor wakes a device.
+        let place = rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        let place = File::from(place.map_err(|errno| unreadable(errno.into()))?);
+        let door = door(&place);
+        if !self.holds(&fs::read_link(&door).map_err(unreadable)?) {
+            return Err(self.outside(typed));
+        }
+        let meta = place.metadata().map_err(unreadable)?;
         match () {
-            () if meta.is_file() => Ok((path, meta)),
+            () if meta.is_file() => Ok(Opened { path, file: File::open(door).map_err(unreadable)?, meta }),
             () if meta.is_dir() => Err(Error::Folder(typed.to_owned())),
             () => Err(Error::Special(typed.to_owned())),
         }
@@ -174,6 +198,18 @@ impl Roots {
         let roots: Vec<_> = self.0.iter().map(|r| r.display().to_string()).collect();
         Error::Outside { path: typed.to_owned(), roots: roots.join(", ") }
     }
+}
+
+impl Opened {
+    /// A path by which this very file can be opened again as long as this is kept, from its beginning.
+    pub fn door(&self) -> PathBuf {
+        door(&self.file)
+    }
+}
+
+/// proc_pid_fd(5): leads to the open file itself; as a link, it tells where that lies.
+fn door(open: &impl AsFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", open.as_fd().as_raw_fd()))
 }
 
 fn unreadable(path: &str, source: io::Error) -> Error {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    fs::File,
     io::{self, Read, Seek, SeekFrom},
     sync::Arc,
 };
@@ -18,6 +19,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     blobs::{Blobs, Key, Part},
     mark,
+    roots::{self, Roots},
     store::{NewReport, Outcome, Place, ReportId},
 };
 
@@ -33,6 +35,7 @@ pub const MAX_SHOWN_BYTES: u64 = 16 << 10;
 /// Finished reports.
 pub struct Shelf {
     blobs: Blobs,
+    roots: Roots,
     cache: Cache<(ReportId, i64), Arc<Bound>, ByBytes>,
 }
 
@@ -63,9 +66,21 @@ pub enum Error {
     /// The file the lines are in is not what it was.
     #[error(transparent)]
     Changed(#[from] mark::Error),
-    /// The result is damaged or gone.
+    /// The file the lines are in may not or cannot be opened any more.
+    #[error("the lines cannot be shown any more: {0}")]
+    Path(#[from] roots::Error),
+    /// The report was deleted meanwhile.
+    #[error("the result is gone")]
+    Gone,
+    /// The result is damaged.
     #[error("cannot read the result from the data directory: {0}")]
-    Disk(#[from] io::Error),
+    Disk(#[source] io::Error),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound { Self::Gone } else { Self::Disk(error) }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -85,9 +100,9 @@ impl Bound {
 }
 
 impl Shelf {
-    /// An empty shelf over these blobs.
-    pub fn new(blobs: Blobs) -> Self {
-        Self { blobs, cache: Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, ByBytes) }
+    /// An empty shelf over these blobs; lines may also be read from files under these roots.
+    pub fn new(blobs: Blobs, roots: Roots) -> Self {
+        Self { blobs, roots, cache: Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, ByBytes) }
     }
 
     /// The result of an attempt.
@@ -105,14 +120,15 @@ impl Shelf {
         limit: usize,
     ) -> Result<Vec<Line>, Error> {
         let (report, attempt, outcome) = done;
-        let (blobs, shapes) = (self.blobs.clone(), cluster.shapes.clone());
+        let (blobs, roots, shapes) = (self.blobs.clone(), self.roots.clone(), cluster.shapes.clone());
         let (report, outcome) = (report.clone(), outcome.clone());
         blocking(move || {
             let key = |part| Key::Result(report.id.clone(), attempt, part);
             let mut recording = Recording::open(blobs.file(&key(Part::Labels))?, blobs.file(&key(Part::Text))?)?;
             let found = recording.lines(&shapes, skip, limit)?;
-            let mut inputs: Vec<Option<std::fs::File>> = report.origins.iter().map(|_| None).collect();
-            found.into_iter().map(|at| line(&blobs, &report, &outcome, &mut recording, &mut inputs, at)).collect()
+            let mut inputs: Vec<Option<File>> = report.origins.iter().map(|_| None).collect();
+            let open = |input: usize| open(&blobs, &roots, (&report, &outcome), input);
+            found.into_iter().map(|at| line(open, &mut recording, &mut inputs, at)).collect()
         })
         .await
     }
@@ -131,11 +147,9 @@ impl Shelf {
 
 /// The bytes of a line: from the recorded text, or where they lie.
 fn line<L: Read + Seek, T: Read + Seek>(
-    blobs: &Blobs,
-    report: &NewReport,
-    outcome: &Outcome,
+    open: impl Fn(usize) -> Result<File, Error>,
     recording: &mut Recording<L, T>,
-    inputs: &mut [Option<std::fs::File>],
+    inputs: &mut [Option<File>],
     at: LineAt,
 ) -> Result<Line, Error> {
     let input = usize::try_from(at.input).unwrap_or(usize::MAX);
@@ -150,7 +164,7 @@ fn line<L: Read + Seek, T: Read + Seek>(
             let slot = inputs.get_mut(input).ok_or_else(|| io::Error::other("a line of an unknown input"))?;
             let file = match slot {
                 Some(file) => file,
-                None => slot.insert(open(blobs, report, outcome, input)?),
+                None => slot.insert(open(input)?),
             };
             file.seek(SeekFrom::Start(at.offset))?;
             let mut text = vec![0; size];
@@ -161,12 +175,18 @@ fn line<L: Read + Seek, T: Read + Seek>(
     Ok(Line { input, number: at.number, text, bytes: at.length })
 }
 
-fn open(blobs: &Blobs, report: &NewReport, outcome: &Outcome, input: usize) -> Result<std::fs::File, Error> {
-    match (&report.origins[input].place, outcome.marks.get(input).and_then(Option::as_ref)) {
-        (Place::Path(path), Some(mark)) => Ok(mark.open(path)?),
-        (Place::Path(path), None) => Ok(std::fs::File::open(path)?),
-        (Place::Upload | Place::Sample, _) => Ok(blobs.file(&Key::Input(report.id.clone(), input))?),
+/// Opens an input. A path is checked again: the roots may be others now, and so may the file.
+fn open(blobs: &Blobs, roots: &Roots, done: (&NewReport, &Outcome), input: usize) -> Result<File, Error> {
+    let (report, outcome) = done;
+    let Place::Path(path) = &report.origins[input].place else {
+        return Ok(blobs.file(&Key::Input(report.id.clone(), input))?);
+    };
+    let shown = path.display().to_string();
+    let file = roots.file(&shown)?.file;
+    if let Some(Some(mark)) = outcome.marks.get(input) {
+        mark.check(&file, &shown)?;
     }
+    Ok(file)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {

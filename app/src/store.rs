@@ -1,13 +1,13 @@
 //! `Store`: reports and jobs, shared by all instances. Owns the rows and the rules of a claim; SQL lives only in the
 //! files below. Bytes (uploads, results) are not here but in [`crate::blobs`].
 
-use std::{fmt, path::Path, path::PathBuf, str::FromStr, sync::Arc};
+use std::{fmt, path::Path, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use logkin_engine::{Settings, report::Totals};
 use serde::{Deserialize, Serialize};
 
-use crate::mark::Mark;
+use crate::{clock::Clock, mark::Mark};
 
 mod sqlite;
 
@@ -19,7 +19,7 @@ pub async fn open(data_dir: &Path) -> Result<Arc<dyn Store>> {
 /// Reports and jobs. Every verb is one transaction.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Answers when the store can be read.
+    /// Answers when the store can be read, and is still the one that was opened.
     async fn ping(&self) -> Result<()>;
 
     /// Keeps a new report and queues its job.
@@ -34,11 +34,15 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets a report and its job; `false` when there was none. Whoever works on it finds out at the next heartbeat.
     async fn delete(&self, id: &ReportId) -> Result<bool>;
 
-    /// Takes the oldest job that nobody holds or whose lease ran out before `now_ms`.
-    async fn claim(&self, owner: &str, now_ms: i64, lease_until_ms: i64) -> Result<Option<Claim>>;
+    /// Takes the oldest job that nobody holds or whose lease ran out, for as long as `lasts` from when it is granted.
+    async fn claim(&self, owner: &str, clock: &Clock, lasts: Duration) -> Result<Option<Claim>>;
 
     /// Prolongs a lease and tells how far the work is; `false` when the job is no longer the lease's.
-    async fn heartbeat(&self, lease: &Lease, lease_until_ms: i64, progress: JobProgress) -> Result<bool>;
+    async fn heartbeat(&self, lease: &Lease, clock: &Clock, lasts: Duration, progress: JobProgress) -> Result<bool>;
+
+    /// Takes back the death that was counted when a lease ran out: its holder lives and could only not say so in time.
+    /// To be told once.
+    async fn outlive(&self, lease: &Lease) -> Result<()>;
 
     /// Gives a job back unfinished, for the next one at once; `false` when it is no longer the lease's.
     async fn give_back(&self, lease: &Lease) -> Result<bool>;

@@ -56,7 +56,7 @@ async fn serve(config: Config) -> anyhow::Result<u8> {
     let app = App::new(Parts {
         name: config.name,
         intake: Intake::new(blobs.clone(), store.clone(), config.roots.clone(), clock.clone()),
-        shelf: Shelf::new(blobs.clone()),
+        shelf: Shelf::new(blobs.clone(), config.roots.clone()),
         store: store.clone(),
         blobs: blobs.clone(),
         roots: config.roots,

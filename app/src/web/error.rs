@@ -79,7 +79,11 @@ impl IntoResponse for WebError {
 impl From<store::Error> for WebError {
     fn from(error: store::Error) -> Self {
         if error.is_full {
-            return Self::from(intake::Error::NoRoom);
+            let action = error.action;
+            let detail = format!(
+                "cannot {action}: there is no room left on the disk of the data directory; free some space and try again"
+            );
+            return Self::new(StatusCode::INSUFFICIENT_STORAGE, detail);
         }
         tracing::error!(%error, "the store does not answer: {error}");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; try again in a moment")
@@ -122,9 +126,12 @@ impl From<intake::Error> for WebError {
 
 impl From<shelf::Error> for WebError {
     fn from(error: shelf::Error) -> Self {
-        match error {
-            shelf::Error::Changed(changed) => Self::new(StatusCode::CONFLICT, changed.to_string()),
-            shelf::Error::Disk(error) => Self::internal(&error),
+        match &error {
+            shelf::Error::Changed(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            shelf::Error::Path(roots::Error::Outside { .. }) => Self::new(StatusCode::FORBIDDEN, error.to_string()),
+            shelf::Error::Path(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            shelf::Error::Gone => Self::no_report(),
+            shelf::Error::Disk(error) => Self::internal(error),
         }
     }
 }

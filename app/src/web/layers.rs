@@ -162,6 +162,10 @@ async fn dress_errors(request: Request, next: Next) -> Response {
         None if status == StatusCode::METHOD_NOT_ALLOWED => {
             WebError::new(status, "this address does not answer that method; the Allow header says which it does")
         }
+        // Ours carry their words; what is left is an address that could not be taken apart.
+        None if status == StatusCode::BAD_REQUEST => {
+            WebError::bad_request("the address is not well formed: what is written with % has to be UTF-8")
+        }
         None => return response,
     };
     let mut dressed = dressed(&error, &path, wants_page);

@@ -40,6 +40,7 @@ pub(crate) struct TestApp {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) blobs: Blobs,
     pub(crate) intake: Intake,
+    pub(crate) clock: Clock,
     pub(crate) hands: Hands,
     pub(crate) shutdown: Shutdown,
     address: String,
@@ -93,18 +94,18 @@ impl TestApp {
             store: store.clone(),
             blobs: blobs.clone(),
             intake: intake.clone(),
-            shelf: Shelf::new(blobs.clone()),
+            shelf: Shelf::new(blobs.clone(), roots.clone()),
             roots,
             hosts: Hosts::Loopback(Vec::new()),
             metrics,
-            clock,
+            clock: clock.clone(),
             shutdown: shutdown.clone(),
             wake: Arc::new(tokio::sync::Notify::new()),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         shutdown.spawn(web::serve(Listener::Tcp(listener), web::router(&app), shutdown.clone()));
-        Self { dir, store, blobs, intake, hands, shutdown, address, bench }
+        Self { dir, store, blobs, intake, clock, hands, shutdown, address, bench }
     }
 
     /// A worker over this instance's parts, with a quick rhythm.

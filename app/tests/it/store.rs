@@ -1,15 +1,19 @@
 //! One conformance suite, run against every store there is.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use logkin::store::{
-    self, JobProgress, JobSettings, Lease, NewReport, Origin, Outcome, Place, Queue, ReportId, State, Store,
+use logkin::{
+    clock::Clock,
+    store::{
+        self, Claim, JobProgress, JobSettings, Lease, NewReport, Origin, Outcome, Place, Queue, ReportId, State, Store,
+    },
 };
 use logkin_engine::report::Totals;
 use tempfile::TempDir;
 
 const NOW: i64 = 1_000_000;
 const LEASE: i64 = 5_000;
+const LASTS: Duration = Duration::from_millis(LEASE as u64);
 
 async fn fresh() -> (TempDir, Arc<dyn Store>) {
     let dir = tempfile::tempdir().unwrap();
@@ -30,7 +34,15 @@ async fn queued(store: &dyn Store, created_ms: i64) -> NewReport {
 }
 
 async fn claimed(store: &dyn Store, owner: &str, now: i64) -> Option<Lease> {
-    store.claim(owner, now, now + LEASE).await.unwrap().map(|claim| claim.lease)
+    claim(store, owner, now).await.map(|claim| claim.lease)
+}
+
+async fn claim(store: &dyn Store, owner: &str, now: i64) -> Option<Claim> {
+    store.claim(owner, &at(now), LASTS).await.unwrap()
+}
+
+fn at(now: i64) -> Clock {
+    Clock::by_hand(now).0
 }
 
 fn outcome() -> Outcome {
@@ -79,9 +91,9 @@ async fn a_lease_that_ran_out_is_anothers_and_the_old_holder_can_write_nothing()
     let kept = queued(&*store, NOW).await;
     let old = claimed(&*store, "a", NOW).await.unwrap();
     assert_eq!(claimed(&*store, "b", NOW + LEASE).await, None);
-    let new = store.claim("b", NOW + LEASE + 1, NOW + 2 * LEASE).await.unwrap().unwrap();
+    let new = claim(&*store, "b", NOW + LEASE + 1).await.unwrap();
     assert_eq!((new.lease.attempt, new.deaths), (old.attempt + 1, 1));
-    assert!(!store.heartbeat(&old, NOW + 9 * LEASE, JobProgress::default()).await.unwrap());
+    assert!(!store.heartbeat(&old, &at(NOW + 8 * LEASE), LASTS, JobProgress::default()).await.unwrap());
     assert!(!store.give_back(&old).await.unwrap());
     assert!(!store.fail(&old, NOW, "no").await.unwrap());
     assert!(!store.finish(&old, NOW, &outcome()).await.unwrap());
@@ -97,7 +109,7 @@ async fn a_heartbeat_prolongs_the_lease_and_tells_how_far_it_is() {
     let kept = queued(&*store, NOW).await;
     let lease = claimed(&*store, "a", NOW).await.unwrap();
     let far = JobProgress { bytes_read: 4, bytes_total: 10, lines: 2 };
-    assert!(store.heartbeat(&lease, NOW + 3 * LEASE, far).await.unwrap());
+    assert!(store.heartbeat(&lease, &at(NOW + 2 * LEASE), LASTS, far).await.unwrap());
     assert_eq!(claimed(&*store, "b", NOW + 2 * LEASE).await, None);
     assert_eq!(store.report(&kept.id).await.unwrap().unwrap().state, State::Running(far));
 }
@@ -108,7 +120,7 @@ async fn a_job_given_back_is_free_at_once_and_nobody_died() {
     queued(&*store, NOW).await;
     let lease = claimed(&*store, "a", NOW).await.unwrap();
     assert!(store.give_back(&lease).await.unwrap());
-    let next = store.claim("b", NOW, NOW + LEASE).await.unwrap().unwrap();
+    let next = claim(&*store, "b", NOW).await.unwrap();
     assert_eq!((next.lease.attempt, next.deaths), (2, 0));
 }
 
@@ -119,7 +131,7 @@ async fn a_restarted_instance_frees_what_it_held() {
     claimed(&*store, "a", NOW).await.unwrap();
     assert_eq!(store.release("b").await.unwrap(), 0);
     assert_eq!(store.release("a").await.unwrap(), 1);
-    assert_eq!(store.claim("b", NOW, NOW + LEASE).await.unwrap().unwrap().deaths, 1);
+    assert_eq!(claim(&*store, "b", NOW).await.unwrap().deaths, 1);
 }
 
 #[tokio::test]
@@ -129,7 +141,7 @@ async fn a_deleted_report_takes_its_job_along() {
     let lease = claimed(&*store, "a", NOW).await.unwrap();
     assert!(store.delete(&kept.id).await.unwrap());
     assert!(!store.delete(&kept.id).await.unwrap());
-    assert!(!store.heartbeat(&lease, NOW, JobProgress::default()).await.unwrap());
+    assert!(!store.heartbeat(&lease, &at(NOW), LASTS, JobProgress::default()).await.unwrap());
     assert_eq!(store.queue().await.unwrap(), Queue::default());
 }
 
@@ -146,4 +158,27 @@ async fn many_may_open_and_migrate_at_once_and_each_job_is_claimed_once() {
     let held: Vec<_> = futures_util::future::join_all(claims).await.into_iter().flatten().collect();
     let distinct: std::collections::HashSet<_> = held.iter().map(|lease| lease.report.as_str().to_owned()).collect();
     assert_eq!((held.len(), distinct.len()), (12, 12));
+}
+
+#[tokio::test]
+async fn no_death_is_counted_for_a_holder_that_lives() {
+    let (_dir, store) = fresh().await;
+    queued(&*store, NOW).await;
+    let first = claimed(&*store, "a", NOW).await.unwrap();
+    let own = claim(&*store, "a", NOW + LEASE + 1).await.unwrap();
+    assert_eq!((own.deaths, own.lease.attempt), (0, first.attempt + 1));
+    assert_eq!(claim(&*store, "b", NOW + 2 * LEASE + 2).await.unwrap().deaths, 1);
+    store.outlive(&own.lease).await.unwrap();
+    assert_eq!(claim(&*store, "c", NOW + 3 * LEASE + 3).await.unwrap().deaths, 1);
+}
+
+#[tokio::test]
+async fn a_store_whose_folder_was_taken_away_is_not_ready() {
+    let (dir, store) = fresh().await;
+    store.ping().await.unwrap();
+    let path = dir.path().join("logkin.db");
+    std::fs::rename(&path, dir.path().join("elsewhere.db")).unwrap();
+    assert!(store.ping().await.is_err());
+    std::fs::write(&path, "").unwrap();
+    assert!(store.ping().await.unwrap_err().to_string().contains("another file is in its place"));
 }

@@ -33,6 +33,26 @@ async fn a_client_that_hangs_up_leaves_neither_report_nor_draft() {
 }
 
 #[tokio::test]
+async fn an_upload_cut_off_at_any_moment_is_kept_whole_or_not_at_all() {
+    let app = TestApp::idle().await;
+    for n in 0..150 {
+        let body = futures_util::stream::iter([Ok::<_, std::io::Error>("a line\n".into())]);
+        let uploading = async {
+            let mut arrival = app.intake.arrival();
+            arrival.file("a.log", body).await.unwrap();
+            arrival.queue().await.unwrap();
+        };
+        let _ = tokio::time::timeout(Duration::from_micros(100 * n), uploading).await;
+    }
+    eventually("every report has its bytes, and all bytes a report", || async {
+        let total = app.store.reports(None, 1).await.unwrap().1;
+        let folders = std::fs::read_dir(app.dir.path().join("data/reports")).unwrap().count();
+        (app.drafts() == 0 && (app.kept(), folders) == (total as usize, total as usize)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_answered_and_kept_nowhere() {
     let app = TestApp::idle().await;
     let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
@@ -94,11 +114,14 @@ async fn folders_missing_files_and_pipes_are_refused_with_the_reason() {
     let app = TestApp::idle().await;
     let socket = app.logs().join("socket");
     let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let pipe = app.logs().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
     let folder = app.logs().display().to_string();
     let cases = [
         (folder.clone(), "is a folder"),
         (format!("{folder}/gone.log"), "there is no file"),
         (socket.display().to_string(), "not a regular file"),
+        (pipe.display().to_string(), "not a regular file"),
     ];
     for (path, reason) in cases {
         let answer = app.post("/api/v1/reports", "application/json", json!({ "path": path }).to_string()).await;
@@ -111,11 +134,7 @@ async fn folders_missing_files_and_pipes_are_refused_with_the_reason() {
 async fn a_file_that_grew_still_shows_its_lines_and_one_that_changed_does_not() {
     let app = TestApp::start().await;
     let path = app.log("live.log", three_kinds());
-    let answer = app.post("/api/v1/reports", "application/json", json!({ "path": path }).to_string()).await;
-    let report = answer.headers["location"].to_str().unwrap().to_owned();
-    assert_eq!(app.settled(&report).await["status"], "done");
-    let id = app.get(&format!("{report}/clusters")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
-    let lines = format!("{report}/clusters/{id}/lines");
+    let lines = lines_of(&app, &path).await;
     let before = app.get(&lines).await.body;
     std::fs::File::options().append(true).open(&path).unwrap().write_all(b"one more\n").unwrap();
     assert_eq!(app.get(&lines).await.body, before);
@@ -126,6 +145,89 @@ async fn a_file_that_grew_still_shows_its_lines_and_one_that_changed_does_not() 
     let page = app.browse(&lines.replace("/api/v1", "").replace("/lines", "")).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text().contains("has changed since it was read"));
+}
+
+/// A report on a file of the user's, and the address of the lines of its first cluster.
+async fn lines_of(app: &TestApp, path: &str) -> String {
+    let answer = app.post("/api/v1/reports", "application/json", json!({ "path": path }).to_string()).await;
+    let report = answer.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(app.settled(&report).await["status"], "done");
+    let id = app.get(&format!("{report}/clusters")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    format!("{report}/clusters/{id}/lines")
+}
+
+#[tokio::test]
+async fn a_file_in_anothers_place_or_written_to_unseen_does_not_show_its_lines() {
+    let app = TestApp::start().await;
+    let (text, other) = (three_kinds(), three_kinds().replace("user 7", "user 8"));
+    let inside = app.log("a.log", &text);
+    let lines = lines_of(&app, &inside).await;
+    app.log("new", &text);
+    std::fs::rename(app.logs().join("new"), &inside).unwrap();
+    let answer = app.get(&lines).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(answer.problem().contains("another file is in its place"));
+
+    let restored = app.log("b.log", &text);
+    let modified = std::fs::metadata(&restored).unwrap().modified().unwrap();
+    let lines = lines_of(&app, &restored).await;
+    let file = std::fs::File::options().write(true).open(&restored).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, other.as_bytes(), 0).unwrap();
+    file.set_modified(modified).unwrap();
+    assert_eq!(app.get(&lines).await.status, StatusCode::CONFLICT);
+
+    let grown = app.log("c.log", &text);
+    let lines = lines_of(&app, &grown).await;
+    let mut file = std::fs::File::options().write(true).open(&grown).unwrap();
+    file.write_all(format!("{other}more\n").as_bytes()).unwrap();
+    assert_eq!(app.get(&lines).await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_link_exchanged_for_the_file_shows_nothing_from_outside() {
+    let app = TestApp::start().await;
+    let path = app.log("a.log", three_kinds());
+    let lines = lines_of(&app, &path).await;
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+    let answer = app.get(&lines).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.problem().contains("outside the folders"));
+}
+
+#[tokio::test]
+async fn a_folder_swapped_for_a_link_again_and_again_never_leads_outside() {
+    let app = TestApp::idle().await;
+    let roots = logkin::roots::Roots::new(&[app.logs()]).unwrap();
+    let (inside, real, link) = (app.logs().join("d"), app.logs().join("real"), app.logs().join("link"));
+    let outside = app.dir.path().join("outside");
+    for (folder, text) in [(&real, "inside"), (&outside, "secret")] {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::write(folder.join("f"), text).unwrap();
+    }
+    std::os::unix::fs::symlink(&outside, &link).unwrap();
+    std::fs::rename(&real, &inside).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let swap = rustix::fs::RenameFlags::EXCHANGE;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                rustix::fs::renameat_with(rustix::fs::CWD, &inside, rustix::fs::CWD, &link, swap).unwrap();
+            }
+        });
+        let (mut opened, mut refused) = (0, 0);
+        for _ in 0..3_000 {
+            match roots.file("d/f") {
+                Ok(found) => {
+                    opened += 1;
+                    assert_eq!(std::fs::read_to_string(found.door()).unwrap(), "inside");
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(opened > 0 && refused > 0, "{opened} opened, {refused} refused");
+    });
 }
 
 #[tokio::test]
@@ -155,6 +257,22 @@ async fn an_empty_file_is_called_empty_on_its_page() {
     let page = app.page(&report).await;
     assert_eq!(crate::harness::texts(&page, ".notice h2"), ["Nothing to group"]);
     assert_eq!(attributes(&page, ".notice a", "href"), ["/"]);
+}
+
+#[test]
+fn a_deletion_without_room_speaks_of_the_deletion() {
+    let source = std::io::Error::from(std::io::ErrorKind::StorageFull).into();
+    let error = logkin::store::Error { action: "delete the report", is_full: true, source };
+    let web = logkin::web::error::WebError::from(error);
+    assert_eq!(web.status, StatusCode::INSUFFICIENT_STORAGE);
+    assert!(web.detail.starts_with("cannot delete the report: there is no room left"), "{}", web.detail);
+}
+
+#[tokio::test]
+async fn names_that_turn_the_text_around_are_shown_as_what_they_are() {
+    let app = TestApp::idle().await;
+    let answer = app.post("/api/v1/reports?name=a%E2%80%AEgpj.log", "text/plain", "x\n").await;
+    assert_eq!(answer.json()["name"], "a<U+202E>gpj.log");
 }
 
 #[test]

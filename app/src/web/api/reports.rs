@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{IdPath, find, result};
 use crate::{
-    store::{Place, Position, ReportRow, State},
+    store::{Place, Position, ReportId, ReportRow, State},
     web::{
         error::WebError,
         figures::rfc3339,
@@ -225,16 +225,28 @@ pub async fn delete(Shared(app): Shared<App>, Path(id): IdPath) -> Result<Status
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Forgets a report and its bytes.
+/// Forgets a report and its bytes: first the row, so that nobody finds half of it.
 pub async fn remove(app: &App, id: &str) -> Result<(), WebError> {
-    let row = find(app, id).await?;
-    if !app.store.delete(&row.report.id).await? {
+    let id = find(app, id).await?.report.id;
+    let is_forgotten = match app.store.delete(&id).await {
+        // Without room not even that can be written; the report's own bytes make some.
+        Err(error) if error.is_full => {
+            free(app, &id).await;
+            app.store.delete(&id).await?
+        }
+        answer => answer?,
+    };
+    if !is_forgotten {
         return Err(WebError::no_report());
     }
-    let (blobs, id) = (app.blobs.clone(), row.report.id);
+    free(app, &id).await;
+    Ok(())
+}
+
+async fn free(app: &App, id: &ReportId) {
+    let (blobs, id) = (app.blobs.clone(), id.clone());
     let removed = tokio::task::spawn_blocking(move || blobs.remove(&id).map_err(|error| (id, error))).await;
     if let Ok(Err((id, error))) = removed {
         tracing::warn!(report = %id, %error, "cannot remove all of report {id}: {error}");
     }
-    Ok(())
 }

@@ -120,6 +120,8 @@ impl Lines {
                 cut: (hidden > 0).then(|| size(hidden)),
             }
         };
+        // A cursor past the end, which no page gives, is an empty page with a way back to the last lines.
+        let skip = skip.min(total);
         let back = selection::format_cursor(skip.saturating_sub(PAGE));
         Self {
             rows: lines.iter().map(row).collect(),
