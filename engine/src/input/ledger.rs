@@ -35,7 +35,7 @@ impl<'p> Ledger<'p> {
 
     /// Puts the bytes of the input on the account as they are read, and as they are used.
     pub(crate) fn raw<'l>(&'l self, raw: Box<dyn Read>) -> impl BufRead + use<'l, 'p> {
-        Taken { inner: BufReader::with_capacity(BUFFER, Metered { raw, ledger: self }), ledger: self }
+        Taken { inner: BufReader::with_capacity(BUFFER, Metered { raw, failure: None, ledger: self }), ledger: self }
     }
 
     /// Puts what a decoder gives on the account, and the damage that it finds.
@@ -107,9 +107,11 @@ impl<'p> Ledger<'p> {
     }
 }
 
-/// Tells the progress what is read, and fails once the run is cancelled, so that nothing reads on for long.
+/// Tells the progress what is read, and fails once the run is cancelled, so that nothing reads on for long. Fills what it is
+/// given: how much a decoder gives before a damage depends on how its bytes arrive.
 struct Metered<'l, 'p> {
     raw: Box<dyn Read>,
+    failure: Option<io::Error>,
     ledger: &'l Ledger<'p>,
 }
 
@@ -118,9 +120,17 @@ impl Read for Metered<'_, '_> {
         if self.ledger.progress.is_cancelled() {
             return Err(io::Error::other("cancelled"));
         }
-        let n = self.raw.read(buffer)?;
-        self.ledger.progress.bytes_read.fetch_add(n as u64, Relaxed);
-        Ok(n)
+        let mut filled = 0;
+        while filled < buffer.len() && self.failure.is_none() {
+            match self.raw.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => self.failure = Some(e),
+            }
+        }
+        self.ledger.progress.bytes_read.fetch_add(filled as u64, Relaxed);
+        if filled == 0 { self.failure.take().map_or(Ok(0), Err) } else { Ok(filled) }
     }
 }
 

@@ -136,8 +136,10 @@ fn a_damage_anywhere_neither_panics_nor_goes_unnoticed() {
         for at in (10..packed.len() - 24).step_by(packed.len() / 30) {
             let mut damaged = packed.clone();
             damaged[at..at + 16].iter_mut().for_each(|b| *b ^= 0x5a);
-            let run = run(damaged);
-            assert_eq!(problems(&run).len(), 1, "{name} {at}");
+            let whole = run(&damaged);
+            assert_eq!(problems(&whole).len(), 1, "{name} {at}");
+            let drips = Cursor::new(damaged[..at].to_vec()).chain(Cursor::new(damaged[at..].to_vec()));
+            assert!(run_with(vec![Input::reader("lines", drips)], &Settings::default()) == whole, "{name} {at}");
         }
     }
 }
