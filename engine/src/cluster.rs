@@ -4,6 +4,7 @@ mod align;
 mod sequence;
 mod tree;
 mod words;
+mod joint;
 mod stretches;
 mod similarity;
 
@@ -74,6 +75,8 @@ pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
                 break;
             }
         }
+        joint::join(&mut nodes, &lexicon);
+        joint::absorb(&mut nodes, &lexicon);
         words::join_names(&mut nodes, &lexicon);
     }
     if similarity <= STRETCHES {

@@ -40,8 +40,10 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
     stretches.sort_unstable();
     let mut sets = Sets::new(nodes.len());
     let mut cuts: HashMap<usize, (usize, usize)> = HashMap::new();
-    let mut buckets: Vec<&[Stretch]> =
-        stretches.chunk_by(|a, b| a.0 == b.0).filter(|bucket| is_variable(nodes, lexicon, bucket)).collect();
+    let mut buckets: Vec<&[Stretch]> = stretches
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|bucket| bucket.len() > 1 && is_variable(nodes, lexicon, bucket))
+        .collect();
     // Where there are most is the variable; what else differs beside it is looked at no more.
     buckets.sort_by_key(|bucket| (std::cmp::Reverse(bucket.len()), bucket[0].1, bucket[0].2, bucket[0].3));
     for bucket in buckets {

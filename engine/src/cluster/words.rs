@@ -20,10 +20,10 @@ pub(super) struct Node {
 }
 
 /// Different words at one place that make it a variable.
-const MANY: usize = 5;
+pub(super) const MANY: usize = 5;
 
 /// Events per word up to which words are rather values than states.
-const RARE: u64 = 8;
+pub(super) const RARE: u64 = 8;
 
 /// Joins the nodes that differ in one place, where that place is a variable. Says whether any were joined.
 /// `known` are words that were variables elsewhere; those found here are added.
@@ -191,7 +191,7 @@ pub(super) fn join_names(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
 }
 
 /// One node of several whose outlines have the same length.
-fn union(nodes: &[Node], group: &[usize]) -> Node {
+pub(super) fn union(nodes: &[Node], group: &[usize]) -> Node {
     let mut node = together(nodes, group);
     for other in &group[1..] {
         for (word, also) in node.outline.iter_mut().zip(&nodes[*other].outline) {

@@ -1,0 +1,155 @@
+//! Several variables in one message: `user alice opened project apollo`, where hardly two lines agree in all but one place.
+//! Judges all places of a message together; single places are the business of `words`.
+
+use std::collections::HashMap;
+
+use super::{
+    sequence::{Lexicon, SLOT, WORD, is_state},
+    tree::Sets,
+    words::{MANY, Node, merge_equal, union},
+};
+
+/// Words of an outline up to which it is looked at here, which bounds the splitting.
+const LONGEST: usize = 64;
+
+/// Outlines that fit a variable place at most are tried for a node.
+const TRIES: usize = 256;
+
+/// Joins the nodes of one length that differ in several places, where all of those are variables at once.
+pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
+    let mut by_length: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (n, node) in nodes.iter().enumerate().filter(|(_, node)| node.outline.len() <= LONGEST) {
+        by_length.entry(node.outline.len()).or_default().push(n);
+    }
+    let mut sets = Sets::new(nodes.len());
+    let mut open: Vec<Vec<usize>> = by_length.into_values().collect();
+    while let Some(group) = open.pop() {
+        if group.len() < MANY {
+            continue;
+        }
+        let places = varying(nodes, &group);
+        if are_variables(nodes, lexicon, &group, &places) {
+            group[1..].iter().for_each(|node| sets.join(group[0], *node));
+        } else if let Some(place) = places
+            .iter()
+            .max_by(|a, b| (a.share, b.position).partial_cmp(&(b.share, a.position)).expect("shares are numbers"))
+        {
+            let mut ways: HashMap<u32, Vec<usize>> = HashMap::new();
+            for node in group {
+                ways.entry(nodes[node].outline[place.position]).or_default().push(node);
+            }
+            open.extend(ways.into_values());
+        }
+    }
+    *nodes = sets.groups().into_iter().map(|group| union(nodes, &group)).collect();
+    merge_equal(nodes);
+}
+
+/// A place where the nodes of a group differ.
+struct Varying {
+    position: usize,
+    /// Different words and how many nodes have each.
+    words: HashMap<u32, usize>,
+    /// The chance that two nodes agree there.
+    share: f64,
+}
+
+fn varying(nodes: &[Node], group: &[usize]) -> Vec<Varying> {
+    let length = nodes[group[0]].outline.len();
+    let place = |position: usize| {
+        let mut words: HashMap<u32, usize> = HashMap::new();
+        for node in group {
+            *words.entry(nodes[*node].outline[position]).or_default() += 1;
+        }
+        let squares: usize = words.values().map(|count| count * count).sum();
+        let share = squares as f64 / (group.len() * group.len()) as f64;
+        Varying { position, words, share }
+    };
+    (0..length).map(place).filter(|place| place.words.len() > 1).collect()
+}
+
+/// Whether the places, several of them, hold many values each that go with each other in most ways there are, or in as
+/// many as there are events; states and what stands first need more values, as for single places.
+fn are_variables(nodes: &[Node], lexicon: &Lexicon<'_>, group: &[usize], places: &[Varying]) -> bool {
+    let outline = &nodes[group[0]].outline;
+    let constant: Vec<u32> =
+        (0..outline.len()).filter(|i| places.iter().all(|place| place.position != *i)).map(|i| outline[i]).collect();
+    if places.len() < 2 || lexicon.weight(&constant) < WORD * places.len().max(2) {
+        return false;
+    }
+    let is_variable = |place: &Varying| {
+        let words: Vec<u32> = place.words.keys().copied().filter(|word| *word != SLOT).collect();
+        let states = words.iter().filter(|word| is_state(lexicon.word(**word))).count();
+        let mut need = if place.position == 0 { 2 * MANY } else { MANY };
+        if states * 2 > words.len() {
+            need *= 4;
+        }
+        words.len() >= need && place.share * (MANY as f64) < 1.5 && !words.iter().any(|word| lexicon.is_unspaced(*word))
+    };
+    let ways = places.iter().map(|place| place.words.len()).fold(1_usize, usize::saturating_mul);
+    let events: u64 = group.iter().map(|node| nodes[*node].events).sum();
+    let independent = group.len() * 2 >= ways || group.len() as u64 * 2 >= events;
+    independent && places.iter().all(is_variable)
+}
+
+/// Joins each node to the cluster of many shapes whose outline it fits, words standing where that has variables.
+pub(super) fn absorb(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
+    let mut children: HashMap<(usize, u32), usize> = HashMap::new();
+    let mut ends: HashMap<usize, usize> = HashMap::new();
+    let wide = |node: &Node| {
+        let slots = node.outline.iter().filter(|word| **word == SLOT).count();
+        node.members.len() >= MANY
+            && node.outline.len() <= LONGEST
+            && slots >= 1
+            && lexicon.weight(&node.outline) >= WORD * slots.max(2)
+    };
+    let mut count = 0;
+    for (n, node) in nodes.iter().enumerate().filter(|(_, node)| wide(node)) {
+        let mut at = 0;
+        for word in &node.outline {
+            at = *children.entry((at, *word)).or_insert_with(|| {
+                count += 1;
+                count
+            });
+        }
+        ends.insert(at, n);
+    }
+    let mut sets = Sets::new(nodes.len());
+    for (n, node) in
+        nodes.iter().enumerate().filter(|(_, node)| node.outline.len() <= LONGEST && node.members.len() < MANY)
+    {
+        // Few values with many lines each are states, also where a cluster has a variable.
+        if node.events > super::words::RARE * node.members.len() as u64 {
+            continue;
+        }
+        if let Some(found) = fitting(&node.outline, lexicon, &children, &ends) {
+            sets.join(n, found);
+        }
+    }
+    *nodes = sets.groups().into_iter().map(|group| union(nodes, &group)).collect();
+    merge_equal(nodes);
+}
+
+/// The node with the outline that has variables or the same words at all places; that with most words in common first.
+fn fitting(
+    outline: &[u32],
+    lexicon: &Lexicon<'_>,
+    children: &HashMap<(usize, u32), usize>,
+    ends: &HashMap<usize, usize>,
+) -> Option<usize> {
+    let mut open = vec![(0, 0)];
+    for _ in 0..TRIES {
+        let (at, depth) = open.pop()?;
+        let Some(word) = outline.get(depth) else {
+            if let Some(node) = ends.get(&at) {
+                return Some(*node);
+            }
+            continue;
+        };
+        if *word != SLOT && !is_state(lexicon.word(*word)) && !lexicon.is_unspaced(*word) {
+            open.extend(children.get(&(at, SLOT)).map(|next| (*next, depth + 1)));
+        }
+        open.extend(children.get(&(at, *word)).map(|next| (*next, depth + 1)));
+    }
+    None
+}
