@@ -269,6 +269,30 @@ fn a_deletion_without_room_speaks_of_the_deletion() {
 }
 
 #[tokio::test]
+async fn a_cursor_past_the_end_is_an_empty_page_and_a_broken_address_a_problem() {
+    let app = TestApp::start().await;
+    let report = app.analyse("a.log", three_kinds()).await;
+    let id = app.get(&format!("{report}/clusters")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let past = format!("{report}/clusters/{id}/lines?cursor=cffffffffffffffff");
+    let rest = app.get(&past).await.json();
+    assert_eq!((rest["items"].as_array().unwrap().len(), rest["next"].is_null()), (0, true));
+    let page = app.browse(&past.replace("/api/v1", "").replace("/lines", "")).await;
+    assert!(page.status == StatusCode::OK && !page.text().contains("18,446,744"), "{}", page.text());
+    let broken = app.get("/api/v1/reports/%ff").await;
+    assert_eq!(broken.status, StatusCode::BAD_REQUEST);
+    assert!(broken.problem().contains("UTF-8"));
+}
+
+#[tokio::test]
+async fn lines_whose_result_was_just_removed_are_not_found() {
+    let app = TestApp::start().await;
+    let report = app.analyse("a.log", three_kinds()).await;
+    let id = app.get(&format!("{report}/clusters")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    app.blobs.remove(&report.rsplit('/').next().unwrap().parse().unwrap()).unwrap();
+    assert_eq!(app.get(&format!("{report}/clusters/{id}/lines")).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn names_that_turn_the_text_around_are_shown_as_what_they_are() {
     let app = TestApp::idle().await;
     let answer = app.post("/api/v1/reports?name=a%E2%80%AEgpj.log", "text/plain", "x\n").await;
