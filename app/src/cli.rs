@@ -34,7 +34,7 @@ pub enum Command {
 /// Flags of `cluster`.
 #[derive(Debug, Args)]
 pub struct Cluster {
-    /// Log files, plain, .gz or .zst; `-` or nothing is standard input
+    /// Log files, plain, packed (gz, zst, bz2, xz, lz4) or in archives (zip, tar); `-` or nothing is standard input
     pub files: Vec<PathBuf>,
     /// Dress of the table
     #[arg(long, value_enum, default_value_t)]

@@ -283,6 +283,7 @@ impl JobSettings {
             max_line_bytes: self.max_line_bytes,
             max_shapes: self.max_shapes,
             reference_time: self.reference_time,
+            ..Settings::default()
         }
     }
 }

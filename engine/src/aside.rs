@@ -17,8 +17,6 @@ pub(crate) enum Aside {
     Blank,
     /// Not text.
     Binary,
-    /// Text of two bytes a letter, which is not decoded.
-    Utf16,
     /// An archive or a compression that is not unpacked.
     Packed,
 }
@@ -34,14 +32,13 @@ pub(crate) struct Nature {
 
 impl Aside {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Self; 4] = [Self::Blank, Self::Binary, Self::Utf16, Self::Packed];
+    pub(crate) const ALL: [Self; 3] = [Self::Blank, Self::Binary, Self::Packed];
 
     /// For a person.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Blank => "blank",
             Self::Binary => "binary data",
-            Self::Utf16 => "UTF-16 text",
             Self::Packed => "packed data",
         }
     }
@@ -51,7 +48,6 @@ impl Aside {
         let text = match self {
             Self::Blank => "\nblank",
             Self::Binary => "\nbinary",
-            Self::Utf16 => "\nutf16",
             Self::Packed => "\npacked",
         };
         Keys::alone(Key::of(text.as_bytes()))
@@ -74,18 +70,13 @@ impl Nature {
     pub(crate) fn of(input: &[u8]) -> Option<Self> {
         let start = input.iter().position(|b| *b != 0).unwrap_or(input.len());
         let head = &input[start..input.len().min(start + HEAD)];
-        let packings: [(&[u8], &'static str); 5] = [
-            (b"BZh", "is bzip2 data, which is not unpacked; unpack it first"),
-            (b"\xfd7zXZ\0", "is xz data, which is not unpacked; unpack it first"),
-            (b"PK\x03\x04", "is a zip archive, which is not unpacked; unpack it first"),
-            (b"\x04\x22\x4d\x18", "is lz4 data, which is not unpacked; unpack it first"),
+        let packings: [(&[u8], &'static str); 3] = [
             (b"7z\xbc\xaf\x27\x1c", "is a 7z archive, which is not unpacked; unpack it first"),
+            (b"Rar!\x1a\x07", "is a rar archive, which is not unpacked; unpack it first"),
+            (b"\x02\x21\x4c\x18", "is lz4 data of the legacy kind, which is not unpacked; unpack it first"),
         ];
         if let Some((_, problem)) = packings.iter().find(|(magic, _)| input.starts_with(magic)) {
             return Some(Self { aside: Aside::Packed, problem });
-        }
-        if is_utf16(&input[..input.len().min(HEAD)]) {
-            return Some(Self { aside: Aside::Utf16, problem: "is UTF-16 text; UTF-8 was expected; convert it first" });
         }
         let problem = "is binary data; lines of text were expected";
         is_binary(head).then_some(Self { aside: Aside::Binary, problem })
@@ -94,24 +85,13 @@ impl Nature {
 
 /// Whether more than a twentieth of the bytes are controls that no text holds. One in eleven bytes of compressed or
 /// random data is one; programs and tables are full of NULs; no text encoding but UTF-16 and UTF-32 uses them.
-fn is_binary(bytes: &[u8]) -> bool {
+pub(crate) fn is_binary(bytes: &[u8]) -> bool {
     odd(bytes) * 20 > bytes.len()
 }
 
 /// How many of the bytes are controls that no text holds.
 fn odd(bytes: &[u8]) -> usize {
     bytes.iter().filter(|b| **b < 0x20 && !matches!(b, 0x08..=0x0d | 0x1b)).count()
-}
-
-/// Whether a mark says so, or nearly every second byte is NUL and the others hardly ever are.
-fn is_utf16(head: &[u8]) -> bool {
-    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
-        return true;
-    }
-    let nuls = |odd: usize| head.iter().skip(odd).step_by(2).filter(|b| **b == 0).count() * 20;
-    let half = head.len() / 2;
-    let (even, odd) = (nuls(0), nuls(1));
-    half >= 8 && ((even > half * 18 && odd < half) || (odd > half * 18 && even < half))
 }
 
 #[cfg(test)]
@@ -151,8 +131,6 @@ mod tests {
     fn what_is_not_text_is_known_by_its_beginning() {
         let nature = |bytes: &[u8]| Nature::of(bytes).map(|n| n.aside);
         assert_eq!(nature(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0"), Some(Aside::Binary));
-        assert_eq!(nature(b"PK\x03\x04rest"), Some(Aside::Packed));
-        assert_eq!(nature(b"\xff\xfeh\0i\0"), Some(Aside::Utf16));
-        assert_eq!(nature(b"s\0t\0a\0r\0t\0e\0d\0 \0n\0o\0w\0\n\0"), Some(Aside::Utf16));
+        assert_eq!(nature(b"7z\xbc\xaf\x27\x1crest"), Some(Aside::Packed));
     }
 }

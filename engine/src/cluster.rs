@@ -77,7 +77,7 @@ pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
         words::join_names(&mut nodes, &lexicon);
     }
     if similarity <= STRETCHES {
-        stretches::join_lists(&mut nodes);
+        stretches::join_lists(&mut nodes, &lexicon);
         stretches::join(&mut nodes, &lexicon);
     }
     if similarity < ALIKE {

@@ -1,12 +1,19 @@
-//! `Input`: a named source of bytes. Its packing is taken off in `unpack`, its text is cut in `chunks`; what a line says is
-//! not read here.
+//! `Input`: a named source of bytes. Its packing is taken off in `unpack`, its text is made UTF-8 in `text`, given line feeds
+//! in `line_ends` and cut in `chunks`; what a line says is not read here.
 
+mod ledger;
+mod packing;
+mod archive;
+pub(crate) mod text;
+pub(crate) mod line_ends;
+mod tar;
+mod zip;
 pub(crate) mod unpack;
 pub(crate) mod chunks;
 
 use std::{fmt, io::Read, path::PathBuf};
 
-/// A named source of log bytes, compressed or not; what it is, is found from its content.
+/// A named source of log bytes, packed or not, in any usual encoding; what it is, is found from its content.
 pub struct Input {
     /// Shown to the user and kept in the report.
     pub name: String,

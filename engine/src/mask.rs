@@ -3,7 +3,7 @@
 
 use crate::{
     template::Kind,
-    token::{CLASS, DIGIT, HEX_LETTER, LETTER},
+    token::{CLASS, Class, DIGIT, HEX_LETTER, LETTER},
 };
 
 /// Words with several digits that are names of techniques, not of things.
@@ -42,7 +42,7 @@ const ENDINGS: [&[u8]; 24] = [
 ];
 
 /// The classes of all bytes of a piece together.
-pub(crate) fn classes(piece: &[u8]) -> u8 {
+pub(crate) fn classes(piece: &[u8]) -> Class {
     piece.iter().fold(0, |all, b| all | CLASS[usize::from(*b)])
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn is_bool(word: &[u8]) -> bool {
 }
 
 /// A word of hexadecimal letters alone, too long to be one of English.
-pub(crate) fn is_hex_word(word: &[u8], classes: u8) -> bool {
+pub(crate) fn is_hex_word(word: &[u8], classes: Class) -> bool {
     word.len() >= 8 && classes == HEX_LETTER
 }
 
@@ -105,10 +105,11 @@ pub(crate) fn is_host(piece: &[u8]) -> bool {
     if piece == b"localhost" {
         return true;
     }
-    let Some((first, last, labels)) = labels(piece) else { return false };
+    // Most dotted names are none, which their end tells before all of their labels are looked at.
+    let Some(last) = piece.iter().rposition(|b| *b == b'.').map(|dot| &piece[dot + 1..]) else { return false };
     match last.len() {
-        2 => (labels >= 3 || first.contains(&b'-')) && is_country(last),
-        _ => DOMAINS.contains(&last),
+        2 => is_country(last) && labels(piece).is_some_and(|(first, _, labels)| labels >= 3 || first.contains(&b'-')),
+        _ => DOMAINS.contains(&last) && labels(piece).is_some(),
     }
 }
 
@@ -153,7 +154,7 @@ fn labels(piece: &[u8]) -> Option<(&[u8], &[u8], usize)> {
 }
 
 /// What a piece without colon, at sign and slash is as a whole, when it has a digit. `None` for a word.
-pub(crate) fn value(piece: &[u8], classes: u8) -> Option<Kind> {
+pub(crate) fn value(piece: &[u8], classes: Class) -> Option<Kind> {
     if classes & (LETTER | HEX_LETTER) == 0 {
         return Some(numeric(piece));
     }
@@ -189,7 +190,8 @@ pub(crate) fn value(piece: &[u8], classes: u8) -> Option<Kind> {
 /// Whether a piece with digits and letters is a word all the same: `ssh2`, `IPv6`, `log4j`, `amd64`.
 fn is_word(piece: &[u8]) -> bool {
     let digits = piece.iter().filter(|b| b.is_ascii_digit()).count();
-    (digits == 1 && !piece[0].is_ascii_digit()) || TERMS.iter().any(|term| piece.eq_ignore_ascii_case(term))
+    (digits == 1 && !piece[0].is_ascii_digit())
+        || (4..=7).contains(&piece.len()) && TERMS.iter().any(|term| piece.eq_ignore_ascii_case(term))
 }
 
 /// Digits with dots, dashes and signs.

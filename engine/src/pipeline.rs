@@ -8,6 +8,7 @@
 use std::{
     collections::VecDeque,
     fs,
+    rc::Rc,
     sync::{
         atomic::Ordering::Relaxed,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -23,7 +24,9 @@ use crate::{
     input::{
         Source,
         chunks::{Chunks, End},
-        unpack::Unpacked,
+        line_ends::LineEnds,
+        text::{About, Text},
+        unpack::{self, Opened},
     },
     recording::{Recorder, writer::Writer},
     report::{
@@ -79,6 +82,8 @@ struct Run<'scope, 's, 'a, 'w> {
     table: Table,
     aside: [u64; Aside::ALL.len()],
     shortened: u64,
+    /// Of archives; they come after what was given.
+    members: Vec<InputSummary>,
 }
 
 impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
@@ -107,15 +112,18 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             table: Table::new(settings.max_shapes),
             aside: Default::default(),
             shortened: 0,
+            members: Vec::new(),
         })
     }
 
     fn all(mut self, inputs: Vec<Input>) -> Result<Report, Error> {
         self.progress.bytes_total.store(total_bytes(&inputs), Relaxed);
         let mut summaries = Vec::with_capacity(inputs.len());
-        for (position, input) in (0..).zip(inputs) {
-            summaries.push(self.read(position, input)?);
+        let given = inputs.len();
+        for (position, input) in inputs.into_iter().enumerate() {
+            summaries.push(self.read(position, given, input)?);
         }
+        summaries.append(&mut self.members);
         while !self.waiting.is_empty() {
             self.make_room()?;
         }
@@ -130,18 +138,39 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         Ok(assemble(found, self.settings))
     }
 
-    /// Reads one input to its end and gives its chunks out.
-    fn read(&mut self, position: u32, Input { name, source }: Input) -> Result<InputSummary, Error> {
-        let mut summary = InputSummary { name, bytes: 0, lines: 0, packing: Vec::new(), problems: Vec::new() };
-        let mut unpacked = match Unpacked::open(source, self.progress) {
-            Ok(unpacked) => unpacked,
-            Err(problem) => {
-                summary.problems.push(format!("{}: {problem}", summary.name));
-                return Ok(summary);
+    /// Reads one of the inputs given to its end, with all that it holds.
+    fn read(&mut self, position: usize, given: usize, Input { name, source }: Input) -> Result<InputSummary, Error> {
+        let mut summary = InputSummary::of(name);
+        let (bounds, progress) = (self.settings.unpacking, self.progress);
+        let whole = unpack::walk(source, bounds, progress, &mut |opened| {
+            match opened.member {
+                None => self.give_out_all(position, opened, &mut summary)?,
+                Some(path) => {
+                    let mut member = InputSummary::of(format!("{}/{path}", summary.name));
+                    self.give_out_all(given + self.members.len(), opened, &mut member)?;
+                    self.members.push(member);
+                }
             }
-        };
-        let recorded = self.manner.record && !unpacked.in_place;
-        let mut chunks = Chunks::new(&mut unpacked.text, position, self.manner.max_line_bytes, recorded);
+            Ok(())
+        })?;
+        self.check()?;
+        summary.problems.extend(whole.problems.iter().map(|problem| format!("{}: {problem}", summary.name)));
+        if !whole.packing.is_empty() {
+            summary.packing = whole.packing.iter().map(ToString::to_string).collect();
+        }
+        Ok(summary)
+    }
+
+    /// Cuts a text and gives its chunks out.
+    fn give_out_all(&mut self, position: usize, opened: Opened<'_>, summary: &mut InputSummary) -> Result<(), Error> {
+        let position = u32::try_from(position).expect("the members of an input are bounded");
+        let about = Rc::new(About::default());
+        about.decoded_from.set(if opened.in_place { u64::MAX } else { 0 });
+        let text = LineEnds::new(Text::new(opened.bytes, Rc::clone(&about)));
+        let mut chunks = Chunks::new(text, position, self.manner.max_line_bytes, false);
+        if self.manner.record {
+            chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
+        }
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -153,10 +182,12 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         }
         let end = chunks.end();
         self.check()?;
-        summary.problems = problems(&summary.name, &end, &unpacked);
+        let damage = opened.ledger.untold().filter(|_| end.failure.is_some());
+        summary.problems = problems(&summary.name, &end, damage, &about);
         (summary.lines, summary.bytes) = (end.lines, end.bytes);
-        summary.packing = unpacked.packing.iter().map(ToString::to_string).collect();
-        Ok(summary)
+        summary.packing = opened.packing.iter().map(ToString::to_string).collect();
+        summary.encoding = about.encoding.get().map(Into::into);
+        Ok(())
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -234,16 +265,20 @@ impl Drop for GiveBack {
     }
 }
 
-/// What a person should know about an input.
-fn problems(name: &str, end: &End, unpacked: &Unpacked<'_>) -> Vec<String> {
+/// What a person should know about a text.
+fn problems(name: &str, end: &End, damage: Option<String>, about: &About) -> Vec<String> {
     let mut problems = Vec::new();
-    let lines = if end.lines == 1 { "the line" } else { "the lines" };
+    let (lines, are) = if end.lines == 1 { ("the line", "is") } else { ("the lines", "are") };
     if let Some(error) = &end.failure {
-        let what = unpacked.damage(error);
-        problems.push(format!("{name}: {what}; {lines} before it are counted ({})", end.lines));
+        let what = damage.unwrap_or_else(|| format!("cannot be read to its end ({error})"));
+        problems.push(format!("{name}: {what}; {lines} before it {are} counted ({})", end.lines));
     }
     if let Some(nature) = end.nature {
-        problems.push(format!("{name}: {}; {lines} of it ({}) are set aside", nature.problem, end.lines));
+        problems.push(format!("{name}: {}; {lines} of it ({}) {are} set aside", nature.problem, end.lines));
+    }
+    if let (repaired @ 1.., Some(encoding)) = (about.repaired.get(), about.encoding.get()) {
+        let were = "byte sequences that are no letter in it";
+        problems.push(format!("{name}: was read as {encoding} and has {were}: {repaired}; each is shown as U+FFFD"));
     }
     if end.bytes == 0 && end.failure.is_none() {
         problems.push(format!("{name}: is empty"));

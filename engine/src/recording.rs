@@ -206,7 +206,9 @@ fn read_index(labels: &mut (impl Read + Seek)) -> io::Result<(Vec<Block>, HashSe
 
 fn parse_index(mut index: &[u8]) -> Option<(Vec<Block>, HashSet<Key>)> {
     let blocks = varint::take(&mut index)?;
-    let blocks = (0..blocks).map(|_| Block::take(&mut index)).collect::<Option<_>>()?;
+    let mut blocks = (0..blocks).map(|_| Block::take(&mut index)).collect::<Option<Vec<_>>>()?;
+    // Members of archives are written where the archive is read, and come after all inputs that were given.
+    blocks.sort_by_key(|block| (block.input, block.first_line));
     let joined = varint::take(&mut index)?;
     let joined = (0..joined).map(|_| take_u64(&mut index).map(Key)).collect::<Option<_>>()?;
     Some((blocks, joined))

@@ -17,7 +17,8 @@ use crate::{
 pub struct Report {
     /// Form of this type; a reader refuses a newer one.
     pub version: u32,
-    /// What was read, in the order given.
+    /// What was read, in the order given; after that the members of archives, in the order in which they were found. An
+    /// archive itself has no lines.
     pub inputs: Vec<InputSummary>,
     /// Sums over all inputs.
     pub totals: Totals,
@@ -36,14 +37,18 @@ pub struct Report {
 /// What one input held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputSummary {
-    /// As given.
+    /// As given; of a member of an archive that of the archive, a slash, and its path in it.
     pub name: String,
-    /// Bytes of text, after decompression.
+    /// Bytes of text, after decompression and as UTF-8.
     pub bytes: u64,
     /// Lines read.
     pub lines: u64,
-    /// How it was packed, outermost first: `gzip`, `zstd`.
+    /// How it was packed, outermost first: `gzip`, `zstd`, `bzip2`, `xz`, `lz4`, `tar`, `zip`.
     pub packing: Vec<String>,
+    /// The encoding it was decoded from, by its name in the Encoding Standard, or `UTF-32LE`, `UTF-32BE`; `None` is UTF-8,
+    /// which is taken as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
     /// What was wrong with it, for a person, with what was done about it. Empty when all was well.
     pub problems: Vec<String>,
 }
@@ -120,4 +125,12 @@ pub struct Cluster {
     /// Keys of its shapes in the recording, ascending.
     #[serde(with = "keys")]
     pub shapes: Vec<u64>,
+}
+
+impl InputSummary {
+    /// Of an input of which nothing is read yet.
+    pub(crate) fn of(name: String) -> Self {
+        let (packing, problems) = Default::default();
+        Self { name, bytes: 0, lines: 0, packing, encoding: None, problems }
+    }
 }

@@ -22,6 +22,38 @@ pub struct Settings {
     /// The day against which times without a year are read, as seconds since the epoch: the latest year that does
     /// not put the line after it. Passed in so that an analysis repeated later gives the same report.
     pub reference_time: i64,
+    /// How far packed inputs are unpacked.
+    pub unpacking: Unpacking,
+}
+
+/// Bounds of unpacking, for each input as it was given: an archive with all that is in it counts as one. What is met at a
+/// bound is told as a problem of the input; what came before it is counted. Nothing is ever written to a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unpacking {
+    /// Packings and archives in each other. What is packed once more is left out.
+    pub max_depth: usize,
+    /// Members of archives that are read, those in inner archives included. The members after them are left out.
+    pub max_members: usize,
+    /// Bytes unpacked for each byte read, once more than [`Unpacking::FREE_BYTES`] are unpacked: text of log files rarely
+    /// gives more than a hundred, a bomb of zeros a thousand from gzip and millions from others. Reading stops there.
+    pub max_ratio: u64,
+    /// Bytes unpacked in all, those of inner packings included. Reading stops there.
+    pub max_bytes: u64,
+    /// Bytes of window (zstd) or dictionary (xz) that a packing may ask for, which are held in memory for each packing
+    /// around the text; the others need a few megabytes at most. Data that ask for more are not unpacked. zstd takes it as
+    /// the next lower power of two.
+    pub max_window: u64,
+}
+
+impl Unpacking {
+    /// So much may come out of an input of any size, in bytes: it is read in a few seconds.
+    pub const FREE_BYTES: u64 = 1 << 30;
+}
+
+impl Default for Unpacking {
+    fn default() -> Self {
+        Self { max_depth: 6, max_members: 10_000, max_ratio: 500, max_bytes: 1 << 40, max_window: 128 << 20 }
+    }
 }
 
 impl Settings {
@@ -38,6 +70,7 @@ impl Default for Settings {
             max_line_bytes: 64 << 10,
             max_shapes: 100_000,
             reference_time: 4_102_444_800,
+            unpacking: Unpacking::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     format::time,
     mask,
     template::Kind,
-    token::{self, BLANK, CLASS, COLON, Clean, DELIMITER, DIGIT, HIGH, MARK},
+    token::{self, AT, BLANK, CLASS, COLON, Class, Clean, DELIMITER, DIGIT, DOT, HIGH, MARK, SLASH},
 };
 
 /// Turns messages into shapes, reusing its buffers.
@@ -37,7 +37,7 @@ impl Shaper {
 }
 
 /// Where a piece ends.
-const STOP: u8 = BLANK | DELIMITER | HIGH;
+const STOP: Class = BLANK | DELIMITER | HIGH;
 
 /// What a shape is written with: blanks are held back until something follows them.
 struct Writer {
@@ -93,16 +93,15 @@ fn write(writer: &mut Writer, text: &[u8]) {
         let class = CLASS[usize::from(*first)];
         if class & STOP == 0 {
             let start = at;
-            let mut classes = class;
-            at += 1;
-            while let Some(b) = text.get(at) {
+            let mut classes = 0;
+            let rest = &text[start..];
+            let length = rest.iter().position(|b| {
                 let class = CLASS[usize::from(*b)];
-                if class & STOP != 0 {
-                    break;
-                }
                 classes |= class;
-                at += 1;
-            }
+                class & STOP != 0
+            });
+            classes &= !STOP;
+            at = length.map_or(text.len(), |length| start + length);
             let word = &text[start..at];
             if classes & (DIGIT | MARK | COLON) != 0 || is_special(word, classes) {
                 writer.run(&text[run..start]);
@@ -130,12 +129,17 @@ fn write(writer: &mut Writer, text: &[u8]) {
 }
 
 /// Whether a word of letters may be something else: a boolean, a hexadecimal number, the beginning of a date.
-fn is_special(word: &[u8], classes: u8) -> bool {
-    mask::is_bool(word) || mask::is_hex_word(word, classes) || (word[0].is_ascii_uppercase() && time::is_name(word))
+fn is_special(word: &[u8], classes: Class) -> bool {
+    let special = match word[0] {
+        b'T' | b'F' | b't' | b'f' => mask::is_bool(word) || time::is_name(word),
+        b'A'..=b'Z' => time::is_name(word),
+        _ => false,
+    };
+    special || mask::is_hex_word(word, classes)
 }
 
 /// Writes the piece `text[start..end]`; says where reading goes on, which is later than `end` for what spans pieces.
-fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8) -> usize {
+fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: Class) -> usize {
     let piece = &text[start..end];
     if classes == DIGIT {
         writer.slot(Kind::Number);
@@ -158,7 +162,7 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: u8
         address_tail(writer, &piece[length..]);
         return end;
     }
-    if classes & MARK != 0
+    if classes & SLASH != 0
         && let Some(end) = long(writer, text, start, end)
     {
         return end;
@@ -222,7 +226,7 @@ fn looks_like_time(piece: &[u8]) -> bool {
     }
 }
 
-/// Paths and addresses of the web, which may hold delimiters.
+/// Paths and addresses of the web, which may hold delimiters; all have a slash.
 fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<usize> {
     if writer.is_behind_slot() {
         // What continues a value (`1/b`) is no path.
@@ -281,7 +285,7 @@ fn is_slashed_address(piece: &[u8]) -> bool {
 }
 
 /// Writes a piece whose ends may be punctuation.
-fn trimmed(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
+fn trimmed(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
     let is_trim = |b: &u8| matches!(b, b'.' | b':' | b'*' | b'-' | b'+' | b'~' | b'@' | b'\\' | b'/' | b'$' | b'_');
     let mut from = piece.iter().position(|b| !is_trim(b)).unwrap_or(piece.len());
     let to = piece.iter().rposition(|b| !is_trim(b)).map_or(from, |i| i + 1);
@@ -296,7 +300,7 @@ fn trimmed(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
 }
 
 /// Writes a piece that has a digit or a mark, without punctuation at its ends.
-fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
+fn core(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
     if classes & COLON != 0 && piece.contains(&b':') {
         if let Some(kind) = mask::colon_address(piece) {
             return writer.slot(kind);
@@ -328,7 +332,9 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
     if classes & MARK == 0 {
         return plain(writer, piece, classes & !COLON, key);
     }
-    if let Some(at) = piece.iter().position(|b| *b == b'@') {
+    if classes & AT != 0
+        && let Some(at) = piece.iter().position(|b| *b == b'@')
+    {
         let (name, host) = (&piece[..at], &piece[at + 1..]);
         if mask::is_mail(name, host) {
             return writer.slot(Kind::Mail);
@@ -337,12 +343,14 @@ fn core(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
         writer.literal(b"@");
         return trimmed(writer, host, mask::classes(host), key);
     }
-    if let Some(at) = piece.windows(2).position(|two| two == b"..") {
+    if classes & DOT != 0
+        && let Some(at) = piece.windows(2).position(|two| two == b"..")
+    {
         let (before, after) = piece.split_at(at);
         trimmed(writer, before, mask::classes(before), false);
         return trimmed(writer, after, mask::classes(after), key);
     }
-    let slashes = piece.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
+    let slashes = if classes & SLASH == 0 { 0 } else { piece.iter().filter(|b| matches!(b, b'/' | b'\\')).count() };
     match slashes {
         0 => plain(writer, piece, mask::classes(piece), key),
         1 => halves(writer, piece, key),
@@ -376,7 +384,7 @@ fn halves(writer: &mut Writer, piece: &[u8], key: bool) {
 }
 
 /// Writes a piece without separators but dots and dashes.
-fn plain(writer: &mut Writer, piece: &[u8], classes: u8, key: bool) {
+fn plain(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
     if classes & DIGIT == 0 {
         if mask::is_bool(piece) {
             writer.slot(Kind::Bool);

@@ -3,16 +3,26 @@
 
 use axum::{
     body::{Body, to_bytes},
-    extract::{FromRequest, Multipart, Request, multipart::Field},
+    extract::{
+        FromRequest, Multipart, Request,
+        multipart::{Field, MultipartError},
+    },
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
 };
+use futures_util::StreamExt;
 use serde::Deserialize;
 
+use self::feed::{Feed, Progress};
 use super::{error::WebError, query::Query, state::App};
 use crate::{intake, store::NewReport};
 
+mod feed;
+
 /// Bytes of a JSON document, a form, or a text field.
 const SMALL: usize = 64 << 10;
+
+/// Parts of a form; files have a bound of their own in the intake.
+const MAX_PARTS: usize = 1_000;
 
 /// Who asks, which decides what a body without a telling type is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,21 +74,27 @@ async fn raw(app: &App, name: &str, body: Body) -> Result<NewReport, WebError> {
 }
 
 async fn multipart(app: &App, request: Request) -> Result<NewReport, WebError> {
-    let broken = |error: axum::extract::multipart::MultipartError| {
-        WebError::bad_request(format!("the form is not well formed or was cut short: {}", error.body_text()))
-    };
+    let progress = Progress::default();
+    let request = request.map(|body| Body::from_stream(Feed::new(body, progress.clone())));
     let mut parts = Multipart::from_request(request, &()).await.map_err(|e| WebError::bad_request(e.body_text()))?;
     let mut arrival = app.intake.arrival();
     let mut asked = Asked::default();
-    while let Some(field) = parts.next_field().await.map_err(broken)? {
+    let mut count = 0;
+    while let Some(field) = parts.next_field().await.map_err(|error| broken(&error, &progress))? {
+        progress.made();
+        count += 1;
+        if count > MAX_PARTS {
+            let detail = format!("the form has more than {MAX_PARTS} parts; send fewer");
+            return Err(WebError::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
         match (field.name().unwrap_or_default(), field.file_name()) {
             (_, Some("")) => {}
             (_, Some(name)) => {
                 let name = name.to_owned();
-                arrival.file(&name, field).await?;
+                arrival.file(&name, field.inspect(|_| progress.made())).await?;
             }
-            ("path", None) => asked.path = Some(text(field).await?).filter(|t| !t.is_empty()),
-            ("sample", None) => asked.sample = Some(text(field).await?).filter(|t| !t.is_empty()),
+            ("path", None) => asked.path = Some(text(field, &progress).await?).filter(|t| !t.is_empty()),
+            ("sample", None) => asked.sample = Some(text(field, &progress).await?).filter(|t| !t.is_empty()),
             (other, None) => return Err(WebError::bad_request(format!("unknown field `{other}` in the form"))),
         }
     }
@@ -86,6 +102,16 @@ async fn multipart(app: &App, request: Request) -> Result<NewReport, WebError> {
         return fetch(app, asked).await;
     }
     queue(app, arrival).await
+}
+
+fn broken(error: &MultipartError, progress: &Progress) -> WebError {
+    if progress.is_overdue() {
+        return WebError::bad_request(
+            "the form is not well formed: no part of it begins where one should; the boundary in Content-Type has to be \
+             the one in the body, and the head of a part is short",
+        );
+    }
+    WebError::bad_request(format!("the form is not well formed or was cut short: {}", error.body_text()))
 }
 
 async fn queue(app: &App, arrival: intake::Arrival) -> Result<NewReport, WebError> {
@@ -113,9 +139,10 @@ async fn form(request: Request) -> Result<Asked, WebError> {
     Ok(Asked { path: field("path"), sample: field("sample") })
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, WebError> {
+async fn text(mut field: Field<'_>, progress: &Progress) -> Result<String, WebError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|e| WebError::bad_request(e.body_text()))? {
+        progress.made();
         if bytes.len() + chunk.len() > SMALL {
             return Err(too_large());
         }

@@ -67,6 +67,40 @@ async fn a_body_that_breaks_off_is_answered_and_kept_nowhere() {
 }
 
 #[tokio::test]
+async fn a_form_that_gets_nowhere_is_refused_before_it_is_gathered() {
+    let app = TestApp::idle().await;
+    let kind = "multipart/form-data; boundary=x";
+    let endless_head = "--x\r\ncontent-disposition: form-data; name=\"";
+    let skipped = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"\"\r\n\r\n";
+    for start in ["", endless_head, skipped] {
+        let chunk = Bytes::from(vec![b'a'; 100_000]);
+        let rest = std::iter::once(Bytes::from(start)).chain(std::iter::repeat_n(chunk, 600));
+        let body = Body::from_stream(futures_util::stream::iter(rest.map(Ok::<_, std::io::Error>)));
+        let answer = app.post("/api/v1/reports", kind, body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{start}");
+        assert!(answer.problem().contains("no part of it begins"), "{}", answer.text());
+    }
+    let parts = "--x\r\ncontent-disposition: form-data; name=\"path\"\r\n\r\n/\r\n".repeat(1_001) + "--x--\r\n";
+    assert_eq!(app.post("/api/v1/reports", kind, parts).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!((app.drafts(), app.kept()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_form_with_files_in_many_small_pieces_arrives_whole() {
+    let app = TestApp::idle().await;
+    let file =
+        |name: &str| format!("--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+    let form = format!("{}{}\r\n{}{}\r\n--x--\r\n", file("a"), "a\r".repeat(60_000), file("b"), "b\n".repeat(60_000));
+    for size in [7, 50_000, 400_000] {
+        let pieces: Vec<_> =
+            form.as_bytes().chunks(size).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
+        let body = Body::from_stream(futures_util::stream::iter(pieces));
+        let answer = app.post("/api/v1/reports", "multipart/form-data; boundary=x", body).await;
+        assert_eq!((answer.status, answer.json()["bytes"].as_u64()), (StatusCode::ACCEPTED, Some(240_000)), "{size}");
+    }
+}
+
+#[tokio::test]
 async fn a_draft_whose_writer_died_is_swept_and_one_being_written_is_not() {
     let app = TestApp::idle().await;
     let mut alive = app.blobs.draft().unwrap();

@@ -10,8 +10,14 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio_util::task::TaskTracker;
 
 use super::{client::Client, entry::Entry, error::ProxyError, upstream::Lease};
+
+/// Most bytes read on from a client whose request was answered before its body was taken.
+const DRAINED: u64 = 64 * 1024 * 1024;
+/// What a frame that is held costs besides its bytes.
+const PER_FRAME: usize = 64;
 
 /// Why a body ended early; the other side's connection is broken off for it.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -19,12 +25,20 @@ use super::{client::Client, entry::Entry, error::ProxyError, upstream::Lease};
 pub(crate) struct Broken(&'static str);
 
 /// The body of a client's request. It outlives one try, so that a try that took nothing of it can be repeated.
+///
+/// When everybody has let go of it before its end, because we or the backend answered early, the rest is read and thrown
+/// away, up to a bound, so that a client that is still sending gets to read the answer instead of a reset connection
+/// (RFC 9112, 9.6).
 pub(crate) struct Source {
-    incoming: RefCell<Incoming>,
+    /// Taken out only at the end.
+    incoming: RefCell<Option<Incoming>>,
     passed: Cell<u64>,
     limit: u64,
     failure: Cell<Option<ProxyError>>,
     client: Rc<Client>,
+    /// Whether the client waits to be told that it may send. If nobody has told it so, there is nothing to throw away.
+    expects: bool,
+    background: TaskTracker,
 }
 
 impl Source {
@@ -32,27 +46,30 @@ impl Source {
     pub(crate) fn new(
         incoming: Incoming,
         limit: Option<u64>,
+        expects: bool,
         client: &Rc<Client>,
+        background: &TaskTracker,
     ) -> Result<Option<Rc<Self>>, ProxyError> {
         let limit = limit.unwrap_or(u64::MAX);
-        if incoming.size_hint().lower() > limit {
-            return Err(ProxyError::BodyTooLarge);
+        if incoming.is_end_stream() {
+            return Ok(None);
         }
-        let has_body = !incoming.is_end_stream();
-        Ok(has_body.then(|| {
-            Rc::new(Self {
-                incoming: RefCell::new(incoming),
-                passed: Cell::new(0),
-                limit,
-                failure: Cell::new(None),
-                client: Rc::clone(client),
-            })
-        }))
+        let too_large = incoming.size_hint().lower() > limit;
+        let source = Rc::new(Self {
+            incoming: RefCell::new(Some(incoming)),
+            passed: Cell::new(0),
+            limit,
+            failure: Cell::new(None),
+            client: Rc::clone(client),
+            expects,
+            background: background.clone(),
+        });
+        if too_large { Err(ProxyError::BodyTooLarge) } else { Ok(Some(source)) }
     }
 
     /// Whether its length is not known beforehand.
     pub(crate) fn is_chunked(&self) -> bool {
-        self.incoming.borrow().size_hint().exact().is_none()
+        self.size_hint().exact().is_none()
     }
 
     /// Whether nothing of it was taken.
@@ -62,7 +79,7 @@ impl Source {
 
     /// Whether all of it was taken.
     pub(crate) fn is_done(&self) -> bool {
-        self.incoming.borrow().is_end_stream()
+        self.incoming.borrow().as_ref().is_none_or(Body::is_end_stream)
     }
 
     /// What went wrong on the client's side.
@@ -70,21 +87,15 @@ impl Source {
         self.failure.get()
     }
 
-    /// Reads on and throws away up to `most` bytes, so that a client that is still sending gets to read our answer
-    /// instead of a reset connection (RFC 9112, 9.6).
-    pub(crate) async fn drain(self: Rc<Self>, most: u64) {
-        let mut rest = RequestBody(Some(self));
-        let mut drained = 0;
-        while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx)).await {
-            drained += frame.data_ref().map_or(0, |data| data.len() as u64);
-            if drained > most {
-                return;
-            }
-        }
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.borrow().as_ref().map_or(SizeHint::with_exact(0), Body::size_hint)
     }
 
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let frame = ready!(Pin::new(&mut *self.incoming.borrow_mut()).poll_frame(cx));
+        let frame = match &mut *self.incoming.borrow_mut() {
+            Some(incoming) => ready!(Pin::new(incoming).poll_frame(cx)),
+            None => None,
+        };
         self.client.progress();
         match frame {
             Some(Ok(frame)) => {
@@ -105,6 +116,26 @@ impl Source {
     }
 }
 
+impl Drop for Source {
+    fn drop(&mut self) {
+        let unasked = self.expects && self.passed.get() == 0;
+        if let Some(rest) = self.incoming.take().filter(|rest| !rest.is_end_stream() && !unasked) {
+            self.background.spawn_local(drain(rest, Rc::clone(&self.client)));
+        }
+    }
+}
+
+async fn drain(mut rest: Incoming, client: Rc<Client>) {
+    let mut drained = 0;
+    while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx)).await {
+        client.progress();
+        drained += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if drained > DRAINED {
+            return;
+        }
+    }
+}
+
 /// One try's use of the request's body.
 pub(crate) struct RequestBody(pub(crate) Option<Rc<Source>>);
 
@@ -121,28 +152,102 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or(SizeHint::with_exact(0), |source| source.incoming.borrow().size_hint())
+        self.0.as_ref().map_or(SizeHint::with_exact(0), |source| source.size_hint())
     }
+}
+
+/// Frames of answers that are held in memory by one thread, in bytes, and their bound.
+#[derive(Debug)]
+pub(crate) struct Room {
+    held: Cell<usize>,
+    most: usize,
+}
+
+impl Room {
+    pub(crate) fn new(most: usize) -> Rc<Self> {
+        Rc::new(Self { held: Cell::new(0), most })
+    }
+
+    /// Whether there is still some.
+    pub(crate) fn is_left(&self) -> bool {
+        self.held.get() < self.most
+    }
+}
+
+/// The beginning of an answer, or all of it, held until the client takes it.
+pub(crate) struct Held {
+    frames: VecDeque<Frame<Bytes>>,
+    bytes: usize,
+    room: Rc<Room>,
+}
+
+impl Held {
+    pub(crate) fn new(room: &Rc<Room>) -> Self {
+        Self { frames: VecDeque::new(), bytes: 0, room: Rc::clone(room) }
+    }
+
+    pub(crate) fn push(&mut self, frame: Frame<Bytes>) {
+        let cost = cost(&frame);
+        self.bytes += cost;
+        self.room.held.set(self.room.held.get() + cost);
+        self.frames.push_back(frame);
+    }
+
+    /// What it costs in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn pop(&mut self) -> Option<Frame<Bytes>> {
+        let frame = self.frames.pop_front()?;
+        let cost = cost(&frame);
+        self.bytes -= cost;
+        self.room.held.set(self.room.held.get() - cost);
+        Some(frame)
+    }
+
+    /// `None` when there are trailers, which only a body without a length can have.
+    fn length(&self) -> Option<u64> {
+        self.frames.iter().map(|frame| frame.data_ref().map(|data| data.len() as u64)).sum()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.room.held.set(self.room.held.get() - self.bytes);
+    }
+}
+
+fn cost(frame: &Frame<Bytes>) -> usize {
+    PER_FRAME + frame.data_ref().map_or(0, Bytes::len)
 }
 
 /// What an answer consists of.
 pub(crate) enum Content {
-    /// Parts that are here already.
-    Here(VecDeque<Bytes>),
-    /// What the backend sends, as it sends it, over the connection that is given back at its end.
-    Streamed(Incoming, Option<Lease>),
+    /// One of ours, or none.
+    Text(Option<Bytes>),
+    /// What was taken from a backend, whole.
+    Whole(Held),
+    /// What was taken from a backend first, and the rest as it sends it, over the connection that is given back at its end.
+    Streamed(Held, Incoming, Option<Lease>),
 }
 
 impl Content {
     /// One part.
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
-        Self::Here(VecDeque::from([text.into()]))
+        Self::Text(Some(text.into()))
+    }
+
+    /// Nothing.
+    pub(crate) fn empty() -> Self {
+        Self::Text(None)
     }
 
     fn is_end(&self) -> bool {
         match self {
-            Self::Here(parts) => parts.is_empty(),
-            Self::Streamed(incoming, _) => incoming.is_end_stream(),
+            Self::Text(text) => text.is_none(),
+            Self::Whole(held) => held.frames.is_empty(),
+            Self::Streamed(held, incoming, _) => held.frames.is_empty() && incoming.is_end_stream(),
         }
     }
 }
@@ -166,7 +271,7 @@ impl AnswerBody {
 
     /// An answer that nobody notes down: the connection's own.
     pub(crate) fn finish(&mut self) {
-        if let Content::Streamed(_, lease) = &mut self.content
+        if let Content::Streamed(_, _, lease) = &mut self.content
             && let Some(lease) = lease.take()
         {
             lease.give_back();
@@ -184,8 +289,12 @@ impl Body for AnswerBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = match &mut self.content {
-            Content::Here(parts) => parts.pop_front().map(|part| Ok(Frame::data(part))),
-            Content::Streamed(incoming, _) => ready!(Pin::new(incoming).poll_frame(cx)),
+            Content::Text(text) => text.take().map(|text| Ok(Frame::data(text))),
+            Content::Whole(held) => held.pop().map(Ok),
+            Content::Streamed(held, incoming, _) => match held.pop() {
+                Some(frame) => Some(Ok(frame)),
+                None => ready!(Pin::new(incoming).poll_frame(cx)),
+            },
         };
         self.client.progress();
         match &frame {
@@ -211,8 +320,12 @@ impl Body for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Here(parts) => SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum()),
-            Content::Streamed(incoming, _) => incoming.size_hint(),
+            Content::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
+            Content::Whole(held) => held.length().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Content::Streamed(held, incoming, _) => match (held.length(), incoming.size_hint().exact()) {
+                (Some(first), Some(rest)) => SizeHint::with_exact(first + rest),
+                _ => SizeHint::default(),
+            },
         }
     }
 }

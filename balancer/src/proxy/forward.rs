@@ -1,25 +1,26 @@
 //! One request: choose a backend, send, stream the answer back, or try again.
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     io,
     pin::{Pin, pin},
     rc::Rc,
     task::Poll,
+    time::Duration,
 };
 
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
-    body::{Body, Incoming},
+    body::{Body, Frame, Incoming},
     header::{self, HeaderValue},
     http::{request, response},
     upgrade::{self, OnUpgrade},
 };
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     answer,
-    body::{AnswerBody, Content, RequestBody, Source},
+    body::{AnswerBody, Content, Held, RequestBody, Source},
     client::{Client, Phase},
     entry::Entry,
     error::{ProxyError, Retry},
@@ -29,12 +30,13 @@ use super::{
     worker::{Tried, Worker},
 };
 
-/// Answers up to this length to requests that may be repeated are taken whole before the client sees their first byte:
-/// a backend that dies in the middle of one costs nobody anything. Longer ones and those of unknown length are streamed.
-const TAKEN_WHOLE: u64 = 64 * 1024;
+/// Answers up to this size in memory to requests that may be repeated are taken whole before the client sees their first byte: a
+/// backend that dies in the middle of one costs nobody anything. Of longer ones this much is taken, the rest is streamed.
+const TAKEN_WHOLE: usize = 1024 * 1024;
 
-/// Most bytes read on from a client whose request was answered before its body was taken.
-const DRAINED: u64 = 64 * 1024 * 1024;
+/// How long an answer without a length is held back for that. Whoever sends one may have begun before it knows all of
+/// it, and its reader wants to see the beginning; a tenth of a second is not noticed. Events are never held back.
+const HELD_BACK: Duration = Duration::from_millis(100);
 
 /// Answers one request.
 pub(crate) async fn forward(
@@ -49,8 +51,7 @@ pub(crate) async fn forward(
     let (head, body) = request.into_parts();
     let accept = head.headers.get(header::ACCEPT).cloned();
     let mut entry = Entry::begin(&worker, client.address, &head);
-    let mut source = None;
-    let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry, &mut source).await;
+    let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry).await;
     client.enter(Phase::Answering);
     let mut response = match outcome {
         Ok((head, content)) => {
@@ -59,9 +60,6 @@ pub(crate) async fn forward(
         }
         Err(error) => {
             worker.counters.own_answers.add_one();
-            if let Some(source) = source.filter(|source| !source.is_done()) {
-                worker.background.spawn_local(source.drain(DRAINED));
-            }
             answer::failure(error, accept.as_ref(), &client, entry)
         }
     };
@@ -79,14 +77,13 @@ async fn exchange(
     (mut head, body): (request::Parts, Incoming),
     upgrading: Option<OnUpgrade>,
     entry: &mut Entry,
-    source: &mut Option<Rc<Source>>,
 ) -> Result<Answer, ProxyError> {
-    *source = Source::new(body, worker.limits.body, client)?;
+    let expects = head.headers.contains_key(header::EXPECT);
+    let source = Source::new(body, worker.limits.body, expects, client, &worker.background)?;
     let chunked = source.as_ref().is_some_and(|source| source.is_chunked());
     let protocol = headers::prepare(&mut head, client.address, client.server, chunked)?;
     let idempotent = retry::is_idempotent(&head.method);
-    let mut exchange =
-        Exchange { worker, client, head, source: source.clone(), idempotent, switching: protocol.is_some(), entry };
+    let mut exchange = Exchange { worker, client, head, source, idempotent, switching: protocol.is_some(), entry };
     let (mut head, content, lease) = exchange.answer().await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         let (Some(protocol), Some(upgrading), Content::Streamed(..)) = (protocol, upgrading, &content) else {
@@ -97,8 +94,8 @@ async fn exchange(
     headers::strip_hop_by_hop(&mut head.headers);
     head.extensions.clear();
     let content = match content {
-        Content::Streamed(incoming, _) => Content::Streamed(incoming, lease),
-        here @ Content::Here(_) => here,
+        Content::Streamed(held, incoming, _) => Content::Streamed(held, incoming, lease),
+        here => here,
     };
     Ok((head, content))
 }
@@ -118,7 +115,7 @@ fn switch(
     head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(header::UPGRADE, chosen);
     worker.background.spawn_local(tunnel(client, backend, lease.in_flight));
-    Ok((head, Content::Here(VecDeque::new())))
+    Ok((head, Content::empty()))
 }
 
 /// One request on its way through the tries.
@@ -206,16 +203,19 @@ impl Exchange<'_> {
         };
         let lease = Lease { sender, in_flight, until: self.worker.idle_until() };
         let (head, body) = response.into_parts();
-        let known = body.size_hint().exact().is_some_and(|length| length <= TAKEN_WHOLE);
         if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.switching {
             return Err(ProxyError::AnswerBroken);
         }
-        if !known || !self.idempotent || head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Ok((head, Content::Streamed(body, None), Some(lease)));
+        if !self.idempotent || head.status == StatusCode::SWITCHING_PROTOCOLS || is_events(&head.headers) {
+            return Ok((head, Content::Streamed(Held::new(&self.worker.room), body, None), Some(lease)));
         }
-        let parts = self.take_whole(body).await?;
-        lease.give_back();
-        Ok((head, Content::Here(parts), None))
+        match self.take(body).await? {
+            whole @ Content::Whole(_) => {
+                lease.give_back();
+                Ok((head, whole, None))
+            }
+            streamed => Ok((head, streamed, Some(lease))),
+        }
     }
 
     fn request(&self) -> Request<RequestBody> {
@@ -226,21 +226,38 @@ impl Exchange<'_> {
         request
     }
 
-    async fn take_whole(&self, mut body: Incoming) -> Result<VecDeque<bytes::Bytes>, ProxyError> {
-        let mut parts = VecDeque::new();
+    /// Takes an answer whole, if it is neither too long nor too slow nor our memory too full for that; else its beginning.
+    async fn take(&self, mut body: Incoming) -> Result<Content, ProxyError> {
+        let mut held = Held::new(&self.worker.room);
+        let length = body.size_hint().exact();
+        if length.is_some_and(|length| length > TAKEN_WHOLE as u64) {
+            return Ok(Content::Streamed(held, body, None));
+        }
+        let until = length.is_none().then(|| Instant::now() + HELD_BACK);
         while !body.is_end_stream() {
-            let frame = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
-                Poll::Pending if self.client.is_overdue() => Poll::Ready(None),
-                polled => polled.map(Some),
-            });
-            match frame.await {
-                None => return Err(ProxyError::AnswerLate),
-                Some(None) => break,
-                Some(Some(Err(_))) => return Err(ProxyError::AnswerCut),
-                Some(Some(Ok(frame))) => parts.extend(frame.into_data().ok()),
+            if held.bytes() > TAKEN_WHOLE || !self.worker.room.is_left() {
+                return Ok(Content::Streamed(held, body, None));
+            }
+            let next = self.next(&mut body);
+            let next = match until {
+                Some(until) => timeout_at(until, next).await,
+                None => Ok(next.await),
+            };
+            match next {
+                Ok(Some(frame)) => held.push(frame?),
+                Ok(None) => break,
+                Err(_) => return Ok(Content::Streamed(held, body, None)),
             }
         }
-        Ok(parts)
+        Ok(Content::Whole(held))
+    }
+
+    async fn next(&self, body: &mut Incoming) -> Option<Result<Frame<bytes::Bytes>, ProxyError>> {
+        let frame = poll_fn(|cx| match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Pending if self.client.is_overdue() => Poll::Ready(Some(Err(ProxyError::AnswerLate))),
+            polled => polled.map_err(|_| ProxyError::AnswerCut),
+        });
+        frame.await
     }
 
     /// Nothing has moved for too long; whose turn it was.
@@ -262,6 +279,12 @@ impl Exchange<'_> {
             ProxyError::NoAnswer
         }
     }
+}
+
+/// Server-sent events: each is for now, and there is no end to wait for.
+fn is_events(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 /// Whether the backend has not closed the connection as far as the kernel knows. Yielding lets the runtime look at all

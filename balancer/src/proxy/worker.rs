@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{client::Clients, error::ProxyError, retry::Budget, upstream::Upstream};
+use super::{body::Room, client::Clients, error::ProxyError, retry::Budget, upstream::Upstream};
 use crate::{
     access_log::AccessLog,
     backend::BackendId,
@@ -24,6 +24,9 @@ use crate::{
     pool::{Change, Pool, Snapshot},
     select::{Algorithm, round_robin::RoundRobin},
 };
+
+/// Most bytes of answers that a thread holds until their clients take them; beyond it answers are streamed.
+const MOST_HELD: usize = 64 * 1024 * 1024;
 
 /// A backend that may be asked, in its present turn.
 #[derive(Clone)]
@@ -62,6 +65,7 @@ pub(crate) struct Worker {
     pub(crate) background: TaskTracker,
     pub(crate) stopping: Cell<bool>,
     pub(crate) budget: RefCell<Budget>,
+    pub(crate) room: Rc<Room>,
     pool: Arc<Pool>,
     reports: mpsc::Sender<Change>,
     cache: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
@@ -95,6 +99,7 @@ impl Worker {
             background: TaskTracker::new(),
             stopping: Cell::new(false),
             budget: RefCell::new(Budget::new()),
+            room: Room::new(MOST_HELD),
             cache: RefCell::new(Cache::new(pool.cell())),
             pool,
             reports,

@@ -163,7 +163,11 @@ fn large_bodies_stream_both_ways_in_flat_memory() {
 #[test]
 fn an_answer_that_breaks_off_does_not_look_complete() {
     let upstream = Upstream::scripted(|head, peer| {
-        let framing = if head.starts_with("GET /c") { "Transfer-Encoding: chunked" } else { "Content-Length: 999999" };
+        let framing = if head.starts_with("GET /c") {
+            "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked"
+        } else {
+            "Content-Length: 99999999"
+        };
         let start = if head.starts_with("GET /c") { "3\r\none\r\n" } else { "one" };
         drop(peer.get_mut().write_all(format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n{start}").as_bytes()));
         false
@@ -173,6 +177,24 @@ fn an_answer_that_breaks_off_does_not_look_complete() {
         let mut client = balancer.connect();
         client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         assert!(client.try_answer(false).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn a_client_that_is_still_sending_reads_the_answer_that_came_early() {
+    let upstream = Upstream::scripted(|_, peer| {
+        let full = b"HTTP/1.1 507 Insufficient Storage\r\nConnection: close\r\nContent-Length: 4\r\n\r\nfull";
+        drop(peer.get_mut().write_all(full));
+        // Reads on for a while, as a server should that closes; what else there is meets a closed connection.
+        drop(peer.take(1 << 20).read_to_end(&mut Vec::new()));
+        false
+    });
+    for more in [&[][..], &["--body-limit", "10KiB"]] {
+        let balancer = Balancer::with(&[upstream.address], more);
+        let status = if more.is_empty() { 507 } else { 413 };
+        for _ in 0..3 {
+            assert_eq!(balancer.connect().post("/", &vec![b'x'; 30 << 20]).status, status);
+        }
     }
 }
 

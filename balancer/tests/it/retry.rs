@@ -1,7 +1,10 @@
-use std::{io::Write, sync::atomic::Ordering};
+use std::{
+    io::{Read, Write},
+    sync::atomic::Ordering,
+};
 
 use crate::{
-    harness::{Balancer, eventually, read_body},
+    harness::{Balancer, eventually, read_body, read_head},
     upstream::{Upstream, answer, nobody},
 };
 
@@ -60,7 +63,9 @@ fn no_backend_is_asked_twice_and_the_last_error_is_the_answer() {
 #[test]
 fn an_answer_that_has_begun_is_not_begun_again() {
     let bad = Upstream::scripted(|_, peer| {
-        drop(peer.get_mut().write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"));
+        drop(peer.get_mut().write_all(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n",
+        ));
         false
     });
     let good = Upstream::saying("good");
@@ -86,6 +91,63 @@ fn a_short_answer_that_breaks_off_costs_a_get_nothing() {
         assert_eq!(balancer.get("/").text(), "good");
     }
     assert!(bad.requests() >= 1);
+}
+
+#[test]
+fn a_backend_that_dies_in_the_middle_of_200_kib_without_a_length_costs_a_get_nothing() {
+    let bad = Upstream::scripted(|_, peer| {
+        let half = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n19000\r\n{}", "x".repeat(100 << 10));
+        drop(peer.get_mut().write_all(half.as_bytes()));
+        false
+    });
+    let good = Upstream::saying("good");
+    let balancer = one_thread(&[&bad, &good]);
+    for _ in 0..4 {
+        assert_eq!(balancer.get("/").text(), "good");
+    }
+    assert!(bad.requests() >= 1);
+}
+
+#[test]
+fn an_answer_beyond_what_is_taken_whole_arrives_as_it_was_sent() {
+    let long = (0_u32..1 << 20).map(|number| number.to_le_bytes()[0]).collect::<Vec<_>>().repeat(3);
+    let sent = long.clone();
+    let upstream = Upstream::scripted(move |_, peer| {
+        let out = peer.get_mut();
+        out.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+        for piece in sent.chunks(50_000) {
+            out.write_all(&[format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()).unwrap();
+        }
+        out.write_all(b"0\r\n\r\n").is_ok()
+    });
+    let balancer = one_thread(&[&upstream]);
+    let mut client = balancer.connect();
+    for _ in 0..2 {
+        assert!(client.get("/").body == long);
+    }
+}
+
+#[test]
+fn what_is_not_known_to_end_soon_is_not_held_back() {
+    for (kind, deadline) in [("text/event-stream", 0), ("text/plain", 100)] {
+        let upstream = Upstream::scripted(move |_, peer| {
+            let start =
+                format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+            peer.get_mut().write_all(start.as_bytes()).unwrap();
+            // Says nothing more until the balancer hangs up.
+            drop(peer.read(&mut [0]));
+            false
+        });
+        let balancer = one_thread(&[&upstream]);
+        let mut client = balancer.connect();
+        let begun = std::time::Instant::now();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        read_head(&mut client.0).unwrap();
+        let mut start = [0; 8];
+        client.0.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"3\r\none\r\n");
+        assert!(begun.elapsed().as_millis() >= deadline, "{kind}");
+    }
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use super::sequence::{Token, is_unit, tokens};
 use crate::template::{Kind, Part, Template};
 
-/// Past this many cells the shapes are compared from both ends only.
-const MOST_CELLS: usize = 1 << 18;
+/// Past this many cells the shapes are compared from both ends only: 256 tokens each that differ.
+const MOST_CELLS: usize = 1 << 16;
+
+/// Places of a template that [`tidied`] looks at, each of which costs a look at every shape.
+const TIDIED: usize = 16;
 
 /// The common template. Every shape matches it; it depends on the shapes and on which is first.
 pub(super) fn common<'a>(shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Template {
@@ -43,24 +46,35 @@ fn tokens_of<'a>(template: &Template, tokens: &[Token<'a>]) -> Vec<Token<'a>> {
 fn tidied<'a>(template: Template, shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Template {
     let mut tidied = template;
     let mut at = 0;
-    while at + 3 < tidied.parts.len() {
+    let mut tries = 0;
+    while tries < TIDIED
+        && let Some(next) = tidied.parts.get(at..).and_then(|rest| rest.windows(4).position(is_untidy))
+    {
+        at += next;
+        tries += 1;
         let mut shorter = tidied.clone();
-        if let [Part::Literal(before), Part::Slot(_), Part::Literal(blank), Part::Slot(kind)] =
-            &mut shorter.parts[at..at + 4]
-            && blank == " "
-            && !before.ends_with(' ')
-        {
+        shorter.parts.drain(at + 1..at + 3);
+        if let [Part::Literal(before), Part::Slot(kind), ..] = &mut shorter.parts[at..] {
             before.push(' ');
             *kind = Kind::Any;
-            shorter.parts.drain(at + 1..at + 3);
-            if shapes.clone().all(|shape| shorter.widen(shape.as_bytes())) {
-                tidied = shorter;
-                continue;
-            }
         }
-        at += 1;
+        if shapes.clone().all(|shape| shorter.widen(shape.as_bytes())) {
+            tidied = shorter;
+        } else {
+            at += 1;
+        }
     }
     tidied
+}
+
+/// Whether the four parts are `x<*> <*>`.
+fn is_untidy(parts: &[Part]) -> bool {
+    match parts {
+        [Part::Literal(before), Part::Slot(_), Part::Literal(blank), Part::Slot(_)] => {
+            blank == " " && !before.ends_with(' ')
+        }
+        _ => false,
+    }
 }
 
 /// What two sequences have in common, a slot where they differ.

@@ -65,20 +65,29 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
+/// Signs in a row after which a word has ended for certain, so that no text is looked at again for each of its bytes.
+const SIGNS: usize = 32;
+
 /// Bytes of the word at the front: letters, digits and what joins them, without dots and their like at its ends.
 fn word_length(text: &str) -> usize {
-    let end = text.char_indices().find(|(_, c)| !joins(*c)).map_or(text.len(), |(i, _)| i);
-    let word = text[..end].trim_end_matches(['.', '-', '/', '~', '_', '\\', '@', '$', '%']);
-    // `z-` and `x_` are names; dots and their like after a word are not part of it, and alone they are signs.
-    let trimmed = if word.is_empty() { 0 } else { word.len() };
-    let starts_as_word = text.chars().next().is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '@' | '%'));
-    if !starts_as_word {
+    if !text.chars().next().is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '@' | '%')) {
         return 0;
     }
-    let sign = text[trimmed..end].starts_with('-') && trimmed == 1;
-    // A doubled dot separates (`field......value`).
-    let doubled = text[..trimmed].find("..").unwrap_or(trimmed);
-    if sign { trimmed + 1 } else { doubled }
+    let mut length = 0;
+    let mut before = ' ';
+    for (i, c) in text.char_indices() {
+        // A doubled dot separates (`field......value`).
+        if !joins(c) || (c == '.' && before == '.') || i > length + SIGNS {
+            break;
+        }
+        // Dots and their like after a word are not part of it, and alone they are signs.
+        if !matches!(c, '.' | '-' | '/' | '~' | '_' | '\\' | '@' | '$' | '%') {
+            length = i + c.len_utf8();
+        }
+        before = c;
+    }
+    // `z-` is a name.
+    if length == 1 && text[1..].starts_with('-') { 2 } else { length }
 }
 
 fn joins(c: char) -> bool {
@@ -90,6 +99,9 @@ fn joins(c: char) -> bool {
 
 /// A variable in an outline.
 pub(super) const SLOT: u32 = 0;
+
+/// Characters of a script without blanks that say as much as a word.
+pub(super) const WORD: usize = 3;
 
 /// Words by number, numbered in order of first sight.
 #[derive(Debug)]
@@ -115,6 +127,17 @@ impl<'a> Lexicon<'a> {
 
     pub(super) fn word(&self, number: u32) -> &str {
         &self.words[number as usize]
+    }
+
+    /// Whether it is a character of a script without blanks.
+    pub(super) fn is_unspaced(&self, number: u32) -> bool {
+        self.word(number).chars().next().is_some_and(is_unspaced)
+    }
+
+    /// How much the words say, variables nothing, in parts of a word.
+    pub(super) fn weight(&self, words: &[u32]) -> usize {
+        let weight = |word: &u32| if self.is_unspaced(*word) { 1 } else { WORD };
+        words.iter().filter(|word| **word != SLOT).map(weight).sum()
     }
 
     /// What is left of a shape when all that varies by its form is taken away: its words in order, with [`SLOT`] for
@@ -285,9 +308,12 @@ pub(super) fn is_name(word: &str) -> bool {
     word.bytes().any(|b| matches!(b, b'.' | b'/' | b'\\' | b'@' | b'~' | b'0'))
 }
 
+/// Tokens of which brackets with nothing but variables in them consist at most.
+const BRACKETED: usize = 64;
+
 /// Tokens of the brackets at the front, when they hold nothing but variables and signs.
 fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
-    for (i, token) in tokens.iter().enumerate().skip(1) {
+    for (i, token) in tokens.iter().enumerate().take(BRACKETED).skip(1) {
         match token {
             Token::Sign(")" | "]") => return Some(i + 1),
             Token::Word(word) if is_unit(word) => {}

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    sequence::{Lexicon, SLOT, is_cue},
+    sequence::{Lexicon, SLOT, WORD, is_cue, is_state},
     tree::Sets,
     words::{Node, merge_equal, mix, together},
 };
@@ -18,8 +18,8 @@ const MANY: usize = 5;
 /// Different lists at one place that make it a variable.
 const LISTS: usize = 8;
 
-/// Words around a stretch at least.
-const AROUND: usize = 2;
+/// Words around a stretch at least, by [`Lexicon::weight`].
+const AROUND: usize = 2 * WORD;
 
 /// A stretch of an outline: a hash of what is around it, the node, where it begins and ends.
 type Stretch = (u64, usize, usize, usize);
@@ -40,17 +40,23 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
     stretches.sort_unstable();
     let mut sets = Sets::new(nodes.len());
     let mut cuts: HashMap<usize, (usize, usize)> = HashMap::new();
-    for bucket in stretches.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() > 1) {
-        if is_variable(nodes, lexicon, bucket) {
-            adopt(bucket, &mut sets, &mut cuts);
+    let mut buckets: Vec<&[Stretch]> =
+        stretches.chunk_by(|a, b| a.0 == b.0).filter(|bucket| is_variable(nodes, lexicon, bucket)).collect();
+    // Where there are most is the variable; what else differs beside it is looked at no more.
+    buckets.sort_by_key(|bucket| (std::cmp::Reverse(bucket.len()), bucket[0].1, bucket[0].2, bucket[0].3));
+    for bucket in buckets {
+        let apart = |(_, node, from, to): &&Stretch| cuts.get(node).is_none_or(|cut| cut.0 < *to && *from < cut.1);
+        let bucket: Vec<Stretch> = bucket.iter().filter(apart).copied().collect();
+        if !bucket.is_empty() && is_variable(nodes, lexicon, &bucket) {
+            adopt(&bucket, &mut sets, &mut cuts);
         }
     }
     replace(nodes, sets, &cuts);
 }
 
 /// Joins nodes that begin and end alike and have lists between: the same words in other orders and numbers.
-pub(super) fn join_lists(nodes: &mut Vec<Node>) {
-    let fronts = branches(nodes, |node, i| node.outline.get(i).copied());
+pub(super) fn join_lists(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
+    let fronts = branches(nodes, lexicon, |node, i| node.outline.get(i).copied());
     let mut buckets: Vec<Stretch> = Vec::new();
     for (n, node) in nodes.iter().enumerate() {
         let Some(from) = fronts[n] else { continue };
@@ -62,7 +68,7 @@ pub(super) fn join_lists(nodes: &mut Vec<Node>) {
     let mut cuts = HashMap::new();
     for bucket in buckets.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() >= LISTS) {
         for tails in by_tail(nodes, bucket) {
-            if is_list(nodes, &tails) {
+            if is_list(nodes, lexicon, &tails) {
                 adopt(&tails, &mut sets, &mut cuts);
             }
         }
@@ -79,16 +85,17 @@ fn ends(outline: &[u32]) -> Vec<u64> {
     ends
 }
 
-fn around(node: &Node, from: usize, to: usize) -> usize {
-    node.outline[..from].iter().chain(&node.outline[to..]).filter(|word| **word != SLOT).count()
+fn around(node: &Node, lexicon: &Lexicon<'_>, from: usize, to: usize) -> usize {
+    lexicon.weight(&node.outline[..from]) + lexicon.weight(&node.outline[to..])
 }
 
 /// Many different stretches that do not begin or end alike. Where a variable was seen in the same place, fewer will do;
-/// at the end of a message, where reasons stand, there have to be more.
+/// at the end of a message, where reasons stand, and at its beginning, where subjects and verbs do, there have to be more,
+/// and far more where they say how things stand.
 fn is_variable(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> bool {
     let (_, first, from, to) = bucket[0];
     let stretch = |stretch: &Stretch| &nodes[stretch.1].outline[stretch.2..stretch.3];
-    let around = around(&nodes[first], from, to);
+    let around = around(&nodes[first], lexicon, from, to);
     let last = to == nodes[first].outline.len();
     let slot = bucket.iter().any(|one| stretch(one) == [SLOT]);
     let words: Vec<&[u32]> = bucket.iter().map(stretch).filter(|words| *words != [SLOT]).collect();
@@ -98,12 +105,19 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> boo
     }
     let before = |back: usize| from.checked_sub(back).map_or("", |i| lexicon.word(nodes[first].outline[i]));
     let cued = is_cue(before(2), before(1));
-    let need = match (slot || cued, last) {
+    let mut need = match (slot || cued, last) {
         (true, false) => 2,
         (false, false) | (true, true) => MANY,
         (false, true) => 2 * MANY,
     };
-    let longest = words.iter().map(|words| words.len()).max().unwrap_or(0);
+    if from == 0 {
+        need *= 2;
+    }
+    let is_state = |words: &&&[u32]| words.iter().any(|word| is_state(lexicon.word(*word)));
+    if words.iter().filter(is_state).count() * 2 > words.len() {
+        need *= 4;
+    }
+    let longest = words.iter().map(|words| lexicon.weight(words)).max().unwrap_or(0);
     let distinct = |end: fn(&[u32]) -> Option<&u32>| words.iter().map(|words| end(words)).collect::<HashSet<_>>().len();
     let apart = words.len().min(8);
     words.len() >= need
@@ -113,7 +127,7 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> boo
 }
 
 /// For each node the first place, behind [`AROUND`] words, where the nodes that agree so far go many ways.
-fn branches(nodes: &[Node], word: impl Fn(&Node, usize) -> Option<u32>) -> Vec<Option<usize>> {
+fn branches(nodes: &[Node], lexicon: &Lexicon<'_>, word: impl Fn(&Node, usize) -> Option<u32>) -> Vec<Option<usize>> {
     let mut found = vec![None; nodes.len()];
     let mut open: Vec<Vec<usize>> = vec![(0..nodes.len()).collect()];
     let mut depth = 0;
@@ -128,7 +142,7 @@ fn branches(nodes: &[Node], word: impl Fn(&Node, usize) -> Option<u32>) -> Vec<O
             for node in ways
                 .values()
                 .flatten()
-                .filter(|node| many && around(&nodes[**node], depth, nodes[**node].outline.len()) >= AROUND)
+                .filter(|node| many && around(&nodes[**node], lexicon, depth, nodes[**node].outline.len()) >= AROUND)
             {
                 found[*node] = Some(depth);
             }
@@ -169,8 +183,9 @@ fn by_tail(nodes: &[Node], bucket: &[Stretch]) -> Vec<Vec<Stretch>> {
     done
 }
 
-/// Stretches of several lengths whose words recur at different places.
-fn is_list(nodes: &[Node], bucket: &[Stretch]) -> bool {
+/// Stretches of several lengths whose words recur at different places. Characters of scripts without blanks do that in any
+/// text.
+fn is_list(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> bool {
     let lengths: HashSet<usize> = bucket.iter().map(|(_, _, from, to)| to - from).collect();
     if bucket.len() < LISTS || lengths.len() < 3 {
         return false;
@@ -180,6 +195,9 @@ fn is_list(nodes: &[Node], bucket: &[Stretch]) -> bool {
         for (place, word) in nodes[*node].outline[*from..*to].iter().enumerate() {
             places.entry(*word).or_default().insert(place);
         }
+    }
+    if places.keys().filter(|word| lexicon.is_unspaced(**word)).count() * 2 > places.len() {
+        return false;
     }
     let wandering = places.values().filter(|places| places.len() >= 2).count();
     wandering * 2 >= places.len()

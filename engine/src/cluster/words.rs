@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    sequence::{Lexicon, SLOT, is_cue, is_name, is_state},
+    sequence::{Lexicon, SLOT, WORD, is_cue, is_name, is_state},
     tree::Sets,
 };
 
@@ -105,7 +105,7 @@ struct Place {
     words: Vec<u32>,
     /// Whether a masked variable is among them.
     slot: bool,
-    /// Words around it.
+    /// Words around it, by [`Lexicon::weight`].
     constants: usize,
     /// Whether the words before it say that a name follows.
     cued: bool,
@@ -117,7 +117,7 @@ struct Place {
 impl Place {
     fn of(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: impl Iterator<Item = usize> + Clone, position: usize) -> Self {
         let first = bucket.clone().next().map_or(&[][..], |node| &nodes[node].outline);
-        let others = first.iter().enumerate().filter(|(i, word)| *i != position && **word != SLOT).count();
+        let others = lexicon.weight(first) - lexicon.weight(first.get(position..=position).unwrap_or_default());
         let mut words: Vec<u32> = bucket.clone().map(|node| nodes[node].outline[position]).collect();
         words.sort_unstable();
         words.dedup();
@@ -134,17 +134,17 @@ impl Place {
     }
 
     fn is_variable(&self, lexicon: &Lexicon<'_>, known: &HashSet<u32>) -> bool {
-        if self.constants == 0 {
+        if self.constants < WORD {
             return false;
         }
         let count = self.words.len();
         if self.slot {
-            return self.constants >= 2 && count >= 1;
+            return self.constants >= 2 * WORD && count >= 1;
         }
         if count >= 2 && self.words.iter().all(|word| known.contains(word)) {
             return true;
         }
-        if self.cued && count >= 2 && self.constants >= 2 {
+        if self.cued && count >= 2 && self.constants >= 2 * WORD {
             return true;
         }
         let (mut names, mut states) = (0, 0);
@@ -154,7 +154,7 @@ impl Place {
             states += usize::from(is_state(word));
         }
         let rare = self.events <= RARE * count as u64;
-        let mut need = if self.constants == 1 || self.first { 2 * MANY } else { MANY };
+        let mut need = if self.constants < 2 * WORD || self.first { 2 * MANY } else { MANY };
         if names == count && rare {
             need = if self.first { MANY } else { 2 };
         } else if states * 2 > count {
@@ -177,8 +177,8 @@ pub(super) fn join_names(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
     let mut joined = Vec::new();
     for bucket in keyed.chunk_by(|a, b| a.0 == b.0) {
         let events: u64 = bucket.iter().map(|(_, node)| nodes[*node].events).sum();
-        let constants = bucket[0].0.iter().filter(|word| **word != SLOT).count();
-        let join = bucket.len() > 1 && constants >= 2 && events <= RARE * bucket.len() as u64;
+        let constants = lexicon.weight(&bucket[0].0);
+        let join = bucket.len() > 1 && constants >= 2 * WORD && events <= RARE * bucket.len() as u64;
         if join {
             let group: Vec<usize> = bucket.iter().map(|(_, node)| *node).collect();
             joined.push(Node { outline: bucket[0].0.clone(), ..together(nodes, &group) });

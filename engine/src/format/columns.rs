@@ -3,20 +3,108 @@
 /// Bytes of a column at most.
 pub(super) const COLUMN: usize = 80;
 
-/// Whether the bytes look like a column rather than a word of a sentence: a number, an address, a name with digits,
-/// dots or underscores, capitals, a dash.
-pub(super) fn is_column(column: &[u8]) -> bool {
-    let Some(last) = column.last() else { return false };
-    if column == b"-" {
-        return true;
+const DIGIT: u8 = 1;
+/// Stands in addresses and names, hardly ever in words.
+const JOINT: u8 = 2;
+/// Stands in no column.
+const SIGN: u8 = 4;
+const UPPER: u8 = 8;
+const LOWER: u8 = 16;
+const DASH: u8 = 32;
+const OTHER: u8 = 64;
+/// Ends a column.
+const END: u8 = 128;
+
+const CLASS: [u8; 256] = {
+    let mut class = [OTHER; 256];
+    let mut i = 0;
+    while i < 256 {
+        class[i] = match i as u8 {
+            b'0'..=b'9' => DIGIT,
+            b'.' | b'_' | b'@' | b'/' => JOINT,
+            b'"' | b'\'' | b'=' | b'<' | b'>' | b'{' | b'}' => SIGN,
+            b'A'..=b'Z' => UPPER,
+            b'a'..=b'z' => LOWER,
+            b'-' => DASH,
+            b' ' | b'\t' | b'|' => END,
+            _ => OTHER,
+        };
+        i += 1;
     }
-    if matches!(last, b',' | b'.' | b'!' | b'?' | b';')
-        || column.iter().any(|b| matches!(b, b'"' | b'\'' | b'=' | b'<' | b'>' | b'{' | b'}'))
-    {
-        return false;
+    class
+};
+
+/// The bytes up to the next blank or bar, looked at once: what is asked of a column are questions about all of its bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column<'a> {
+    pub(super) text: &'a [u8],
+    /// The classes of its bytes together.
+    classes: u8,
+}
+
+impl<'a> Column<'a> {
+    /// The column at the front.
+    #[inline]
+    pub(super) fn of(rest: &'a [u8]) -> Self {
+        let mut classes = 0;
+        for (i, b) in rest.iter().enumerate() {
+            let class = CLASS[usize::from(*b)];
+            if class == END {
+                return Self { text: &rest[..i], classes };
+            }
+            classes |= class;
+        }
+        Self { text: rest, classes }
     }
-    column.iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'@' | b'/'))
-        || (column.len() >= 2 && column.iter().all(|b| b.is_ascii_uppercase() || *b == b'-'))
+
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    pub(super) fn is_dash(&self) -> bool {
+        self.text == b"-"
+    }
+
+    /// Whether it is empty or all capitals.
+    pub(super) fn is_upper(&self) -> bool {
+        self.classes & !UPPER == 0
+    }
+
+    /// Whether it is empty or all small letters.
+    pub(super) fn is_lower(&self) -> bool {
+        self.classes & !LOWER == 0
+    }
+
+    /// Whether it is empty or all digits.
+    pub(super) fn is_digits(&self) -> bool {
+        self.classes & !DIGIT == 0
+    }
+
+    /// Whether it is empty or all digits and dashes.
+    pub(super) fn is_numbers(&self) -> bool {
+        self.classes & !(DIGIT | DASH) == 0
+    }
+
+    pub(super) fn has_digit(&self) -> bool {
+        self.classes & DIGIT != 0
+    }
+
+    /// Whether the bytes look like a column rather than a word of a sentence: a number, an address, a name with digits,
+    /// dots or underscores, capitals, a dash.
+    pub(super) fn is_column(&self) -> bool {
+        let Some(last) = self.text.last() else { return false };
+        if self.is_dash() {
+            return true;
+        }
+        if matches!(last, b',' | b'.' | b'!' | b'?' | b';') || self.classes & SIGN != 0 {
+            return false;
+        }
+        self.classes & (DIGIT | JOINT) != 0 || (self.len() >= 2 && self.classes & !(UPPER | DASH) == 0)
+    }
 }
 
 /// The bytes of the bracketed group at the front, brackets inside it included.

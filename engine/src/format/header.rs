@@ -3,7 +3,7 @@
 //! nor level, the line is all message.
 
 use super::{
-    columns::{COLUMN, closing, is_column, is_context, tag_end},
+    columns::{COLUMN, Column, closing, is_context, tag_end},
     level, time,
     time::Stamp,
 };
@@ -71,10 +71,9 @@ impl<'a> Header<'a> {
         self.at - before
     }
 
-    /// The bytes up to the next blank or bar.
-    fn column(&self) -> &'a [u8] {
-        let rest = self.rest();
-        &rest[..rest.iter().position(|b| matches!(b, b' ' | b'\t' | b'|')).unwrap_or(rest.len())]
+    #[inline]
+    fn column(&self) -> Column<'a> {
+        Column::of(self.rest())
     }
 
     /// `<34>` at the front, and the version that RFC 5424 puts after it.
@@ -126,7 +125,8 @@ impl<'a> Header<'a> {
     /// `D/Tag( 1234): message`.
     fn logcat(&mut self) -> bool {
         let Some(found) = level::lettered(self.peek(0)).filter(|_| self.peek(1) == b'/') else { return false };
-        let Some(end) = self.rest().windows(3).take(COLUMN).position(|three| three == b"): ") else { return false };
+        let near = &self.rest()[..self.rest().len().min(COLUMN + 2)];
+        let Some(end) = memchr::memmem::find(near, b"): ") else { return false };
         self.level = Some(found);
         self.at += end + 3;
         true
@@ -143,17 +143,15 @@ impl<'a> Header<'a> {
                 return true;
             }
             let column = self.column();
-            let is_level = column.iter().all(u8::is_ascii_uppercase) && level::named(column).is_some();
-            if is_level {
-                self.level = level::named(column);
-            }
-            let plain = column.iter().all(u8::is_ascii_lowercase);
-            let fits = is_column(column) || is_level || (plain && (numbered || before_is_dash));
+            let named = if column.is_upper() { level::named(column.text) } else { None };
+            self.level = named.or(self.level);
+            let plain = column.is_lower();
+            let fits = column.is_column() || named.is_some() || (plain && (numbered || before_is_dash));
             if column.is_empty() || column.len() > COLUMN || !fits || self.at + column.len() >= self.line.len() {
                 break;
             }
             words |= plain && !before_is_dash;
-            before_is_dash = column == b"-";
+            before_is_dash = column.is_dash();
             self.at += column.len();
             if self.peek(0) == b'|' {
                 self.at += 1;
@@ -211,7 +209,7 @@ impl<'a> Header<'a> {
                 continue;
             }
             let column = self.column();
-            if host || !is_column(column) || column.first() == Some(&b'[') {
+            if host || !column.is_column() || column.text.first() == Some(&b'[') {
                 break;
             }
             self.at += column.len();
@@ -290,15 +288,14 @@ impl<'a> Header<'a> {
                 let dashed = self.rest()[column.len()..].starts_with(b" - ");
                 if column.is_empty()
                     || column.len() > COLUMN
-                    || !(is_column(column) || dashed)
-                    || column.ends_with(b":")
+                    || !(column.is_column() || dashed)
+                    || column.text.ends_with(b":")
                 {
                     break;
                 }
-                let digits = column.iter().all(|b| b.is_ascii_digit() || *b == b'-');
-                numbers &= digits;
+                numbers &= column.is_numbers();
                 // A host has digits; a component is a name.
-                component |= !column.iter().any(u8::is_ascii_digit) && column != b"-";
+                component |= !column.has_digit() && !column.is_dash();
                 self.at += column.len();
             }
             self.separator();
@@ -395,14 +392,14 @@ impl<'a> Header<'a> {
                         || after.starts_with(b" - ")
                         || after.starts_with(b" | ")
                         || after.starts_with(b" : ");
-                    let dotted = column.iter().filter(|b| **b == b'.').count() >= 1 && after.starts_with(b" [");
+                    let dotted = column.text.contains(&b'.') && after.starts_with(b" [");
                     let tagged = column.len() > 1
-                        && column.ends_with(b":")
+                        && column.text.ends_with(b":")
                         && after.starts_with(b" ")
-                        && !column.contains(&b'=');
-                    let number = column.iter().all(u8::is_ascii_digit) && after.starts_with(b" ---");
+                        && !column.text.contains(&b'=');
+                    let number = column.is_digits() && after.starts_with(b" ---");
                     if column.len() > COLUMN || after.trim_ascii().is_empty() || !(tail || dotted || tagged || number) {
-                        return self.tight_component(column);
+                        return self.tight_component(column.text);
                     }
                     self.component = !number;
                     self.at += column.len();
@@ -436,7 +433,7 @@ impl<'a> Header<'a> {
                 break;
             }
             let Some(colon) = tag_end(self.rest()) else {
-                if i > 0 || column.contains(&b'=') || column.first() == Some(&b'[') {
+                if i > 0 || column.text.contains(&b'=') || column.text.first() == Some(&b'[') {
                     break;
                 }
                 self.at += column.len();
@@ -453,9 +450,9 @@ impl<'a> Header<'a> {
         self.at = start;
         let host = self.column();
         if named_month
-            && !host.contains(&b'=')
-            && host.iter().any(|b| matches!(b, b'-' | b'.'))
-            && is_column(host)
+            && !host.text.contains(&b'=')
+            && host.text.iter().any(|b| matches!(b, b'-' | b'.'))
+            && host.is_column()
             && host.len() + 1 < self.rest().len()
         {
             self.at += host.len();
@@ -466,7 +463,8 @@ impl<'a> Header<'a> {
     /// `program.exe - message`.
     fn program(&mut self) {
         let rest = self.rest();
-        let Some(dash) = rest.windows(3).take(40).position(|three| three == b" - ") else { return };
+        let near = &rest[..rest.len().min(42)];
+        let Some(dash) = memchr::memmem::find(near, b" - ") else { return };
         let words = rest[..dash].split(|b| *b == b' ').count();
         if dash > 0 && words <= 2 && rest[..dash].iter().all(|b| !matches!(b, b':' | b',' | b'=')) {
             self.at += dash + 3;

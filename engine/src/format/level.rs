@@ -4,7 +4,7 @@ use crate::record::Level;
 
 /// The level that a word names, in any case; `None` for any other word.
 pub(super) fn named(word: &[u8]) -> Option<Level> {
-    if !(2..=9).contains(&word.len()) {
+    if !(2..=9).contains(&word.len()) || !begins_one(word[0]) {
         return None;
     }
     let mut lower = [0; 9];
@@ -21,6 +21,11 @@ pub(super) fn named(word: &[u8]) -> Option<Level> {
         b"fatal" | b"crit" | b"critical" | b"alert" | b"emerg" | b"emergency" | b"panic" | b"failure" => Level::Fatal,
         _ => return None,
     })
+}
+
+/// Whether any level word begins so. Most words that are asked about are none, and this tells most of them.
+fn begins_one(letter: u8) -> bool {
+    matches!(letter | 0x20, b't' | b'f' | b'v' | b'd' | b'i' | b'l' | b'n' | b'w' | b'e' | b's' | b'c' | b'a' | b'p')
 }
 
 /// The level of one letter, as logcat and klog write it.

@@ -104,7 +104,7 @@ pub(crate) fn compact_month_day(bytes: &[u8]) -> Option<Stamp> {
 
 /// Whether the bytes are the English name of a month or weekday, short or whole.
 pub(crate) fn is_name(word: &[u8]) -> bool {
-    name(word, &MONTHS).is_some() || name(word, &WEEKDAYS).is_some()
+    month(word).is_some() || weekday(word).is_some()
 }
 
 const MONTHS: [&[u8]; 12] = [
@@ -170,6 +170,7 @@ impl Reader<'_> {
     }
 
     /// A run of at least `least` and at most `most` digits, all of the run.
+    #[inline(always)]
     fn digits(&mut self, least: usize, most: usize) -> Option<u32> {
         let mut value = 0;
         let mut count = 0;
@@ -256,7 +257,7 @@ impl Reader<'_> {
         let first = self.digits(1, 2)?;
         let sep = self.one_of(b"/-. ")?;
         if self.peek()?.is_ascii_alphabetic() {
-            let month = name(self.word(), &MONTHS)?;
+            let month = month(self.word())?;
             stamp.month_day = Some(checked(month, first)?);
             let year = self.perhaps(|reader| {
                 reader.byte(sep)?;
@@ -297,7 +298,7 @@ impl Reader<'_> {
     /// `Dec 10 06:55:46`, `Sun Dec 04 04:47:44 2005`, `Fri, 01 Jul 2005 08:16:53 PDT`.
     fn named(&mut self, stamp: &mut Stamp) -> Option<()> {
         let start = self.at;
-        if name(self.word(), &WEEKDAYS).is_some() {
+        if weekday(self.word()).is_some() {
             self.byte(b',').unwrap_or_default();
             self.blanks()?;
             if self.peek()?.is_ascii_digit() {
@@ -306,7 +307,7 @@ impl Reader<'_> {
         } else {
             self.at = start;
         }
-        let month = name(self.word(), &MONTHS)?;
+        let month = month(self.word())?;
         self.blanks()?;
         let day = self.digits(1, 2)?;
         stamp.month_day = Some(checked(month, day)?);
@@ -341,7 +342,7 @@ impl Reader<'_> {
 
     /// `16:13:38.811`, `6:55`, `08.32.27.814949`, `203615`, with a zone after it.
     fn of_day(&mut self, stamp: &mut Stamp) -> Option<()> {
-        let together = self.count_digits() == 6;
+        let together = self.bytes.get(self.at + 2).is_some_and(u8::is_ascii_digit) && self.count_digits() == 6;
         let mut hour = self.digits(1, 2)?;
         let sep = if together { 0 } else { self.one_of(b":.")? };
         // `22:5:3:61`, unpadded, stands behind whole dates only.
@@ -397,19 +398,49 @@ impl Reader<'_> {
     }
 }
 
-fn name(word: &[u8], names: &[&[u8]]) -> Option<u32> {
-    if !(3..=9).contains(&word.len()) {
-        return None;
-    }
-    let matches = |name: &&[u8]| {
-        (word.len() == 3 || word.len() == name.len() || word.len() == 4 && name.starts_with(b"sept"))
-            && word.len() <= name.len()
-            && name[..word.len()].eq_ignore_ascii_case(word)
+/// The position of a name, short or whole, counted from 1. `short` finds it by its first three letters, small: going through
+/// all names took a tenth of the time that a line needs.
+fn name(word: &[u8], names: &[&[u8]], short: impl Fn(&[u8; 3]) -> u32) -> Option<u32> {
+    let beginning = word.first_chunk().filter(|first: &&[u8; 3]| first[0].is_ascii_uppercase())?;
+    let at = short(&beginning.map(|b| b.to_ascii_lowercase()));
+    let name = names.get((at as usize).checked_sub(1)?)?;
+    let long = match word.len() {
+        3 => true,
+        4 if at == 9 => name[..4].eq_ignore_ascii_case(word),
+        length => length == name.len() && name.eq_ignore_ascii_case(word),
     };
-    if !word[0].is_ascii_uppercase() {
-        return None;
-    }
-    names.iter().position(matches).and_then(|i| u32::try_from(i + 1).ok())
+    long.then_some(at)
+}
+
+fn month(word: &[u8]) -> Option<u32> {
+    name(word, &MONTHS, |short| match short {
+        b"jan" => 1,
+        b"feb" => 2,
+        b"mar" => 3,
+        b"apr" => 4,
+        b"may" => 5,
+        b"jun" => 6,
+        b"jul" => 7,
+        b"aug" => 8,
+        b"sep" => 9,
+        b"oct" => 10,
+        b"nov" => 11,
+        b"dec" => 12,
+        _ => 0,
+    })
+}
+
+fn weekday(word: &[u8]) -> Option<u32> {
+    name(word, &WEEKDAYS, |short| match short {
+        b"mon" => 1,
+        b"tue" => 2,
+        b"wed" => 3,
+        b"thu" => 4,
+        b"fri" => 5,
+        b"sat" => 6,
+        b"sun" => 7,
+        _ => 0,
+    })
 }
 
 fn checked(month: u32, day: u32) -> Option<(u8, u8)> {

@@ -4,7 +4,11 @@
 //! A chunk is the longest run of whole lines from where the last one ended that is within `window` bytes and [`MAX_LINES`]
 //! lines. A line longer than the window is a chunk of its own, of which the first `window` bytes are kept.
 
-use std::io::{self, BufRead};
+use std::{
+    cell::Cell,
+    io::{self, BufRead},
+    rc::Rc,
+};
 
 use crate::aside::{Aside, Nature};
 
@@ -65,7 +69,8 @@ pub(crate) struct Chunks<R> {
     text: R,
     input: u32,
     window: usize,
-    recorded: bool,
+    /// The text from this byte on is recorded; known at the latest when that byte is read.
+    recorded_from: Rc<Cell<u64>>,
     nature: Option<Nature>,
     rest: Vec<u8>,
     lines: u64,
@@ -85,8 +90,14 @@ impl<R: BufRead> Chunks<R> {
     /// Reads `text` as the input at position `input`; `window` bytes of a line at least are in its chunk.
     pub(crate) fn new(text: R, input: u32, window: usize, recorded: bool) -> Self {
         let window = window.max(CHUNK_BYTES);
+        let recorded_from = Rc::new(Cell::new(if recorded { 0 } else { u64::MAX }));
         let rest = Vec::new();
-        Self { text, input, window, recorded, nature: None, rest, lines: 0, bytes: 0, failure: None, ended: false }
+        Self { text, input, window, recorded_from, nature: None, rest, lines: 0, bytes: 0, failure: None, ended: false }
+    }
+
+    /// Records chunks that go past this byte of the text.
+    pub(crate) fn recorded_from(self, byte: Rc<Cell<u64>>) -> Self {
+        Self { recorded_from: byte, ..self }
     }
 
     /// Closes the input.
@@ -105,7 +116,7 @@ impl<R: BufRead> Chunks<R> {
         if chunk.filled == 0 {
             return false;
         }
-        (chunk.input, chunk.recorded) = (self.input, self.recorded);
+        chunk.input = self.input;
         (chunk.first_line, chunk.offset) = (self.lines + 1, self.bytes);
         if self.bytes == 0 {
             chunk.mark = if chunk.bytes().starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
@@ -125,6 +136,7 @@ impl<R: BufRead> Chunks<R> {
             }
         }
         self.lines += lines;
+        chunk.recorded = self.bytes + chunk.filled as u64 > self.recorded_from.get();
         self.bytes += chunk.filled as u64 + chunk.cut.bytes + u64::from(chunk.cut.line_end);
         true
     }

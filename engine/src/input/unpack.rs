@@ -1,162 +1,180 @@
-//! Finds out how an input is packed and takes the packing off, layer by layer, streamed. What an input is, is decided by
-//! its first bytes, never by its name.
+//! Finds out how an input is packed and takes the packing off, layer by layer, archives member by member, streamed. What an
+//! input is, is decided by its first bytes, never by its name. Nothing is written to a disk.
 //!
-//! Bounds: [`MAX_LAYERS`] packings around each other, what is below is read as it is; per layer the window that its format
-//! asks for (32 KiB for gzip, at most 128 MiB for zstd, 8 MiB unless packed with `--long` or `--ultra`). There is no bound
-//! on the ratio of expansion: text is folded as it comes and not kept, so a small file that unpacks to much takes time
-//! only, and can be cancelled. Should it need one, [`Unpacked`] sees both counts.
+//! The bounds are those of [`Unpacking`]; `ledger` keeps the account.
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Cursor, Read},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    io::{BufRead, BufReader, Cursor, Read},
 };
 
-use crate::{Progress, input::Source};
+use super::{
+    archive::Skipped,
+    ledger::{BUFFER, Broken, Ledger},
+    packing::{MAGIC, Packing},
+    tar, zip,
+};
+use crate::{Error, Progress, input::Source, settings::Unpacking};
 
-/// Packings that are taken off.
-const MAX_LAYERS: usize = 4;
-
-/// Bytes read of a packed input at a time.
-const PACKED_BUFFER: usize = 128 << 10;
-
-/// Bytes that tell a packing.
-const MAGIC: usize = 4;
-
-/// The text of an input.
-pub(crate) struct Unpacked<'p> {
-    /// The text, as far as it can be read.
-    pub(crate) text: Box<dyn BufRead + 'p>,
+/// Unpacked bytes that are an input of their own.
+pub(crate) struct Opened<'t> {
+    /// The path inside the archives it is a member of; `None` is the input itself.
+    pub(crate) member: Option<&'t str>,
     /// Outermost first.
-    pub(crate) packing: Vec<&'static str>,
-    /// Whether the text lies in a file as it is, and can be read there again.
+    pub(crate) packing: &'t [&'static str],
+    /// Whether the bytes lie in a file as they are, and can be read there again.
     pub(crate) in_place: bool,
-    taken: Arc<AtomicU64>,
+    /// The bytes, as far as they can be read.
+    pub(crate) bytes: Box<dyn BufRead + 't>,
+    /// Tells what ended them early.
+    pub(crate) ledger: &'t Ledger<'t>,
 }
 
-impl<'p> Unpacked<'p> {
-    /// Opens an input. The error is for a person, who knows the name.
-    pub(crate) fn open(source: Source, progress: &'p Progress) -> Result<Self, String> {
-        let (raw, regular): (Box<dyn Read>, bool) = match source {
-            Source::Reader(reader) => (reader, false),
-            Source::File(path) => {
-                let file = File::open(&path).map_err(|e| format!("cannot be opened: {e}; it is left out"))?;
-                let about = file.metadata().map_err(|e| format!("cannot be looked at: {e}; it is left out"))?;
-                if about.is_dir() {
-                    return Err("is a directory; a file was expected; name the files in it".into());
+/// What is to be said of an input as a whole.
+#[derive(Debug, Default)]
+pub(crate) struct Whole {
+    /// How it is packed if it is an archive, outermost first.
+    pub(crate) packing: Vec<&'static str>,
+    /// For a person, without the name.
+    pub(crate) problems: Vec<String>,
+}
+
+/// What is done with unpacked bytes. It need not read to the end.
+pub(crate) type Visit<'v> = dyn FnMut(Opened<'_>) -> Result<(), Error> + 'v;
+
+/// Unpacks an input.
+pub(crate) fn walk(
+    source: Source,
+    bounds: Unpacking,
+    progress: &Progress,
+    visit: &mut Visit<'_>,
+) -> Result<Whole, Error> {
+    let ledger = Ledger::new(bounds, progress);
+    let mut walker = Walker { ledger: &ledger, visit, whole: Whole::default() };
+    match open(source) {
+        Ok((raw, regular)) => walker.unwrap(Box::new(ledger.raw(raw)), Place { regular, ..Place::default() })?,
+        Err(problem) => walker.whole.problems.push(problem),
+    }
+    Ok(walker.whole)
+}
+
+/// The error is for a person, who knows the name.
+fn open(source: Source) -> Result<(Box<dyn Read>, bool), String> {
+    let path = match source {
+        Source::Reader(reader) => return Ok((reader, false)),
+        Source::File(path) => path,
+    };
+    let file = File::open(&path).map_err(|e| format!("cannot be opened: {e}; it is left out"))?;
+    let about = file.metadata().map_err(|e| format!("cannot be looked at: {e}; it is left out"))?;
+    if about.is_dir() {
+        return Err("is a directory; a file was expected; name the files in it".into());
+    }
+    Ok((Box::new(file), about.is_file()))
+}
+
+/// Goes through an input.
+pub(super) struct Walker<'w, 'v> {
+    pub(super) ledger: &'w Ledger<'w>,
+    visit: &'w mut Visit<'v>,
+    whole: Whole,
+}
+
+/// Where bytes are in an input.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    /// Inside of archives; empty is the input itself.
+    pub(super) path: String,
+    /// Outermost first.
+    pub(super) packing: Vec<&'static str>,
+    /// Whether the input is a regular file.
+    regular: bool,
+}
+
+impl Place {
+    /// Layers around it.
+    pub(super) fn depth(&self) -> usize {
+        self.packing.len()
+    }
+
+    /// A member of the archive that is here.
+    pub(super) fn member(&self, name: &str) -> Self {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
+        Self { path, packing: self.packing.clone(), regular: false }
+    }
+}
+
+impl<'w> Walker<'w, '_> {
+    /// Takes all packings off, and hands on what is in them.
+    pub(super) fn unwrap<'t>(&mut self, mut bytes: Box<dyn BufRead + 't>, mut place: Place) -> Result<(), Error>
+    where
+        'w: 't,
+    {
+        let ledger = self.ledger;
+        loop {
+            let mut head = Vec::with_capacity(MAGIC);
+            if let Err(error) = bytes.by_ref().take(MAGIC as u64).read_to_end(&mut head) {
+                bytes = Box::new(BufReader::with_capacity(1, Broken(Some(error))));
+            }
+            let packing = Packing::of(&head);
+            bytes = Box::new(Cursor::new(head).chain(bytes));
+            let Some(packing) = packing else { return self.hand_on(bytes, &place) };
+            if place.depth() == self.ledger.bounds.max_depth {
+                let max = place.depth();
+                self.problem(
+                    &place,
+                    &format!("is packed more than {max} times (`max_depth`); what is in it is left out"),
+                );
+                return Ok(());
+            }
+            place.packing.push(packing.name());
+            bytes = match packing {
+                Packing::Tar => return tar::members(self, &mut bytes, &place),
+                Packing::Zip => return zip::members(self, &mut bytes, &place),
+                _ => {
+                    let decoder = packing.decoder(bytes, ledger.bounds);
+                    let decoder = decoder.unwrap_or_else(|error| Box::new(Broken(Some(error))));
+                    let layer = ledger.layer(decoder, packing.name(), place.depth());
+                    Box::new(BufReader::with_capacity(BUFFER, layer))
                 }
-                (Box::new(file), about.is_file())
-            }
-        };
-        let taken = Arc::new(AtomicU64::new(0));
-        let metered = BufReader::with_capacity(PACKED_BUFFER, Metered { raw, progress });
-        let counted = Counted { inner: metered, taken: Arc::clone(&taken) };
-        let mut this = Self { text: Box::new(counted), packing: Vec::new(), in_place: false, taken };
-        while this.packing.len() < MAX_LAYERS
-            && let Some(packing) = this.unwrap_layer()
-        {
-            this.packing.push(packing);
-        }
-        this.in_place = regular && this.packing.is_empty();
-        Ok(this)
-    }
-
-    /// What to tell about an error in the middle, without what was done about it.
-    pub(crate) fn damage(&self, error: &io::Error) -> String {
-        let at = self.taken.load(Relaxed);
-        match (self.packing.first(), error.kind()) {
-            (Some(packing), io::ErrorKind::UnexpectedEof) => {
-                format!("ends in the middle of its {packing} data, at byte {at}")
-            }
-            (Some(packing), _) => format!("has damaged {packing} data at byte {at} ({error})"),
-            (None, _) => format!("cannot be read past byte {at} ({error})"),
+            };
         }
     }
 
-    /// Puts the reader of the outermost packing, if there is one, in place of the text.
-    fn unwrap_layer(&mut self) -> Option<&'static str> {
-        let mut text = std::mem::replace(&mut self.text, Box::new(io::empty()));
-        let mut head = Vec::with_capacity(MAGIC);
-        if let Err(error) = text.by_ref().take(MAGIC as u64).read_to_end(&mut head) {
-            text = Box::new(BufReader::with_capacity(1, Broken(Some(error))));
+    /// Whether one more member may be read; if not, that is told.
+    pub(super) fn admit(&mut self, archive: &Place) -> bool {
+        let admitted = self.ledger.admit();
+        if !admitted {
+            let max = self.ledger.bounds.max_members;
+            let problem =
+                format!("has more members than the {max} that are read (`max_members`); the rest is left out");
+            self.problem(archive, &problem);
         }
-        let packing = packing(&head);
-        let text = Cursor::new(head).chain(text);
-        self.text = match packing {
-            Some("gzip") => unpacked(flate2::bufread::MultiGzDecoder::new(text)),
-            Some(_) => match zstd::stream::read::Decoder::with_buffer(text) {
-                Ok(decoder) => unpacked(decoder),
-                Err(error) => unpacked(Broken(Some(error))),
-            },
-            None => Box::new(text),
-        };
-        packing
+        admitted
     }
-}
 
-fn unpacked<'p>(decoder: impl Read + 'p) -> Box<dyn BufRead + 'p> {
-    Box::new(BufReader::with_capacity(PACKED_BUFFER, decoder))
-}
-
-/// Fails as something before it did.
-struct Broken(Option<io::Error>);
-
-impl Read for Broken {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
-    }
-}
-
-/// The packing that begins like this. RFC 1952 section 2.3.1; RFC 8878 sections 3.1.1 and 3.1.2.
-fn packing(head: &[u8]) -> Option<&'static str> {
-    match head {
-        [0x1f, 0x8b, 8, _] => Some("gzip"),
-        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Some("zstd"),
-        _ => None,
-    }
-}
-
-/// Tells the progress what is read, and fails once the run is cancelled, so that nothing reads on for long.
-struct Metered<'p> {
-    raw: Box<dyn Read>,
-    progress: &'p Progress,
-}
-
-impl Read for Metered<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.progress.is_cancelled() {
-            return Err(io::Error::other("cancelled"));
+    /// What is to be told after the last member of an archive.
+    pub(super) fn close(&mut self, archive: &Place, skipped: Skipped) {
+        if archive.path.is_empty() {
+            self.whole.packing.clone_from(&archive.packing);
         }
-        let n = self.raw.read(buffer)?;
-        self.progress.bytes_read.fetch_add(n as u64, Relaxed);
-        Ok(n)
-    }
-}
-
-/// Counts what the layer above has taken, which is where it stands when it finds a damage.
-struct Counted<R> {
-    inner: BufReader<R>,
-    taken: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.taken.fetch_add(n as u64, Relaxed);
-        Ok(n)
-    }
-}
-
-impl<R: Read> BufRead for Counted<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
+        if let Some(damage) = self.ledger.untold() {
+            self.problem(archive, &format!("{damage}; the members before it are read"));
+        }
+        skipped.problems().for_each(|problem| self.problem(archive, &problem));
     }
 
-    fn consume(&mut self, n: usize) {
-        self.taken.fetch_add(n as u64, Relaxed);
-        self.inner.consume(n);
+    pub(super) fn problem(&mut self, place: &Place, problem: &str) {
+        let path = if place.path.is_empty() { String::new() } else { format!("its member {} ", place.path) };
+        self.whole.problems.push(format!("{path}{problem}"));
+    }
+
+    fn hand_on(&mut self, bytes: Box<dyn BufRead + '_>, place: &Place) -> Result<(), Error> {
+        (self.visit)(Opened {
+            member: (!place.path.is_empty()).then_some(&place.path),
+            packing: &place.packing,
+            in_place: place.regular && place.packing.is_empty(),
+            bytes,
+            ledger: self.ledger,
+        })
     }
 }

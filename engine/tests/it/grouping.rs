@@ -159,3 +159,33 @@ proptest! {
         prop_assert_eq!(ids.len(), groups.len());
     }
 }
+
+/// Shapes as long as lines may be, each of one piece over and over, and what a template of them has to be quick with.
+#[test]
+fn a_long_shape_of_any_make_is_one_group_at_once() {
+    let pieces =
+        ["x \u{f} ", "x:\u{f} \u{f} ", "_", ".", "a..", "a@", "(", "[\u{f}", "a=", "='\"", "a,", "(a,", "用", "a-"];
+    for piece in pieces {
+        let shape = piece.repeat((64 << 10) / piece.len());
+        let groups = cluster(&[Weighted { shape: shape.as_bytes(), events: 1 }], 0.5);
+        assert_eq!(groups.len(), 1, "{piece:?}");
+    }
+}
+
+#[test]
+fn many_long_shapes_are_grouped_at_once() {
+    let mut shapes: Vec<String> = (0..40)
+        .map(|line| (0..10_000).map(|word| format!("w{} ", letters((word * (line + 7)) % 99))).collect())
+        .collect();
+    shapes.sort();
+    let weighted: Vec<Weighted> = shapes.iter().map(|shape| Weighted { shape: shape.as_bytes(), events: 1 }).collect();
+    for similarity in [0.5, 0.3] {
+        let groups = cluster(&weighted, similarity);
+        assert_eq!(groups.iter().map(|group| group.members.len()).sum::<usize>(), shapes.len());
+    }
+}
+
+/// A word without digits for each number.
+fn letters(number: usize) -> String {
+    number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
+}

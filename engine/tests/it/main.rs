@@ -15,6 +15,10 @@ mod grouping;
 mod scoring;
 /// Where lines come from.
 mod inputs;
+/// Packings, archives, bombs.
+mod packings;
+/// Encodings and line ends.
+mod encodings;
 /// What no input may do.
 mod limits;
 /// What holds for every input.
