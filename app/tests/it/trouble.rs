@@ -249,18 +249,20 @@ async fn a_folder_swapped_for_a_link_again_and_again_never_leads_outside() {
                 rustix::fs::renameat_with(rustix::fs::CWD, &inside, rustix::fs::CWD, &link, swap).unwrap();
             }
         });
-        let (mut opened, mut refused) = (0, 0);
-        for _ in 0..3_000 {
+        let (mut opened, mut refused, mut leaked) = (0, 0, 0);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        // Refusals depend on the other thread's turns; on a loaded machine they may be long in coming.
+        while (opened < 1_000 || refused < 1_000) && std::time::Instant::now() < deadline {
             match roots.file("d/f") {
                 Ok(found) => {
                     opened += 1;
-                    assert_eq!(std::fs::read_to_string(found.door()).unwrap(), "inside");
+                    leaked += usize::from(std::fs::read_to_string(found.door()).ok().as_deref() != Some("inside"));
                 }
                 Err(_) => refused += 1,
             }
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(opened > 0 && refused > 0, "{opened} opened, {refused} refused");
+        assert!(opened > 0 && refused > 0 && leaked == 0, "{opened} opened, {refused} refused, {leaked} leaked");
     });
 }
 
