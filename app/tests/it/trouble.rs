@@ -249,18 +249,20 @@ async fn a_folder_swapped_for_a_link_again_and_again_never_leads_outside() {
                 rustix::fs::renameat_with(rustix::fs::CWD, &inside, rustix::fs::CWD, &link, swap).unwrap();
             }
         });
-        let (mut opened, mut refused) = (0, 0);
-        for _ in 0..3_000 {
+        let (mut opened, mut refused, mut leaked) = (0, 0, 0);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        // Refusals depend on the other thread's turns; on a loaded machine they may be long in coming.
+        while (opened < 1_000 || refused < 1_000) && std::time::Instant::now() < deadline {
             match roots.file("d/f") {
                 Ok(found) => {
                     opened += 1;
-                    assert_eq!(std::fs::read_to_string(found.door()).unwrap(), "inside");
+                    leaked += usize::from(std::fs::read_to_string(found.door()).ok().as_deref() != Some("inside"));
                 }
                 Err(_) => refused += 1,
             }
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(opened > 0 && refused > 0, "{opened} opened, {refused} refused");
+        assert!(opened > 0 && refused > 0 && leaked == 0, "{opened} opened, {refused} refused, {leaked} leaked");
     });
 }
 
@@ -300,6 +302,30 @@ fn a_deletion_without_room_speaks_of_the_deletion() {
     let web = logkin::web::error::WebError::from(error);
     assert_eq!(web.status, StatusCode::INSUFFICIENT_STORAGE);
     assert!(web.detail.starts_with("cannot delete the report: there is no room left"), "{}", web.detail);
+}
+
+#[tokio::test]
+async fn a_cursor_past_the_end_is_an_empty_page_and_a_broken_address_a_problem() {
+    let app = TestApp::start().await;
+    let report = app.analyse("a.log", three_kinds()).await;
+    let id = app.get(&format!("{report}/clusters")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let past = format!("{report}/clusters/{id}/lines?cursor=cffffffffffffffff");
+    let rest = app.get(&past).await.json();
+    assert_eq!((rest["items"].as_array().unwrap().len(), rest["next"].is_null()), (0, true));
+    let page = app.browse(&past.replace("/api/v1", "").replace("/lines", "")).await;
+    assert!(page.status == StatusCode::OK && !page.text().contains("18,446,744"), "{}", page.text());
+    let broken = app.get("/api/v1/reports/%ff").await;
+    assert_eq!(broken.status, StatusCode::BAD_REQUEST);
+    assert!(broken.problem().contains("UTF-8"));
+}
+
+#[tokio::test]
+async fn lines_whose_result_was_just_removed_are_not_found() {
+    let app = TestApp::start().await;
+    let report = app.analyse("a.log", three_kinds()).await;
+    let id = app.get(&format!("{report}/clusters")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    app.blobs.remove(&report.rsplit('/').next().unwrap().parse().unwrap()).unwrap();
+    assert_eq!(app.get(&format!("{report}/clusters/{id}/lines")).await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use axum::{extract::State as Shared, http::Uri, response::Response};
 use tokio::task::spawn_blocking;
 
 use crate::{
+    output::visible,
     roots::Listing,
     web::{
         error::WebError,
@@ -62,12 +63,12 @@ fn shown(app: &App, listing: Listing) -> BrowsePage {
         size: if entry.is_file { size(entry.bytes) } else { String::new() },
         modified: moment(entry.modified_ms),
         path: entry.path.display().to_string(),
-        name: entry.name,
+        name: visible(&entry.name).into_owned(),
     });
     let items = items.collect();
     let all_roots = (app.roots.folders().len() > 1).then(|| "/browse".to_owned());
     BrowsePage {
-        folder: Some(listing.folder.display().to_string()),
+        folder: Some(visible(&listing.folder.display().to_string()).into_owned()),
         parent: listing.parent.map(|p| format!("/browse?path={}", encoded(&p.display().to_string()))).or(all_roots),
         items,
         is_cut: listing.cut,
