@@ -1,6 +1,6 @@
 //! The command line as typed: clap types, no logic.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -142,9 +142,9 @@ pub struct Serve {
 /// Flags of `up`.
 #[derive(Debug, Args)]
 pub struct Up {
-    /// Address of the balancer
+    /// Address of the balancer, HOST:PORT
     #[arg(long, default_value = "127.0.0.1:8001")]
-    pub listen: SocketAddr,
+    pub listen: String,
     /// App instances
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub instances: u16,

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request, response::Response};
+use axum::{Router, body::Body, extract::Request, http::header::EXPECT, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -13,6 +13,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
+use self::rest::Rest;
 use crate::shutdown::Shutdown;
 
 pub mod assets;
@@ -24,6 +25,7 @@ pub mod error;
 pub mod query;
 pub mod selection;
 pub mod render;
+mod rest;
 pub mod receive;
 pub mod api;
 pub mod pages;
@@ -102,7 +104,11 @@ async fn accept(listener: &Listener) -> io::Result<Box<dyn Stream>> {
 }
 
 async fn connection(stream: Box<dyn Stream>, router: Router, shutdown: Shutdown) {
-    let service = service_fn(move |request: hyper::Request<Incoming>| answer(router.clone(), request.map(Body::new)));
+    let ending = shutdown.clone();
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let expects = request.headers().contains_key(EXPECT);
+        answer(router.clone(), request.map(|body| Body::new(Rest::new(body, expects, ending.clone()))))
+    });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));

@@ -145,6 +145,8 @@ pub struct Program {
     pub backoff: Backoff,
     /// Folder of its output, a file per instance; output goes to the terminal only without it.
     pub log_dir: Option<PathBuf>,
+    /// What the user sets to choose the ports; said when one is taken.
+    pub ports_option: &'static str,
 }
 
 impl Program {
@@ -160,6 +162,7 @@ impl Program {
             stop_deadline: Duration::from_secs(10),
             backoff: Backoff::default(),
             log_dir: None,
+            ports_option: "`ports` of the program",
         }
     }
 

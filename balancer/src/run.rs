@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io,
     net::{SocketAddr, TcpListener},
+    path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -18,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access_log,
-    backend::Backend,
+    backend::{Backend, LONGEST_SOCKET_PATH},
     config::{Config, Problems, Program},
     health, listener,
     metrics::{Counters, Totals},
@@ -26,7 +27,7 @@ use crate::{
     proxy,
     runtime_dir::RuntimeDir,
     shutdown::Shutdown,
-    supervisor::{self, Care, Ids, Instance, output::Terminal},
+    supervisor::{self, Care, Hopeless, Ids, Instance, output::Terminal},
 };
 
 /// Changes that wait for the pool's writer.
@@ -62,6 +63,14 @@ pub enum RunError {
     /// Something is in the way of a start; nothing was launched.
     #[error(transparent)]
     Start(#[from] Problems),
+    /// No instance was ever ready, and one ended again and again; everything was stopped in order.
+    #[error("{name} ended each time before it was ready ({how}); mend that and start again")]
+    Hopeless {
+        /// The instance.
+        name: String,
+        /// How it ended, and what it said last.
+        how: String,
+    },
     /// The system refused something it always grants.
     #[error("the balancer cannot run: {0}")]
     System(#[from] io::Error),
@@ -142,6 +151,9 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
     let sockets = RuntimeDir::make(dir).map_err(|error| {
         format!("the folder {} cannot take sockets: {error}; set XDG_RUNTIME_DIR to one that is yours", dir.display())
     });
+    if let Ok(sockets) = &sockets {
+        problems.extend(check_sockets(config, sockets.path()));
+    }
     match sockets {
         Ok(sockets) if problems.is_empty() => Ok(Prepared { listeners, listening, log, sockets }),
         sockets => {
@@ -151,10 +163,22 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
     }
 }
 
+/// A socket whose path the kernel does not take would be told by each instance for itself, and never to the user.
+fn check_sockets(config: &Config, folder: &Path) -> Option<String> {
+    let programs = config.programs.iter().filter(|program| program.uses_socket());
+    let mut paths = programs.flat_map(Program::instance_names).map(|name| folder.join(format!("{name}.sock")));
+    paths.find(|path| path.as_os_str().len() > LONGEST_SOCKET_PATH).map(|path| {
+        let path = path.display();
+        format!(
+            "the socket path {path} is longer than {LONGEST_SOCKET_PATH} bytes; set XDG_RUNTIME_DIR to a shorter folder"
+        )
+    })
+}
+
 fn check_program(program: &Program) -> Vec<String> {
     let mut problems = Vec::new();
     for &port in program.ports.iter().filter(|port| **port != 0) {
-        let free = listener::check_free(([127, 0, 0, 1], port).into(), "--first-port (or `ports` of the program)");
+        let free = listener::check_free(([127, 0, 0, 1], port).into(), program.ports_option);
         problems.extend(free.err().map(|error| error.to_string()));
     }
     if let Some(dir) = &program.log_dir
@@ -201,7 +225,8 @@ async fn balance(
     let (terminal, writing) = Terminal::open(io::stderr())?;
     let launcher = config.launcher.map(Arc::from);
     let force = shutdown.forced.clone();
-    let care = Care { changes, ids, launcher, terminal, stop: stop.clone(), force };
+    let (hopeless, mut given_up) = mpsc::channel(1);
+    let care = Care { hopeless, changes, ids, launcher, terminal, stop: stop.clone(), force };
     let programs = config.programs.into_iter().map(Arc::new);
     let instances: Vec<Instance> = programs.flat_map(|program| Instance::of(&program, sockets.path())).collect();
     let expected = config.servers.len() + instances.len();
@@ -211,13 +236,21 @@ async fn balance(
     drop(care);
 
     let up = async {
-        let serving = until_serving(&pool, expected).await;
+        // After the first success instances are restarted for ever; before, it is the user who has to do something.
+        tokio::select! {
+            biased;
+            () = until_first_serves(&pool, expected) => {}
+            Some(hopeless) = given_up.recv() => return hopeless,
+        }
+        let serving = until_others_serve(&pool, expected).await;
         on_ready(&Ready { listening, serving, expected });
+        std::future::pending().await
     };
-    tokio::select! {
-        () = up => shutdown.asked.cancelled().await,
-        () = shutdown.asked.cancelled() => {}
-    }
+    let hopeless = tokio::select! {
+        hopeless = up => Some(hopeless),
+        () = shutdown.asked.cancelled() => None,
+    };
+    shutdown.ask();
     let ended = finish_requests(threads).await;
     stop.cancel();
     let mut killed = Vec::new();
@@ -230,19 +263,20 @@ async fn balance(
     tasks.wait().await;
     drop(writer);
     drop(writing.join());
+    if let Some(Hopeless { name, how }) = hopeless {
+        return Err(RunError::Hopeless { name, how });
+    }
     Ok(Outcome { totals: counters.iter().map(AsRef::as_ref).collect(), cut: ended?, killed })
 }
 
-/// Waits until all backends serve, or for a moment after the first one does.
-async fn until_serving(pool: &Pool, expected: usize) -> usize {
+async fn until_first_serves(pool: &Pool, expected: usize) {
     let mut bell = pool.bell();
-    let mut serving = 0;
-    while serving == 0 && expected > 0 {
-        serving = pool.snapshot().serving().count();
-        if serving == 0 && bell.changed().await.is_err() {
-            break;
-        }
-    }
+    while expected > 0 && pool.snapshot().serving().count() == 0 && bell.changed().await.is_ok() {}
+}
+
+/// Waits until all backends serve, but not for long; returns how many do.
+async fn until_others_serve(pool: &Pool, expected: usize) -> usize {
+    let mut bell = pool.bell();
     let others = async { while pool.snapshot().serving().count() < expected && bell.changed().await.is_ok() {} };
     drop(timeout(GRACE, others).await);
     pool.snapshot().serving().count()

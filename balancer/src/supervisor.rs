@@ -20,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     machine::{Action, Event, Machine, Policy, State},
-    output::Terminal,
+    output::{LastLine, Terminal},
     process::Process,
 };
 use crate::{
@@ -46,6 +46,17 @@ impl Ids {
     }
 }
 
+/// Deaths in a row before it was ever ready after which an instance is said to be hopeless.
+const HOPELESS: u32 = 5;
+
+/// An instance that ends again and again before it is ready.
+#[derive(Debug, Clone)]
+pub(crate) struct Hopeless {
+    pub(crate) name: String,
+    /// How it ended, the last thing it said, and where the rest of that is.
+    pub(crate) how: String,
+}
+
 /// What all instances share.
 #[derive(Debug, Clone)]
 pub(crate) struct Care {
@@ -53,6 +64,8 @@ pub(crate) struct Care {
     pub(crate) ids: Arc<Ids>,
     pub(crate) launcher: Option<Arc<[OsString]>>,
     pub(crate) terminal: Terminal,
+    /// Whoever started us decides what follows; one that nobody has heard yet is enough.
+    pub(crate) hopeless: mpsc::Sender<Hopeless>,
     pub(crate) stop: CancellationToken,
     /// Kill at once instead of waiting.
     pub(crate) force: CancellationToken,
@@ -110,6 +123,8 @@ pub(crate) async fn look_after(instance: Instance, care: Care) -> bool {
         process: None,
         backend: None,
         output: TaskTracker::new(),
+        last: LastLine::default(),
+        early_deaths: 0,
         asked: false,
         killed: false,
     };
@@ -131,6 +146,9 @@ struct Keeper<'a> {
     process: Option<Process>,
     backend: Option<Arc<Backend>>,
     output: TaskTracker,
+    last: LastLine,
+    /// In a row, by itself, before it was ready.
+    early_deaths: u32,
     asked: bool,
     killed: bool,
 }
@@ -172,6 +190,9 @@ impl Keeper<'_> {
             status = ended => {
                 self.process = None;
                 self.tell_end(status);
+                if state == State::Starting {
+                    self.died_early(status).await;
+                }
                 Event::Exited
             }
             () = stop.cancelled(), if !self.asked => {
@@ -179,10 +200,29 @@ impl Keeper<'_> {
                 Event::Stop
             }
             () = force.cancelled(), if matches!(state, State::Draining | State::Stopping) && !self.killed => Event::Deadline,
-            () = ready => Event::Ready,
+            () = ready => {
+                self.early_deaths = 0;
+                Event::Ready
+            }
             () = drained => Event::Drained,
             () = due => Event::Deadline,
         }
+    }
+
+    async fn died_early(&mut self, status: Option<ExitStatus>) {
+        self.early_deaths += 1;
+        if self.early_deaths < HOPELESS {
+            return;
+        }
+        // What it said last may still be in the pipe.
+        self.output.close();
+        drop(timeout(Duration::from_millis(500), self.output.wait()).await);
+        self.output.reopen();
+        let status = status.map_or_else(|| "it could not be started".to_owned(), |status| status.to_string());
+        let said = self.last.get().map(|line| format!(", and said: {line}")).unwrap_or_default();
+        let log = self.instance.log.as_ref().map(|path| format!("; its output is in {}", path.display()));
+        let how = format!("{status}{said}{}", log.unwrap_or_default());
+        drop(self.care.hopeless.try_send(Hopeless { name: self.instance.name.clone(), how }));
     }
 
     async fn step(&mut self, event: Event, policy: &Policy) {
@@ -260,8 +300,14 @@ impl Keeper<'_> {
                 let file = log.as_ref().and_then(open);
                 let second = file.as_ref().and_then(|file| file.try_clone().ok());
                 let terminal = &self.care.terminal;
-                self.output.spawn(output::copy_lines(stdout, name.clone(), file, terminal.clone()));
-                self.output.spawn(output::copy_lines(stderr, name.clone(), second, terminal.clone()));
+                self.output.spawn(output::copy_lines(stdout, name.clone(), file, terminal.clone(), self.last.clone()));
+                self.output.spawn(output::copy_lines(
+                    stderr,
+                    name.clone(),
+                    second,
+                    terminal.clone(),
+                    self.last.clone(),
+                ));
                 self.process = Some(process);
             }
             Err(error) => tracing::error!(instance = %name, %error, "{name} cannot be started: {error}"),

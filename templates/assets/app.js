@@ -16,15 +16,33 @@ const detail = (request) => {
 function uploads(form) {
   const [input, sending, problem] = [form.querySelector("input[type=file]"), form.querySelector(".sending"), form.querySelector(".problem")];
   const [bar, words] = [sending.querySelector("progress"), sending.querySelector("p")];
-  const fail = (text) => {
+  const button = (textContent) => Object.assign(document.createElement("button"), { type: "button", textContent });
+  const [cancel, again] = [button("Cancel"), button("Try again")];
+  form.querySelector("button").hidden = true;
+  sending.append(cancel);
+  problem.after(again);
+  again.hidden = true;
+  let under;
+  const idle = () => {
+    under = undefined;
     sending.hidden = true;
-    problem.hidden = false;
-    problem.textContent = text;
+    // The same file may be chosen again, which is no change unless the last choice is forgotten.
+    input.value = "";
+    input.disabled = false;
   };
-  const send = (files) => {
-    if (!files.length) return;
+  const fail = (text, files) => {
+    idle();
+    problem.hidden = again.hidden = false;
+    problem.textContent = text;
+    again.onclick = () => send(files);
+  };
+  cancel.addEventListener("click", () => under?.abort());
+  const send = (chosen) => {
+    // One after the other; and a list of files is emptied with the input that it came from.
+    const files = [...chosen];
+    if (!files.length || under) return;
     const name = files.length === 1 ? files[0].name : `${files.length} files`;
-    const request = new XMLHttpRequest();
+    const request = under = new XMLHttpRequest();
     const begun = performance.now();
     request.upload.onprogress = (event) => {
       if (!event.lengthComputable) return;
@@ -35,12 +53,14 @@ function uploads(form) {
         : `${name}: sent, being stored…`;
     };
     request.onload = () => {
-      if (request.status === 202) location.assign(JSON.parse(request.responseText).url);
-      else fail(`${name}: ${detail(request)}`);
+      if (request.status === 202) { idle(); location.assign(JSON.parse(request.responseText).url); }
+      else fail(`${name}: ${detail(request)}`, files);
     };
-    request.onerror = () => fail(`${name}: the connection broke and nothing was kept; send it again`);
-    problem.hidden = true;
+    request.onerror = () => fail(`${name}: the connection broke and nothing was kept; send it again`, files);
+    request.onabort = () => fail(`${name}: cancelled, nothing was kept`, files);
+    problem.hidden = again.hidden = input.disabled = true;
     sending.hidden = false;
+    bar.value = 0;
     words.textContent = name;
     if (files.length === 1) {
       request.open("POST", `${form.dataset.upload}?name=${encodeURIComponent(files[0].name)}`);
@@ -53,7 +73,6 @@ function uploads(form) {
       request.send(body);
     }
   };
-  form.querySelector("button").hidden = true;
   form.addEventListener("submit", (event) => { event.preventDefault(); send(input.files); });
   input.addEventListener("change", () => send(input.files));
   // The whole page takes a drop: one that misses the zone must not make the browser leave it.

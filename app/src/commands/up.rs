@@ -1,7 +1,13 @@
 //! `logkin up`: the balancer with instances of this very program behind it. The one file of the app that knows the
 //! balancer.
 
-use std::{ffi::OsString, io::IsTerminal, path::Path, time::Duration};
+use std::{
+    ffi::OsString,
+    io::IsTerminal,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use logkin_balancer::{
@@ -11,7 +17,11 @@ use logkin_balancer::{
     shutdown::Shutdown,
 };
 
-use crate::{cli::Up, config, output};
+use crate::{
+    cli::{Serve, Up},
+    config::{self, Listen},
+    output,
+};
 
 /// The name of instances, in logs and files.
 const NAME: &str = "instance";
@@ -49,18 +59,22 @@ fn announce(ready: &Ready) {
 }
 
 fn balancer_config(flags: &Up) -> anyhow::Result<Config> {
-    let (data_dir, ports, guarded) = (config::data_dir(&flags.state), ports(flags), check_guarded(flags));
-    let problems = [data_dir.as_ref().err(), ports.as_ref().err(), guarded.as_ref().err()];
+    let (served, ports) = (check(flags), ports(flags));
+    let problems = [served.as_ref().err(), ports.as_ref().err()];
     let problems: Vec<String> = problems.into_iter().flatten().map(|problem| format!("{problem:#}")).collect();
-    let (Ok(data_dir), Ok(ports), true) = (data_dir, ports, problems.is_empty()) else {
+    let (Ok((listen, data_dir)), Ok(ports), true) = (served, ports, problems.is_empty()) else {
         bail!(problems.join("\n"));
     };
+    if ports.contains(&listen.port()) && listen.port() != 0 {
+        bail!("port {} is the balancer's and an instance's; choose another --listen or --first-port", listen.port());
+    }
     let this = std::env::current_exe().context("the path of this program cannot be found")?;
-    let mut program = Program::new(NAME, instance_command(&this, &data_dir, flags)?, ports);
+    let mut program = Program::new(NAME, instance_command(&this, &data_dir, listen, flags)?, ports);
     program.stop_deadline = STOP_DEADLINE;
+    program.ports_option = "--first-port";
     let logs = data_dir.join("logs");
     std::fs::create_dir_all(&logs).with_context(|| format!("the log folder {} cannot be made", logs.display()))?;
-    let mut config = Config::listening(vec![flags.listen]);
+    let mut config = Config::listening(vec![listen]);
     config.access_log = Some(logs.join("access.log"));
     config.launcher = Some(vec![this.into(), "launch".into()]);
     program.log_dir = Some(logs);
@@ -75,32 +89,28 @@ fn ports(flags: &Up) -> anyhow::Result<Vec<u16>> {
     let Some(last) = flags.first_port.checked_add(flags.instances - 1) else {
         bail!("there are not {} ports from {} on; choose a lower --first-port", flags.instances, flags.first_port);
     };
-    let ports = flags.first_port..=last;
-    if ports.contains(&flags.listen.port()) {
-        bail!(
-            "port {} is the balancer's and an instance's; choose another --listen or --first-port",
-            flags.listen.port()
-        );
-    }
-    Ok(ports.collect())
+    Ok((flags.first_port..=last).collect())
 }
 
-/// The same rule as for a single instance: others than this machine get in only if the user has said so.
-fn check_guarded(flags: &Up) -> anyhow::Result<()> {
-    if flags.listen.ip().is_loopback() || flags.access.no_auth {
-        return Ok(());
+/// The rules of a single instance, before any is launched: who may come, what may be opened, where data is kept.
+fn check(flags: &Up) -> anyhow::Result<(SocketAddr, PathBuf)> {
+    let (access, state) = (flags.access.clone(), flags.state.clone());
+    let served = config::Config::check(&Serve { listen: vec![flags.listen.clone()], name: None, access, state })?;
+    match served.listen[..] {
+        [Listen::Tcp(address)] => Ok((address, served.data_dir)),
+        _ => bail!("--listen {}: expected HOST:PORT, such as 127.0.0.1:8001", flags.listen),
     }
-    bail!(
-        "--listen {}: anyone who reaches this address could read your logs; listen at 127.0.0.1, or say --no-auth if \
-         something else guards it",
-        flags.listen
-    );
 }
 
-fn instance_command(this: &Path, data_dir: &Path, flags: &Up) -> anyhow::Result<Vec<OsString>> {
+fn instance_command(this: &Path, data_dir: &Path, balancer: SocketAddr, flags: &Up) -> anyhow::Result<Vec<OsString>> {
     let mut command: Vec<OsString> = vec![this.into()];
-    let listen =
-        ["serve", "--name", "{name}", "--listen", "127.0.0.1:{port}", "--listen", "unix:{socket}", "--data-dir"];
+    // Leases go by names, and an instance that starts takes those of its name for its own from before. Ports of our own
+    // make the names ours; without, a second service on the same data needs others.
+    let name = match flags.first_port {
+        0 => format!("{{name}}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]),
+        _ => "{name}".to_owned(),
+    };
+    let listen = ["serve", "--name", &name, "--listen", "127.0.0.1:{port}", "--listen", "unix:{socket}", "--data-dir"];
     command.extend(listen.map(OsString::from));
     command.push(data_dir.into());
     for root in &flags.state.allow_roots {
@@ -108,7 +118,7 @@ fn instance_command(this: &Path, data_dir: &Path, flags: &Up) -> anyhow::Result<
         command.extend(["--allow-root".into(), root.into()]);
     }
     // Instances listen for this machine only; who may come from elsewhere, and by which name, is decided in front.
-    let any = (!flags.listen.ip().is_loopback()).then(|| "*".to_owned());
+    let any = (!balancer.ip().is_loopback()).then(|| "*".to_owned());
     for host in flags.access.allow_hosts.iter().cloned().chain(any) {
         command.extend(["--allow-host".into(), host.into()]);
     }

@@ -86,6 +86,19 @@ async fn a_form_that_gets_nowhere_is_refused_before_it_is_gathered() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_still_sending_reads_the_answer_that_came_early() {
+    let app = TestApp::idle().await;
+    let head = "POST /api/v1/reports HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 30000000\r\n";
+    let head = format!("{head}content-type: multipart/form-data; boundary=x\r\n\r\n");
+    let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b'a'; 30_000_000]).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[tokio::test]
 async fn a_form_with_files_in_many_small_pieces_arrives_whole() {
     let app = TestApp::idle().await;
     let file =

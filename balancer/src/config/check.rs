@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{Config, Limits, Program, file, units};
-use crate::backend::{Address, LONGEST_SOCKET_PATH};
+use crate::backend::Address;
 
 /// Problems found so far, each with its key.
 #[derive(Default)]
@@ -135,14 +135,5 @@ fn check_ports(found: &mut Found, config: &Config) {
     let names: Vec<String> = config.programs.iter().flat_map(Program::instance_names).collect();
     if let Some(twice) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
         found.add("program.name", format!("two instances are called {}; give the programs different names", twice.1));
-    }
-    if config.runtime_dir.as_os_str().len() + 60 > LONGEST_SOCKET_PATH
-        && config.programs.iter().any(Program::uses_socket)
-    {
-        let dir = config.runtime_dir.display();
-        found.add(
-            "program.command",
-            format!("the folder {dir} is too long for {{socket}}; set XDG_RUNTIME_DIR to a shorter one"),
-        );
     }
 }

@@ -11,6 +11,8 @@ pub(crate) enum ProxyError {
     MethodRefused,
     /// An expectation other than `100-continue`.
     ExpectationUnknown,
+    /// A transfer coding other than `chunked`.
+    CodingUnknown,
     /// The body is larger than the bound.
     BodyTooLarge,
     /// The client stopped sending its body.
@@ -88,6 +90,9 @@ impl ProxyError {
             }
             Self::ExpectationUnknown => {
                 (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation", "only 100-continue can be expected here")
+            }
+            Self::CodingUnknown => {
+                (StatusCode::NOT_IMPLEMENTED, Client, Never, "coding", "chunked is the only transfer coding known here")
             }
             Self::BodyTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,

@@ -32,6 +32,7 @@ pub(crate) fn prepare(
 ) -> Result<Option<HeaderValue>, ProxyError> {
     check_target(head, server)?;
     check_expectation(&head.headers)?;
+    check_coding(&head.headers)?;
     let protocol = wanted_protocol(head);
     strip_hop_by_hop(&mut head.headers);
     head.headers.remove(header::EXPECT);
@@ -152,6 +153,16 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), ProxyError> {
         Ok(())
     } else {
         Err(ProxyError::ExpectationUnknown)
+    }
+}
+
+/// What was coded otherwise would reach the backend as something else: codings are hop-by-hop (RFC 9112, 6.1).
+fn check_coding(headers: &HeaderMap) -> Result<(), ProxyError> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(ProxyError::CodingUnknown),
     }
 }
 

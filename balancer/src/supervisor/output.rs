@@ -8,7 +8,7 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -19,6 +19,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 /// Longest line in bytes; what is longer is continued on a new one.
 const LONGEST_LINE: usize = 16 * 1024;
+/// Characters of a line that are quoted.
+const LONGEST_QUOTE: usize = 500;
 /// Lines that wait for the terminal.
 const QUEUE: usize = 4096;
 
@@ -55,13 +57,41 @@ impl Terminal {
     }
 }
 
+/// The last line an instance has said that is not blank.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastLine(Arc<Mutex<Vec<u8>>>);
+
+impl LastLine {
+    /// Its beginning, without control characters; `None` when nothing was said.
+    pub(crate) fn get(&self) -> Option<String> {
+        let line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&line);
+        let text: String = text.trim().chars().filter(|letter| !letter.is_control()).take(LONGEST_QUOTE).collect();
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn set(&self, line: &[u8]) {
+        if !line.trim_ascii().is_empty() {
+            let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            last.clear();
+            last.extend_from_slice(line);
+        }
+    }
+}
+
 /// Opens an instance's log file; lines are appended.
 pub(crate) fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
 /// Copies lines until the program closes its end.
-pub(crate) async fn copy_lines(from: impl AsyncRead + Unpin, name: String, mut log: Option<File>, terminal: Terminal) {
+pub(crate) async fn copy_lines(
+    from: impl AsyncRead + Unpin,
+    name: String,
+    mut log: Option<File>,
+    terminal: Terminal,
+    last: LastLine,
+) {
     let mut from = BufReader::with_capacity(LONGEST_LINE, from);
     let mut line = Vec::new();
     loop {
@@ -87,6 +117,7 @@ pub(crate) async fn copy_lines(from: impl AsyncRead + Unpin, name: String, mut l
             tracing::error!(instance = %name, %error, "the log file of {name} cannot be written: {error}; its output goes to the terminal only");
             log = None;
         }
+        last.set(&line);
         terminal.show([name.as_bytes(), b" | ", &line].concat());
         line.clear();
         if ended {
@@ -103,7 +134,13 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let (terminal, writing) = Terminal::open(io::sink()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(copy_lines(input, "a".to_owned(), Some(file.reopen().unwrap()), terminal));
+        runtime.block_on(copy_lines(
+            input,
+            "a".to_owned(),
+            Some(file.reopen().unwrap()),
+            terminal,
+            LastLine::default(),
+        ));
         writing.join().unwrap();
         std::fs::read_to_string(file.path()).unwrap()
     }

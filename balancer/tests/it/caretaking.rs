@@ -127,30 +127,39 @@ fn a_single_instance_that_dies_makes_requests_wait_and_not_fail() {
 }
 
 #[test]
-fn a_crash_loop_is_slowed_down() {
+fn a_crash_loop_is_slowed_down_and_given_up_when_nobody_was_ever_ready() {
     let dir = tempfile::tempdir_in("/tmp").unwrap();
     let counts = dir.path().join("counts");
-    let how = [format!("counts={}", counts.display()), "broken".to_owned()];
+    let how = [format!("counts={}", counts.display()), "say=no such folder".to_owned(), "broken".to_owned()];
     let how: Vec<&str> = how.iter().map(String::as_str).collect();
     let file = config(dir.path(), 1, &how, "");
-    // Never ready, so no ready line: it is watched by its traces.
-    let log = dir.path().join("stderr");
-    let mut balancer = std::process::Command::new(env!("CARGO_BIN_EXE_logkin-balancer"))
+    let begun = Instant::now();
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_logkin-balancer"))
         .args(["run", "--config", &file])
         .env("XDG_RUNTIME_DIR", dir.path())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
+        .output()
         .unwrap();
-    let starts = || std::fs::read_to_string(&counts).unwrap_or_default().lines().count();
-    let begun = Instant::now();
-    eventually("it was started four times", || (starts() >= 4).then_some(()));
-    // 100, 200 and 400 ms, each at least half.
-    assert!(begun.elapsed().as_millis() >= 350, "{:?}", begun.elapsed());
-    kill_process(Pid::from_child(&balancer), Signal::TERM).unwrap();
-    assert!(eventually("it ends", || balancer.try_wait().unwrap()).success());
-    let log = std::fs::read_to_string(&log).unwrap();
-    assert!(log.contains("app-1 ended before it was ready (exit status: 7); its output is in "), "{log}");
+    // 100, 200, 400 and 800 ms, each at least half.
+    assert!(begun.elapsed().as_millis() >= 750, "{:?}", begun.elapsed());
+    assert_eq!(std::fs::read_to_string(&counts).unwrap().lines().count(), 5);
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), ended.stdout.len()), (Some(2), 0), "{said}");
+    assert!(said.contains("app-1 ended before it was ready (exit status: 7); its output is in "), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(
+        last.contains("app-1 ended each time before it was ready (exit status: 7, and said: no such folder"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_folder_too_deep_for_sockets_is_told_before_anything_is_launched() {
+    let dir = tempfile::tempdir_in("/tmp").unwrap();
+    let deep = dir.path().join("x".repeat(100));
+    std::fs::create_dir(&deep).unwrap();
+    let file = config(dir.path(), 1, &[], "");
+    let said = Balancer::try_run(&["--config", &file], &deep).err().unwrap();
+    assert!(said.contains("is longer than 107 bytes; set XDG_RUNTIME_DIR"), "{said}");
 }
 
 #[test]

@@ -73,6 +73,34 @@ fn unknown_expectations_are_not_met() {
 }
 
 #[test]
+fn unknown_transfer_codings_are_refused_and_not_dropped() {
+    for fields in ["Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"]
+    {
+        assert_eq!(status(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n0\r\n\r\n")), (501, 0), "{fields}");
+    }
+}
+
+#[test]
+fn a_head_that_cannot_be_read_leaves_a_line_in_the_access_log() {
+    let upstream = Upstream::echoing();
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let mut balancer = Balancer::with(&[upstream.address], &["--access-log", log.to_str().unwrap()]);
+    for (head, status) in
+        [("no http\r\n\r\n".to_owned(), 400), (format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(60_000)), 431)]
+    {
+        let mut client = balancer.connect();
+        client.send(head);
+        assert_eq!(client.answer().status, status);
+    }
+    balancer.stop();
+    let lines = std::fs::read_to_string(&log).unwrap();
+    for status in [" 400 0 ", " 431 0 "] {
+        assert!(lines.contains(status) && lines.contains("flag=bad_request by=client"), "{lines}");
+    }
+}
+
+#[test]
 fn a_client_that_never_finishes_its_head_is_let_go() {
     let upstream = Upstream::echoing();
     let file = tempfile::NamedTempFile::new().unwrap();
