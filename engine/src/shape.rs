@@ -299,8 +299,19 @@ fn trimmed(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
     writer.literal(&piece[to..]);
 }
 
+/// Bytes of a piece that is taken apart; longer ones are data, whatever they are made of. Taking apart recurses, so that
+/// without a bound a line of `a..a..a` could use up the stack.
+const LONGEST_TAKEN_APART: usize = 1 << 10;
+
 /// Writes a piece that has a digit or a mark, without punctuation at its ends.
 fn core(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
+    if piece.len() > LONGEST_TAKEN_APART {
+        return match piece {
+            _ if piece.contains(&b'/') => writer.slot(Kind::Path),
+            _ if piece.iter().any(u8::is_ascii_digit) => writer.slot(Kind::Id),
+            _ => writer.literal(piece),
+        };
+    }
     if classes & COLON != 0 && piece.contains(&b':') {
         if let Some(kind) = mask::colon_address(piece) {
             return writer.slot(kind);

@@ -76,7 +76,9 @@ pub(crate) fn epoch(bytes: &[u8]) -> Option<Stamp> {
         19 => 1_000_000_000,
         _ => return None,
     };
-    let value = bytes[..digits].iter().fold(0_i64, |value, b| value * 10 + i64::from(b - b'0'));
+    // Nineteen digits may be more than there is room for; such a number is no time of ours.
+    let digit = |value: i64, b: &u8| value.checked_mul(10)?.checked_add(i64::from(b - b'0'));
+    let value = bytes[..digits].iter().try_fold(0_i64, digit)?;
     let seconds = value / divisor;
     if !(1_000_000_000..3_000_000_000).contains(&seconds) {
         return None;

@@ -30,3 +30,12 @@ fn slots_are_found_again_in_the_message() {
     assert_eq!(texts, [&b"12ms"[..], b"10.0.0.1", b"80"]);
     assert_eq!(template.spans(b"something else"), None);
 }
+
+#[test]
+fn a_word_of_any_length_and_make_is_masked_without_using_up_the_stack() {
+    let mut shaper = Shaper::default();
+    for unit in ["a..", "a@", "x:", "1a", "a/b", "=1,", "[", "-", "€..", "\""] {
+        let text = Template::of_shape(shaper.shape(unit.repeat(64 << 10).as_bytes())).text();
+        assert!(Template::of_shape(shaper.shape(text.as_bytes())).text() == text, "{unit}");
+    }
+}
