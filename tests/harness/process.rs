@@ -186,6 +186,12 @@ pub fn cpu_ticks(pid: u32) -> u64 {
     stat(pid).map_or(0, |fields| fields[11] + fields[12])
 }
 
+/// Bytes `pid` has asked its files and sockets for so far; 0 when it is gone.
+pub fn bytes_read(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    text.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).unwrap_or(0)
+}
+
 /// `kill -9` for a process this test has started, itself or through a program it started.
 pub fn kill_now(pid: u32) {
     send(pid, Signal::KILL);

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use e2e::Api;
-use serde_json::Value;
 
 /// Rows of a report's cluster table.
 pub(crate) const ROWS: &str = "table.clusters tbody tr";
@@ -41,11 +40,6 @@ pub(crate) fn report_id(url: &str) -> String {
 pub(crate) fn number(text: &str) -> u64 {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     digits.parse().unwrap_or_else(|_| panic!("{text:?} is not a number"))
-}
-
-/// How far a report is, from 0 to 1.
-pub(crate) fn progress(report: &Value) -> f64 {
-    report["progress"]["fraction"].as_f64().unwrap_or_else(|| panic!("no progress in {report}"))
 }
 
 /// The whole cluster table of a report, from page to page.
