@@ -42,9 +42,27 @@ pub struct Cluster {
     /// Rows shown in a table; 0 shows all
     #[arg(long, default_value_t = 0)]
     pub top: usize,
+    /// What is grouped.
+    #[command(flatten)]
+    pub grouping: Grouping,
     /// Threads, 1 to 256; the default is one per core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+}
+
+/// Flags of all commands that group lines.
+#[derive(Debug, Clone, Args)]
+pub struct Grouping {
+    /// How alike the lines of a cluster are, from 0 (broader: all are one) to 1 (narrower: only what reads the same);
+    /// a broader cluster is made of whole narrower ones
+    #[arg(long, value_name = "0..1", default_value_t = 0.5, value_parser = similarity)]
+    pub similarity: f64,
+}
+
+/// A number from 0 to 1.
+fn similarity(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "expected a number from 0 to 1, such as 0.5".to_owned())
 }
 
 /// Dresses of the count table.
@@ -71,6 +89,9 @@ pub struct Label {
     /// Dress of the rows
     #[arg(long, value_enum, default_value_t)]
     pub format: LabelFormat,
+    /// What is grouped.
+    #[command(flatten)]
+    pub grouping: Grouping,
     /// Threads, 1 to 256; the default is one per core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -95,6 +116,9 @@ pub struct Evaluate {
     /// Cluster the raw log beside each labelled file (NAME.log for NAME.truth.csv) instead of its Content column
     #[arg(long)]
     pub raw: bool,
+    /// What is grouped.
+    #[command(flatten)]
+    pub grouping: Grouping,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -7,27 +7,32 @@ mod words;
 mod joint;
 mod stretches;
 mod similarity;
+pub(crate) mod dendrogram;
+mod grow;
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet, hash_map::Entry},
-};
+use std::{borrow::Cow, collections::HashSet};
 
 use crate::template::Template;
+pub(crate) use dendrogram::Dendrogram;
+pub use dendrogram::Step;
+use grow::Growth;
 use sequence::Lexicon;
 use words::Node;
 
-/// Similarity down to which only equal texts are joined; below, equal outlines.
+/// Similarity at and below which equal outlines are one.
 const OUTLINES: f64 = 0.9;
 
-/// Similarity at and below which places with many words are variables.
-const WORDS: f64 = 0.7;
+/// Similarity at and below which single places with many words are variables.
+const WORDS: f64 = 0.8;
+
+/// Similarity at and below which places are that together, and names.
+const NAMES: f64 = 0.7;
 
 /// Similarity at and below which stretches of words are variables.
 const STRETCHES: f64 = 0.6;
 
-/// Similarity below which outlines are joined that are merely alike: in proportion, those alike to `similarity / ALIKE`.
-const ALIKE: f64 = 0.5;
+/// Similarity below which outlines are joined that are merely alike, in proportion: those that are `x` alike at `x * ALIKE`.
+pub(crate) const ALIKE: f64 = 0.5;
 
 /// Rounds of joining; each may make outlines alike that were not before.
 const ROUNDS: usize = 8;
@@ -54,61 +59,39 @@ pub struct Group {
 /// `similarity` as in [`crate::Settings`]: each step of joining has a similarity down to which it is taken, so what a
 /// narrower cut joins, a broader one joins too.
 pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
+    let leaf = |n: usize| Template::of_shape(shapes[n].shape);
+    dendrogram(shapes, similarity < ALIKE).groups(similarity, leaf)
+}
+
+/// The tree over the shapes (as in [`cluster`]) of which every similarity is a cut: down to the default, or `whole`.
+pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
     let texts: Vec<Cow<'_, str>> = shapes.iter().map(|weighted| String::from_utf8_lossy(weighted.shape)).collect();
+    let mut growth = Growth::new(&texts);
     let mut lexicon = Lexicon::new();
     let mut nodes: Vec<Node> = shapes
         .iter()
+        .zip(&texts)
         .enumerate()
-        .map(|(i, weighted)| Node { outline: Vec::new(), events: weighted.events, members: vec![i] })
+        .map(|(i, (weighted, text))| Node { outline: lexicon.outline(text), events: weighted.events, members: vec![i] })
         .collect();
-    if similarity > OUTLINES {
-        return named(nodes, &texts);
-    }
-    for (node, text) in nodes.iter_mut().zip(&texts) {
-        node.outline = lexicon.outline(text);
-    }
     words::merge_equal(&mut nodes);
-    if similarity <= WORDS {
-        let mut known = HashSet::new();
-        for _ in 0..ROUNDS {
-            if !words::join(&mut nodes, &lexicon, &mut known) {
-                break;
-            }
-        }
-        joint::join(&mut nodes, &lexicon);
-        joint::absorb(&mut nodes, &lexicon);
-        words::join_names(&mut nodes, &lexicon);
-    }
-    if similarity <= STRETCHES {
-        stretches::join_lists(&mut nodes, &lexicon);
-        stretches::join(&mut nodes, &lexicon);
-    }
-    if similarity < ALIKE {
-        nodes = similarity::join(&nodes, similarity / ALIKE)
-            .into_iter()
-            .map(|group| words::together(&nodes, &group))
-            .collect();
-    }
-    named(nodes, &texts)
-}
-
-/// Gives each node its template; nodes of the same template become one group.
-fn named(nodes: Vec<Node>, texts: &[Cow<'_, str>]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut by_text: HashMap<String, usize> = HashMap::new();
-    for node in nodes {
-        let template = align::common(&node.members.iter().map(|member| &*texts[*member]));
-        match by_text.entry(template.text()) {
-            Entry::Occupied(entry) => groups[*entry.get()].members.extend(node.members),
-            Entry::Vacant(entry) => {
-                entry.insert(groups.len());
-                groups.push(Group { template, members: node.members });
-            }
+    growth.take(&nodes, OUTLINES, Step::Outlines);
+    let mut known = HashSet::new();
+    for _ in 0..ROUNDS {
+        if !words::join(&mut nodes, &lexicon, &mut known) {
+            break;
         }
     }
-    for group in &mut groups {
-        group.members.sort_unstable();
+    growth.take(&nodes, WORDS, Step::Words);
+    joint::join(&mut nodes, &lexicon);
+    joint::absorb(&mut nodes, &lexicon);
+    words::join_names(&mut nodes, &lexicon);
+    growth.take(&nodes, NAMES, Step::Words);
+    stretches::join_lists(&mut nodes, &lexicon);
+    stretches::join(&mut nodes, &lexicon);
+    growth.take(&nodes, STRETCHES, Step::Stretches);
+    if whole {
+        growth.join_alike(&nodes, ALIKE);
     }
-    groups.sort_by_key(|group| group.members[0]);
-    groups
+    growth.grown()
 }

@@ -22,8 +22,8 @@ pub mod evaluate;
 
 pub use error::Error;
 pub use input::Input;
-pub use pipeline::analyze;
+pub use pipeline::{analyze, survey};
 pub use progress::Progress;
 pub use recording::Recorder;
-pub use report::Report;
+pub use report::{Hierarchy, Report};
 pub use settings::Settings;

@@ -30,8 +30,8 @@ use crate::{
     },
     recording::{Recorder, writer::Writer},
     report::{
-        InputSummary,
-        assemble::{Found, assemble},
+        Hierarchy, InputSummary,
+        assemble::{self, Found},
     },
     table::{EXACT, Entry, Table},
 };
@@ -39,13 +39,25 @@ use crate::{
 /// Reads all inputs and reports what they hold. An input that cannot be read is a problem in the report, not a
 /// failure of the run.
 ///
-/// Without [`Settings::threads`] the work is done in the rayon pool that this is called in, or in rayon's own.
+/// The report is the cut at [`Settings::similarity`] of what [`survey`] gives.
 pub fn analyze(
     inputs: Vec<Input>,
     settings: &Settings,
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
 ) -> Result<Report, Error> {
+    Ok(survey(inputs, settings, progress, recorder)?.cut(settings.similarity))
+}
+
+/// Reads all inputs, for reports at more than one similarity.
+///
+/// Without [`Settings::threads`] the work is done in the rayon pool that this is called in, or in rayon's own.
+pub fn survey(
+    inputs: Vec<Input>,
+    settings: &Settings,
+    progress: &Progress,
+    recorder: Option<Recorder<'_>>,
+) -> Result<Hierarchy, Error> {
     let Some(threads) = settings.threads else {
         let places = places(rayon::current_num_threads());
         return rayon::in_place_scope_fifo(move |scope| {
@@ -116,7 +128,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         })
     }
 
-    fn all(mut self, inputs: Vec<Input>) -> Result<Report, Error> {
+    fn all(mut self, inputs: Vec<Input>) -> Result<Hierarchy, Error> {
         self.progress.bytes_total.store(total_bytes(&inputs), Relaxed);
         let mut summaries = Vec::with_capacity(inputs.len());
         let given = inputs.len();
@@ -135,7 +147,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             writer.finish(&joined).map_err(Error::Recording)?;
         }
         let found = Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened };
-        Ok(assemble(found, self.settings))
+        Ok(assemble::hierarchy(found, self.settings))
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.

@@ -1,22 +1,28 @@
 //! `Report`: the engine's only serialised form, shared by the command line, the API and the store.
 
-pub(crate) mod assemble;
 mod keys;
+pub(crate) mod hierarchy;
+pub(crate) mod assemble;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Settings,
     record::Level,
     template::{ClusterId, Kind},
 };
+pub use hierarchy::Hierarchy;
 
 /// The result of one analysis. Counts close: `totals.lines` = the lines of all clusters + `totals.set_aside`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Form of this type; a reader refuses a newer one.
     pub version: u32,
+    /// How alike the shapes of a cluster are, see [`crate::Settings::similarity`].
+    #[serde(default = "default_similarity")]
+    pub similarity: f64,
     /// What was read, in the order given; after that the members of archives, in the order in which they were found. An
     /// archive itself has no lines.
     pub inputs: Vec<InputSummary>,
@@ -133,4 +139,9 @@ impl InputSummary {
         let (packing, problems) = Default::default();
         Self { name, bytes: 0, lines: 0, packing, encoding: None, problems }
     }
+}
+
+/// Of reports that do not tell.
+fn default_similarity() -> f64 {
+    Settings::default().similarity
 }

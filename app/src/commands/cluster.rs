@@ -14,12 +14,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use logkin_engine::{Input, Progress, Recorder, Report, Settings, analyze};
 
 use crate::{
-    cli::{Cluster, TableFormat},
+    cli::{Cluster, Grouping, TableFormat},
     output::{self, Terminal},
 };
 
 pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
-    let report = read(&flags.files, flags.threads, None)?;
+    let report = read(&flags.files, flags.threads, &flags.grouping, None)?;
     let terminal = Terminal::of_stdout(no_colour());
     // The table colours, and makes safe what it shows, by itself.
     let mut out: Box<dyn Write> = if flags.format == TableFormat::Table {
@@ -41,10 +41,16 @@ fn no_colour() -> bool {
 }
 
 /// Analyses the files (`-` or none: standard input), with a progress bar where someone is looking.
-pub(super) fn read(files: &[PathBuf], threads: Option<u16>, recorder: Option<Recorder<'_>>) -> anyhow::Result<Report> {
+pub(super) fn read(
+    files: &[PathBuf],
+    threads: Option<u16>,
+    grouping: &Grouping,
+    recorder: Option<Recorder<'_>>,
+) -> anyhow::Result<Report> {
     let inputs = inputs(files)?;
     let now = jiff::Timestamp::now().as_second();
-    let settings = Settings { threads: threads.map(usize::from), reference_time: now, ..Settings::default() };
+    let (threads, similarity) = (threads.map(usize::from), grouping.similarity);
+    let settings = Settings { threads, similarity, reference_time: now, ..Settings::default() };
     let progress = Progress::default();
     let report = thread::scope(|scope| {
         let shown = io::stderr().is_terminal().then(|| Bar::start(scope, &progress));

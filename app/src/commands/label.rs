@@ -22,7 +22,7 @@ pub(super) fn run(flags: &Label) -> anyhow::Result<u8> {
     let report = {
         let (mut labels, mut text) = (BufWriter::new(&mut labels), BufWriter::new(&mut text));
         let recorder = Recorder { labels: &mut labels, text: &mut text };
-        let report = read(flags.file.as_slice(), flags.threads, Some(recorder))?;
+        let report = read(flags.file.as_slice(), flags.threads, &flags.grouping, Some(recorder))?;
         labels.flush().and_then(|()| text.flush()).context("cannot write a temporary file")?;
         report
     };

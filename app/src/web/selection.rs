@@ -7,7 +7,7 @@ use logkin_engine::{record::Level, report::Cluster};
 use super::{error::WebError, query::Query};
 
 /// The parameters a selection is read from.
-pub const PARAMETERS: [&str; 6] = ["sort", "order", "q", "level", "limit", "cursor"];
+pub const PARAMETERS: [&str; 7] = ["sort", "order", "q", "level", "similarity", "limit", "cursor"];
 
 /// Clusters answered when no `limit` is given.
 const DEFAULT_LIMIT: u64 = 100;
@@ -29,6 +29,8 @@ pub struct Selection {
     pub q: String,
     /// Its level; `Some(None)` for those without.
     pub level: Option<Option<Level>>,
+    /// How alike the lines of a cluster are, in thousandths; `None` is as the analysis gave it.
+    pub similarity: Option<u16>,
     /// How many.
     pub limit: usize,
     /// After how many.
@@ -104,6 +106,7 @@ impl Selection {
             is_reversed: order != sort.natural_order(),
             q: query.text("q").unwrap_or_default().to_owned(),
             level,
+            similarity: query.similarity()?,
             limit: usize::try_from(query.number("limit", DEFAULT_LIMIT, 1..=MAX_LIMIT)?).expect("at most a thousand"),
             skip: usize::try_from(cursor(query)?).unwrap_or(usize::MAX),
         })

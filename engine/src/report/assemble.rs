@@ -1,20 +1,22 @@
-//! From the table of shapes to the report: phase two, then sums per cluster. A function of the table and the summaries; every
+//! From the table of shapes to the hierarchy, and from a cut of that to the report: sums per cluster. Pure functions; every
 //! list in it is sorted by something that does not depend on how the run went.
 
 use std::cmp::Reverse;
 
-use super::{Cluster, Histogram, InputSummary, Report, SetAside, Totals};
+use super::{
+    Cluster, Histogram, InputSummary, Report, SetAside, Totals,
+    hierarchy::{About, Hierarchy, Leaf},
+};
 use crate::{
     Settings,
     aside::Aside,
-    cluster::{self, Group, Weighted},
+    cluster::{self, Group},
     record::Level,
     table::{EXACT, Entry},
     tally::{
         Examples, LEVELS, Tally,
         times::{LADDER, axis},
     },
-    template::Part,
 };
 
 /// Form of the report that this code writes.
@@ -35,36 +37,62 @@ pub(crate) struct Found {
     pub(crate) shortened: u64,
 }
 
-/// The report on what was found.
-pub(crate) fn assemble(found: Found, settings: &Settings) -> Report {
-    // What stands for joined shapes may, by chance, read like a shape that is not one of them.
-    let alike: Vec<&[Entry]> = found.entries.chunk_by(|a, b| a.shape == b.shape).collect();
-    let events = |entries: &[Entry]| entries.iter().map(|e| e.tally.events).sum();
-    let shapes: Vec<Weighted<'_>> =
-        alike.iter().map(|entries| Weighted { shape: &entries[0].shape, events: events(entries) }).collect();
-    let groups = cluster::cluster(&shapes, settings.similarity);
+/// What was found, at every similarity that the settings may ask for.
+pub(crate) fn hierarchy(found: Found, settings: &Settings) -> Hierarchy {
+    let about = About {
+        problems: problems(&found.entries, settings),
+        set_aside: set_aside_lines(found.aside),
+        inputs: found.inputs,
+        shortened: found.shortened,
+    };
+    let mut leaves: Vec<Leaf> = Vec::with_capacity(found.entries.len());
+    let mut before: Box<[u8]> = Box::default();
+    for entry in found.entries {
+        let (key, Entry { shape, tally, examples, .. }) = (entry.key().0, entry);
+        match leaves.last_mut().filter(|_| shape == before) {
+            // What stands for joined shapes may, by chance, read like a shape that is not one of them.
+            Some(leaf) => {
+                leaf.keys.push(key);
+                leaf.tally.merge(&tally);
+                leaf.examples.merge(examples);
+            }
+            None => {
+                let text = String::from_utf8_lossy(&shape).into_owned();
+                leaves.push(Leaf { shape: text, keys: vec![key], tally, examples });
+            }
+        }
+        before = shape;
+    }
+    Hierarchy::grow(about, leaves, settings.similarity < cluster::ALIKE)
+}
+
+/// The report at a similarity.
+pub(super) fn cut(hierarchy: &Hierarchy, similarity: f64) -> Report {
+    let Hierarchy { about, leaves, tree } = hierarchy;
+    let groups = tree.groups(similarity, |leaf| leaves[leaf].template());
     let mut whole = Tally::default();
-    found.entries.iter().for_each(|e| whole.merge(&e.tally));
+    leaves.iter().for_each(|leaf| whole.merge(&leaf.tally));
     let axis = whole.times.span().map(|(first, last)| axis(first, last));
 
-    let set_aside: u64 = found.aside.iter().sum();
+    let set_aside: u64 = about.set_aside.iter().map(|aside| aside.lines).sum();
     let lines = whole.lines + set_aside;
-    let mut clusters: Vec<Cluster> = groups.iter().map(|group| cluster_of(group, &alike, lines, axis)).collect();
+    let mut clusters: Vec<Cluster> = groups.iter().map(|group| cluster_of(group, leaves, lines, axis)).collect();
     clusters.sort_by(|a, b| (Reverse(a.lines), &a.id).cmp(&(Reverse(b.lines), &b.id)));
     Report {
         version: VERSION,
+        similarity,
         totals: Totals {
             lines,
             events: whole.events,
             clusters: clusters.len() as u64,
-            shapes: found.entries.len() as u64,
+            shapes: leaves.iter().map(|leaf| leaf.keys.len() as u64).sum(),
             set_aside,
-            shortened: found.shortened,
-            bytes: found.inputs.iter().map(|i| i.bytes).sum(),
+            shortened: about.shortened,
+            bytes: about.inputs.iter().map(|i| i.bytes).sum(),
         },
-        inputs: found.inputs,
-        problems: problems(&found.entries, settings),
-        set_aside: set_aside_lines(found.aside),
+        inputs: about.inputs.clone(),
+        problems: about.problems.clone(),
+        set_aside: about.set_aside.clone(),
         histogram: axis.map(|(rung, start, _)| Histogram {
             start_ms: start * LADDER[usize::from(rung)],
             step_ms: LADDER[usize::from(rung)],
@@ -74,25 +102,21 @@ pub(crate) fn assemble(found: Found, settings: &Settings) -> Report {
     }
 }
 
-fn cluster_of(group: &Group, alike: &[&[Entry]], lines: u64, axis: Axis) -> Cluster {
+fn cluster_of(group: &Group, leaves: &[Leaf], lines: u64, axis: Axis) -> Cluster {
     let mut tally = Tally::default();
     let mut examples = Examples::default();
     let mut shapes = Vec::with_capacity(group.members.len());
-    for entry in group.members.iter().flat_map(|member| alike[*member]) {
-        tally.merge(&entry.tally);
-        examples.merge(entry.examples.clone());
-        shapes.push(entry.key().0);
+    for leaf in group.members.iter().map(|member| &leaves[*member]) {
+        tally.merge(&leaf.tally);
+        examples.merge(leaf.examples.clone());
+        shapes.extend(&leaf.keys);
     }
     shapes.sort_unstable();
     let levels: Vec<(Level, u64)> = LEVELS.into_iter().zip(tally.levels).filter(|(_, events)| *events > 0).collect();
-    let slot = |part: &Part| match part {
-        Part::Slot(kind) => Some(*kind),
-        Part::Literal(_) => None,
-    };
     Cluster {
         id: group.template.id(),
         template: group.template.text(),
-        slots: group.template.parts.iter().filter_map(slot).collect(),
+        slots: group.template.slots().collect(),
         lines: tally.lines,
         events: tally.events,
         share: tally.lines as f64 / lines as f64,

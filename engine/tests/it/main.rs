@@ -23,5 +23,7 @@ mod encodings;
 mod limits;
 /// What holds for every input.
 mod laws;
+/// Broader and narrower views.
+mod cuts;
 /// Finding lines again.
 mod recording;

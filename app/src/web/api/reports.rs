@@ -99,6 +99,8 @@ pub struct ProgressJson {
 /// What a finished report says besides its clusters.
 #[derive(Debug, Serialize)]
 pub struct DetailJson {
+    /// How alike the lines of a cluster are, from 0 to 1.
+    pub similarity: f64,
     /// What was read.
     pub inputs: Vec<InputSummary>,
     /// Lines in no cluster, by reason.
@@ -165,7 +167,12 @@ impl ProgressJson {
 
 impl DetailJson {
     fn of(report: &Report) -> Self {
-        Self { inputs: report.inputs.clone(), set_aside: report.set_aside.clone(), histogram: report.histogram.clone() }
+        Self {
+            similarity: report.similarity,
+            inputs: report.inputs.clone(),
+            set_aside: report.set_aside.clone(),
+            histogram: report.histogram.clone(),
+        }
     }
 }
 
@@ -210,11 +217,13 @@ fn position(cursor: &str) -> Option<Position> {
 
 /// `GET /api/v1/reports/{id}`
 pub async fn read(Shared(app): Shared<App>, Path(id): IdPath, uri: Uri) -> Result<Json<ReportJson>, WebError> {
-    Query::of(&uri, &[])?;
+    let query = Query::of(&uri, &["similarity"])?;
     let row = find(&app, &id).await?;
     let mut json = ReportJson::of(&row);
     if matches!(row.state, State::Done { .. }) {
-        json.detail = Some(DetailJson::of(&result(&app, &row).await?.report));
+        let bound = result(&app, &row, query.similarity()?).await?;
+        json.totals = Some(bound.report.totals);
+        json.detail = Some(DetailJson::of(&bound.report));
     }
     Ok(Json(json))
 }
