@@ -10,7 +10,7 @@ mod similarity;
 pub(crate) mod dendrogram;
 mod grow;
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, iter};
 
 use crate::template::Template;
 pub(crate) use dendrogram::Dendrogram;
@@ -59,8 +59,22 @@ pub struct Group {
 /// `similarity` as in [`crate::Settings`]: each step of joining has a similarity down to which it is taken, so what a
 /// narrower cut joins, a broader one joins too.
 pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
-    let leaf = |n: usize| Template::of_shape(shapes[n].shape);
+    let leaf = |n: usize| common(&iter::once(&*String::from_utf8_lossy(shapes[n].shape)));
     dendrogram(shapes, similarity < ALIKE).groups(similarity, leaf)
+}
+
+/// The template that shapes have in common.
+pub(crate) fn common<'a>(shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Template {
+    align::common(shapes)
+}
+
+/// How alike the words of two templates' texts are, from 0 to 1.
+pub(crate) fn likeness(a: &str, b: &str) -> f64 {
+    // A slot as a control character, which `<*>` is not.
+    let [a, b] = [a, b].map(|text| text.replace("<*>", "\u{e}"));
+    let mut lexicon = Lexicon::new();
+    let (a, b) = (lexicon.outline(&a), lexicon.outline(&b));
+    similarity::alike(&a, &b)
 }
 
 /// The tree over the shapes (as in [`cluster`]) of which every similarity is a cut: down to the default, or `whole`.

@@ -8,6 +8,7 @@ use crate::{
     format,
     input::chunks::Chunk,
     recording::columns::Columns,
+    rules::reading::{Corrections, set_aside_by},
     shape::Shaper,
     table::{EXACT, Keys, Table},
     tally::{ByKey, EXAMPLES, Key, Tally},
@@ -26,6 +27,8 @@ pub(crate) struct Fold {
     pub(crate) lines: u64,
     /// What finds the lines again, if asked for.
     pub(crate) columns: Columns,
+    /// What rules do while lines are read, if they do anything then.
+    pub(crate) corrections: Option<Corrections>,
     shaper: Shaper,
     kinds: Kinds,
 }
@@ -82,6 +85,11 @@ struct Line<'c> {
 }
 
 impl Fold {
+    /// An empty place, for a run with these corrections.
+    pub(crate) fn with(corrections: Option<Corrections>) -> Self {
+        Self { corrections, ..Self::default() }
+    }
+
     /// Folds the chunk that was put in.
     pub(crate) fn run(&mut self, manner: Manner) {
         (self.aside, self.shortened, self.lines) = Default::default();
@@ -103,7 +111,10 @@ impl Fold {
                 }
                 None => {
                     let record = format::read(text, manner.reference_time);
-                    let shape = self.shaper.shape(record.message);
+                    let shape = match &mut self.corrections {
+                        None => self.shaper.shape(record.message),
+                        Some(corrections) => corrections.shape(&mut self.shaper, record.message),
+                    };
                     let place = self.kinds.place(shape);
                     let kind = &mut self.kinds.all[place as usize];
                     if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
@@ -180,7 +191,7 @@ impl Kinds {
         let at = (self.text.len(), shape.len());
         self.text.extend_from_slice(shape);
         self.places.insert(key, place);
-        let keys = Keys::of(shape, key);
+        let keys = if set_aside_by(shape).is_some() { Keys::alone(key) } else { Keys::of(shape, key) };
         match self.all.get_mut(place as usize) {
             Some(kind) => {
                 (kind.keys, kind.shape) = (keys, at);

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod error;
-pub mod settings;
 pub mod progress;
 pub mod record;
 mod token;
@@ -10,6 +9,8 @@ pub mod template;
 mod mask;
 pub mod shape;
 mod tally;
+pub mod rules;
+pub mod settings;
 mod table;
 mod aside;
 pub mod input;
@@ -26,4 +27,5 @@ pub use pipeline::{analyze, survey};
 pub use progress::Progress;
 pub use recording::Recorder;
 pub use report::{Hierarchy, Report};
+pub use rules::Rules;
 pub use settings::Settings;

@@ -33,6 +33,7 @@ use crate::{
         Hierarchy, InputSummary,
         assemble::{self, Found},
     },
+    rules::reading::Corrections,
     table::{EXACT, Entry, Table},
 };
 
@@ -94,6 +95,8 @@ struct Run<'scope, 's, 'a, 'w> {
     table: Table,
     aside: [u64; Aside::ALL.len()],
     shortened: u64,
+    /// Lines that each rule masked something in.
+    masked: Vec<u64>,
     /// Of archives; they come after what was given.
     members: Vec<InputSummary>,
 }
@@ -107,6 +110,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         recorder: Option<Recorder<'w>>,
     ) -> Result<Self, Error> {
         let (back, done) = sync_channel(places);
+        let corrections = settings.rules.as_ref().and_then(Corrections::of);
         let (max_line_bytes, reference_time) = (settings.max_line_bytes, settings.reference_time);
         let manner =
             Manner { max_line_bytes, reference_time, record: recorder.is_some(), gives_way: settings.gives_way };
@@ -116,7 +120,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             manner,
             progress,
             writer: recorder.map(Writer::begin).transpose().map_err(Error::Recording)?,
-            free: (0..places).map(|_| Fold::default()).collect(),
+            free: (0..places).map(|_| Fold::with(corrections.clone())).collect(),
             waiting: VecDeque::with_capacity(places),
             turn: 0,
             back,
@@ -124,6 +128,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             table: Table::new(settings.max_shapes),
             aside: Default::default(),
             shortened: 0,
+            masked: vec![0; settings.rules.as_ref().map_or(0, |rules| rules.len())],
             members: Vec::new(),
         })
     }
@@ -146,7 +151,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             joined.sort_unstable();
             writer.finish(&joined).map_err(Error::Recording)?;
         }
-        let found = Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened };
+        let found =
+            Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened, masked: self.masked };
         Ok(assemble::hierarchy(found, self.settings))
     }
 
@@ -253,6 +259,11 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             *sum += lines;
         }
         self.shortened += fold.shortened;
+        if let Some(corrections) = &mut fold.corrections {
+            for (sum, lines) in self.masked.iter_mut().zip(&mut corrections.masked) {
+                *sum += std::mem::take(lines);
+            }
+        }
         self.progress.lines.fetch_add(fold.lines, Relaxed);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)
     }

@@ -1,5 +1,9 @@
 //! What a run may be told. Nothing has to be: the default suits every input.
 
+use std::sync::Arc;
+
+use crate::rules::Rules;
+
 /// Settings of one run. Same bytes and same settings give the same report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -24,6 +28,8 @@ pub struct Settings {
     pub reference_time: i64,
     /// How far packed inputs are unpacked.
     pub unpacking: Unpacking,
+    /// Corrections by a person.
+    pub rules: Option<Arc<Rules>>,
 }
 
 /// Bounds of unpacking, for each input as it was given: an archive with all that is in it counts as one. What is met at a
@@ -71,6 +77,7 @@ impl Default for Settings {
             max_shapes: 100_000,
             reference_time: 4_102_444_800,
             unpacking: Unpacking::default(),
+            rules: None,
         }
     }
 }

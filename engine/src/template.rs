@@ -262,6 +262,13 @@ impl Template {
         true
     }
 
+    /// Where the slots stand in a shape, or in a text without doubled blanks and control characters; `None` when it does not
+    /// match.
+    pub(crate) fn over_shape(&self, shape: &[u8]) -> Option<Vec<Range<usize>>> {
+        let found = matching::lay_over(&self.parts, shape)?;
+        Some(found.into_iter().map(|(range, _)| range).collect())
+    }
+
     /// Where the slots stand in a message (bytes of it, in order), or `None` when it does not match. Blanks match as
     /// shapes have them: a run of any length, none at the ends. A slot may be empty.
     pub fn spans(&self, message: &[u8]) -> Option<Vec<(Range<usize>, Kind)>> {

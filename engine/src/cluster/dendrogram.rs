@@ -57,6 +57,11 @@ pub(crate) fn height(similarity: f64) -> u16 {
     (similarity.clamp(0.0, 1.0) * SCALE).round() as u16
 }
 
+/// A height as a similarity.
+pub(crate) fn similarity(height: u16) -> f64 {
+    f64::from(height) / SCALE
+}
+
 impl Dendrogram {
     /// Leaves alone.
     pub(super) fn new(leaves: usize) -> Self {
@@ -77,6 +82,49 @@ impl Dendrogram {
     /// Whether everything is one at similarity 0.
     pub(crate) fn is_whole(&self) -> bool {
         self.parents.iter().filter(|parent| **parent == ROOT).count() <= 1
+    }
+
+    /// Shapes.
+    pub(crate) fn leaves(&self) -> usize {
+        self.leaves
+    }
+
+    /// Leaves and joins.
+    pub(crate) fn nodes(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// Leaves below each node, itself if it is one.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.below(&(0..self.leaves).collect::<Vec<_>>())
+    }
+
+    /// How many of these leaves are below each node.
+    pub(crate) fn below(&self, leaves: &[usize]) -> Vec<usize> {
+        let mut below = vec![0; self.nodes()];
+        leaves.iter().for_each(|leaf| below[*leaf] = 1);
+        for node in 0..self.nodes() {
+            if let Some(parent) = self.parent(node) {
+                below[parent] += below[node];
+            }
+        }
+        below
+    }
+
+    /// Nodes that each node has joined.
+    pub(crate) fn parts(&self) -> Vec<usize> {
+        let mut parts = vec![0; self.nodes()];
+        (0..self.nodes()).filter_map(|node| self.parent(node)).for_each(|parent| parts[parent] += 1);
+        parts
+    }
+
+    /// For each node the lowest of those above it, or itself, that is so.
+    pub(crate) fn lowest(&self, is_so: impl Fn(usize) -> bool) -> Vec<Option<usize>> {
+        let mut lowest = vec![None; self.nodes()];
+        for node in (0..self.nodes()).rev() {
+            lowest[node] = if is_so(node) { Some(node) } else { self.parent(node).and_then(|parent| lowest[parent]) };
+        }
+        lowest
     }
 
     /// The join above a node.

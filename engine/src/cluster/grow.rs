@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap, hash_map::Entry},
+    iter,
 };
 
 use super::{
@@ -39,7 +40,7 @@ const NONE: usize = usize::MAX;
 impl<'t> Growth<'t> {
     /// Shapes by themselves, those that read the same together.
     pub(super) fn new(texts: &'t [Cow<'t, str>]) -> Self {
-        let leaf = |n: usize| Grown { node: n, members: vec![n], template: Template::of_shape(texts[n].as_bytes()) };
+        let leaf = |n: usize| Grown { node: n, members: vec![n], template: align::common(&iter::once(&*texts[n])) };
         let mut growth = Self {
             texts,
             tree: Dendrogram::new(texts.len()),

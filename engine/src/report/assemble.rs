@@ -4,14 +4,16 @@
 use std::cmp::Reverse;
 
 use super::{
-    Cluster, Histogram, InputSummary, Report, SetAside, Totals,
+    Cluster, Histogram, InputSummary, Report, RuleUsed, RulesUsed, SetAside, Totals,
+    arrange::{self, Arranged},
     hierarchy::{About, Hierarchy, Leaf},
 };
 use crate::{
     Settings,
     aside::Aside,
-    cluster::{self, Group},
+    cluster,
     record::Level,
+    rules::reading::set_aside_by,
     table::{EXACT, Entry},
     tally::{
         Examples, LEVELS, Tally,
@@ -35,15 +37,30 @@ pub(crate) struct Found {
     pub(crate) aside: [u64; Aside::ALL.len()],
     /// Lines of which only the beginning was looked at.
     pub(crate) shortened: u64,
+    /// Lines that each rule masked something in, by its position.
+    pub(crate) masked: Vec<u64>,
 }
 
 /// What was found, at every similarity that the settings may ask for.
-pub(crate) fn hierarchy(found: Found, settings: &Settings) -> Hierarchy {
+pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
+    let mut set_aside = set_aside_lines(found.aside);
+    let mut touched = found.masked;
+    for entry in found.entries.extract_if(.., |entry| set_aside_by(&entry.shape).is_some()) {
+        let (name, lines) = (set_aside_by(&entry.shape).unwrap_or_default(), entry.tally.lines);
+        let rules = settings.rules.as_ref().map(|rules| rules.all()).unwrap_or_default();
+        let rule = rules.iter().position(|rule| rule.name == name);
+        set_aside.push(SetAside { reason: format!("ignored by `{name}`"), lines, shape: entry.key().0 });
+        if let Some(rule) = rule {
+            touched[rule] += lines;
+        }
+    }
     let about = About {
         problems: problems(&found.entries, settings),
-        set_aside: set_aside_lines(found.aside),
+        set_aside,
         inputs: found.inputs,
         shortened: found.shortened,
+        similarity: settings.similarity,
+        touched,
     };
     let mut leaves: Vec<Leaf> = Vec::with_capacity(found.entries.len());
     let mut before: Box<[u8]> = Box::default();
@@ -63,20 +80,20 @@ pub(crate) fn hierarchy(found: Found, settings: &Settings) -> Hierarchy {
         }
         before = shape;
     }
-    Hierarchy::grow(about, leaves, settings.similarity < cluster::ALIKE)
+    Hierarchy::grow(about, leaves, settings.rules.clone(), settings.similarity < cluster::ALIKE)
 }
 
 /// The report at a similarity.
 pub(super) fn cut(hierarchy: &Hierarchy, similarity: f64) -> Report {
-    let Hierarchy { about, leaves, tree } = hierarchy;
-    let groups = tree.groups(similarity, |leaf| leaves[leaf].template());
+    let Hierarchy { about, leaves, .. } = hierarchy;
+    let (groups, rules) = arranged(hierarchy, similarity);
     let mut whole = Tally::default();
     leaves.iter().for_each(|leaf| whole.merge(&leaf.tally));
     let axis = whole.times.span().map(|(first, last)| axis(first, last));
 
     let set_aside: u64 = about.set_aside.iter().map(|aside| aside.lines).sum();
     let lines = whole.lines + set_aside;
-    let mut clusters: Vec<Cluster> = groups.iter().map(|group| cluster_of(group, leaves, lines, axis)).collect();
+    let mut clusters: Vec<Cluster> = groups.into_iter().map(|group| cluster_of(group, leaves, lines, axis)).collect();
     clusters.sort_by(|a, b| (Reverse(a.lines), &a.id).cmp(&(Reverse(b.lines), &b.id)));
     Report {
         version: VERSION,
@@ -91,7 +108,8 @@ pub(super) fn cut(hierarchy: &Hierarchy, similarity: f64) -> Report {
             bytes: about.inputs.iter().map(|i| i.bytes).sum(),
         },
         inputs: about.inputs.clone(),
-        problems: about.problems.clone(),
+        problems: about.problems.iter().cloned().chain(idle(hierarchy, rules.as_ref())).collect(),
+        rules,
         set_aside: about.set_aside.clone(),
         histogram: axis.map(|(rung, start, _)| Histogram {
             start_ms: start * LADDER[usize::from(rung)],
@@ -102,7 +120,37 @@ pub(super) fn cut(hierarchy: &Hierarchy, similarity: f64) -> Report {
     }
 }
 
-fn cluster_of(group: &Group, leaves: &[Leaf], lines: u64, axis: Axis) -> Cluster {
+/// The clusters with the rules applied, and what became of these.
+fn arranged(hierarchy: &Hierarchy, similarity: f64) -> (Vec<Arranged>, Option<RulesUsed>) {
+    let Hierarchy { about, leaves, tree, rules } = hierarchy;
+    let Some(rules) = rules else {
+        let plain = |group| Arranged { group, title: None, is_muted: false };
+        return (tree.groups(similarity, |leaf| leaves[leaf].template()).into_iter().map(plain).collect(), None);
+    };
+    let shapes: Vec<&str> = leaves.iter().map(|leaf| leaf.shape.as_str()).collect();
+    let subjects = arrange::subjects(tree, &shapes, rules, about.similarity);
+    let groups = arrange::arrange(tree, &shapes, rules, &subjects, similarity);
+    let lines_of = |subject: &[usize]| subject.iter().map(|leaf| leaves[*leaf].tally.lines).sum::<u64>();
+    let used = rules.all().iter().zip(&subjects).zip(&about.touched).map(|((rule, subject), touched)| RuleUsed {
+        name: rule.name.clone(),
+        action: rule.verb().to_owned(),
+        lines: touched + lines_of(subject),
+    });
+    let used = RulesUsed { file: rules.file().to_owned(), hash: rules.hash(), rules: used.collect() };
+    (groups, Some(used))
+}
+
+/// A problem for each rule that matches nothing.
+fn idle(hierarchy: &Hierarchy, used: Option<&RulesUsed>) -> Vec<String> {
+    let (Some(rules), Some(used)) = (&hierarchy.rules, used) else { return Vec::new() };
+    let idle = rules.all().iter().zip(&used.rules).filter(|(_, used)| used.lines == 0);
+    idle.map(|(rule, _)| {
+        format!("{}:{}: `{}` matches nothing in this log; correct or remove it", rules.file(), rule.line, rule.name)
+    })
+    .collect()
+}
+
+fn cluster_of(Arranged { group, title, is_muted }: Arranged, leaves: &[Leaf], lines: u64, axis: Axis) -> Cluster {
     let mut tally = Tally::default();
     let mut examples = Examples::default();
     let mut shapes = Vec::with_capacity(group.members.len());
@@ -117,6 +165,8 @@ fn cluster_of(group: &Group, leaves: &[Leaf], lines: u64, axis: Axis) -> Cluster
         id: group.template.id(),
         template: group.template.text(),
         slots: group.template.slots().collect(),
+        title,
+        is_muted,
         lines: tally.lines,
         events: tally.events,
         share: tally.lines as f64 / lines as f64,

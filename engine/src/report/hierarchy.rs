@@ -2,13 +2,22 @@
 //! tree that says which are joined at which similarity. A new view of a report is a new cut of this, without a line being
 //! read. Kept beside the report: packed JSON, a few dozen bytes per shape and what its examples take.
 
-use std::io::{self, BufReader, Read, Write};
+use std::{
+    io::{self, BufReader, Read, Write},
+    iter,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::{InputSummary, Report, SetAside, assemble, keys};
+use super::{
+    InputSummary, Report, SetAside,
+    arrange::{self, Subjects},
+    assemble, keys,
+};
 use crate::{
     cluster::{self, Dendrogram, Step, Weighted},
+    rules::Rules,
     tally::{Examples, Tally},
     template::Template,
 };
@@ -25,6 +34,7 @@ pub struct Hierarchy {
     pub(super) about: About,
     pub(super) leaves: Vec<Leaf>,
     pub(super) tree: Dendrogram,
+    pub(super) rules: Option<Arc<Rules>>,
 }
 
 /// What does not depend on the cut.
@@ -34,6 +44,10 @@ pub(super) struct About {
     pub(super) problems: Vec<String>,
     pub(super) set_aside: Vec<SetAside>,
     pub(super) shortened: u64,
+    /// What the settings said, from 0 to 1.
+    pub(super) similarity: f64,
+    /// Lines of each rule that acts while lines are read, by its position.
+    pub(super) touched: Vec<u64>,
 }
 
 /// A distinct shape and what is known of its lines.
@@ -56,13 +70,15 @@ struct Head {
     leaves: usize,
     parents: Vec<u32>,
     joins: Vec<(u16, Step, String)>,
+    /// File and text of the rules.
+    rules: Option<(String, String)>,
 }
 
 impl Hierarchy {
     /// Of shapes in ascending order; `whole` when it is to be cut at similarities below the default.
-    pub(super) fn grow(about: About, leaves: Vec<Leaf>, whole: bool) -> Self {
+    pub(super) fn grow(about: About, leaves: Vec<Leaf>, rules: Option<Arc<Rules>>, whole: bool) -> Self {
         let tree = cluster::dendrogram(&weighted(&leaves), whole);
-        Self { about, leaves, tree }
+        Self { about, leaves, tree, rules }
     }
 
     /// The report at a similarity from 0 to 1. What is one cluster in it is one, or part of one, in each report at a lower
@@ -78,7 +94,7 @@ impl Hierarchy {
     /// The same with the tree grown for every similarity, as it is worth being kept.
     #[must_use]
     pub fn whole(self) -> Self {
-        if self.is_whole() { self } else { Self::grow(self.about, self.leaves, true) }
+        if self.is_whole() { self } else { Self::grow(self.about, self.leaves, self.rules, true) }
     }
 
     /// Writes it, packed.
@@ -87,7 +103,8 @@ impl Hierarchy {
         packed.include_checksum(true)?;
         let (parents, joins) = self.tree.written();
         let (about, parents) = (self.about.clone(), parents.to_vec());
-        let head = Head { version: VERSION, about, leaves: self.leaves.len(), parents, joins };
+        let rules = self.rules.as_ref().map(|rules| (rules.file().to_owned(), rules.text().to_owned()));
+        let head = Head { version: VERSION, about, leaves: self.leaves.len(), parents, joins, rules };
         serde_json::to_writer(&mut packed, &head)?;
         for leaf in &self.leaves {
             packed.write_all(b"\n")?;
@@ -110,7 +127,16 @@ impl Hierarchy {
             return Err(damaged("cut off"));
         }
         let tree = Dendrogram::read(head.leaves, head.parents, head.joins).ok_or_else(|| damaged("damaged"))?;
-        Ok(Self { about: head.about, leaves, tree })
+        let rules = head.rules.map(|(file, text)| Rules::parse(&file, &text).map(Arc::new)).transpose();
+        let rules = rules.map_err(|mistakes| io::Error::new(io::ErrorKind::InvalidData, mistakes))?;
+        Ok(Self { about: head.about, leaves, tree, rules })
+    }
+
+    /// The shapes that each rule is about.
+    pub(super) fn subjects(&self) -> Subjects {
+        let shapes: Vec<&str> = self.leaves.iter().map(|leaf| leaf.shape.as_str()).collect();
+        let rules = self.rules.as_deref();
+        rules.map_or_else(Subjects::new, |rules| arrange::subjects(&self.tree, &shapes, rules, self.about.similarity))
     }
 
     fn is_whole(&self) -> bool {
@@ -121,7 +147,7 @@ impl Hierarchy {
 impl Leaf {
     /// Its template when it is alone.
     pub(super) fn template(&self) -> Template {
-        Template::of_shape(self.shape.as_bytes())
+        cluster::common(&iter::once(&*self.shape))
     }
 }
 

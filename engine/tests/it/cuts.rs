@@ -101,6 +101,27 @@ fn at_0_everything_is_one_cluster_and_at_1_only_what_reads_the_same() {
 }
 
 #[test]
+fn an_explanation_says_what_was_joined_and_what_is_nearest() {
+    let mut lines: Vec<String> = (0..30).map(|n| format!("user {} logged in", words(n * 7919 + 1000))).collect();
+    lines.extend(["user list is full".to_owned(), "disk sda1 is full".to_owned(), "disk sdb1 is full".to_owned()]);
+    let hierarchy = surveyed(&lines, 1);
+    let report = hierarchy.cut(0.5);
+    let users = report.clusters.iter().find(|c| c.template == "user <*> logged in").unwrap();
+    let told = hierarchy.explain(&users.id.0[..9], 0.5).unwrap();
+    assert_eq!((told.lines, told.shapes, told.joins), (30, 30, 1));
+    assert_eq!((told.last_joins[0].shapes, told.last_joins[0].step), (30, logkin_engine::cluster::Step::Words));
+    assert_eq!(told.slots[0].texts, 30);
+    let nearest = told.nearest.unwrap();
+    assert!(nearest.similarity < 0.5, "{nearest:?}");
+    let broad = hierarchy.cut(nearest.similarity);
+    let shared = broad.clusters.iter().find(|c| c.shapes.contains(&users.shapes[0])).unwrap();
+    let other = report.clusters.iter().find(|c| c.id == nearest.id).unwrap();
+    assert!(other.shapes.iter().all(|shape| shared.shapes.contains(shape)), "what is nearest is joined there");
+    assert!(hierarchy.explain("", 0.5).unwrap_err().to_string().starts_with("3 clusters have an id"));
+    assert!(hierarchy.explain("no", 0.5).unwrap_err().to_string().starts_with("no cluster has an id"));
+}
+
+#[test]
 fn a_cut_of_what_was_written_and_read_is_what_an_analysis_at_that_similarity_gives() {
     let text = sample(3000, 6);
     let run = |similarity| {

@@ -23,6 +23,8 @@ mod encodings;
 mod limits;
 /// What holds for every input.
 mod laws;
+/// Corrections by a person.
+mod rules;
 /// Broader and narrower views.
 mod cuts;
 /// Finding lines again.
