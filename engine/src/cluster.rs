@@ -90,6 +90,8 @@ pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
     if similarity <= STRETCHES {
         stretches::join_lists(&mut nodes, &lexicon);
         stretches::join(&mut nodes, &lexicon);
+        absorb::join_values(&mut nodes, &outlines, &lexicon);
+        absorb::absorb(&mut nodes, &outlines, &lexicon);
     }
     if similarity < ALIKE {
         nodes = similarity::join(&nodes, similarity / ALIKE)

@@ -383,8 +383,11 @@ fn balanced(tokens: &[Token<'_>]) -> Option<usize> {
     None
 }
 
-/// Tokens of the quoted name at the front, blanks none, quotes included.
+/// Tokens of the quoted name at the front, blanks none, quotes included; it may be empty.
 fn quoted(tokens: &[Token<'_>], quote: &str) -> Option<usize> {
+    if tokens.get(1) == Some(&Token::Sign(quote)) {
+        return Some(2);
+    }
     let end = tokens[1..].iter().take(16).position(|token| *token == Token::Sign(quote) || *token == Token::Blank)? + 1;
     (end > 1 && tokens[end] == Token::Sign(quote)).then_some(end + 1)
 }
@@ -410,10 +413,13 @@ fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
     None
 }
 
-/// Items a list has at least.
+/// Items a list has at least where something introduces it.
 const LIST: usize = 2;
 
-/// The end of the list of single words that starts at `at`, where a bracket, quote, colon or `=` introduces it.
+/// Items a list has at least in the midst of words.
+const PLAIN_LIST: usize = 3;
+
+/// The end of the list of single words that starts at `at`. A bracket, quote, colon or `=` introduces it, or it is longer.
 fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let item = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(_) | Token::Slot(_)));
     let introduced = match tokens[..at] {
@@ -422,7 +428,7 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         }
         _ => false,
     };
-    if !introduced || !item(tokens.get(at)) {
+    if !item(tokens.get(at)) || !(introduced || tokens.get(at + 1) == Some(&Token::Sign(","))) {
         return None;
     }
     let mut end = at + 1;
@@ -439,5 +445,5 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         tokens.get(end..),
         Some([Token::Blank, Token::Word(_) | Token::Slot(_), ..] | [Token::Sign("="), ..])
     );
-    (items >= LIST && closed).then_some(end)
+    (items >= PLAIN_LIST || introduced && items >= LIST && closed).then_some(end)
 }
