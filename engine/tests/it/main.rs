@@ -23,5 +23,9 @@ mod encodings;
 mod limits;
 /// What holds for every input.
 mod laws;
+/// Lines as they come, partial results added up.
+mod partials;
+/// Files that grow.
+mod follow;
 /// Finding lines again.
 mod recording;
