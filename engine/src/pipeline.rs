@@ -18,7 +18,7 @@ use std::{
 use rayon::ScopeFifo;
 
 use crate::{
-    Error, Input, Progress, Report, Settings,
+    Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
     fold::{Fold, Manner},
     input::{
@@ -29,11 +29,8 @@ use crate::{
         unpack::{self, Opened},
     },
     recording::{Recorder, writer::Writer},
-    report::{
-        InputSummary,
-        assemble::{Found, assemble},
-    },
-    table::{EXACT, Entry, Table},
+    report::InputSummary,
+    table::Table,
 };
 
 /// Reads all inputs and reports what they hold. An input that cannot be read is a problem in the report, not a
@@ -46,6 +43,16 @@ pub fn analyze(
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
 ) -> Result<Report, Error> {
+    gather(inputs, settings, progress, recorder).map(Partial::into_report)
+}
+
+/// Reads all inputs as [`analyze`] does, up to where shapes are clustered: to be added to what else was found.
+pub fn gather(
+    inputs: Vec<Input>,
+    settings: &Settings,
+    progress: &Progress,
+    recorder: Option<Recorder<'_>>,
+) -> Result<Partial, Error> {
     let Some(threads) = settings.threads else {
         let places = places(rayon::current_num_threads());
         return rayon::in_place_scope_fifo(move |scope| {
@@ -116,7 +123,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         })
     }
 
-    fn all(mut self, inputs: Vec<Input>) -> Result<Report, Error> {
+    fn all(mut self, inputs: Vec<Input>) -> Result<Partial, Error> {
         self.progress.bytes_total.store(total_bytes(&inputs), Relaxed);
         let mut summaries = Vec::with_capacity(inputs.len());
         let given = inputs.len();
@@ -128,14 +135,10 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
-        let entries = self.table.finish();
         if let Some(writer) = self.writer {
-            let mut joined: Vec<_> = entries.iter().filter(|e| e.depth < EXACT).map(Entry::key).collect();
-            joined.sort_unstable();
-            writer.finish(&joined).map_err(Error::Recording)?;
+            writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
-        let found = Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened };
-        Ok(assemble(found, self.settings))
+        Ok(Partial::of(self.settings, summaries, self.table, self.aside, self.shortened))
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.

@@ -149,6 +149,11 @@ impl Examples {
         }
     }
 
+    /// Counts their inputs from `by` on.
+    pub(crate) fn shift_inputs(&mut self, by: u32) {
+        self.0.iter_mut().for_each(|example| example.input += by);
+    }
+
     /// The first of both.
     pub(crate) fn merge(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -25,5 +25,9 @@ mod limits;
 mod torture;
 /// What holds for every input.
 mod laws;
+/// Lines as they come, partial results added up.
+mod partials;
+/// Files that grow.
+mod follow;
 /// Finding lines again.
 mod recording;
