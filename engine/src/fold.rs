@@ -10,7 +10,7 @@ use crate::{
     recording::columns::Columns,
     shape::Shaper,
     table::{EXACT, Keys, Table},
-    tally::{ByKey, EXAMPLES, Key, Tally},
+    tally::{ByKey, EXAMPLES, Key, Tally, whole_letters},
 };
 
 /// A place for one chunk and what is found in it.
@@ -81,6 +81,18 @@ struct Line<'c> {
     line_end: u8,
 }
 
+impl Line<'_> {
+    /// Bytes of the text that are looked at: `most`, and no half letter.
+    fn looked_at(&self, most: usize) -> usize {
+        let all = self.text.len();
+        if all as u64 == self.length {
+            whole_letters(self.text, most)
+        } else {
+            whole_letters(self.text, most.min(all.saturating_sub(1)))
+        }
+    }
+}
+
 impl Fold {
     /// Folds the chunk that was put in.
     pub(crate) fn run(&mut self, manner: Manner) {
@@ -95,7 +107,7 @@ impl Fold {
                 thread::yield_now();
             }
             self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
-            let text = &line.text[..line.text.len().min(manner.max_line_bytes)];
+            let text = &line.text[..line.looked_at(manner.max_line_bytes)];
             let index = match self.chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
                 Some(aside) => {
                     self.aside[aside as usize] += 1;
