@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use logkin_engine::{Input, Progress, Recorder, survey};
+use logkin_engine::{Input, Progress, Recorder, gather};
 use rayon::ThreadPool;
 use tokio::{
     sync::Notify,
@@ -99,6 +99,8 @@ enum Error {
     Path(#[from] roots::Error),
     #[error(transparent)]
     Changed(#[from] mark::Error),
+    #[error(transparent)]
+    Rules(#[from] logkin_engine::rules::Mistakes),
     #[error("cannot write the result: {0}")]
     Disk(#[from] io::Error),
     #[error("the analysis broke down; this is a bug in logkin, please report it with the first lines of the log")]
@@ -276,8 +278,8 @@ fn analyse(bench: &Bench, lease: &Lease, report: &NewReport, progress: &Progress
     let (inputs, opened) = open(bench, report)?;
     let (mut labels, mut text) = (BufWriter::new(bench.blobs.draft()?), BufWriter::new(bench.blobs.draft()?));
     let recorder = Recorder { labels: &mut labels, text: &mut text };
-    let settings = report.settings.for_engine();
-    let hierarchy = survey(inputs, &settings, progress, Some(recorder))?.whole();
+    let settings = report.settings.for_engine()?;
+    let hierarchy = gather(inputs, &settings, progress, Some(recorder))?.into_hierarchy().whole();
     let found = hierarchy.cut(settings.similarity);
     let marks = opened.iter().map(|opened| opened.as_ref().map(unchanged).transpose()).collect::<Result<_, _>>()?;
     let mut json = BufWriter::new(bench.blobs.draft()?);

@@ -1,6 +1,7 @@
 //! One report, several dresses. Every dress goes to any writer; only the table for people knows of terminals.
 
 mod csv;
+mod explain;
 mod json;
 mod markdown;
 mod table;
@@ -16,6 +17,7 @@ use logkin_engine::Report;
 use crate::cli::TableFormat;
 
 pub(crate) use csv::Rows;
+pub use explain::explain;
 pub use table::Terminal;
 pub use visible::{Screen, visible};
 

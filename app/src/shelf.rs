@@ -11,7 +11,10 @@ use std::{
 use logkin_engine::{
     Hierarchy, Report,
     recording::{LineAt, Recording},
-    report::Cluster,
+    report::{
+        Cluster,
+        explain::{Explanation, Unexplained},
+    },
 };
 use quick_cache::{Weighter, sync::Cache};
 use tokio::task::spawn_blocking;
@@ -112,6 +115,18 @@ impl Shelf {
     pub async fn report(&self, id: &ReportId, attempt: i64, similarity: Option<u16>) -> Result<Arc<Bound>, Error> {
         let view = (id.clone(), attempt, similarity);
         self.cache.get_or_insert_async(&view, self.read(view.clone())).await
+    }
+
+    /// Why the lines of a cluster are together.
+    pub async fn explain(
+        &self,
+        id: &ReportId,
+        attempt: i64,
+        cluster: String,
+        similarity: f64,
+    ) -> Result<Result<Explanation, Unexplained>, Error> {
+        let hierarchy = self.blobs.path(&Key::Result(id.clone(), attempt, Part::Hierarchy));
+        blocking(move || Ok(Hierarchy::read(File::open(hierarchy)?)?.explain(&cluster, similarity))).await
     }
 
     /// Lines of a cluster in input order: `limit` of them after the first `skip`.

@@ -4,7 +4,9 @@ mod align;
 mod sequence;
 mod tree;
 mod words;
+mod brackets;
 mod joint;
+mod absorb;
 mod stretches;
 mod similarity;
 pub(crate) mod dendrogram;
@@ -16,7 +18,7 @@ use crate::template::Template;
 pub(crate) use dendrogram::Dendrogram;
 pub use dendrogram::Step;
 use grow::Growth;
-use sequence::Lexicon;
+use sequence::{Lexicon, Outline};
 use words::Node;
 
 /// Similarity at and below which equal outlines are one.
@@ -74,7 +76,7 @@ pub(crate) fn likeness(a: &str, b: &str) -> f64 {
     let [a, b] = [a, b].map(|text| text.replace("<*>", "\u{e}"));
     let mut lexicon = Lexicon::new();
     let (a, b) = (lexicon.outline(&a), lexicon.outline(&b));
-    similarity::alike(&a, &b)
+    similarity::alike(&a.words, &b.words)
 }
 
 /// The tree over the shapes (as in [`cluster`]) of which every similarity is a cut: down to the default, or `whole`.
@@ -82,12 +84,15 @@ pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
     let texts: Vec<Cow<'_, str>> = shapes.iter().map(|weighted| String::from_utf8_lossy(weighted.shape)).collect();
     let mut growth = Growth::new(&texts);
     let mut lexicon = Lexicon::new();
-    let mut nodes: Vec<Node> = shapes
-        .iter()
-        .zip(&texts)
-        .enumerate()
-        .map(|(i, (weighted, text))| Node { outline: lexicon.outline(text), events: weighted.events, members: vec![i] })
-        .collect();
+    let mut outlines: Vec<Outline> = texts.iter().map(|text| lexicon.outline(text)).collect();
+    brackets::close(&mut outlines, &lexicon);
+    let outlines: Vec<Vec<u32>> = outlines.into_iter().map(|outline| outline.words).collect();
+    let node = |(i, outline): (usize, &Vec<u32>)| Node {
+        outline: outline.clone(),
+        events: shapes[i].events,
+        members: vec![i],
+    };
+    let mut nodes: Vec<Node> = outlines.iter().enumerate().map(node).collect();
     words::merge_equal(&mut nodes);
     growth.take(&nodes, OUTLINES, Step::Outlines);
     let mut known = HashSet::new();
@@ -98,11 +103,14 @@ pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
     }
     growth.take(&nodes, WORDS, Step::Words);
     joint::join(&mut nodes, &lexicon);
-    joint::absorb(&mut nodes, &lexicon);
     words::join_names(&mut nodes, &lexicon);
+    absorb::join_values(&mut nodes, &outlines, &lexicon);
+    absorb::absorb(&mut nodes, &outlines, &lexicon);
     growth.take(&nodes, NAMES, Step::Words);
     stretches::join_lists(&mut nodes, &lexicon);
     stretches::join(&mut nodes, &lexicon);
+    absorb::join_values(&mut nodes, &outlines, &lexicon);
+    absorb::absorb(&mut nodes, &outlines, &lexicon);
     growth.take(&nodes, STRETCHES, Step::Stretches);
     if whole {
         growth.join_alike(&nodes, ALIKE);

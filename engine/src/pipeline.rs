@@ -10,6 +10,7 @@ use std::{
     fs,
     rc::Rc,
     sync::{
+        Arc,
         atomic::Ordering::Relaxed,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -18,47 +19,43 @@ use std::{
 use rayon::ScopeFifo;
 
 use crate::{
-    Error, Input, Progress, Report, Settings,
+    Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
     fold::{Fold, Manner},
+    format::Layout,
     input::{
         Source,
-        chunks::{Chunks, End},
+        chunks::{Chunk, Chunks, End},
         line_ends::LineEnds,
         text::{About, Text},
         unpack::{self, Opened},
     },
     recording::{Recorder, writer::Writer},
-    report::{
-        Hierarchy, InputSummary,
-        assemble::{self, Found},
-    },
+    report::InputSummary,
     rules::reading::Corrections,
-    table::{EXACT, Entry, Table},
+    table::Table,
 };
 
 /// Reads all inputs and reports what they hold. An input that cannot be read is a problem in the report, not a
 /// failure of the run.
 ///
-/// The report is the cut at [`Settings::similarity`] of what [`survey`] gives.
+/// Without [`Settings::threads`] the work is done in the rayon pool that this is called in, or in rayon's own.
 pub fn analyze(
     inputs: Vec<Input>,
     settings: &Settings,
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
 ) -> Result<Report, Error> {
-    Ok(survey(inputs, settings, progress, recorder)?.cut(settings.similarity))
+    gather(inputs, settings, progress, recorder).map(Partial::into_report)
 }
 
-/// Reads all inputs, for reports at more than one similarity.
-///
-/// Without [`Settings::threads`] the work is done in the rayon pool that this is called in, or in rayon's own.
-pub fn survey(
+/// Reads all inputs as [`analyze`] does, up to where shapes are clustered: to be added to what else was found.
+pub fn gather(
     inputs: Vec<Input>,
     settings: &Settings,
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
-) -> Result<Hierarchy, Error> {
+) -> Result<Partial, Error> {
     let Some(threads) = settings.threads else {
         let places = places(rayon::current_num_threads());
         return rayon::in_place_scope_fifo(move |scope| {
@@ -133,7 +130,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         })
     }
 
-    fn all(mut self, inputs: Vec<Input>) -> Result<Hierarchy, Error> {
+    fn all(mut self, inputs: Vec<Input>) -> Result<Partial, Error> {
         self.progress.bytes_total.store(total_bytes(&inputs), Relaxed);
         let mut summaries = Vec::with_capacity(inputs.len());
         let given = inputs.len();
@@ -145,15 +142,10 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
-        let entries = self.table.finish();
         if let Some(writer) = self.writer {
-            let mut joined: Vec<_> = entries.iter().filter(|e| e.depth < EXACT).map(Entry::key).collect();
-            joined.sort_unstable();
-            writer.finish(&joined).map_err(Error::Recording)?;
+            writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
-        let found =
-            Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened, masked: self.masked };
-        Ok(assemble::hierarchy(found, self.settings))
+        Ok(Partial::of(self.settings, summaries, self.table, self.aside, self.shortened, self.masked))
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.
@@ -189,6 +181,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
         }
+        let mut layout = None;
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -196,6 +189,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
+            let layout = layout.get_or_insert_with(|| Arc::new(self.layout_of(&place.chunk)));
+            place.layout = Arc::clone(layout);
             self.give_out(place);
         }
         let end = chunks.end();
@@ -206,6 +201,15 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         summary.packing = opened.packing.iter().map(ToString::to_string).collect();
         summary.encoding = about.encoding.get().map(Into::into);
         Ok(())
+    }
+
+    /// How the lines of an input begin, by its first chunk.
+    fn layout_of(&self, first: &Chunk) -> Layout {
+        if first.aside.is_some() {
+            return Layout::plain();
+        }
+        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
+        Layout::vote(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)), self.manner.reference_time)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -259,11 +263,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             *sum += lines;
         }
         self.shortened += fold.shortened;
-        if let Some(corrections) = &mut fold.corrections {
-            for (sum, lines) in self.masked.iter_mut().zip(&mut corrections.masked) {
-                *sum += std::mem::take(lines);
-            }
-        }
+        fold.add_masked(&mut self.masked);
         self.progress.lines.fetch_add(fold.lines, Relaxed);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)
     }

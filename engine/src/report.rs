@@ -1,7 +1,7 @@
 //! `Report`: the engine's only serialised form, shared by the command line, the API and the store.
 
 mod keys;
-mod arrange;
+pub(crate) mod arrange;
 pub(crate) mod hierarchy;
 pub(crate) mod assemble;
 pub mod explain;

@@ -225,7 +225,7 @@ async fn every_address_in_the_written_api_answers() {
     let id = report.rsplit('/').next().unwrap();
     let document: Value = serde_json::from_str(ROUTES).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 9);
+    assert_eq!(paths.len(), 10);
     for (path, _) in paths.iter().filter(|(_, verbs)| verbs.get("get").is_some()) {
         let path = path.replace("{id}", id).replace("{cluster}", clusters["items"][0]["id"].as_str().unwrap());
         assert_eq!(app.get(&path).await.status, StatusCode::OK, "{path}");

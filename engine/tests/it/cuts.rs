@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use logkin_engine::{Hierarchy, Progress, Report, Settings, analyze, report::Cluster, survey};
+use logkin_engine::{Hierarchy, Progress, Report, Settings, analyze, gather, report::Cluster};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::harness::{counts_close, reader, sample, words};
@@ -18,7 +18,7 @@ fn sentence() -> impl Strategy<Value = String> {
 
 fn surveyed(lines: &[String], threads: usize) -> Hierarchy {
     let settings = Settings { threads: Some(threads), ..Settings::default() };
-    survey(vec![reader(lines.join("\n") + "\n")], &settings, &Progress::default(), None).unwrap()
+    gather(vec![reader(lines.join("\n") + "\n")], &settings, &Progress::default(), None).unwrap().into_hierarchy()
 }
 
 /// Each cluster of `narrow` is all or part of one of `broad`, and their figures add up.
@@ -94,7 +94,8 @@ proptest! {
 #[test]
 fn at_0_everything_is_one_cluster_and_at_1_only_what_reads_the_same() {
     let text = sample(3000, 5);
-    let hierarchy = survey(vec![reader(&text)], &Settings::default(), &Progress::default(), None).unwrap();
+    let hierarchy =
+        gather(vec![reader(&text)], &Settings::default(), &Progress::default(), None).unwrap().into_hierarchy();
     assert_eq!(hierarchy.cut(0.0).clusters.len(), 1);
     let all = hierarchy.cut(1.0);
     assert!(all.clusters.len() as u64 <= all.totals.shapes && all.clusters.len() >= hierarchy.cut(0.5).clusters.len());
@@ -129,7 +130,8 @@ fn a_cut_of_what_was_written_and_read_is_what_an_analysis_at_that_similarity_giv
         analyze(vec![reader(&text)], &settings, &Progress::default(), None).unwrap()
     };
     let mut packed = Vec::new();
-    let hierarchy = survey(vec![reader(&text)], &Settings::default(), &Progress::default(), None).unwrap();
+    let hierarchy =
+        gather(vec![reader(&text)], &Settings::default(), &Progress::default(), None).unwrap().into_hierarchy();
     hierarchy.whole().write(&mut packed).unwrap();
     let hierarchy = Hierarchy::read(&packed[..]).unwrap();
     for similarity in [1.0, 0.9, 0.75, 0.5, 0.3, 0.1, 0.0] {

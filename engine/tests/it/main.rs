@@ -21,11 +21,17 @@ mod packings;
 mod encodings;
 /// What no input may do.
 mod limits;
+/// What is meant to break things.
+mod torture;
 /// What holds for every input.
 mod laws;
 /// Corrections by a person.
 mod rules;
 /// Broader and narrower views.
 mod cuts;
+/// Lines as they come, partial results added up.
+mod partials;
+/// Files that grow.
+mod follow;
 /// Finding lines again.
 mod recording;

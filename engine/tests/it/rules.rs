@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use logkin_engine::{Hierarchy, Progress, Report, Rules, Settings, survey};
+use logkin_engine::{Hierarchy, Progress, Report, Rules, Settings, gather};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::harness::{Run, counts_close, reader, run_with};
@@ -186,7 +186,7 @@ fn surveyed(lines: &[String], rules: &[String]) -> Hierarchy {
     let text: String = rules.iter().map(|rule| format!("[[rule]]\n{rule}\n")).collect();
     let rules = Some(Arc::new(Rules::parse("rules.toml", &text).unwrap()));
     let settings = Settings { rules, ..Settings::default() };
-    survey(vec![reader(lines.join("\n") + "\n")], &settings, &Progress::default(), None).unwrap()
+    gather(vec![reader(lines.join("\n") + "\n")], &settings, &Progress::default(), None).unwrap().into_hierarchy()
 }
 
 fn sentence() -> impl Strategy<Value = String> {

@@ -11,7 +11,11 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use logkin_engine::{record::Level, report::Cluster, template::Kind};
+use logkin_engine::{
+    record::Level,
+    report::{Cluster, explain::Explanation},
+    template::Kind,
+};
 use serde::Serialize;
 
 use super::{IdPath, find, reports::List, result};
@@ -42,6 +46,10 @@ pub struct ClusterJson<'a> {
     pub id: &'a str,
     /// Slots as `<*>`.
     pub template: &'a str,
+    /// What a rule shows it as.
+    pub title: Option<&'a str>,
+    /// Whether a rule keeps it out of lists, unless `muted=shown`.
+    pub is_muted: bool,
     /// What stands in each slot, in order.
     pub slots: &'a [Kind],
     /// Lines.
@@ -85,6 +93,8 @@ impl<'a> ClusterJson<'a> {
         Self {
             id: &cluster.id.0,
             template: &cluster.template,
+            title: cluster.title.as_deref(),
+            is_muted: cluster.is_muted,
             slots: &cluster.slots,
             lines: cluster.lines,
             events: cluster.events,
@@ -132,6 +142,20 @@ pub async fn read(
     let bound = result(&app, &row, query.similarity()?).await?;
     let cluster = bound.cluster(&cluster).ok_or_else(|| WebError::no_cluster(&row.report.id))?;
     Ok(Json(ClusterJson { examples: Some(&cluster.examples), ..ClusterJson::of(cluster) }).into_response())
+}
+
+/// `GET /api/v1/reports/{id}/clusters/{cluster}/explanation`: why its lines are together, and what is nearest to it.
+pub async fn explanation(
+    Shared(app): Shared<App>,
+    Path((id, cluster)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Json<Explanation>, WebError> {
+    let query = Query::of(&uri, &["similarity"])?;
+    let row = find(&app, &id).await?;
+    let bound = result(&app, &row, query.similarity()?).await?;
+    let State::Done { attempt, .. } = &row.state else { return Err(WebError::not_done(&row.report.id)) };
+    let found = app.shelf.explain(&row.report.id, *attempt, cluster, bound.report.similarity).await?;
+    found.map(Json).map_err(|_| WebError::no_cluster(&row.report.id))
 }
 
 /// `GET /api/v1/reports/{id}/clusters/{cluster}/lines`: in input order, on all pages together as many as the cluster

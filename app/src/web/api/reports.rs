@@ -8,7 +8,7 @@ use axum::{
 };
 use logkin_engine::{
     Report,
-    report::{Histogram, InputSummary, SetAside, Totals},
+    report::{Histogram, InputSummary, RulesUsed, SetAside, Totals},
 };
 use serde::Serialize;
 
@@ -103,6 +103,10 @@ pub struct DetailJson {
     pub similarity: f64,
     /// What was read.
     pub inputs: Vec<InputSummary>,
+    /// The corrections that were applied; null without.
+    pub rules: Option<RulesUsed>,
+    /// What limits the report as a whole.
+    pub problems: Vec<String>,
     /// Lines in no cluster, by reason.
     pub set_aside: Vec<SetAside>,
     /// Events over time.
@@ -170,6 +174,8 @@ impl DetailJson {
         Self {
             similarity: report.similarity,
             inputs: report.inputs.clone(),
+            rules: report.rules.clone(),
+            problems: report.problems.clone(),
             set_aside: report.set_aside.clone(),
             histogram: report.histogram.clone(),
         }

@@ -49,6 +49,9 @@ struct Done {
     set_aside: Vec<(String, String)>,
     chart: Option<Chart>,
     views: Views,
+    muted: Option<Muted>,
+    rules: Option<String>,
+    problems: Vec<String>,
     levels: Vec<LevelChip>,
     columns: Vec<Column>,
     rows: Vec<ClusterRow>,
@@ -83,6 +86,14 @@ struct InputRow {
     problems: Vec<String>,
 }
 
+/// The clusters that rules keep out of lists.
+struct Muted {
+    clusters: String,
+    are_shown: bool,
+    /// To the other view.
+    href: String,
+}
+
 /// The way to broader and narrower clusters.
 struct Views {
     similarity: f64,
@@ -113,6 +124,7 @@ struct Column {
 
 struct ClusterRow {
     href: String,
+    title: Option<String>,
     bits: Vec<Bit>,
     lines: String,
     share: String,
@@ -162,6 +174,9 @@ fn done(stored: &ReportRow, bound: &Bound, selection: &Selection) -> Done {
         inputs: report.inputs.iter().map(InputRow::of).collect(),
         set_aside: report.set_aside.iter().map(|aside: &SetAside| (aside.reason.clone(), count(aside.lines))).collect(),
         chart: report.histogram.as_ref().and_then(|frame| chart::chart(frame, &frame.counts)),
+        muted: Muted::of(&here, &report.clusters, selection),
+        rules: report.rules.as_ref().map(|used| format!("{} ({})", visible(&used.file), used.hash)),
+        problems: report.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
         views: Views::of(&here, report.similarity, selection),
         levels: chips(&here, &report.clusters, selection),
         columns: columns(&here, selection),
@@ -215,6 +230,7 @@ impl ClusterRow {
         let full = |ms: Option<i64>| ms.map(moment).unwrap_or_default();
         Self {
             href: format!("{here}/clusters/{}{suffix}", cluster.id.0),
+            title: cluster.title.as_ref().map(|title| visible(title).into_owned()),
             bits: marked::template(cluster),
             lines: count(cluster.lines),
             share: percent(cluster.share),
@@ -226,6 +242,15 @@ impl ClusterRow {
             last_seen: seen(cluster.last_seen_ms),
             seen: format!("{} to {} UTC", full(cluster.first_seen_ms), full(cluster.last_seen_ms)),
         }
+    }
+}
+
+impl Muted {
+    fn of(here: &str, clusters: &[Cluster], selection: &Selection) -> Option<Self> {
+        let muted = clusters.iter().filter(|cluster| cluster.is_muted).count() as u64;
+        let next = Selection { with_muted: !selection.with_muted, skip: 0, ..selection.clone() };
+        let href = format!("{here}?{}", address(&next));
+        (muted > 0).then(|| Self { clusters: counted(muted, "cluster"), are_shown: selection.with_muted, href })
     }
 }
 
@@ -313,6 +338,9 @@ fn address(selection: &Selection) -> String {
     }
     if let Some(level) = selection.level {
         parts.push(format!("level={}", level_name(level)));
+    }
+    if selection.with_muted {
+        parts.push("muted=shown".to_owned());
     }
     parts.extend(selection.similarity.map(|at| format!("similarity={}", thousandths(at))));
     if selection.skip > 0 {
