@@ -1,11 +1,14 @@
 //! Phase one, the part that runs in parallel: a chunk of lines to the tallies of its shapes. A pure function of the chunk;
 //! what it needs of memory is bounded by the chunk and used again for the next one.
 
-use std::{sync::LazyLock, thread};
+use std::{
+    sync::{Arc, LazyLock},
+    thread,
+};
 
 use crate::{
     aside::Aside,
-    format,
+    format::{Layout, Reader},
     input::chunks::Chunk,
     recording::columns::Columns,
     shape::Shaper,
@@ -18,6 +21,8 @@ use crate::{
 pub(crate) struct Fold {
     /// What to fold.
     pub(crate) chunk: Chunk,
+    /// How the lines of its input begin.
+    pub(crate) layout: Arc<Layout>,
     /// Lines in no cluster, by [`Aside::ALL`].
     pub(crate) aside: [u64; Aside::ALL.len()],
     /// Lines of which only the beginning was looked at.
@@ -26,6 +31,7 @@ pub(crate) struct Fold {
     pub(crate) lines: u64,
     /// What finds the lines again, if asked for.
     pub(crate) columns: Columns,
+    reader: Reader,
     shaper: Shaper,
     kinds: Kinds,
 }
@@ -99,6 +105,7 @@ impl Fold {
         (self.aside, self.shortened, self.lines) = Default::default();
         self.kinds.clear();
         self.columns.clear();
+        self.reader.begin(&self.layout, manner.reference_time);
         let bytes = self.chunk.bytes();
         let nul = memchr::memchr(0, bytes).is_some();
         for line in Lines::of(&self.chunk) {
@@ -114,7 +121,7 @@ impl Fold {
                     aside as u32
                 }
                 None => {
-                    let record = format::read(text, manner.reference_time);
+                    let record = self.reader.read(text);
                     let shape = self.shaper.shape(record.message);
                     let place = self.kinds.place(shape);
                     let kind = &mut self.kinds.all[place as usize];

@@ -10,6 +10,7 @@ use std::{
     fs,
     rc::Rc,
     sync::{
+        Arc,
         atomic::Ordering::Relaxed,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -21,9 +22,10 @@ use crate::{
     Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
     fold::{Fold, Manner},
+    format::Layout,
     input::{
         Source,
-        chunks::{Chunks, End},
+        chunks::{Chunk, Chunks, End},
         line_ends::LineEnds,
         text::{About, Text},
         unpack::{self, Opened},
@@ -174,6 +176,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
         }
+        let mut layout = None;
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -181,6 +184,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
+            let layout = layout.get_or_insert_with(|| Arc::new(self.layout_of(&place.chunk)));
+            place.layout = Arc::clone(layout);
             self.give_out(place);
         }
         let end = chunks.end();
@@ -191,6 +196,15 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         summary.packing = opened.packing.iter().map(ToString::to_string).collect();
         summary.encoding = about.encoding.get().map(Into::into);
         Ok(())
+    }
+
+    /// How the lines of an input begin, by its first chunk.
+    fn layout_of(&self, first: &Chunk) -> Layout {
+        if first.aside.is_some() {
+            return Layout::plain();
+        }
+        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
+        Layout::vote(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)), self.manner.reference_time)
     }
 
     fn check(&self) -> Result<(), Error> {
