@@ -4,6 +4,7 @@ use crate::cli::{Cli, Command};
 
 mod cluster;
 mod evaluate;
+mod inputs;
 mod label;
 mod serve;
 mod up;

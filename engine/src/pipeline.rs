@@ -10,6 +10,7 @@ use std::{
     fs,
     rc::Rc,
     sync::{
+        Arc,
         atomic::Ordering::Relaxed,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -18,22 +19,20 @@ use std::{
 use rayon::ScopeFifo;
 
 use crate::{
-    Error, Input, Progress, Report, Settings,
+    Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
     fold::{Fold, Manner},
+    format::Layout,
     input::{
         Source,
-        chunks::{Chunks, End},
+        chunks::{Chunk, Chunks, End},
         line_ends::LineEnds,
         text::{About, Text},
         unpack::{self, Opened},
     },
     recording::{Recorder, writer::Writer},
-    report::{
-        InputSummary,
-        assemble::{Found, assemble},
-    },
-    table::{EXACT, Entry, Table},
+    report::InputSummary,
+    table::Table,
 };
 
 /// Reads all inputs and reports what they hold. An input that cannot be read is a problem in the report, not a
@@ -46,6 +45,16 @@ pub fn analyze(
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
 ) -> Result<Report, Error> {
+    gather(inputs, settings, progress, recorder).map(Partial::into_report)
+}
+
+/// Reads all inputs as [`analyze`] does, up to where shapes are clustered: to be added to what else was found.
+pub fn gather(
+    inputs: Vec<Input>,
+    settings: &Settings,
+    progress: &Progress,
+    recorder: Option<Recorder<'_>>,
+) -> Result<Partial, Error> {
     let Some(threads) = settings.threads else {
         let places = places(rayon::current_num_threads());
         return rayon::in_place_scope_fifo(move |scope| {
@@ -116,7 +125,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         })
     }
 
-    fn all(mut self, inputs: Vec<Input>) -> Result<Report, Error> {
+    fn all(mut self, inputs: Vec<Input>) -> Result<Partial, Error> {
         self.progress.bytes_total.store(total_bytes(&inputs), Relaxed);
         let mut summaries = Vec::with_capacity(inputs.len());
         let given = inputs.len();
@@ -128,14 +137,10 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
-        let entries = self.table.finish();
         if let Some(writer) = self.writer {
-            let mut joined: Vec<_> = entries.iter().filter(|e| e.depth < EXACT).map(Entry::key).collect();
-            joined.sort_unstable();
-            writer.finish(&joined).map_err(Error::Recording)?;
+            writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
-        let found = Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened };
-        Ok(assemble(found, self.settings))
+        Ok(Partial::of(self.settings, summaries, self.table, self.aside, self.shortened))
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.
@@ -171,6 +176,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
         }
+        let mut layout = None;
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -178,6 +184,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
+            let layout = layout.get_or_insert_with(|| Arc::new(self.layout_of(&place.chunk)));
+            place.layout = Arc::clone(layout);
             self.give_out(place);
         }
         let end = chunks.end();
@@ -188,6 +196,15 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         summary.packing = opened.packing.iter().map(ToString::to_string).collect();
         summary.encoding = about.encoding.get().map(Into::into);
         Ok(())
+    }
+
+    /// How the lines of an input begin, by its first chunk.
+    fn layout_of(&self, first: &Chunk) -> Layout {
+        if first.aside.is_some() {
+            return Layout::plain();
+        }
+        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
+        Layout::vote(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)), self.manner.reference_time)
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -12,9 +12,6 @@ use super::{
 /// Words of an outline up to which it is looked at here, which bounds the splitting.
 const LONGEST: usize = 64;
 
-/// Outlines that fit a variable place at most are tried for a node.
-const TRIES: usize = 256;
-
 /// Joins the nodes of one length that differ in several places, where all of those are variables at once.
 pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
     let mut by_length: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -86,70 +83,21 @@ fn are_variables(nodes: &[Node], lexicon: &Lexicon<'_>, group: &[usize], places:
         }
         words.len() >= need && place.share * (MANY as f64) < 1.5 && !words.iter().any(|word| lexicon.is_unspaced(*word))
     };
+    if are_alike(places) {
+        return true;
+    }
     let ways = places.iter().map(|place| place.words.len()).fold(1_usize, usize::saturating_mul);
     let events: u64 = group.iter().map(|node| nodes[*node].events).sum();
     let independent = group.len() * 2 >= ways || group.len() as u64 * 2 >= events;
     independent && places.iter().all(is_variable)
 }
 
-/// Joins each node to the cluster of many shapes whose outline it fits, words standing where that has variables.
-pub(super) fn absorb(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
-    let mut children: HashMap<(usize, u32), usize> = HashMap::new();
-    let mut ends: HashMap<usize, usize> = HashMap::new();
-    let wide = |node: &Node| {
-        let slots = node.outline.iter().filter(|word| **word == SLOT).count();
-        node.members.len() >= MANY
-            && node.outline.len() <= LONGEST
-            && slots >= 1
-            && lexicon.weight(&node.outline) >= WORD * slots.max(2)
-    };
-    let mut count = 0;
-    for (n, node) in nodes.iter().enumerate().filter(|(_, node)| wide(node)) {
-        let mut at = 0;
-        for word in &node.outline {
-            at = *children.entry((at, *word)).or_insert_with(|| {
-                count += 1;
-                count
-            });
-        }
-        ends.insert(at, n);
-    }
-    let mut sets = Sets::new(nodes.len());
-    for (n, node) in
-        nodes.iter().enumerate().filter(|(_, node)| node.outline.len() <= LONGEST && node.members.len() < MANY)
-    {
-        // Few values with many lines each are states, also where a cluster has a variable.
-        if node.events > super::words::RARE * node.members.len() as u64 {
-            continue;
-        }
-        if let Some(found) = fitting(&node.outline, lexicon, &children, &ends) {
-            sets.join(n, found);
-        }
-    }
-    *nodes = sets.groups().into_iter().map(|group| union(nodes, &group)).collect();
-    merge_equal(nodes);
-}
-
-/// The node with the outline that has variables or the same words at all places; that with most words in common first.
-fn fitting(
-    outline: &[u32],
-    lexicon: &Lexicon<'_>,
-    children: &HashMap<(usize, u32), usize>,
-    ends: &HashMap<usize, usize>,
-) -> Option<usize> {
-    let mut open = vec![(0, 0)];
-    for _ in 0..TRIES {
-        let (at, depth) = open.pop()?;
-        let Some(word) = outline.get(depth) else {
-            if let Some(node) = ends.get(&at) {
-                return Some(*node);
-            }
-            continue;
-        };
-        if *word != SLOT && !is_state(lexicon.word(*word)) && !lexicon.is_unspaced(*word) {
-            open.extend(children.get(&(at, SLOT)).map(|next| (*next, depth + 1)));
-        }
-        open.extend(children.get(&(at, *word)).map(|next| (*next, depth + 1)));
-    }
-    None
+/// Whether all places hold much the same words (`from RUNNING to FAILED`): what may stand here and there is a value, even if
+/// it says how things stand.
+fn are_alike(places: &[Varying]) -> bool {
+    let (first, rest) = places.split_first().expect("groups differ in several places");
+    rest.iter().all(|place| {
+        let shared = place.words.keys().filter(|word| **word != SLOT && first.words.contains_key(word)).count();
+        shared >= MANY && shared * 2 >= first.words.len().max(place.words.len())
+    })
 }
