@@ -31,7 +31,8 @@ pub(crate) struct Fold {
     pub(crate) lines: u64,
     /// What finds the lines again, if asked for.
     pub(crate) columns: Columns,
-    reader: Reader,
+    /// Reads the headers, and counts what it finds.
+    pub(crate) reader: Reader,
     shaper: Shaper,
     kinds: Kinds,
 }

@@ -6,7 +6,7 @@
 //! not; so one thread is enough.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fs,
     rc::Rc,
     sync::{
@@ -22,7 +22,7 @@ use crate::{
     Error, Input, Progress, Report, Settings,
     aside::Aside,
     fold::{Fold, Manner},
-    format::Layout,
+    format::{Layout, WAYS, values::Values},
     input::{
         Source,
         chunks::{Chunk, Chunks, End},
@@ -32,7 +32,7 @@ use crate::{
     },
     recording::{Recorder, writer::Writer},
     report::{
-        InputSummary,
+        FormatShare, InputSummary,
         assemble::{Found, assemble},
     },
     table::{EXACT, Entry, Table},
@@ -84,6 +84,9 @@ struct Run<'scope, 's, 'a, 'w> {
     table: Table,
     aside: [u64; Aside::ALL.len()],
     shortened: u64,
+    /// How the lines of the inputs begin, by position, and how many were read by each way.
+    layouts: BTreeMap<usize, (Arc<Layout>, [u64; WAYS])>,
+    values: Values,
     /// Of archives; they come after what was given.
     members: Vec<InputSummary>,
 }
@@ -114,6 +117,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             table: Table::new(settings.max_shapes),
             aside: Default::default(),
             shortened: 0,
+            layouts: BTreeMap::new(),
+            values: Values::default(),
             members: Vec::new(),
         })
     }
@@ -130,13 +135,17 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
+        for (position, (layout, ways)) in self.layouts {
+            summaries[position].formats = formats(&layout, &ways);
+        }
         let entries = self.table.finish();
         if let Some(writer) = self.writer {
             let mut joined: Vec<_> = entries.iter().filter(|e| e.depth < EXACT).map(Entry::key).collect();
             joined.sort_unstable();
             writer.finish(&joined).map_err(Error::Recording)?;
         }
-        let found = Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened };
+        let found =
+            Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened, values: self.values };
         Ok(assemble(found, self.settings))
     }
 
@@ -173,7 +182,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
         }
-        let mut layout = None;
+        let mut layout: Option<Arc<Layout>> = None;
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -181,7 +190,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
-            let layout = layout.get_or_insert_with(|| Arc::new(self.layout_of(&place.chunk)));
+            let layout = layout.get_or_insert_with(|| self.layout_of(&place.chunk));
             place.layout = Arc::clone(layout);
             self.give_out(place);
         }
@@ -196,12 +205,16 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
     }
 
     /// How the lines of an input begin, by its first chunk.
-    fn layout_of(&self, first: &Chunk) -> Layout {
+    fn layout_of(&self, first: &Chunk) -> Arc<Layout> {
         if first.aside.is_some() {
-            return Layout::plain();
+            return Arc::new(Layout::plain());
         }
-        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
-        Layout::vote(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)), self.manner.reference_time)
+        let voted = || {
+            let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
+            let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+            Arc::new(Layout::vote(lines, self.manner.reference_time))
+        };
+        self.settings.line_format.layout().map_or_else(voted, Arc::clone)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -255,9 +268,27 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             *sum += lines;
         }
         self.shortened += fold.shortened;
+        let (_, ways) =
+            self.layouts.entry(fold.chunk.input as usize).or_insert_with(|| (Arc::clone(&fold.layout), [0; WAYS]));
+        for (sum, lines) in ways.iter_mut().zip(fold.reader.ways) {
+            *sum += lines;
+        }
+        self.values.merge(&fold.reader.values);
         self.progress.lines.fetch_add(fold.lines, Relaxed);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)
     }
+}
+
+/// How many lines were read by each form and way, most first.
+fn formats(layout: &Layout, ways: &[u64; WAYS]) -> Vec<FormatShare> {
+    let mut formats: Vec<FormatShare> = layout
+        .names()
+        .zip(ways)
+        .filter(|(_, lines)| **lines > 0)
+        .map(|(form, lines)| FormatShare { form, lines: *lines })
+        .collect();
+    formats.sort_by(|a, b| (b.lines, &a.form).cmp(&(a.lines, &b.form)));
+    formats
 }
 
 /// Sends what is done, or that nothing came of it, however the fold ends.
