@@ -7,13 +7,14 @@ use std::{
 };
 
 use crate::{
+    Settings,
     aside::Aside,
     format::{Layout, Reader},
     input::chunks::Chunk,
     recording::columns::Columns,
     shape::Shaper,
     table::{EXACT, Keys, Table},
-    tally::{ByKey, EXAMPLES, Key, Tally},
+    tally::{ByKey, EXAMPLES, Key, Tally, whole_letters},
 };
 
 /// A place for one chunk and what is found in it.
@@ -35,6 +36,19 @@ pub(crate) struct Fold {
     pub(crate) reader: Reader,
     shaper: Shaper,
     kinds: Kinds,
+}
+
+/// How the lines of an input begin, by its first chunk, or as the settings say.
+pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
+    if first.aside.is_some() {
+        return Arc::new(Layout::plain());
+    }
+    let voted = || {
+        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        Arc::new(Layout::vote(lines, settings.reference_time))
+    };
+    settings.line_format.layout().map_or_else(voted, Arc::clone)
 }
 
 /// How to fold.
@@ -88,6 +102,18 @@ struct Line<'c> {
     line_end: u8,
 }
 
+impl Line<'_> {
+    /// Bytes of the text that are looked at: `most`, and no half letter.
+    fn looked_at(&self, most: usize) -> usize {
+        let all = self.text.len();
+        if all as u64 == self.length {
+            whole_letters(self.text, most)
+        } else {
+            whole_letters(self.text, most.min(all.saturating_sub(1)))
+        }
+    }
+}
+
 impl Fold {
     /// Folds the chunk that was put in.
     pub(crate) fn run(&mut self, manner: Manner) {
@@ -103,7 +129,7 @@ impl Fold {
                 thread::yield_now();
             }
             self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
-            let text = &line.text[..line.text.len().min(manner.max_line_bytes)];
+            let text = &line.text[..line.looked_at(manner.max_line_bytes)];
             let index = match self.chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
                 Some(aside) => {
                     self.aside[aside as usize] += 1;

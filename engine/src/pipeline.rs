@@ -19,23 +19,20 @@ use std::{
 use rayon::ScopeFifo;
 
 use crate::{
-    Error, Input, Progress, Report, Settings,
+    Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
-    fold::{Fold, Manner},
+    fold::{Fold, Manner, layout_of},
     format::{Layout, WAYS, values::Values},
     input::{
         Source,
-        chunks::{Chunk, Chunks, End},
+        chunks::{Chunks, End},
         line_ends::LineEnds,
         text::{About, Text},
         unpack::{self, Opened},
     },
     recording::{Recorder, writer::Writer},
-    report::{
-        FormatShare, InputSummary,
-        assemble::{Found, assemble},
-    },
-    table::{EXACT, Entry, Table},
+    report::InputSummary,
+    table::Table,
 };
 
 /// Reads all inputs and reports what they hold. An input that cannot be read is a problem in the report, not a
@@ -48,6 +45,16 @@ pub fn analyze(
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
 ) -> Result<Report, Error> {
+    gather(inputs, settings, progress, recorder).map(Partial::into_report)
+}
+
+/// Reads all inputs as [`analyze`] does, up to where shapes are clustered: to be added to what else was found.
+pub fn gather(
+    inputs: Vec<Input>,
+    settings: &Settings,
+    progress: &Progress,
+    recorder: Option<Recorder<'_>>,
+) -> Result<Partial, Error> {
     let Some(threads) = settings.threads else {
         let places = places(rayon::current_num_threads());
         return rayon::in_place_scope_fifo(move |scope| {
@@ -123,7 +130,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         })
     }
 
-    fn all(mut self, inputs: Vec<Input>) -> Result<Report, Error> {
+    fn all(mut self, inputs: Vec<Input>) -> Result<Partial, Error> {
         self.progress.bytes_total.store(total_bytes(&inputs), Relaxed);
         let mut summaries = Vec::with_capacity(inputs.len());
         let given = inputs.len();
@@ -136,17 +143,12 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         }
         self.check()?;
         for (position, (layout, ways)) in self.layouts {
-            summaries[position].formats = formats(&layout, &ways);
+            summaries[position].count_formats(&layout, &ways);
         }
-        let entries = self.table.finish();
         if let Some(writer) = self.writer {
-            let mut joined: Vec<_> = entries.iter().filter(|e| e.depth < EXACT).map(Entry::key).collect();
-            joined.sort_unstable();
-            writer.finish(&joined).map_err(Error::Recording)?;
+            writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
-        let found =
-            Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened, values: self.values };
-        Ok(assemble(found, self.settings))
+        Ok(Partial::of(self.settings, summaries, self.table, self.aside, self.shortened, self.values))
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.
@@ -190,7 +192,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
-            let layout = layout.get_or_insert_with(|| self.layout_of(&place.chunk));
+            let layout = layout.get_or_insert_with(|| layout_of(&place.chunk, self.settings));
             place.layout = Arc::clone(layout);
             self.give_out(place);
         }
@@ -202,19 +204,6 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         summary.packing = opened.packing.iter().map(ToString::to_string).collect();
         summary.encoding = about.encoding.get().map(Into::into);
         Ok(())
-    }
-
-    /// How the lines of an input begin, by its first chunk.
-    fn layout_of(&self, first: &Chunk) -> Arc<Layout> {
-        if first.aside.is_some() {
-            return Arc::new(Layout::plain());
-        }
-        let voted = || {
-            let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
-            let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-            Arc::new(Layout::vote(lines, self.manner.reference_time))
-        };
-        self.settings.line_format.layout().map_or_else(voted, Arc::clone)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -277,18 +266,6 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         self.progress.lines.fetch_add(fold.lines, Relaxed);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)
     }
-}
-
-/// How many lines were read by each form and way, most first.
-fn formats(layout: &Layout, ways: &[u64; WAYS]) -> Vec<FormatShare> {
-    let mut formats: Vec<FormatShare> = layout
-        .names()
-        .zip(ways)
-        .filter(|(_, lines)| **lines > 0)
-        .map(|(form, lines)| FormatShare { form, lines: *lines })
-        .collect();
-    formats.sort_by(|a, b| (b.lines, &a.form).cmp(&(a.lines, &b.form)));
-    formats
 }
 
 /// Sends what is done, or that nothing came of it, however the fold ends.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    format::{Layout, WAYS},
     record::Level,
     template::{ClusterId, Kind},
 };
@@ -168,6 +169,17 @@ pub struct Cluster {
 }
 
 impl InputSummary {
+    /// Counts lines by the ways in which they were read.
+    pub(crate) fn count_formats(&mut self, layout: &Layout, ways: &[u64; WAYS]) {
+        for (form, lines) in layout.names().zip(ways).filter(|(_, lines)| **lines > 0) {
+            match self.formats.iter_mut().find(|share| share.form == form) {
+                Some(share) => share.lines += lines,
+                None => self.formats.push(FormatShare { form, lines: *lines }),
+            }
+        }
+        self.formats.sort_by(|a, b| (b.lines, &a.form).cmp(&(a.lines, &b.form)));
+    }
+
     /// Of an input of which nothing is read yet.
     pub(crate) fn of(name: String) -> Self {
         let (packing, formats, problems) = Default::default();

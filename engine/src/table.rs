@@ -34,7 +34,7 @@ const BYTES_PER_WEIGHT: usize = 256;
 const SLACK: u64 = 8;
 
 /// The distinct shapes of a run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     max: u64,
     rung: u8,
@@ -108,7 +108,6 @@ impl Table {
     }
 
     /// Adds all that another table holds. Tables of different bounds do not merge: a bound is a setting of the run.
-    #[cfg(test)]
     pub(crate) fn merge(&mut self, other: Self) {
         assert_eq!(self.max, other.max, "tables of one run have one bound");
         while self.rung < other.rung {
@@ -118,6 +117,19 @@ impl Table {
             self.put(*entry);
         }
         self.settle();
+    }
+
+    /// Counts the inputs that the examples are of from `by` on.
+    pub(crate) fn shift_inputs(&mut self, by: u32) {
+        self.entries.values_mut().for_each(|entry| entry.examples.shift_inputs(by));
+    }
+
+    /// Keys of what is joined, ascending; settles what the table holds.
+    pub(crate) fn joined_keys(&mut self) -> Vec<Key> {
+        self.settle();
+        let mut joined: Vec<Key> = self.entries.values().filter(|e| e.depth < EXACT).map(|e| e.key()).collect();
+        joined.sort_unstable();
+        joined
     }
 
     /// The shapes, by their text, on the lowest rung that they fit on.
@@ -147,7 +159,6 @@ impl Table {
         self.entries.insert(key, Box::new(entry));
     }
 
-    #[cfg(test)]
     fn put(&mut self, entry: Entry) {
         let home = (0..entry.depth).map(|depth| entry.keys.at(depth)).find(|key| self.entries.contains_key(key));
         let key = home.unwrap_or(entry.key());

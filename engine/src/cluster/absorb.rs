@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    sequence::{Lexicon, SLOT, WORD, is_state},
+    sequence::{self, Lexicon, SLOT, WORD, is_state},
     tree::Sets,
     words::{MANY, Node, RARE, merge_equal, together},
 };
@@ -73,7 +73,8 @@ impl<'a> Vocabulary<'a> {
     /// Whether a word may stand in a variable: no state, no word of other messages.
     fn may_be_value(&self, word: u32) -> bool {
         let uses = self.uses.get(&word).copied().unwrap_or_default();
-        word == SLOT || uses.value >= uses.literal && !is_state(self.lexicon.word(word))
+        let text = self.lexicon.word(word);
+        word == SLOT || sequence::is_name(text) || uses.value >= uses.literal && !is_state(text)
     }
 
     /// Whether it stood in variables before.
@@ -111,7 +112,7 @@ pub(super) fn join_values(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon:
     merge_equal(nodes);
 }
 
-/// Joins each rare node to the settled cluster whose words it has, in order and with values where that has variables;
+/// Joins each node to the larger settled cluster whose words it has, in order and with values where that has variables;
 /// that with most words in common first.
 pub(super) fn absorb(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
     let vocabulary = Vocabulary::of(nodes, outlines, lexicon);
@@ -128,12 +129,11 @@ pub(super) fn absorb(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lex
     }
     let mut sets = Sets::new(nodes.len());
     let mut into: HashMap<usize, usize> = HashMap::new();
-    let is_rare = |node: &Node| node.events <= RARE * node.members.len() as u64;
-    for (n, node) in nodes.iter().enumerate().filter(|(_, node)| is_rare(node) && node.outline.len() <= LONGEST) {
+    for (n, node) in nodes.iter().enumerate().filter(|(_, node)| node.outline.len() <= LONGEST) {
         let candidates =
             words(&node.outline).filter_map(|word| by_word.get(&word)).flat_map(|some| some.iter().take(TRIES));
-        let larger = candidates.filter(|wide| nodes[**wide].members.len() > node.members.len());
-        let fitting = larger.filter(|wide| fits(&nodes[**wide].outline, &node.outline, &vocabulary));
+        let larger = candidates.filter(|wide| is_larger(&nodes[**wide], node));
+        let fitting = larger.filter(|wide| fits(&nodes[**wide], node, &vocabulary));
         if let Some(best) =
             fitting.max_by_key(|wide| (lexicon.weight(&nodes[**wide].outline), std::cmp::Reverse(**wide)))
         {
@@ -155,10 +155,15 @@ pub(super) fn absorb(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lex
 /// Whether a node has variables and enough around them to know others by.
 fn is_wide(node: &Node, lexicon: &Lexicon<'_>) -> bool {
     let slots = node.outline.iter().filter(|word| **word == SLOT).count();
-    node.members.len() >= MANY
+    is_settled(node)
         && node.outline.len() <= LONGEST
         && slots >= 1
         && lexicon.weight(&node.outline) >= WORD * slots.max(2)
+}
+
+/// Whether a node has more shapes than another, or more lines where each has one.
+fn is_larger(node: &Node, other: &Node) -> bool {
+    (node.members.len(), node.events) > (other.members.len(), other.events)
 }
 
 fn words(outline: &[u32]) -> impl Iterator<Item = u32> + '_ {
@@ -190,18 +195,26 @@ fn values<'a>(template: &[u32], outline: &'a [u32]) -> Vec<&'a [u32]> {
 
 /// Whether the outline has the template's words in order, and up to [`GAP`] words that may be values for each variable; of
 /// words more than variables there are at most half as many as words in common.
-fn fits(template: &[u32], outline: &[u32], vocabulary: &Vocabulary<'_>) -> bool {
+fn fits(wide: &Node, node: &Node, vocabulary: &Vocabulary<'_>) -> bool {
+    let (template, outline) = (&wide.outline, &node.outline);
     let literals = vocabulary.lexicon.weight(template) / WORD;
     if outline.len() > template.len() + literals / 2 {
         return false;
     }
+    // Where all values were variables by their looks, only words built like names may be values too; words with many lines
+    // each may be states.
+    let by_looks = wide.members.len() < MANY || node.events > RARE * node.members.len() as u64;
+    let is_value = |word: u32| {
+        let is_name = word == SLOT || sequence::is_name(vocabulary.lexicon.word(word));
+        vocabulary.may_be_value(word) && (is_name || !by_looks)
+    };
     // Positions of the outline that the template up to here may end at.
     let mut ends: Vec<usize> = vec![0];
     for part in template {
         let mut next = Vec::new();
         for end in ends {
             if *part == SLOT {
-                let values = outline[end..].iter().take(GAP).take_while(|word| vocabulary.may_be_value(**word)).count();
+                let values = outline[end..].iter().take(GAP).take_while(|word| is_value(**word)).count();
                 next.extend(end + 1..=end + values);
             } else if outline.get(end) == Some(part) {
                 next.push(end + 1);

@@ -83,8 +83,21 @@ fn are_variables(nodes: &[Node], lexicon: &Lexicon<'_>, group: &[usize], places:
         }
         words.len() >= need && place.share * (MANY as f64) < 1.5 && !words.iter().any(|word| lexicon.is_unspaced(*word))
     };
+    if are_alike(places) {
+        return true;
+    }
     let ways = places.iter().map(|place| place.words.len()).fold(1_usize, usize::saturating_mul);
     let events: u64 = group.iter().map(|node| nodes[*node].events).sum();
     let independent = group.len() * 2 >= ways || group.len() as u64 * 2 >= events;
     independent && places.iter().all(is_variable)
+}
+
+/// Whether all places hold much the same words (`from RUNNING to FAILED`): what may stand here and there is a value, even if
+/// it says how things stand.
+fn are_alike(places: &[Varying]) -> bool {
+    let (first, rest) = places.split_first().expect("groups differ in several places");
+    rest.iter().all(|place| {
+        let shared = place.words.keys().filter(|word| **word != SLOT && first.words.contains_key(word)).count();
+        shared >= MANY && shared * 2 >= first.words.len().max(place.words.len())
+    })
 }
