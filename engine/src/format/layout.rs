@@ -5,6 +5,8 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
+    str::FromStr,
+    sync::Arc,
 };
 
 use super::{
@@ -33,12 +35,42 @@ pub struct Layout {
     pub(super) forms: Vec<Form>,
     /// Whether every line is all message.
     pub(super) plain: bool,
+    /// Whether someone said so; then fields of JSON and the like are looked for only in lines that do not fit.
+    pub(super) given: bool,
+}
+
+/// How the lines of all inputs begin, as far as someone says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LineFormat(Option<Arc<Layout>>);
+
+impl LineFormat {
+    /// Voted for each input.
+    pub const AUTO: Self = Self(None);
+
+    /// The layout, where one is given.
+    pub(crate) fn layout(&self) -> Option<&Arc<Layout>> {
+        self.0.as_ref()
+    }
+}
+
+/// `auto`, `plain` (the whole line is the message), or a form like `{time} {level} [{thread}] {message}`.
+impl FromStr for LineFormat {
+    type Err = FormError;
+
+    fn from_str(text: &str) -> Result<Self, FormError> {
+        match text {
+            "auto" => Ok(Self::AUTO),
+            "plain" => Ok(Self(Some(Arc::new(Layout::plain())))),
+            text if text.contains(['{', '}']) => Ok(Self(Some(Arc::new(Layout::of_text(text)?)))),
+            text => Err(FormError::Unknown(text.to_owned())),
+        }
+    }
 }
 
 impl Layout {
     /// Every line is all message.
     pub fn plain() -> Self {
-        Self { forms: Vec::new(), plain: true }
+        Self { forms: Vec::new(), plain: true, given: true }
     }
 
     /// Of a text like `{time} {level} [{thread}] {message}`.
@@ -46,7 +78,7 @@ impl Layout {
     /// # Errors
     /// When the text is no such form; in words.
     pub fn of_text(text: &str) -> Result<Self, FormError> {
-        Ok(Self { forms: vec![Form::parse(text)?], plain: false })
+        Ok(Self { forms: vec![Form::parse(text)?], plain: false, given: true })
     }
 
     /// The vote. A function of the set of lines: their order changes nothing.
@@ -64,12 +96,18 @@ impl Layout {
             grow(&members, 0, least, reference_time, &mut forms);
         }
         forms.truncate(FORMS);
-        Self { forms, plain: false }
+        Self { forms, plain: false, given: false }
     }
 
     /// The forms, as text.
     pub fn forms(&self) -> impl Iterator<Item = String> {
         self.forms.iter().map(ToString::to_string)
+    }
+
+    /// What the ways in which lines are read are called, by their numbers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        let forms = self.forms().map(Some).chain(std::iter::repeat(None)).take(FORMS).map(Option::unwrap_or_default);
+        forms.chain(super::WAYS_BEHIND_FORMS.map(str::to_owned))
     }
 
     /// Reads a line by the first form that it fits; tells which.
@@ -82,7 +120,9 @@ impl Layout {
 /// About as many of the lines as vote, chosen by their bytes.
 fn voters<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone) -> impl Iterator<Item = &'a [u8]> {
     let every = (lines.clone().count() / VOTERS).max(1) as u64;
-    lines.map(|line| &line[..line.len().min(LINE)]).filter(move |line| every == 1 || Key::of(line).0 % every == 0)
+    lines
+        .map(|line| &line[..line.len().min(LINE)])
+        .filter(move |line| every == 1 || Key::of(line).0.is_multiple_of(every))
 }
 
 /// Finds how far the header goes in lines that are alike up to their step `depth`, and writes down the forms.

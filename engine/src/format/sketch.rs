@@ -180,7 +180,7 @@ impl Pen<'_> {
             match self.peek() {
                 b' ' | b'\t' | b'|' => self.sign(),
                 b']' | b')' | b'>' | b'"' | b':' | b',' | b';' if matches!(next, b' ' | b'\t' | b':' | b'[' | b'|') => {
-                    self.sign()
+                    self.sign();
                 }
                 b'-' if matches!(next, b' ' | b'\t') && self.key.ends_with(b" ") => self.sign(),
                 _ => break,
