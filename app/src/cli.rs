@@ -1,8 +1,9 @@
 //! The command line as typed: clap types, no logic but how a size is written.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
 /// See the kinds of line a log holds, grouped by similarity and counted exactly.
 #[derive(Debug, Parser)]
@@ -83,6 +84,13 @@ pub struct Cluster {
     /// Rows shown in a table; 0 shows all
     #[arg(long, default_value_t = 0)]
     pub top: usize,
+    /// Go on with what is written to the files, or comes through the pipe, until Ctrl-C. The table is drawn in place on a
+    /// terminal; elsewhere each new state is the whole report as one line of JSON
+    #[arg(long, short = 'f')]
+    pub follow: bool,
+    /// Shortest time between two states of `--follow`, such as 500ms or 10s
+    #[arg(long, value_name = "TIME", default_value = "1s", requires = "follow")]
+    pub interval: Interval,
     /// What is read, and how far.
     #[command(flatten)]
     pub reading: Reading,
@@ -198,6 +206,20 @@ pub struct Up {
     /// Shared state.
     #[command(flatten)]
     pub state: State,
+}
+
+/// A length of time as typed.
+#[derive(Debug, Clone, Copy)]
+pub struct Interval(pub Duration);
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
+        time.map(Self)
+            .ok_or_else(|| format!("`{text}` is no length of time; write it with a unit, such as 500ms or 10s"))
+    }
 }
 
 /// A number of bytes, alone or with a unit.

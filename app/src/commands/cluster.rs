@@ -21,22 +21,23 @@ use crate::{
 
 pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
     let (report, inputs) = read(&flags.files, &flags.reading, None)?;
-    let terminal = Terminal::of_stdout(no_colour());
-    // The table colours, and makes safe what it shows, by itself.
-    let mut out: Box<dyn Write> = if flags.format == TableFormat::Table {
-        Box::new(BufWriter::new(io::stdout().lock()))
-    } else {
-        output::stdout()
-    };
-    let written = output::write(&report, flags.format, flags.top, terminal, &mut *out).and_then(|()| out.flush());
+    let written = write(&report, flags.format, flags.top);
     if quiet_on_broken_pipe(written)? {
         return Ok(0);
     }
     Ok(tell_problems(&report, &inputs))
 }
 
+/// Writes the report to standard output.
+pub(super) fn write(report: &Report, format: TableFormat, top: usize) -> io::Result<()> {
+    // The table colours, and makes safe what it shows, by itself.
+    let mut out: Box<dyn Write> =
+        if format == TableFormat::Table { Box::new(BufWriter::new(io::stdout().lock())) } else { output::stdout() };
+    output::write(report, format, top, Terminal::of_stdout(no_colour()), &mut *out).and_then(|()| out.flush())
+}
+
 /// Whether the environment asks for no colours, or names a screen that has none.
-fn no_colour() -> bool {
+pub(super) fn no_colour() -> bool {
     env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
@@ -101,9 +102,7 @@ pub(super) fn tell_problems(report: &Report, inputs: &Inputs) -> u8 {
     if let more @ 1.. = problems.len().saturating_sub(MAX_TOLD) {
         output::tell(format_args!("and {more} more such problems; `--format json` has them all"));
     }
-    if let Some(note) = &inputs.note {
-        output::tell(note);
-    }
+    inputs.notes.iter().for_each(|note| output::tell(output::visible(note)));
     u8::from(!problems.is_empty())
 }
 
