@@ -4,6 +4,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
+use logkin_engine::format::LineFormat;
 
 /// See the kinds of line a log holds, grouped by similarity and counted exactly.
 #[derive(Debug, Parser)]
@@ -41,6 +42,10 @@ pub struct Reading {
     /// Threads, 1 to 256; the default is one per core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+    /// How lines begin: auto (found for each input), plain (the whole line is the message), or a form as
+    /// '{time} {level} [{thread}] {message}'; lines that do not fit it are read by themselves
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub line_format: LineFormat,
     /// How far is read.
     #[command(flatten)]
     pub bounds: Bounds,

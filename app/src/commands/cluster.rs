@@ -61,13 +61,14 @@ pub(super) fn read(
 }
 
 /// The settings of a run, as typed.
-pub(super) fn settings(Reading { threads, bounds, .. }: &Reading) -> Settings {
+pub(super) fn settings(Reading { threads, bounds, line_format, .. }: &Reading) -> Settings {
     let entries = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     Settings {
         threads: threads.map(usize::from),
         reference_time: jiff::Timestamp::now().as_second(),
         max_line_bytes: usize::try_from(bounds.max_line_bytes).expect("checked by the command line"),
         max_shapes: entries(bounds.max_shapes),
+        line_format: line_format.clone(),
         unpacking: Unpacking {
             max_depth: usize::from(bounds.max_depth),
             max_members: entries(bounds.max_members),

@@ -1,6 +1,10 @@
 //! The count table for people.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    io::{self, IsTerminal, Write},
+};
 
 use logkin_engine::{
     Report,
@@ -87,7 +91,33 @@ fn footer(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if let (Some(first), Some(last)) = (times(|c| c.first_seen_ms).min(), times(|c| c.last_seen_ms).max()) {
         write!(out, "; {} to {}", moment(Some(first)), moment(Some(last)))?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    formats(report, out)
+}
+
+/// Forms named in the foot of the table.
+const FORMS: usize = 3;
+
+/// How the lines begin, where any of them has a header.
+fn formats(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut lines: BTreeMap<&str, u64> = BTreeMap::new();
+    for share in report.inputs.iter().flat_map(|input| &input.formats) {
+        *lines.entry(&share.form).or_default() += share.lines;
+    }
+    let all: u64 = lines.values().sum();
+    let mut forms: Vec<_> = lines.into_iter().collect();
+    forms.sort_by_key(|(form, lines)| (Reverse(*lines), *form));
+    if forms.iter().all(|(form, _)| *form == "plain") {
+        return Ok(());
+    }
+    for (i, (form, lines)) in forms.iter().take(FORMS).enumerate() {
+        let comma = if i == 0 { "format: " } else { ", " };
+        write!(out, "{comma}{} ({})", visible(form), percent(*lines as f64 / all as f64))?;
+    }
+    match forms.len().saturating_sub(FORMS) {
+        0 => writeln!(out),
+        more => writeln!(out, " and {more} more"),
+    }
 }
 
 fn level_colour(level: Option<Level>) -> &'static str {
