@@ -1,16 +1,20 @@
 //! Phase one, the part that runs in parallel: a chunk of lines to the tallies of its shapes. A pure function of the chunk;
 //! what it needs of memory is bounded by the chunk and used again for the next one.
 
-use std::{sync::LazyLock, thread};
+use std::{
+    sync::{Arc, LazyLock},
+    thread,
+};
 
 use crate::{
+    Settings,
     aside::Aside,
-    format,
+    format::{Layout, Reader},
     input::chunks::Chunk,
     recording::columns::Columns,
     shape::Shaper,
     table::{EXACT, Keys, Table},
-    tally::{ByKey, EXAMPLES, Key, Tally},
+    tally::{ByKey, EXAMPLES, Key, Tally, whole_letters},
 };
 
 /// A place for one chunk and what is found in it.
@@ -18,6 +22,8 @@ use crate::{
 pub(crate) struct Fold {
     /// What to fold.
     pub(crate) chunk: Chunk,
+    /// How the lines of its input begin.
+    pub(crate) layout: Arc<Layout>,
     /// Lines in no cluster, by [`Aside::ALL`].
     pub(crate) aside: [u64; Aside::ALL.len()],
     /// Lines of which only the beginning was looked at.
@@ -26,8 +32,23 @@ pub(crate) struct Fold {
     pub(crate) lines: u64,
     /// What finds the lines again, if asked for.
     pub(crate) columns: Columns,
+    /// Reads the headers, and counts what it finds.
+    pub(crate) reader: Reader,
     shaper: Shaper,
     kinds: Kinds,
+}
+
+/// How the lines of an input begin, by its first chunk, or as the settings say.
+pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
+    if first.aside.is_some() {
+        return Arc::new(Layout::plain());
+    }
+    let voted = || {
+        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        Arc::new(Layout::vote(lines, settings.reference_time))
+    };
+    settings.line_format.layout().map_or_else(voted, Arc::clone)
 }
 
 /// How to fold.
@@ -81,12 +102,25 @@ struct Line<'c> {
     line_end: u8,
 }
 
+impl Line<'_> {
+    /// Bytes of the text that are looked at: `most`, and no half letter.
+    fn looked_at(&self, most: usize) -> usize {
+        let all = self.text.len();
+        if all as u64 == self.length {
+            whole_letters(self.text, most)
+        } else {
+            whole_letters(self.text, most.min(all.saturating_sub(1)))
+        }
+    }
+}
+
 impl Fold {
     /// Folds the chunk that was put in.
     pub(crate) fn run(&mut self, manner: Manner) {
         (self.aside, self.shortened, self.lines) = Default::default();
         self.kinds.clear();
         self.columns.clear();
+        self.reader.begin(&self.layout, manner.reference_time);
         let bytes = self.chunk.bytes();
         let nul = memchr::memchr(0, bytes).is_some();
         for line in Lines::of(&self.chunk) {
@@ -95,14 +129,14 @@ impl Fold {
                 thread::yield_now();
             }
             self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
-            let text = &line.text[..line.text.len().min(manner.max_line_bytes)];
+            let text = &line.text[..line.looked_at(manner.max_line_bytes)];
             let index = match self.chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
                 Some(aside) => {
                     self.aside[aside as usize] += 1;
                     aside as u32
                 }
                 None => {
-                    let record = format::read(text, manner.reference_time);
+                    let record = self.reader.read(text);
                     let shape = self.shaper.shape(record.message);
                     let place = self.kinds.place(shape);
                     let kind = &mut self.kinds.all[place as usize];

@@ -1,15 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 pub mod error;
-pub mod settings;
 pub mod progress;
 pub mod record;
 mod token;
+mod tally;
 pub mod format;
+pub mod settings;
 pub mod template;
 mod mask;
 pub mod shape;
-mod tally;
 mod table;
 mod aside;
 pub mod input;

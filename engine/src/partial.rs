@@ -1,12 +1,15 @@
 //! `Partial`: what phase one found so far, of inputs read whole or of lines as they come. Partials of one [`Settings`] add up in
 //! any order and grouping to the same clusters and counts; a report can be had of them at any time.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::{
     Report, Settings,
     aside::{Aside, Nature},
-    fold::{Fold, Manner},
+    fold::{Fold, Manner, layout_of},
+    format::{Layout, values::Values},
     input::chunks::Chunks,
     report::{
         InputSummary,
@@ -36,8 +39,11 @@ pub struct Partial {
     /// Lines in no cluster, by [`Aside::ALL`].
     pub(crate) aside: [u64; Aside::ALL.len()],
     pub(crate) shortened: u64,
+    pub(crate) values: Values,
     /// What the first lines of an input told of it, for inputs that lines are added to.
     natures: Vec<Option<Nature>>,
+    /// How the lines of such inputs begin, by the first that were added.
+    layouts: Vec<Option<Arc<Layout>>>,
     /// Places for chunks, kept for the next lines.
     places: Vec<Fold>,
 }
@@ -45,7 +51,7 @@ pub struct Partial {
 impl Partial {
     /// Nothing read.
     pub fn new(settings: &Settings) -> Self {
-        Self::of(settings, Vec::new(), Table::new(settings.max_shapes), Default::default(), 0)
+        Self::of(settings, Vec::new(), Table::new(settings.max_shapes), Default::default(), 0, Values::default())
     }
 
     /// What a run found.
@@ -55,9 +61,10 @@ impl Partial {
         table: Table,
         aside: [u64; Aside::ALL.len()],
         shortened: u64,
+        values: Values,
     ) -> Self {
-        let (natures, places) = Default::default();
-        Self { settings: settings.clone(), inputs, table, aside, shortened, natures, places }
+        let (natures, layouts, places) = Default::default();
+        Self { settings: settings.clone(), inputs, table, aside, shortened, values, natures, layouts, places }
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -79,6 +86,7 @@ impl Partial {
         let threads = self.settings.threads.unwrap_or_else(rayon::current_num_threads).clamp(1, Settings::MAX_THREADS);
         let mut chunks = Chunks::new(text, position, max_line_bytes, false);
         self.natures.resize(self.inputs.len().max(self.natures.len()), None);
+        self.layouts.resize(self.natures.len(), None);
         let before = self.inputs[input].lines;
         loop {
             let mut filled = 0;
@@ -95,6 +103,8 @@ impl Partial {
                     chunk.aside = self.natures[input].map(|nature| nature.aside);
                     chunk.first_line += before;
                 }
+                let layout = self.layouts[input].get_or_insert_with(|| layout_of(chunk, &self.settings));
+                self.places[filled].layout = Arc::clone(layout);
                 filled += 1;
             }
             match &mut self.places[..filled] {
@@ -106,6 +116,8 @@ impl Partial {
                 place.add_to(&mut self.table);
                 self.aside.iter_mut().zip(place.aside).for_each(|(sum, lines)| *sum += lines);
                 self.shortened += place.shortened;
+                self.inputs[input].count_formats(&place.layout, &place.reader.ways);
+                self.values.merge(&place.reader.values);
             }
         }
         let end = chunks.end();
@@ -143,6 +155,9 @@ impl Partial {
         other.table.shift_inputs(u32::try_from(self.inputs.len()).expect("inputs are bounded"));
         self.natures.resize(self.inputs.len(), None);
         self.natures.append(&mut other.natures);
+        self.layouts.resize(self.inputs.len(), None);
+        self.layouts.append(&mut other.layouts);
+        self.values.merge(&other.values);
         self.inputs.append(&mut other.inputs);
         self.table.merge(other.table);
         self.aside.iter_mut().zip(other.aside).for_each(|(sum, lines)| *sum += lines);
@@ -151,14 +166,14 @@ impl Partial {
 
     /// The report on what was found so far. While it is made the shapes are held twice.
     pub fn report(&self) -> Report {
-        let entries = self.table.clone().finish();
-        let found = Found { inputs: self.inputs.clone(), entries, aside: self.aside, shortened: self.shortened };
+        let (inputs, entries, values) = (self.inputs.clone(), self.table.clone().finish(), self.values.clone());
+        let found = Found { inputs, entries, aside: self.aside, shortened: self.shortened, values };
         assemble(found, &self.settings)
     }
 
     /// The last report.
     pub fn into_report(self) -> Report {
-        let Self { inputs, table, aside, shortened, .. } = self;
-        assemble(Found { inputs, entries: table.finish(), aside, shortened }, &self.settings)
+        let Self { inputs, table, aside, shortened, values, .. } = self;
+        assemble(Found { inputs, entries: table.finish(), aside, shortened, values }, &self.settings)
     }
 }

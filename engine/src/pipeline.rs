@@ -6,10 +6,11 @@
 //! not; so one thread is enough.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fs,
     rc::Rc,
     sync::{
+        Arc,
         atomic::Ordering::Relaxed,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -20,7 +21,8 @@ use rayon::ScopeFifo;
 use crate::{
     Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
-    fold::{Fold, Manner},
+    fold::{Fold, Manner, layout_of},
+    format::{Layout, WAYS, values::Values},
     input::{
         Source,
         chunks::{Chunks, End},
@@ -89,6 +91,9 @@ struct Run<'scope, 's, 'a, 'w> {
     table: Table,
     aside: [u64; Aside::ALL.len()],
     shortened: u64,
+    /// How the lines of the inputs begin, by position, and how many were read by each way.
+    layouts: BTreeMap<usize, (Arc<Layout>, [u64; WAYS])>,
+    values: Values,
     /// Of archives; they come after what was given.
     members: Vec<InputSummary>,
 }
@@ -119,6 +124,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             table: Table::new(settings.max_shapes),
             aside: Default::default(),
             shortened: 0,
+            layouts: BTreeMap::new(),
+            values: Values::default(),
             members: Vec::new(),
         })
     }
@@ -135,10 +142,13 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
+        for (position, (layout, ways)) in self.layouts {
+            summaries[position].count_formats(&layout, &ways);
+        }
         if let Some(writer) = self.writer {
             writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
-        Ok(Partial::of(self.settings, summaries, self.table, self.aside, self.shortened))
+        Ok(Partial::of(self.settings, summaries, self.table, self.aside, self.shortened, self.values))
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.
@@ -174,6 +184,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
         }
+        let mut layout: Option<Arc<Layout>> = None;
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -181,6 +192,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
+            let layout = layout.get_or_insert_with(|| layout_of(&place.chunk, self.settings));
+            place.layout = Arc::clone(layout);
             self.give_out(place);
         }
         let end = chunks.end();
@@ -244,6 +257,12 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             *sum += lines;
         }
         self.shortened += fold.shortened;
+        let (_, ways) =
+            self.layouts.entry(fold.chunk.input as usize).or_insert_with(|| (Arc::clone(&fold.layout), [0; WAYS]));
+        for (sum, lines) in ways.iter_mut().zip(fold.reader.ways) {
+            *sum += lines;
+        }
+        self.values.merge(&fold.reader.values);
         self.progress.lines.fetch_add(fold.lines, Relaxed);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)
     }

@@ -163,7 +163,7 @@ impl Examples {
 }
 
 /// Bytes of a text that are at most `most` and no half letter at the end, if it is UTF-8.
-fn whole_letters(text: &[u8], most: usize) -> usize {
+pub(crate) fn whole_letters(text: &[u8], most: usize) -> usize {
     let starts = |at: &usize| text[*at] & 0xc0 != 0x80;
     if text.len() <= most { text.len() } else { (most.saturating_sub(3)..=most).rev().find(starts).unwrap_or(most) }
 }

@@ -21,6 +21,8 @@ mod packings;
 mod encodings;
 /// What no input may do.
 mod limits;
+/// What is meant to break things.
+mod torture;
 /// What holds for every input.
 mod laws;
 /// Lines as they come, partial results added up.
