@@ -85,6 +85,7 @@ pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
     let mut growth = Growth::new(&texts);
     let mut lexicon = Lexicon::new();
     let mut outlines: Vec<Outline> = texts.iter().map(|text| lexicon.outline(text)).collect();
+    brackets::close_reasons(&mut outlines, &lexicon);
     brackets::close(&mut outlines, &lexicon);
     let outlines: Vec<Vec<u32>> = outlines.into_iter().map(|outline| outline.words).collect();
     let node = |(i, outline): (usize, &Vec<u32>)| Node {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    Settings,
     aside::Aside,
     format::{Layout, Reader},
     input::chunks::Chunk,
@@ -34,9 +35,23 @@ pub(crate) struct Fold {
     pub(crate) columns: Columns,
     /// What rules do while lines are read, if they do anything then.
     pub(crate) corrections: Option<Corrections>,
-    reader: Reader,
+    /// Reads the headers, and counts what it finds.
+    pub(crate) reader: Reader,
     shaper: Shaper,
     kinds: Kinds,
+}
+
+/// How the lines of an input begin, by its first chunk, or as the settings say.
+pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
+    if first.aside.is_some() {
+        return Arc::new(Layout::plain());
+    }
+    let voted = || {
+        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        Arc::new(Layout::vote(lines, settings.reference_time))
+    };
+    settings.line_format.layout().map_or_else(voted, Arc::clone)
 }
 
 /// How to fold.

@@ -1,12 +1,15 @@
 //! `Partial`: what phase one found so far, of inputs read whole or of lines as they come. Partials of one [`Settings`] add up in
 //! any order and grouping to the same clusters and counts; a report can be had of them at any time.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::{
     Report, Settings,
     aside::{Aside, Nature},
-    fold::{Fold, Manner},
+    fold::{Fold, Manner, layout_of},
+    format::{Layout, values::Values},
     input::chunks::Chunks,
     report::{
         Hierarchy, InputSummary,
@@ -39,8 +42,11 @@ pub struct Partial {
     pub(crate) shortened: u64,
     /// Lines that each rule masked something in, by its position.
     masked: Vec<u64>,
+    pub(crate) values: Values,
     /// What the first lines of an input told of it, for inputs that lines are added to.
     natures: Vec<Option<Nature>>,
+    /// How the lines of such inputs begin, by the first that were added.
+    layouts: Vec<Option<Arc<Layout>>>,
     /// Places for chunks, kept for the next lines.
     places: Vec<Fold>,
 }
@@ -49,7 +55,8 @@ impl Partial {
     /// Nothing read.
     pub fn new(settings: &Settings) -> Self {
         let masked = vec![0; settings.rules.as_ref().map_or(0, |rules| rules.len())];
-        Self::of(settings, Vec::new(), Table::new(settings.max_shapes), Default::default(), 0, masked)
+        let (aside, values) = Default::default();
+        Self::of(settings, Vec::new(), Table::new(settings.max_shapes), aside, 0, values, masked)
     }
 
     /// What a run found.
@@ -59,10 +66,11 @@ impl Partial {
         table: Table,
         aside: [u64; Aside::ALL.len()],
         shortened: u64,
+        values: Values,
         masked: Vec<u64>,
     ) -> Self {
-        let (natures, places) = Default::default();
-        Self { settings: settings.clone(), inputs, table, aside, shortened, masked, natures, places }
+        let (natures, layouts, places) = Default::default();
+        Self { settings: settings.clone(), inputs, table, aside, shortened, masked, values, natures, layouts, places }
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -84,6 +92,7 @@ impl Partial {
         let threads = self.settings.threads.unwrap_or_else(rayon::current_num_threads).clamp(1, Settings::MAX_THREADS);
         let mut chunks = Chunks::new(text, position, max_line_bytes, false);
         self.natures.resize(self.inputs.len().max(self.natures.len()), None);
+        self.layouts.resize(self.natures.len(), None);
         let before = self.inputs[input].lines;
         loop {
             let mut filled = 0;
@@ -100,6 +109,8 @@ impl Partial {
                     chunk.aside = self.natures[input].map(|nature| nature.aside);
                     chunk.first_line += before;
                 }
+                let layout = self.layouts[input].get_or_insert_with(|| layout_of(chunk, &self.settings));
+                self.places[filled].layout = Arc::clone(layout);
                 filled += 1;
             }
             match &mut self.places[..filled] {
@@ -112,6 +123,8 @@ impl Partial {
                 self.aside.iter_mut().zip(place.aside).for_each(|(sum, lines)| *sum += lines);
                 self.shortened += place.shortened;
                 place.add_masked(&mut self.masked);
+                self.inputs[input].count_formats(&place.layout, &place.reader.ways);
+                self.values.merge(&place.reader.values);
             }
         }
         let end = chunks.end();
@@ -149,6 +162,9 @@ impl Partial {
         other.table.shift_inputs(u32::try_from(self.inputs.len()).expect("inputs are bounded"));
         self.natures.resize(self.inputs.len(), None);
         self.natures.append(&mut other.natures);
+        self.layouts.resize(self.inputs.len(), None);
+        self.layouts.append(&mut other.layouts);
+        self.values.merge(&other.values);
         self.inputs.append(&mut other.inputs);
         self.table.merge(other.table);
         self.aside.iter_mut().zip(other.aside).for_each(|(sum, lines)| *sum += lines);
@@ -158,7 +174,7 @@ impl Partial {
 
     /// The report on what was found so far. While it is made the shapes are held twice.
     pub fn report(&self) -> Report {
-        self.found(self.inputs.clone(), self.table.clone()).cut(self.settings.similarity)
+        self.found(self.inputs.clone(), self.table.clone(), self.values.clone()).cut(self.settings.similarity)
     }
 
     /// The last report.
@@ -169,13 +185,20 @@ impl Partial {
 
     /// What was found, for reports at more than one similarity.
     pub fn into_hierarchy(mut self) -> Hierarchy {
-        let (inputs, table) = (std::mem::take(&mut self.inputs), std::mem::replace(&mut self.table, Table::new(1)));
-        self.found(inputs, table)
+        let (inputs, values) = (std::mem::take(&mut self.inputs), std::mem::take(&mut self.values));
+        let table = std::mem::replace(&mut self.table, Table::new(1));
+        self.found(inputs, table, values)
     }
 
-    fn found(&self, inputs: Vec<InputSummary>, table: Table) -> Hierarchy {
+    /// Lines in no cluster.
+    pub(crate) fn set_aside(&self) -> u64 {
+        let ignored = self.settings.rules.as_ref().map_or(0, |_| self.table.ignored_lines());
+        self.aside.iter().sum::<u64>() + ignored
+    }
+
+    fn found(&self, inputs: Vec<InputSummary>, table: Table, values: Values) -> Hierarchy {
         let (aside, shortened, masked) = (self.aside, self.shortened, self.masked.clone());
-        let found = Found { inputs, entries: table.finish(), aside, shortened, masked };
+        let found = Found { inputs, entries: table.finish(), aside, shortened, values, masked };
         assemble::hierarchy(found, &self.settings)
     }
 }

@@ -6,7 +6,7 @@
 //! not; so one thread is enough.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fs,
     rc::Rc,
     sync::{
@@ -21,11 +21,11 @@ use rayon::ScopeFifo;
 use crate::{
     Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
-    fold::{Fold, Manner},
-    format::Layout,
+    fold::{Fold, Manner, layout_of},
+    format::{Layout, WAYS, values::Values},
     input::{
         Source,
-        chunks::{Chunk, Chunks, End},
+        chunks::{Chunks, End},
         line_ends::LineEnds,
         text::{About, Text},
         unpack::{self, Opened},
@@ -94,6 +94,9 @@ struct Run<'scope, 's, 'a, 'w> {
     shortened: u64,
     /// Lines that each rule masked something in.
     masked: Vec<u64>,
+    /// How the lines of the inputs begin, by position, and how many were read by each way.
+    layouts: BTreeMap<usize, (Arc<Layout>, [u64; WAYS])>,
+    values: Values,
     /// Of archives; they come after what was given.
     members: Vec<InputSummary>,
 }
@@ -126,6 +129,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             aside: Default::default(),
             shortened: 0,
             masked: vec![0; settings.rules.as_ref().map_or(0, |rules| rules.len())],
+            layouts: BTreeMap::new(),
+            values: Values::default(),
             members: Vec::new(),
         })
     }
@@ -142,10 +147,14 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
+        for (position, (layout, ways)) in self.layouts {
+            summaries[position].count_formats(&layout, &ways);
+        }
         if let Some(writer) = self.writer {
             writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
-        Ok(Partial::of(self.settings, summaries, self.table, self.aside, self.shortened, self.masked))
+        let Self { settings, table, aside, shortened, values, masked, .. } = self;
+        Ok(Partial::of(settings, summaries, table, aside, shortened, values, masked))
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.
@@ -181,7 +190,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
         }
-        let mut layout = None;
+        let mut layout: Option<Arc<Layout>> = None;
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -189,7 +198,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
-            let layout = layout.get_or_insert_with(|| Arc::new(self.layout_of(&place.chunk)));
+            let layout = layout.get_or_insert_with(|| layout_of(&place.chunk, self.settings));
             place.layout = Arc::clone(layout);
             self.give_out(place);
         }
@@ -201,15 +210,6 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         summary.packing = opened.packing.iter().map(ToString::to_string).collect();
         summary.encoding = about.encoding.get().map(Into::into);
         Ok(())
-    }
-
-    /// How the lines of an input begin, by its first chunk.
-    fn layout_of(&self, first: &Chunk) -> Layout {
-        if first.aside.is_some() {
-            return Layout::plain();
-        }
-        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
-        Layout::vote(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)), self.manner.reference_time)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -264,6 +264,12 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         }
         self.shortened += fold.shortened;
         fold.add_masked(&mut self.masked);
+        let (_, ways) =
+            self.layouts.entry(fold.chunk.input as usize).or_insert_with(|| (Arc::clone(&fold.layout), [0; WAYS]));
+        for (sum, lines) in ways.iter_mut().zip(fold.reader.ways) {
+            *sum += lines;
+        }
+        self.values.merge(&fold.reader.values);
         self.progress.lines.fetch_add(fold.lines, Relaxed);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)
     }

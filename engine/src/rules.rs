@@ -166,12 +166,12 @@ impl Pattern {
 
     /// Whether it fits a shape.
     pub(crate) fn fits(&self, shape: &[u8]) -> bool {
-        self.0.over_shape(shape).is_some()
+        self.0.spans_of_shape(shape).is_some()
     }
 
     /// What stands in a slot in a shape that it fits.
     pub(crate) fn slot(&self, shape: &[u8], slot: usize) -> Option<Range<usize>> {
-        self.0.over_shape(shape)?.into_iter().nth(slot)
+        self.0.spans_of_shape(shape)?.into_iter().nth(slot).map(|(place, _)| place)
     }
 
     /// Slots that it has.

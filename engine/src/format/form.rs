@@ -69,6 +69,11 @@ pub(super) enum Look {
 /// A line-format that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
+    /// Neither a form nor the name of a way.
+    #[error(
+        "there is no line format '{0}'; expected auto, plain, or fields in braces as in '{{time}} {{level}} {{message}}'"
+    )]
+    Unknown(String),
     /// No message.
     #[error(
         "the line format has no {{message}}; expected fields in braces that end with it, as in '{{time}} {{level}} {{message}}'"

@@ -170,7 +170,7 @@ impl<'a> Arrangement<'a> {
 
     fn template(&self, group: usize, members: &[usize], sizes: &[usize]) -> Template {
         let texts = members.iter().map(|shape| self.shapes[*shape]);
-        let fits = |given: &Template| texts.clone().all(|text| given.over_shape(text.as_bytes()).is_some());
+        let fits = |given: &Template| texts.clone().all(|text| given.spans_of_shape(text.as_bytes()).is_some());
         let known = match group.checked_sub(self.tree.nodes()) {
             Some(made) => self.made[made].as_ref().filter(|given| fits(given)),
             // A rule may have taken shapes out of it.

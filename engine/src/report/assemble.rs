@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use super::{
-    Cluster, Histogram, InputSummary, Report, RuleUsed, RulesUsed, SetAside, Totals,
+    Cluster, Column, ColumnValue, Histogram, InputSummary, Report, RuleUsed, RulesUsed, SetAside, Totals,
     arrange::{self, Arranged},
     hierarchy::{About, Hierarchy, Leaf},
 };
@@ -12,6 +12,7 @@ use crate::{
     Settings,
     aside::Aside,
     cluster,
+    format::values::{self, Values},
     record::Level,
     rules::reading::set_aside_by,
     table::{EXACT, Entry},
@@ -39,6 +40,8 @@ pub(crate) struct Found {
     pub(crate) shortened: u64,
     /// Lines that each rule masked something in, by its position.
     pub(crate) masked: Vec<u64>,
+    /// What the fields of lines hold.
+    pub(crate) values: Values,
 }
 
 /// What was found, at every similarity that the settings may ask for.
@@ -58,6 +61,7 @@ pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
         problems: problems(&found.entries, settings),
         set_aside,
         inputs: found.inputs,
+        columns: found.values.columns().into_iter().map(column).collect(),
         shortened: found.shortened,
         similarity: settings.similarity,
         touched,
@@ -116,7 +120,26 @@ pub(super) fn cut(hierarchy: &Hierarchy, similarity: f64) -> Report {
             step_ms: LADDER[usize::from(rung)],
             counts: over_time(&whole, axis),
         }),
+        columns: about.columns.clone(),
         clusters,
+    }
+}
+
+/// Values of a column that are listed.
+const LISTED: usize = 10;
+
+fn column(column: &values::Column) -> Column {
+    let value = |value: &values::Value| ColumnValue {
+        value: String::from_utf8_lossy(&value.text).into_owned(),
+        lines: value.lines,
+    };
+    let complete = column.is_complete();
+    Column {
+        name: String::from_utf8_lossy(&column.name).into_owned(),
+        lines: column.lines,
+        distinct: column.distinct(),
+        complete,
+        values: if complete { column.values().into_iter().take(LISTED).map(value).collect() } else { Vec::new() },
     }
 }
 

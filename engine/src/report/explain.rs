@@ -208,8 +208,8 @@ impl<'h> Explained<'h> {
         let mut examples: Vec<BTreeSet<String>> = vec![BTreeSet::new(); self.cluster.slots.len()];
         for member in &self.members {
             let leaf = &self.hierarchy.leaves[*member];
-            let found = template.over_shape(leaf.shape.as_bytes()).unwrap_or_default();
-            for (texts, place) in texts.iter_mut().zip(found) {
+            let found = template.spans_of_shape(leaf.shape.as_bytes()).unwrap_or_default();
+            for (texts, (place, _)) in texts.iter_mut().zip(found) {
                 *texts.entry(typed(leaf.shape.get(place).unwrap_or_default())).or_default() += leaf.tally.lines;
             }
         }

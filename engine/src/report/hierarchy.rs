@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    InputSummary, Report, SetAside,
+    Column, InputSummary, Report, SetAside,
     arrange::{self, Subjects},
     assemble, keys,
 };
@@ -44,6 +44,7 @@ pub(super) struct About {
     pub(super) problems: Vec<String>,
     pub(super) set_aside: Vec<SetAside>,
     pub(super) shortened: u64,
+    pub(super) columns: Vec<Column>,
     /// What the settings said, from 0 to 1.
     pub(super) similarity: f64,
     /// Lines of each rule that acts while lines are read, by its position.

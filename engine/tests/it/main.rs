@@ -33,5 +33,7 @@ mod cuts;
 mod partials;
 /// Files that grow.
 mod follow;
+/// What one log has that another has not.
+mod comparing;
 /// Finding lines again.
 mod recording;
