@@ -255,3 +255,30 @@ async fn answers_have_the_members_the_written_api_says() {
         assert_eq!(given, sorted, "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_broader_view_has_fewer_clusters_and_exactly_the_same_lines() {
+    let app = TestApp::start().await;
+    let report = app.analyse("a.log", three_kinds()).await;
+    let mut before = usize::MAX;
+    for similarity in ["1", "0.5", "0.3", "0"] {
+        let clusters = app.get(&format!("{report}/clusters?similarity={similarity}")).await.json();
+        let items = clusters["items"].as_array().unwrap();
+        assert!(items.len() <= before, "{similarity}");
+        before = items.len();
+        let mut sum = 0;
+        for cluster in items {
+            let id = cluster["id"].as_str().unwrap();
+            let lines = app.get(&format!("{report}/clusters/{id}/lines?similarity={similarity}&limit=1000")).await.json();
+            assert_eq!(lines["items"].as_array().unwrap().len() as u64, cluster["lines"].as_u64().unwrap());
+            sum += cluster["lines"].as_u64().unwrap();
+            let why = app.get(&format!("{report}/clusters/{id}/explanation?similarity={similarity}")).await.json();
+            assert_eq!(why["lines"], cluster["lines"]);
+        }
+        assert_eq!(sum, 83);
+        assert_eq!(app.get(&format!("{report}?similarity={similarity}")).await.json()["totals"]["clusters"], items.len());
+    }
+    assert_eq!(before, 1);
+    let refused = app.get(&format!("{report}/clusters?similarity=2")).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}

@@ -197,3 +197,73 @@ impl<'a> Arrangement<'a> {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::*;
+    use crate::cluster::{Weighted, dendrogram};
+
+    fn rule() -> impl Strategy<Value = String> {
+        let pattern = select(vec!["a <*>", "<*> b", "<*>", "a b <*>", "<*> c <*>", "a", "b c", "<*> x"]);
+        (vec(pattern, 1..3), any::<bool>()).prop_map(|(patterns, merges)| match merges {
+            true => format!("[[rule]]\nmerge = {patterns:?}\n"),
+            false => format!("[[rule]]\nsplit = {patterns:?}\ntexts = [\"a\", \"b\", \"c\"]\n"),
+        })
+    }
+
+    /// What each rule means, said another way: a label for each shape, changed by one rule after the other.
+    fn labels(shapes: &[&str], rules: &Rules, groups: &[usize]) -> Vec<String> {
+        let mut labels: Vec<String> = groups.iter().map(ToString::to_string).collect();
+        for (at, rule) in rules.all().iter().enumerate() {
+            for (shape, label) in shapes.iter().zip(&mut labels) {
+                let fits = |pattern: &Pattern| pattern.fits(shape.as_bytes());
+                let named = |name: &Name| matches!(name, Name::Pattern(pattern) if fits(pattern));
+                match &rule.action {
+                    Action::Merge(names, _) if names.iter().any(named) => *label = format!("merged by {at}"),
+                    Action::Split(patterns, By::Texts(texts)) if patterns.iter().any(fits) => {
+                        let first = texts.iter().find(|text| shape.contains(*text));
+                        *label = format!("{label}, {at}: {first:?}");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        labels
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn rules_compose_in_the_order_written(
+            shapes in vec(vec(select(vec!["a", "b", "c", "x", "d"]), 1..5).prop_map(|words| words.join(" ")), 1..30),
+            rules in vec(rule(), 0..6),
+            (high, low) in (0.0..=1.0, 0.0..=1.0),
+        ) {
+            let shapes: BTreeSet<String> = shapes.into_iter().collect();
+            let shapes: Vec<&str> = shapes.iter().map(String::as_str).collect();
+            let weighted: Vec<Weighted<'_>> = shapes.iter().map(|s| Weighted { shape: s.as_bytes(), events: 1 }).collect();
+            let (tree, rules) = (dendrogram(&weighted, true), Rules::parse("r", &rules.concat()).unwrap());
+            let subjects = subjects(&tree, &shapes, &rules, 0.5);
+            let arranged = |similarity: f64| {
+                let mut arrangement = Arrangement::of(&tree, &shapes, similarity);
+                for ((at, rule), subject) in rules.all().iter().enumerate().zip(&subjects) {
+                    arrangement.apply(at, &rule.action, subject);
+                }
+                arrangement.groups
+            };
+            let (narrow, broad) = (arranged(f64::max(high, low)), arranged(f64::min(high, low)));
+            let labels = labels(&shapes, &rules, &tree.cut(f64::max(high, low)));
+            for a in 0..shapes.len() {
+                for b in 0..a {
+                    prop_assert_eq!(labels[a] == labels[b], narrow[a] == narrow[b], "{} {}", shapes[a], shapes[b]);
+                    prop_assert!(narrow[a] != narrow[b] || broad[a] == broad[b], "with rules cuts nest too");
+                }
+            }
+        }
+    }
+}
