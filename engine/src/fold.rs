@@ -5,9 +5,11 @@ use std::{sync::LazyLock, thread};
 
 use crate::{
     aside::Aside,
+    event::{Joiner, skeleton::Skeleton},
     format,
     input::chunks::Chunk,
-    recording::columns::Columns,
+    record::{Level, Record},
+    recording::columns::{Columns, OPEN},
     shape::Shaper,
     table::{EXACT, Keys, Table},
     tally::{ByKey, EXAMPLES, Key, Tally},
@@ -27,6 +29,7 @@ pub(crate) struct Fold {
     /// What finds the lines again, if asked for.
     pub(crate) columns: Columns,
     shaper: Shaper,
+    skeleton: Skeleton,
     kinds: Kinds,
 }
 
@@ -64,7 +67,7 @@ struct Kind {
     /// Where its text is in [`Kinds::text`].
     shape: (usize, usize),
     tally: Tally,
-    /// The first lines: number, start and length in the chunk.
+    /// The first events: number of the first line, start and length in the chunk.
     examples: [(u64, usize, usize); EXAMPLES],
 }
 
@@ -81,44 +84,98 @@ struct Line<'c> {
     line_end: u8,
 }
 
+/// An event whose end was not seen yet.
+#[derive(Debug, Clone, Copy)]
+struct Open<'c> {
+    first: Line<'c>,
+    record: Record<'c>,
+    /// Lines of it.
+    lines: u64,
+    /// Lines set aside that came after its first, even if it did not go on behind them.
+    aside: usize,
+    /// Where its last line ends in the chunk, without the line end.
+    end: usize,
+}
+
 impl Fold {
     /// Folds the chunk that was put in.
     pub(crate) fn run(&mut self, manner: Manner) {
         (self.aside, self.shortened, self.lines) = Default::default();
         self.kinds.clear();
         self.columns.clear();
-        let bytes = self.chunk.bytes();
+        let chunk = std::mem::take(&mut self.chunk);
+        self.fold(&chunk, manner);
+        if manner.record {
+            self.columns.close(chunk.recorded.then(|| &chunk.bytes()[chunk.mark..]));
+        }
+        self.chunk = chunk;
+    }
+
+    fn fold(&mut self, chunk: &Chunk, manner: Manner) {
+        let bytes = chunk.bytes();
         let nul = memchr::memchr(0, bytes).is_some();
-        for line in Lines::of(&self.chunk) {
+        let mut joiner = Joiner::new(chunk.timed);
+        let mut open: Option<Open<'_>> = None;
+        let mut lines = Lines::of(chunk);
+        while let Some(line) = lines.next() {
             self.lines += 1;
             if manner.gives_way && self.lines.is_multiple_of(LINES_BETWEEN_WAYS) {
                 thread::yield_now();
             }
             self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
-            let text = &line.text[..line.text.len().min(manner.max_line_bytes)];
-            let index = match self.chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
+            let index = match chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
                 Some(aside) => {
                     self.aside[aside as usize] += 1;
+                    joiner.set_aside(aside);
+                    open.iter_mut().for_each(|open| open.aside += 1);
                     aside as u32
                 }
                 None => {
-                    let record = format::read(text, manner.reference_time);
-                    let shape = self.shaper.shape(record.message);
-                    let place = self.kinds.place(shape);
-                    let kind = &mut self.kinds.all[place as usize];
-                    if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
-                        *example = (line.number, line.start, line.text.len());
+                    let text = &line.text[..line.text.len().min(manner.max_line_bytes)];
+                    let rest = bytes.get(lines.start..).unwrap_or_default();
+                    let mut record = None;
+                    let mut read = || *record.insert(format::read(text, manner.reference_time));
+                    match &mut open {
+                        Some(open) if joiner.continues(text, rest, || read().time.is_some()) => open.add(line),
+                        _ => {
+                            let record = record.unwrap_or_else(|| format::read(text, manner.reference_time));
+                            joiner.begin(text, record.message);
+                            self.close(open.replace(Open::of(line, record)), bytes, manner);
+                        }
                     }
-                    kind.tally.count(&record);
-                    place + Aside::ALL.len() as u32
+                    OPEN
                 }
             };
             if manner.record {
                 self.columns.line(index, line.length, line.line_end);
             }
         }
+        self.close(open, bytes, manner);
+    }
+
+    /// Counts an event. The lines of it and those set aside among them are the last in the columns, but for the one that
+    /// comes after it, which is not there yet.
+    #[inline]
+    fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], manner: Manner) {
+        let Some(Open { first, mut record, lines, aside, end }) = open else { return };
+        let shape = if lines == 1 {
+            self.shaper.shape(record.message)
+        } else {
+            let more = &bytes[first.start + first.text.len()..end];
+            let several = self.skeleton.of(record.message, more);
+            if several.trace {
+                record.level = record.level.or(Some(Level::Error));
+            }
+            self.shaper.shape(several.text)
+        };
+        let place = self.kinds.place(shape);
+        let kind = &mut self.kinds.all[place as usize];
+        if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
+            *example = (first.number, first.start, end - first.start);
+        }
+        kind.tally.count(&record, lines);
         if manner.record {
-            self.columns.close(self.chunk.recorded.then(|| &self.chunk.bytes()[self.chunk.mark..]));
+            self.columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
         }
     }
 
@@ -141,6 +198,17 @@ impl Fold {
         static ASIDES: LazyLock<[Keys; Aside::ALL.len()]> = LazyLock::new(|| Aside::ALL.map(Aside::keys));
         let asides = ASIDES.iter().zip(self.aside).map(|(keys, lines)| (keys, EXACT, lines));
         asides.chain(self.kinds.used().iter().map(|kind| (&kind.keys, kind.depth, kind.tally.lines)))
+    }
+}
+
+impl<'c> Open<'c> {
+    fn of(first: Line<'c>, record: Record<'c>) -> Self {
+        Self { first, record, lines: 1, aside: 0, end: first.start + first.text.len() }
+    }
+
+    fn add(&mut self, line: Line<'_>) {
+        self.lines += 1;
+        self.end = line.start + line.text.len();
     }
 }
 

@@ -12,6 +12,7 @@ pub mod shape;
 mod tally;
 mod table;
 mod aside;
+mod event;
 pub mod input;
 pub mod cluster;
 pub mod report;
