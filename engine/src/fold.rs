@@ -162,7 +162,7 @@ impl Fold {
             self.shaper.shape(record.message)
         } else {
             let more = &bytes[first.start + first.text.len()..end];
-            let several = self.skeleton.of(record.message, more);
+            let several = self.skeleton.of(first.text, record.message, more);
             if several.trace {
                 record.level = record.level.or(Some(Level::Error));
             }

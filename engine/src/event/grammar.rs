@@ -153,6 +153,12 @@ pub(super) fn exception(line: &[u8]) -> Option<(usize, &[u8])> {
     (ended && is_one).then_some((at, name))
 }
 
+/// Whether a line ends as Ruby tells an exception: `why (CError)`.
+pub(super) fn ends_with_exception(line: &[u8]) -> bool {
+    let inner = line.strip_suffix(b")").and_then(|inner| Some(&inner[memchr::memrchr(b'(', inner)? + 1..]));
+    inner.and_then(exception).is_some()
+}
+
 /// Whether a line may be the last one of a traceback of Python: a name, alone or before a colon.
 pub(super) fn is_named(line: &[u8]) -> bool {
     let joins = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_') || *b >= 0x80;

@@ -101,7 +101,7 @@ impl<'c> Joiner<'c> {
     #[inline]
     fn look_at_head(&mut self) {
         if let Some(message) = self.message.take().filter(|message| !message.is_empty()) {
-            (self.trace, self.awaits) = announced(message);
+            (self.trace, self.awaits) = announced(self.head, message);
             self.bracket = opens(message);
         }
     }
@@ -114,7 +114,7 @@ impl<'c> Joiner<'c> {
             _ if self.timed => is_frame || !has_time(),
             _ if self.gap => false,
             Trace::Console => is_frame || line.starts_with(CONSOLE),
-            Trace::None | Trace::Ended => is_frame,
+            Trace::None | Trace::Ended => is_frame || self.awaits && grammar::exception(text).is_some(),
             _ => true,
         };
         if goes_on {
@@ -164,7 +164,7 @@ impl<'c> Joiner<'c> {
                 (Trace::Ended, false)
             }
             Trace::Chained if line.starts_with(grammar::TRACEBACK) => (Trace::Python, false),
-            Trace::Go if is_of_go(line) => (Trace::Go, false),
+            Trace::Go if is_of_go(line) || grammar::is_go_place(line_at(rest, 0).trim_ascii()) => (Trace::Go, false),
             Trace::Panic if !self.gap => (Trace::Backtrace, false),
             Trace::Backtrace if is_note(line) => (Trace::Backtrace, false),
             Trace::Backtrace if !self.gap && is_ahead(rest, is_note) => (Trace::Backtrace, false),
@@ -210,8 +210,11 @@ impl<'c> Joiner<'c> {
 }
 
 /// What the first line of an event announces: a trace, and whether frames are to follow.
-fn announced(message: &[u8]) -> (Trace, bool) {
+fn announced(line: &[u8], message: &[u8]) -> (Trace, bool) {
     let trace = match message[0] {
+        // What tells the level is taken for a header.
+        _ if line.starts_with(b"panic: ") => Trace::Go,
+        _ if grammar::is_dotnet_head(line) => Trace::Console,
         b't' if grammar::is_rust_panic(message) && message.ends_with(b":") => Trace::Panic,
         b't' if grammar::is_rust_panic(message) => Trace::Backtrace,
         b'p' if message.starts_with(b"panic: ") => Trace::Go,
@@ -221,12 +224,12 @@ fn announced(message: &[u8]) -> (Trace, bool) {
         b'F' if grammar::is_python_frame(message) => Trace::Python,
         b'+' if message.starts_with(b"+ Exception Group Traceback") => Trace::Frames,
         _ if message.ends_with(grammar::TRACEBACK) => Trace::Python,
-        b'c' | b'd' | b'f' | b'i' | b't' | b'w' if grammar::is_dotnet_head(message) => Trace::Console,
         _ if grammar::is_node_source(message) => Trace::Source,
         _ => Trace::None,
     };
     let awaits = trace == Trace::None
         && (grammar::exception(message).is_some()
+            || grammar::ends_with_exception(message)
             || matches!(message[0], b'P' | b'F') && memchr::memmem::find(message, b"rror:  Uncaught ").is_some());
     (trace, awaits)
 }

@@ -51,15 +51,17 @@ pub(crate) struct Several<'s> {
 }
 
 impl Skeleton {
-    /// The text of an event: `message` is what its first line says, `more` are the lines after it.
-    pub(crate) fn of(&mut self, message: &[u8], more: &[u8]) -> Several<'_> {
+    /// The text of an event: `message` is what `line`, its first one, says behind its header, `more` are the lines after it.
+    pub(crate) fn of(&mut self, line: &[u8], message: &[u8], more: &[u8]) -> Several<'_> {
         self.text.clear();
         (self.left_out, self.links, self.frames) = (false, 0, FRAMES);
         self.rust = grammar::is_rust_panic(message);
         self.trace = self.rust;
         head(&mut self.text, message);
         if !self.statement(message, more) {
-            self.lines(message, more);
+            // What a first line leaves to the next one.
+            let said_next = message.is_empty() || grammar::is_dotnet_head(line) || self.rust && message.ends_with(b":");
+            self.lines(more, said_next || is_unnamed(more));
         }
         if self.left_out {
             line_break(&mut self.text);
@@ -83,10 +85,8 @@ impl Skeleton {
         is_one
     }
 
-    fn lines(&mut self, message: &[u8], more: &[u8]) {
-        // What a first line leaves to the next one.
-        let said_next = message.is_empty() || grammar::is_dotnet_head(message) || self.rust && message.ends_with(b":");
-        let first = if said_next || is_unnamed(more) { 0 } else { usize::MAX };
+    /// The lines after the first; the next one in any case if so told.
+    fn lines(&mut self, more: &[u8], keeps_next: bool) {
         let mut python: Vec<(&[u8], bool)> = Vec::with_capacity(FRAMES + 1);
         let mut before = false;
         for (at, (text, indented)) in lines(more).enumerate() {
@@ -104,7 +104,7 @@ impl Skeleton {
                     python.clear();
                     before = false;
                 }
-            } else if at == first {
+            } else if at == 0 && keeps_next {
                 self.part().extend_from_slice(text);
             } else {
                 self.line(text);
@@ -183,7 +183,7 @@ fn lines(more: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
 /// Whether the first line is what frames are about, though it has not the name of an exception.
 fn is_unnamed(more: &[u8]) -> bool {
     for (at, (text, _)) in lines(more).take(NEAR).enumerate() {
-        if grammar::exception(text).is_some() || grammar::is_python_frame(text) {
+        if grammar::exception(text).is_some() || grammar::is_python_frame(text) || grammar::is_goroutine(text) {
             return false;
         }
         if grammar::is_frame(text) {
@@ -288,7 +288,7 @@ impl<'t> Frame<'t> {
             b"_start",
             b"<unknown",
         ];
-        const GO: [&[u8]; 4] = [b"panic", b"runtime.", b"runtime/", b"testing."];
+        const GO: [&[u8]; 5] = [b"panic", b"runtime.", b"runtime/", b"testing.", b"net/http.(*conn).serve"];
         let starts = |begins: &[&[u8]], name: &[u8]| begins.iter().any(|begin| name.starts_with(begin));
         match self {
             Self::Rust(name) => starts(&RUST, name),
@@ -310,15 +310,12 @@ impl<'t> Frame<'t> {
             }
             Self::Numbered(text) => match memchr::memmem::find(text, b"): ") {
                 Some(end) => {
-                    out.extend_from_slice(b"#<*>): ");
                     let call = &text[end + 3..];
-                    match memchr::memchr(b'(', call) {
-                        Some(open) => {
-                            out.extend_from_slice(&call[..=open]);
-                            out.extend_from_slice(b"<*>");
-                        }
-                        None => out.extend_from_slice(call),
-                    }
+                    let name = memchr::memchr(b'(', call).map_or(call.len(), |open| open + 1);
+                    out.extend_from_slice(b"#<*>): ");
+                    out.extend_from_slice(&call[..name]);
+                    out.extend_from_slice(if name < call.len() { SLOT } else { b"" });
+                    out.extend_from_slice(if name < call.len() && call.ends_with(b")") { b")" } else { b"" });
                 }
                 None => out.extend_from_slice(text),
             },
