@@ -14,6 +14,10 @@ it package *filter:
 bench:
     cargo test --release --workspace measure_ -- --ignored --nocapture --test-threads 1
 
+# logkin beside other programs on labelled logs, `NAME.truth.csv` beside `NAME.log`: see bench/README.md
+compare +labels:
+    bench/run {{labels}}
+
 # A fuzz target of the engine for ten minutes (cargo-fuzz, nightly)
 fuzz target:
     cd engine && cargo +nightly fuzz run {{target}} -- -max_total_time=600

@@ -1,8 +1,9 @@
-//! The command line as typed: clap types, no logic.
+//! The command line as typed: clap types, no logic but how a size is written.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
 /// See the kinds of line a log holds, grouped by similarity and counted exactly.
 #[derive(Debug, Parser)]
@@ -31,10 +32,51 @@ pub enum Command {
     Launch(logkin_balancer::cli::Launch),
 }
 
+/// Flags of every command that reads logs.
+#[derive(Debug, Clone, Args)]
+pub struct Reading {
+    /// Look at hidden files too, in folders and globs
+    #[arg(long)]
+    pub hidden: bool,
+    /// Threads, 1 to 256; the default is one per core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// How far is read.
+    #[command(flatten)]
+    pub bounds: Bounds,
+}
+
+/// How far is read. Sizes are bytes, alone or with a unit: `64KiB`, `10MB`, `1GiB`.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Bounds (sizes such as 64KiB, 10MB, 1GiB)")]
+pub struct Bounds {
+    /// Bytes of a line that are looked at; a longer line is counted, and grouped by its beginning
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = line_size)]
+    pub max_line_bytes: u64,
+    /// Distinct shapes told apart; past it those that begin alike are counted as one, and the report says so
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_shapes: u32,
+    /// Packings and archives in each other; what is packed once more is left out, and told
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub max_depth: u16,
+    /// Members read of an archive, inner ones included; the rest is left out, and told
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub max_members: u32,
+    /// Bytes unpacked for each byte read, past the first GiB; reading stops there, and it is told
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_ratio: u64,
+    /// Bytes unpacked of one input; reading stops there, and it is told
+    #[arg(long, value_name = "SIZE", default_value = "1TiB", value_parser = size)]
+    pub max_bytes: u64,
+    /// Memory a packing may ask for (zstd window, xz dictionary); data that ask for more are left out, and told
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = size)]
+    pub max_window: u64,
+}
+
 /// Flags of `cluster`.
 #[derive(Debug, Args)]
 pub struct Cluster {
-    /// Log files, plain, packed (gz, zst, bz2, xz, lz4) or in archives (zip, tar); `-` or nothing is standard input
+    /// Log files, folders or globs, plain, packed (gz, zst, bz2, xz, lz4) or in archives (zip, tar); `-` or nothing is standard input
     pub files: Vec<PathBuf>,
     /// Dress of the table
     #[arg(long, value_enum, default_value_t)]
@@ -42,9 +84,16 @@ pub struct Cluster {
     /// Rows shown in a table; 0 shows all
     #[arg(long, default_value_t = 0)]
     pub top: usize,
-    /// Threads, 1 to 256; the default is one per core
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub threads: Option<u16>,
+    /// Go on with what is written to the files, or comes through the pipe, until Ctrl-C. The table is drawn in place on a
+    /// terminal; elsewhere each new state is the whole report as one line of JSON
+    #[arg(long, short = 'f')]
+    pub follow: bool,
+    /// Shortest time between two states of `--follow`, such as 500ms or 10s
+    #[arg(long, value_name = "TIME", default_value = "1s", requires = "follow")]
+    pub interval: Interval,
+    /// What is read, and how far.
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// Dresses of the count table.
@@ -71,9 +120,9 @@ pub struct Label {
     /// Dress of the rows
     #[arg(long, value_enum, default_value_t)]
     pub format: LabelFormat,
-    /// Threads, 1 to 256; the default is one per core
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub threads: Option<u16>,
+    /// What is read, and how far.
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// Dresses of labels.
@@ -157,4 +206,47 @@ pub struct Up {
     /// Shared state.
     #[command(flatten)]
     pub state: State,
+}
+
+/// A length of time as typed.
+#[derive(Debug, Clone, Copy)]
+pub struct Interval(pub Duration);
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
+        time.map(Self)
+            .ok_or_else(|| format!("`{text}` is no length of time; write it with a unit, such as 500ms or 10s"))
+    }
+}
+
+/// A number of bytes, alone or with a unit.
+fn size(text: &str) -> Result<u64, String> {
+    let size = text.parse::<bytesize::ByteSize>().map(|size| size.as_u64());
+    size.map_err(|_| format!("`{text}` is no size; write bytes, alone or with a unit, such as 64KiB, 10MB or 1GiB"))
+}
+
+/// The size of a line. It is held in memory, several times.
+fn line_size(text: &str) -> Result<u64, String> {
+    let expected = "a line of 1 byte to 1GiB was expected; it is held in memory several times";
+    size(text).and_then(|size| if (1..=1 << 30).contains(&size) { Ok(size) } else { Err(expected.to_owned()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{line_size, size};
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        assert_eq!(
+            (size("7"), size("64KiB"), size("10MB"), size("1.5 GiB")),
+            (Ok(7), Ok(64 << 10), Ok(10_000_000), Ok(3 << 29))
+        );
+        for text in ["", "-1", "many", "1 lot"] {
+            assert!(size(text).unwrap_err().contains("such as 64KiB"), "{text}");
+        }
+        assert!(line_size("0").is_err() && line_size("2GiB").is_err());
+    }
 }

@@ -4,6 +4,8 @@ use crate::cli::{Cli, Command};
 
 mod cluster;
 mod evaluate;
+mod follow;
+mod inputs;
 mod label;
 mod serve;
 mod up;
@@ -12,6 +14,7 @@ mod up;
 /// done, exit code 2.
 pub fn run(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
+        Command::Cluster(flags) if flags.follow => follow::run(&flags),
         Command::Cluster(flags) => cluster::run(&flags),
         Command::Label(flags) => label::run(&flags),
         Command::Evaluate(flags) => evaluate::run(&flags),

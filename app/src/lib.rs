@@ -10,6 +10,7 @@ pub mod cli;
 pub mod output;
 pub mod clock;
 pub mod shutdown;
+pub mod search;
 pub mod roots;
 pub mod config;
 pub mod mark;

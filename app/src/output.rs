@@ -1,5 +1,6 @@
 //! One report, several dresses. Every dress goes to any writer; only the table for people knows of terminals.
 
+mod board;
 mod csv;
 mod json;
 mod markdown;
@@ -15,6 +16,7 @@ use logkin_engine::Report;
 
 use crate::cli::TableFormat;
 
+pub use board::Board;
 pub(crate) use csv::Rows;
 pub use table::Terminal;
 pub use visible::{Screen, visible};

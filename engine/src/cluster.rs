@@ -4,7 +4,9 @@ mod align;
 mod sequence;
 mod tree;
 mod words;
+mod brackets;
 mod joint;
+mod absorb;
 mod stretches;
 mod similarity;
 
@@ -14,7 +16,7 @@ use std::{
 };
 
 use crate::{event::signature::signature, template::Template};
-use sequence::Lexicon;
+use sequence::{Lexicon, Outline};
 use words::Node;
 
 /// Similarity down to which only equal texts are joined; below, equal outlines.
@@ -64,10 +66,16 @@ pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
     if similarity > OUTLINES {
         return named(nodes, &texts);
     }
-    for (node, text) in nodes.iter_mut().zip(&texts) {
-        node.outline = lexicon.outline(text);
+    let mut outlines: Vec<Outline> = texts.iter().map(|text| lexicon.outline(text)).collect();
+    if similarity <= WORDS {
+        brackets::close_reasons(&mut outlines, &lexicon);
+        brackets::close(&mut outlines, &lexicon);
     }
-    nodes = apart(nodes, &texts).into_iter().flat_map(|nodes| joined(nodes, &lexicon, similarity)).collect();
+    let outlines: Vec<Vec<u32>> = outlines.into_iter().map(|outline| outline.words).collect();
+    for (node, outline) in nodes.iter_mut().zip(&outlines) {
+        node.outline.clone_from(outline);
+    }
+    nodes = apart(nodes, &texts).into_iter().flat_map(|nodes| joined(nodes, &outlines, &lexicon, similarity)).collect();
     if similarity < ALIKE {
         nodes = similarity::join(&nodes, similarity / ALIKE)
             .into_iter()
@@ -88,7 +96,7 @@ fn apart(nodes: Vec<Node>, texts: &[Cow<'_, str>]) -> Vec<Vec<Node>> {
 }
 
 /// Joins nodes of one shape each.
-fn joined(mut nodes: Vec<Node>, lexicon: &Lexicon<'_>, similarity: f64) -> Vec<Node> {
+fn joined(mut nodes: Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>, similarity: f64) -> Vec<Node> {
     words::merge_equal(&mut nodes);
     if similarity <= WORDS {
         let mut known = HashSet::new();
@@ -98,12 +106,15 @@ fn joined(mut nodes: Vec<Node>, lexicon: &Lexicon<'_>, similarity: f64) -> Vec<N
             }
         }
         joint::join(&mut nodes, lexicon);
-        joint::absorb(&mut nodes, lexicon);
         words::join_names(&mut nodes, lexicon);
+        absorb::join_values(&mut nodes, outlines, lexicon);
+        absorb::absorb(&mut nodes, outlines, lexicon);
     }
     if similarity <= STRETCHES {
         stretches::join_lists(&mut nodes, lexicon);
         stretches::join(&mut nodes, lexicon);
+        absorb::join_values(&mut nodes, outlines, lexicon);
+        absorb::absorb(&mut nodes, outlines, lexicon);
     }
     nodes
 }

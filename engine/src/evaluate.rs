@@ -5,11 +5,12 @@ use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
     io::{self, Read},
+    sync::Arc,
 };
 
 use crate::{
     cluster::{self, Weighted},
-    format,
+    format::{self, Layout},
     shape::Shaper,
     template::Template,
 };
@@ -117,7 +118,11 @@ pub fn label_messages<'a>(messages: impl IntoIterator<Item = &'a [u8]>, similari
 
 /// Clusters raw lines: their headers are read and left out.
 pub fn label_lines<'a>(lines: impl IntoIterator<Item = &'a [u8]>, reference_time: i64, similarity: f64) -> Labels {
-    label_messages(lines.into_iter().map(|line| format::read(line, reference_time).message), similarity)
+    let lines: Vec<&[u8]> = lines.into_iter().collect();
+    let mut reader = format::Reader::default();
+    reader.begin(&Arc::new(Layout::vote(lines.iter().copied(), reference_time)), reference_time);
+    let messages: Vec<Vec<u8>> = lines.into_iter().map(|line| reader.read(line).message.to_vec()).collect();
+    label_messages(messages.iter().map(Vec::as_slice), similarity)
 }
 
 /// Scores clusters and templates, one of each per line, against the truth; `None` when the lengths differ or there is

@@ -90,7 +90,7 @@ fn last_joined(text: &[u8], first: usize) -> Option<usize> {
         let next = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |feed| at + feed + 1);
         if line.trim_ascii().is_empty() {
             joiner.set_aside(Aside::Blank);
-        } else if !joiner.continues(line, &text[next..], || has_time(line)) {
+        } else if !(joiner.is_frame(line) || joiner.continues(line, &text[next..], false) && !has_time(line)) {
             joiner.begin(line, line);
             last = at;
         }

@@ -1,18 +1,22 @@
 //! Phase one, the part that runs in parallel: a chunk of lines to the tallies of its shapes. A pure function of the chunk;
 //! what it needs of memory is bounded by the chunk and used again for the next one.
 
-use std::{sync::LazyLock, thread};
+use std::{
+    sync::{Arc, LazyLock},
+    thread,
+};
 
 use crate::{
+    Settings,
     aside::Aside,
     event::{Joiner, skeleton::Skeleton},
-    format,
+    format::{Layout, Reader},
     input::chunks::Chunk,
     record::{Level, Record},
     recording::columns::{Columns, OPEN},
     shape::Shaper,
     table::{EXACT, Keys, Table},
-    tally::{ByKey, EXAMPLES, Key, Tally},
+    tally::{ByKey, EXAMPLES, Key, Tally, whole_letters},
 };
 
 /// A place for one chunk and what is found in it.
@@ -20,6 +24,8 @@ use crate::{
 pub(crate) struct Fold {
     /// What to fold.
     pub(crate) chunk: Chunk,
+    /// How the lines of its input begin.
+    pub(crate) layout: Arc<Layout>,
     /// Lines in no cluster, by [`Aside::ALL`].
     pub(crate) aside: [u64; Aside::ALL.len()],
     /// Lines of which only the beginning was looked at.
@@ -28,9 +34,22 @@ pub(crate) struct Fold {
     pub(crate) lines: u64,
     /// What finds the lines again, if asked for.
     pub(crate) columns: Columns,
-    shaper: Shaper,
-    skeleton: Skeleton,
-    kinds: Kinds,
+    /// Reads the headers, and counts what it finds.
+    pub(crate) reader: Reader,
+    events: Events,
+}
+
+/// How the lines of an input begin, by its first chunk, or as the settings say.
+pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
+    if first.aside.is_some() {
+        return Arc::new(Layout::plain());
+    }
+    let voted = || {
+        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        Arc::new(Layout::vote(lines, settings.reference_time))
+    };
+    settings.line_format.layout().map_or_else(voted, Arc::clone)
 }
 
 /// How to fold.
@@ -48,6 +67,16 @@ pub(crate) struct Manner {
 
 /// Lines folded before others get a chance: about a tenth of a millisecond.
 const LINES_BETWEEN_WAYS: u64 = 256;
+
+/// Counts the events of a chunk.
+#[derive(Debug, Default)]
+struct Events {
+    shaper: Shaper,
+    skeleton: Skeleton,
+    /// Reads the first lines of events of several lines again.
+    again: Reader,
+    kinds: Kinds,
+}
 
 /// The distinct shapes of a chunk, in order of appearance.
 #[derive(Debug, Default)]
@@ -84,11 +113,26 @@ struct Line<'c> {
     line_end: u8,
 }
 
-/// An event whose end was not seen yet.
+impl Line<'_> {
+    /// Bytes of the text that are looked at: `most`, and no half letter.
+    fn looked_at(&self, most: usize) -> usize {
+        let all = self.text.len();
+        if all as u64 == self.length {
+            whole_letters(self.text, most)
+        } else {
+            whole_letters(self.text, most.min(all.saturating_sub(1)))
+        }
+    }
+}
+
+/// An event whose end was not seen yet. The shape of its first line is the one that was made last.
 #[derive(Debug, Clone, Copy)]
 struct Open<'c> {
     first: Line<'c>,
-    record: Record<'c>,
+    /// As much of the first line as is looked at.
+    text: &'c [u8],
+    time: Option<i64>,
+    level: Option<Level>,
     /// Lines of it.
     lines: u64,
     /// Lines set aside that came after its first, even if it did not go on behind them.
@@ -97,12 +141,21 @@ struct Open<'c> {
     end: usize,
 }
 
+impl Open<'_> {
+    fn add(&mut self, line: Line<'_>) {
+        self.lines += 1;
+        self.end = line.start + line.text.len();
+    }
+}
+
 impl Fold {
     /// Folds the chunk that was put in.
     pub(crate) fn run(&mut self, manner: Manner) {
         (self.aside, self.shortened, self.lines) = Default::default();
-        self.kinds.clear();
+        self.events.kinds.clear();
         self.columns.clear();
+        self.reader.begin(&self.layout, manner.reference_time);
+        self.events.again.begin(&self.layout, manner.reference_time);
         let chunk = std::mem::take(&mut self.chunk);
         self.fold(&chunk, manner);
         if manner.record {
@@ -123,6 +176,7 @@ impl Fold {
                 thread::yield_now();
             }
             self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
+            let text = &line.text[..line.looked_at(manner.max_line_bytes)];
             let index = match chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
                 Some(aside) => {
                     self.aside[aside as usize] += 1;
@@ -131,18 +185,8 @@ impl Fold {
                     aside as u32
                 }
                 None => {
-                    let text = &line.text[..line.text.len().min(manner.max_line_bytes)];
                     let rest = bytes.get(lines.start..).unwrap_or_default();
-                    let mut record = None;
-                    let mut read = || *record.insert(format::read(text, manner.reference_time));
-                    match &mut open {
-                        Some(open) if joiner.continues(text, rest, || read().time.is_some()) => open.add(line),
-                        _ => {
-                            let record = record.unwrap_or_else(|| format::read(text, manner.reference_time));
-                            joiner.begin(text, record.message);
-                            self.close(open.replace(Open::of(line, record)), bytes, manner);
-                        }
-                    }
+                    self.line(&mut open, &mut joiner, (line, text, rest), bytes);
                     OPEN
                 }
             };
@@ -150,38 +194,41 @@ impl Fold {
                 self.columns.line(index, line.length, line.line_end);
             }
         }
-        self.close(open, bytes, manner);
+        self.events.close(open, bytes, &mut self.columns);
     }
 
-    /// Counts an event. The lines of it and those set aside among them are the last in the columns, but for the one that
-    /// comes after it, which is not there yet.
+    /// A line of an event: the next one of that which is open, or the first one of another.
     #[inline]
-    fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], manner: Manner) {
-        let Some(Open { first, mut record, lines, aside, end }) = open else { return };
-        let shape = if lines == 1 {
-            self.shaper.shape(record.message)
-        } else {
-            let more = &bytes[first.start + first.text.len()..end];
-            let several = self.skeleton.of(first.text, record.message, more);
-            if several.trace {
-                record.level = record.level.or(Some(Level::Error));
-            }
-            self.shaper.shape(several.text)
-        };
-        let place = self.kinds.place(shape);
-        let kind = &mut self.kinds.all[place as usize];
-        if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
-            *example = (first.number, first.start, end - first.start);
+    fn line<'c>(
+        &mut self,
+        open: &mut Option<Open<'c>>,
+        joiner: &mut Joiner<'c>,
+        (line, text, rest): (Line<'c>, &'c [u8], &[u8]),
+        bytes: &[u8],
+    ) {
+        let Self { reader, events, columns, .. } = self;
+        if let Some(open) = open
+            && joiner.is_frame(text)
+        {
+            return open.add(line);
         }
-        kind.tally.count(&record, lines);
-        if manner.record {
-            self.columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
+        let read = reader.read(text);
+        let (time, level) = (read.time, read.level);
+        if let Some(open) = open
+            && joiner.continues(text, rest, time.is_some())
+        {
+            return open.add(line);
         }
+        joiner.begin(text, read.message);
+        events.close(open.take(), bytes, columns);
+        events.shaper.shape(read.message);
+        let end = line.start + line.text.len();
+        *open = Some(Open { first: line, text, time, level, lines: 1, aside: 0, end });
     }
 
     /// Adds what was found to the table of the run.
     pub(crate) fn add_to(&mut self, table: &mut Table) {
-        let Kinds { all, used, text, .. } = &mut self.kinds;
+        let Kinds { all, used, text, .. } = &mut self.events.kinds;
         for kind in &mut all[..*used] {
             let shape = &text[kind.shape.0..][..kind.shape.1];
             kind.depth = table.add(&kind.keys, shape, &kind.tally, |kept| {
@@ -197,18 +244,30 @@ impl Fold {
     pub(crate) fn dictionary(&self) -> impl Iterator<Item = (&Keys, u8, u64)> {
         static ASIDES: LazyLock<[Keys; Aside::ALL.len()]> = LazyLock::new(|| Aside::ALL.map(Aside::keys));
         let asides = ASIDES.iter().zip(self.aside).map(|(keys, lines)| (keys, EXACT, lines));
-        asides.chain(self.kinds.used().iter().map(|kind| (&kind.keys, kind.depth, kind.tally.lines)))
+        asides.chain(self.events.kinds.used().iter().map(|kind| (&kind.keys, kind.depth, kind.tally.lines)))
     }
 }
 
-impl<'c> Open<'c> {
-    fn of(first: Line<'c>, record: Record<'c>) -> Self {
-        Self { first, record, lines: 1, aside: 0, end: first.start + first.text.len() }
-    }
-
-    fn add(&mut self, line: Line<'_>) {
-        self.lines += 1;
-        self.end = line.start + line.text.len();
+impl Events {
+    /// Counts an event. In the columns the lines of it and those set aside among them are the last ones.
+    #[inline]
+    fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], columns: &mut Columns) {
+        let Some(Open { first, text, time, mut level, lines, aside, end }) = open else { return };
+        if lines > 1 {
+            let message = self.again.read(text).message;
+            let several = self.skeleton.of(text, message, &bytes[first.start + first.text.len()..end]);
+            if several.trace {
+                level = level.or(Some(Level::Error));
+            }
+            self.shaper.shape(several.text);
+        }
+        let place = self.kinds.place(self.shaper.last());
+        let kind = &mut self.kinds.all[place as usize];
+        if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
+            *example = (first.number, first.start, end - first.start);
+        }
+        kind.tally.count(&Record { time, level, message: &[] }, lines);
+        columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
     }
 }
 

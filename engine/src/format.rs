@@ -1,16 +1,138 @@
-//! Header detection: a line in, a [`Record`] out. Pure: a line is read the same way wherever it stands, so a file may
-//! change its format in the middle and shuffling its lines changes nothing. Byte loops over the line, no allocation.
+//! Header detection: a line in, a [`Record`] out. How the lines of an input begin is voted once, over its first lines
+//! ([`Layout`]); after that a line is read the same way wherever it stands, so a file may change its format in the middle and
+//! shuffling its lines changes nothing. Byte loops over the line, no allocation.
 
 pub(crate) mod time;
 mod level;
+mod colours;
 mod columns;
 mod header;
+mod fields;
 mod json;
 mod logfmt;
+mod clock;
+mod form;
+mod sketch;
+mod layout;
+pub(crate) mod values;
 
+use std::sync::Arc;
+
+use self::{clock::Day, colours::ESCAPE, fields::Written, json::Found, layout::FORMS, values::Values};
+pub use self::{
+    form::FormError,
+    layout::{Layout, LineFormat},
+};
 use crate::record::Record;
 
-/// Reads the header of one line (without its line end). `reference_time` as in [`crate::Settings`].
+/// What a line may turn out to be: of one of the forms of its layout, or one of the ways behind them.
+pub(crate) const WAYS: usize = FORMS + 4;
+const JSON: usize = FORMS;
+const LOGFMT: usize = FORMS + 1;
+const OTHER: usize = FORMS + 2;
+const PLAIN: usize = FORMS + 3;
+
+/// What the ways behind the forms are called.
+pub(crate) const WAYS_BEHIND_FORMS: [&str; WAYS - FORMS] = ["json", "logfmt", "other", "plain"];
+
+/// Reads lines by the layout of their input, reusing its buffers. Counts what it reads.
+#[derive(Debug, Default)]
+pub struct Reader {
+    layout: Arc<Layout>,
+    reference: i64,
+    day: Day,
+    /// The line without its colours.
+    plain: Vec<u8>,
+    written: Written,
+    /// The message without escapes.
+    text: Vec<u8>,
+    /// Lines that were read by each way.
+    pub(crate) ways: [u64; WAYS],
+    /// What the fields of lines hold.
+    pub(crate) values: Values,
+}
+
+impl Reader {
+    /// What follows is of an input with this layout, and is counted from the beginning; `reference_time` as in
+    /// [`crate::Settings`].
+    pub fn begin(&mut self, layout: &Arc<Layout>, reference_time: i64) {
+        if self.reference != reference_time {
+            // The year of a day without one depends on it.
+            self.day = Day::default();
+        }
+        self.layout = Arc::clone(layout);
+        self.reference = reference_time;
+        self.ways = [0; WAYS];
+        self.values.clear();
+    }
+
+    /// Reads the header of one line (without its line end).
+    #[inline]
+    pub fn read<'a>(&'a mut self, line: &'a [u8]) -> Record<'a> {
+        let Self { layout, reference, day, plain, written, text, ways, values } = self;
+        let mut line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        if layout.plain {
+            ways[PLAIN] += 1;
+            return Record { time: None, level: None, message: line };
+        }
+        if memchr::memchr(ESCAPE, line).is_some() {
+            colours::strip(line, plain);
+            line = plain;
+        }
+        let found = match line.first() {
+            _ if layout.given => None,
+            Some(b'{') => {
+                written.clear();
+                json::read(line, *reference, written).map(|found| (JSON, found))
+            }
+            Some(b'a'..=b'z' | b'@') => {
+                written.clear();
+                logfmt::read(line, *reference, written).map(|found| (LOGFMT, found))
+            }
+            _ => None,
+        };
+        if let Some((way, found)) = found {
+            ways[way] += 1;
+            written.each(|name, value| values.count(name, value));
+            return of_fields(line, &found, *reference, &written.line, text);
+        }
+        if let Some((form, record)) = layout.read(line, *reference, day) {
+            ways[form] += 1;
+            return within(record, *reference);
+        }
+        let record = read(line, *reference);
+        ways[if record.time.is_some() || record.level.is_some() { OTHER } else { PLAIN }] += 1;
+        record
+    }
+}
+
+/// What a line of fields says: its message, or its names where it has none (`names`).
+fn of_fields<'a>(
+    line: &'a [u8],
+    found: &Found<'a>,
+    reference: i64,
+    names: &'a [u8],
+    text: &'a mut Vec<u8>,
+) -> Record<'a> {
+    let message = match found.message {
+        Some(message) if message.contains(&b'\\') => {
+            fields::unescape(message, text);
+            text.trim_ascii()
+        }
+        Some(message) => message,
+        None if names.is_empty() => line,
+        None => names,
+    };
+    let record = Record { time: found.time, level: found.level, message };
+    if !found.is_contained() {
+        return record;
+    }
+    let inner = read(message, reference);
+    Record { time: record.time.or(inner.time), level: record.level.or(inner.level), message: inner.message }
+}
+
+/// Reads the header of one line (without its line end) by itself, as is done where nothing is known of the lines around it.
+/// `reference_time` as in [`crate::Settings`].
 ///
 /// ```
 /// let line = b"2024-05-01 10:00:00,250 WARN  [main] com.example.Pool - no connection left";
@@ -21,11 +143,21 @@ use crate::record::Record;
 pub fn read(line: &[u8], reference_time: i64) -> Record<'_> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let found = match line.first() {
-        Some(b'{') => json::read(line, reference_time),
-        Some(b'a'..=b'z' | b'@') => logfmt::read(line, reference_time),
+        Some(b'{') => json::read(line, reference_time, &mut ()),
+        Some(b'a'..=b'z' | b'@') => logfmt::read(line, reference_time, &mut ()),
         _ => None,
     };
-    let record = found.unwrap_or_else(|| header::read(line, reference_time));
+    match found {
+        Some(Found { time, level, message, .. }) => {
+            within(Record { time, level, message: message.unwrap_or(line) }, reference_time)
+        }
+        None => within(header::read(line, reference_time), reference_time),
+    }
+}
+
+/// The record, or that of the line which its message holds.
+#[inline]
+fn within(record: Record<'_>, reference_time: i64) -> Record<'_> {
     match contained(record.message) {
         Some(inner) => {
             let inner = read(inner, reference_time);

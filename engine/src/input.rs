@@ -1,6 +1,7 @@
 //! `Input`: a named source of bytes. Its packing is taken off in `unpack`, its text is made UTF-8 in `text`, given line feeds
 //! in `line_ends` and cut in `chunks`; what a line says is not read here.
 
+mod file;
 mod ledger;
 mod packing;
 mod archive;

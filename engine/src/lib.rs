@@ -1,15 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 pub mod error;
-pub mod settings;
 pub mod progress;
 pub mod record;
 mod token;
+mod tally;
 pub mod format;
+pub mod settings;
 pub mod template;
 mod mask;
 pub mod shape;
-mod tally;
 mod table;
 mod aside;
 mod event;
@@ -18,12 +18,16 @@ pub mod cluster;
 pub mod report;
 pub mod recording;
 mod fold;
+pub mod partial;
 pub mod pipeline;
+pub mod follow;
 pub mod evaluate;
 
 pub use error::Error;
+pub use follow::Follow;
 pub use input::Input;
-pub use pipeline::analyze;
+pub use partial::Partial;
+pub use pipeline::{analyze, gather};
 pub use progress::Progress;
 pub use recording::Recorder;
 pub use report::Report;

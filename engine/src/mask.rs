@@ -90,7 +90,8 @@ pub(crate) fn colon_address(piece: &[u8]) -> Option<Kind> {
     match groups {
         6.. if pairs == groups => Some(Kind::Mac),
         8 if !gap => Some(Kind::Ip),
-        3..=8 if gap && piece.len() > 2 && piece.windows(2).any(|two| two == b"::") => Some(Kind::Ip),
+        // One gap, and no more colons beside it, than an address has.
+        3..=8 if gap && piece.len() > 2 && piece.windows(2).filter(|two| two == b"::").count() == 1 => Some(Kind::Ip),
         _ => None,
     }
 }

@@ -6,10 +6,11 @@
 //! not; so one thread is enough.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fs,
     rc::Rc,
     sync::{
+        Arc,
         atomic::Ordering::Relaxed,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -18,9 +19,10 @@ use std::{
 use rayon::ScopeFifo;
 
 use crate::{
-    Error, Input, Progress, Report, Settings,
+    Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
-    fold::{Fold, Manner},
+    fold::{Fold, Manner, layout_of},
+    format::{Layout, WAYS, values::Values},
     input::{
         Source,
         chunks::{Chunks, End},
@@ -29,11 +31,8 @@ use crate::{
         unpack::{self, Opened},
     },
     recording::{Recorder, writer::Writer},
-    report::{
-        InputSummary,
-        assemble::{Found, assemble},
-    },
-    table::{EXACT, Entry, Table},
+    report::InputSummary,
+    table::Table,
 };
 
 /// Reads all inputs and reports what they hold. An input that cannot be read is a problem in the report, not a
@@ -46,6 +45,16 @@ pub fn analyze(
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
 ) -> Result<Report, Error> {
+    gather(inputs, settings, progress, recorder).map(Partial::into_report)
+}
+
+/// Reads all inputs as [`analyze`] does, up to where shapes are clustered: to be added to what else was found.
+pub fn gather(
+    inputs: Vec<Input>,
+    settings: &Settings,
+    progress: &Progress,
+    recorder: Option<Recorder<'_>>,
+) -> Result<Partial, Error> {
     let Some(threads) = settings.threads else {
         let places = places(rayon::current_num_threads());
         return rayon::in_place_scope_fifo(move |scope| {
@@ -82,6 +91,9 @@ struct Run<'scope, 's, 'a, 'w> {
     table: Table,
     aside: [u64; Aside::ALL.len()],
     shortened: u64,
+    /// How the lines of the inputs begin, by position, and how many were read by each way.
+    layouts: BTreeMap<usize, (Arc<Layout>, [u64; WAYS])>,
+    values: Values,
     /// Of archives; they come after what was given.
     members: Vec<InputSummary>,
 }
@@ -112,11 +124,13 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             table: Table::new(settings.max_shapes),
             aside: Default::default(),
             shortened: 0,
+            layouts: BTreeMap::new(),
+            values: Values::default(),
             members: Vec::new(),
         })
     }
 
-    fn all(mut self, inputs: Vec<Input>) -> Result<Report, Error> {
+    fn all(mut self, inputs: Vec<Input>) -> Result<Partial, Error> {
         self.progress.bytes_total.store(total_bytes(&inputs), Relaxed);
         let mut summaries = Vec::with_capacity(inputs.len());
         let given = inputs.len();
@@ -128,14 +142,13 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
-        let entries = self.table.finish();
-        if let Some(writer) = self.writer {
-            let mut joined: Vec<_> = entries.iter().filter(|e| e.depth < EXACT).map(Entry::key).collect();
-            joined.sort_unstable();
-            writer.finish(&joined).map_err(Error::Recording)?;
+        for (position, (layout, ways)) in self.layouts {
+            summaries[position].count_formats(&layout, &ways);
         }
-        let found = Found { inputs: summaries, entries, aside: self.aside, shortened: self.shortened };
-        Ok(assemble(found, self.settings))
+        if let Some(writer) = self.writer {
+            writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
+        }
+        Ok(Partial::of(self.settings, summaries, self.table, self.aside, self.shortened, self.values))
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.
@@ -171,6 +184,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
         }
+        let mut layout: Option<Arc<Layout>> = None;
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -178,6 +192,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
+            let layout = layout.get_or_insert_with(|| layout_of(&place.chunk, self.settings));
+            place.layout = Arc::clone(layout);
             self.give_out(place);
         }
         let end = chunks.end();
@@ -241,6 +257,12 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             *sum += lines;
         }
         self.shortened += fold.shortened;
+        let (_, ways) =
+            self.layouts.entry(fold.chunk.input as usize).or_insert_with(|| (Arc::clone(&fold.layout), [0; WAYS]));
+        for (sum, lines) in ways.iter_mut().zip(fold.reader.ways) {
+            *sum += lines;
+        }
+        self.values.merge(&fold.reader.values);
         self.progress.lines.fetch_add(fold.lines, Relaxed);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)
     }

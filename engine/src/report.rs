@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    format::{Layout, WAYS},
     record::Level,
     template::{ClusterId, Kind},
 };
@@ -30,6 +31,9 @@ pub struct Report {
     pub set_aside: Vec<SetAside>,
     /// Events over time, over the whole report; `None` when no line had a time.
     pub histogram: Option<Histogram>,
+    /// Fields that lines of JSON and logfmt have beside time, level and message, most lines first; at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Column>,
     /// Most lines first, ties by id.
     pub clusters: Vec<Cluster>,
 }
@@ -49,8 +53,45 @@ pub struct InputSummary {
     /// which is taken as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
+    /// How its lines begin, most lines first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formats: Vec<FormatShare>,
     /// What was wrong with it, for a person, with what was done about it. Empty when all was well.
     pub problems: Vec<String>,
+}
+
+/// One way in which lines of an input begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormatShare {
+    /// Fields in braces, as `{time} {level} [{thread}] {message}`, which is also what [`crate::Settings::line_format`] takes; or
+    /// `json`, `logfmt`, `other` (a header that was read line by line), `plain` (no header).
+    pub form: String,
+    /// Lines read so.
+    pub lines: u64,
+}
+
+/// A field that lines have beside time, level and message: of JSON and logfmt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name; names of the objects around it before it, with dots between them. At most 120 bytes of it.
+    pub name: String,
+    /// Lines that have it.
+    pub lines: u64,
+    /// Distinct values; an estimate unless `complete`.
+    pub distinct: u64,
+    /// Whether all values were counted: there are no more than 256.
+    pub complete: bool,
+    /// The most frequent values, at most 10; empty unless `complete`.
+    pub values: Vec<ColumnValue>,
+}
+
+/// A value of a column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnValue {
+    /// At most 120 bytes of it, as written; control characters included: escape before showing.
+    pub value: String,
+    /// Lines that have it.
+    pub lines: u64,
 }
 
 /// Sums.
@@ -128,9 +169,20 @@ pub struct Cluster {
 }
 
 impl InputSummary {
+    /// Counts lines by the ways in which they were read.
+    pub(crate) fn count_formats(&mut self, layout: &Layout, ways: &[u64; WAYS]) {
+        for (form, lines) in layout.names().zip(ways).filter(|(_, lines)| **lines > 0) {
+            match self.formats.iter_mut().find(|share| share.form == form) {
+                Some(share) => share.lines += lines,
+                None => self.formats.push(FormatShare { form, lines: *lines }),
+            }
+        }
+        self.formats.sort_by(|a, b| (b.lines, &a.form).cmp(&(a.lines, &b.form)));
+    }
+
     /// Of an input of which nothing is read yet.
     pub(crate) fn of(name: String) -> Self {
-        let (packing, problems) = Default::default();
-        Self { name, bytes: 0, lines: 0, packing, encoding: None, problems }
+        let (packing, formats, problems) = Default::default();
+        Self { name, bytes: 0, lines: 0, packing, encoding: None, formats, problems }
     }
 }

@@ -1,5 +1,7 @@
 //! What a run may be told. Nothing has to be: the default suits every input.
 
+use crate::format::LineFormat;
+
 /// Settings of one run. Same bytes and same settings give the same report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -22,6 +24,8 @@ pub struct Settings {
     /// The day against which times without a year are read, as seconds since the epoch: the latest year that does
     /// not put the line after it. Passed in so that an analysis repeated later gives the same report.
     pub reference_time: i64,
+    /// How the lines begin, where someone knows better than the vote over each input.
+    pub line_format: LineFormat,
     /// How far packed inputs are unpacked.
     pub unpacking: Unpacking,
 }
@@ -70,6 +74,7 @@ impl Default for Settings {
             max_line_bytes: 64 << 10,
             max_shapes: 100_000,
             reference_time: 4_102_444_800,
+            line_format: LineFormat::AUTO,
             unpacking: Unpacking::default(),
         }
     }

@@ -36,6 +36,13 @@ impl Shaper {
     }
 }
 
+impl Shaper {
+    /// The shape that was made last.
+    pub(crate) fn last(&self) -> &[u8] {
+        &self.shape
+    }
+}
+
 /// Where a piece ends.
 const STOP: Class = BLANK | DELIMITER | HIGH;
 

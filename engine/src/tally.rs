@@ -149,6 +149,11 @@ impl Examples {
         }
     }
 
+    /// Counts their inputs from `by` on.
+    pub(crate) fn shift_inputs(&mut self, by: u32) {
+        self.0.iter_mut().for_each(|example| example.input += by);
+    }
+
     /// The first of both.
     pub(crate) fn merge(&mut self, other: Self) {
         self.0.extend(other.0);
@@ -158,7 +163,7 @@ impl Examples {
 }
 
 /// Bytes of a text that are at most `most` and no half letter at the end, if it is UTF-8.
-fn whole_letters(text: &[u8], most: usize) -> usize {
+pub(crate) fn whole_letters(text: &[u8], most: usize) -> usize {
     let starts = |at: &usize| text[*at] & 0xc0 != 0x80;
     if text.len() <= most { text.len() } else { (most.saturating_sub(3)..=most).rev().find(starts).unwrap_or(most) }
 }

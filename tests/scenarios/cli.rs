@@ -1,4 +1,5 @@
 use std::{
+    fs,
     io::{BufRead, BufReader, Read},
     process::{Command, Stdio},
 };
@@ -35,6 +36,57 @@ fn many_files_make_one_report() {
     let report: Value = serde_json::from_str(&out.stdout).unwrap();
     assert_eq!(report["totals"]["lines"], samples.iter().map(|sample| sample.lines).sum::<u64>());
     assert_eq!(report["inputs"].as_array().map(Vec::len), Some(samples.len()));
+}
+
+#[test]
+fn a_folder_and_a_glob_that_the_shell_left_alone_are_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("old")).unwrap();
+    let sample = sample_file("redis.log");
+    for name in ["x.log", "x.log.1", "old/y.log", "old/.hidden.log"] {
+        fs::copy(&sample.path, folder.path().join(name)).unwrap();
+    }
+    let names = |argument: &str| {
+        let out = run(cluster().current_dir(&folder).args(["--format", "json", argument]), b"");
+        let report: Value = serde_json::from_str(&out.stdout).unwrap_or_else(|_| panic!("{}", out.stderr));
+        let inputs = report["inputs"].as_array().unwrap().clone();
+        assert_eq!((out.code, &report["totals"]["lines"]), (Some(0), &Value::from(inputs.len() as u64 * sample.lines)));
+        inputs.iter().map(|input| input["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("."), ["./old/y.log", "./x.log.1", "./x.log"]);
+    assert_eq!(names("**/*.log"), ["old/y.log", "x.log"]);
+    assert_eq!(names("x.*"), ["x.log.1", "x.log"]);
+}
+
+#[test]
+fn where_there_is_nothing_to_read_it_says_so_and_exits_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for (argument, said) in [(".", "is an empty folder"), ("*.lgo", "matches no file")] {
+        let out = run(cluster().current_dir(&folder).arg(argument), b"");
+        assert_eq!(out.code, Some(2), "{}", out.stderr);
+        assert!(out.stderr.contains(said), "{}", out.stderr);
+    }
+}
+
+#[test]
+fn ten_thousand_files_are_read_with_few_open_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..10_000 {
+        fs::write(folder.path().join(format!("{n}.log")), "job 17 done\n").unwrap();
+    }
+    let limited = format!("ulimit -n 32; exec {} cluster --format json .", logkin().display());
+    let out = run(Command::new("sh").current_dir(&folder).args(["-c", &limited]), b"");
+    let report: Value = serde_json::from_str(&out.stdout).unwrap_or_else(|_| panic!("{}", out.stderr));
+    assert_eq!((out.code, report["clusters"][0]["lines"].as_u64()), (Some(0), Some(10_000)));
+}
+
+#[test]
+fn a_bound_that_is_met_is_told_and_the_lines_are_counted() {
+    let out = run(cluster().args(["--max-line-bytes", "1KiB", "--max-shapes", "10"]), &[b'x'; 5000]);
+    assert!(out.stdout.contains("1 too long and read in part"), "{}", out.stdout);
+    let out = run(cluster().args(["--max-line-bytes", "a lot"]), b"x");
+    assert_eq!(out.code, Some(2));
+    assert!(out.stderr.contains("such as 64KiB"), "{}", out.stderr);
 }
 
 #[test]

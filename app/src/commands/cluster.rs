@@ -3,71 +3,80 @@
 use std::{
     env,
     io::{self, BufWriter, IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::Ordering::Relaxed,
     thread,
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use logkin_engine::{Input, Progress, Recorder, Report, Settings, analyze};
+use logkin_engine::{Progress, Recorder, Report, Settings, analyze, settings::Unpacking};
 
+use super::inputs::Inputs;
 use crate::{
-    cli::{Cluster, TableFormat},
+    cli::{Cluster, Reading, TableFormat},
     output::{self, Terminal},
 };
 
 pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
-    let report = read(&flags.files, flags.threads, None)?;
-    let terminal = Terminal::of_stdout(no_colour());
-    // The table colours, and makes safe what it shows, by itself.
-    let mut out: Box<dyn Write> = if flags.format == TableFormat::Table {
-        Box::new(BufWriter::new(io::stdout().lock()))
-    } else {
-        output::stdout()
-    };
-    let written = output::write(&report, flags.format, flags.top, terminal, &mut *out).and_then(|()| out.flush());
+    let (report, inputs) = read(&flags.files, &flags.reading, None)?;
+    let written = write(&report, flags.format, flags.top);
     if quiet_on_broken_pipe(written)? {
         return Ok(0);
     }
-    Ok(tell_problems(&report))
+    Ok(tell_problems(&report, &inputs))
+}
+
+/// Writes the report to standard output.
+pub(super) fn write(report: &Report, format: TableFormat, top: usize) -> io::Result<()> {
+    // The table colours, and makes safe what it shows, by itself.
+    let mut out: Box<dyn Write> =
+        if format == TableFormat::Table { Box::new(BufWriter::new(io::stdout().lock())) } else { output::stdout() };
+    output::write(report, format, top, Terminal::of_stdout(no_colour()), &mut *out).and_then(|()| out.flush())
 }
 
 /// Whether the environment asks for no colours, or names a screen that has none.
-fn no_colour() -> bool {
+pub(super) fn no_colour() -> bool {
     env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Analyses the files (`-` or none: standard input), with a progress bar where someone is looking.
-pub(super) fn read(files: &[PathBuf], threads: Option<u16>, recorder: Option<Recorder<'_>>) -> anyhow::Result<Report> {
-    let inputs = inputs(files)?;
-    let now = jiff::Timestamp::now().as_second();
-    let settings = Settings { threads: threads.map(usize::from), reference_time: now, ..Settings::default() };
-    let progress = Progress::default();
+/// Analyses what the arguments stand for, with a progress bar where someone is looking.
+pub(super) fn read(
+    files: &[PathBuf],
+    reading: &Reading,
+    recorder: Option<Recorder<'_>>,
+) -> anyhow::Result<(Report, Inputs)> {
+    let mut inputs = Inputs::of(files, reading.hidden)?;
+    let settings = settings(reading);
+    let (progress, given) = (Progress::default(), std::mem::take(&mut inputs.given));
     let report = thread::scope(|scope| {
         let shown = io::stderr().is_terminal().then(|| Bar::start(scope, &progress));
-        let report = analyze(inputs, &settings, &progress, recorder);
+        let report = analyze(given, &settings, &progress, recorder);
         drop(shown);
         report
     });
-    report.context("cannot analyse")
+    Ok((report.context("cannot analyse")?, inputs))
 }
 
-fn inputs(files: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
-    let dash = Path::new("-");
-    if files.is_empty() && io::stdin().is_terminal() {
-        bail!("no input; give log files, or pipe something in: `journalctl | logkin cluster`");
+/// The settings of a run, as typed.
+pub(super) fn settings(Reading { threads, bounds, .. }: &Reading) -> Settings {
+    let entries = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    Settings {
+        threads: threads.map(usize::from),
+        reference_time: jiff::Timestamp::now().as_second(),
+        max_line_bytes: usize::try_from(bounds.max_line_bytes).expect("checked by the command line"),
+        max_shapes: entries(bounds.max_shapes),
+        unpacking: Unpacking {
+            max_depth: usize::from(bounds.max_depth),
+            max_members: entries(bounds.max_members),
+            max_ratio: bounds.max_ratio,
+            max_bytes: bounds.max_bytes,
+            max_window: bounds.max_window,
+        },
+        ..Settings::default()
     }
-    if files.iter().filter(|f| *f == dash).count() > 1 {
-        bail!("standard input (`-`) is given twice; it can be read once");
-    }
-    let stdin = || Input::reader("standard input", io::stdin());
-    if files.is_empty() {
-        return Ok(vec![stdin()]);
-    }
-    Ok(files.iter().map(|file| if file == dash { stdin() } else { Input::file(file) }).collect())
 }
 
 /// Whoever reads our output may stop reading: that is an end, not an error.
@@ -79,16 +88,22 @@ pub(super) fn quiet_on_broken_pipe(written: io::Result<()>) -> anyhow::Result<bo
     }
 }
 
+/// Problems told on standard error; a report in JSON has them all.
+const MAX_TOLD: usize = 50;
+
 /// Says on standard error what was wrong with the inputs, each problem with the name of its input; the exit code that
 /// follows.
-pub(super) fn tell_problems(report: &Report) -> u8 {
-    let problems = report.inputs.iter().flat_map(|input| &input.problems).chain(&report.problems);
-    let mut code = 0;
-    for problem in problems {
+pub(super) fn tell_problems(report: &Report, inputs: &Inputs) -> u8 {
+    let found = report.inputs.iter().flat_map(|input| &input.problems).chain(&report.problems);
+    let problems: Vec<&String> = inputs.problems.iter().chain(found).collect();
+    for problem in problems.iter().take(MAX_TOLD) {
         output::tell(output::visible(problem));
-        code = 1;
     }
-    code
+    if let more @ 1.. = problems.len().saturating_sub(MAX_TOLD) {
+        output::tell(format_args!("and {more} more such problems; `--format json` has them all"));
+    }
+    inputs.notes.iter().for_each(|note| output::tell(output::visible(note)));
+    u8::from(!problems.is_empty())
 }
 
 /// A progress bar on standard error, gone when dropped.
@@ -117,5 +132,21 @@ impl Drop for Bar {
     fn drop(&mut self) {
         // A full or closed channel means that the bar is going already.
         let _ = self.0.try_send(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use logkin_engine::Settings;
+
+    use super::settings;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn what_is_not_typed_is_as_the_engine_has_it() {
+        let Command::Cluster(flags) = Cli::parse_from(["logkin", "cluster", "x.log"]).command else { unreachable!() };
+        let typed = settings(&flags.reading);
+        assert_eq!(typed, Settings { reference_time: typed.reference_time, ..Settings::default() });
     }
 }

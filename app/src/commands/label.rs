@@ -19,18 +19,18 @@ use crate::{
 pub(super) fn run(flags: &Label) -> anyhow::Result<u8> {
     let scratch = || tempfile::tempfile().context("cannot make a temporary file; set TMPDIR to a folder with room");
     let (mut labels, mut text) = (scratch()?, scratch()?);
-    let report = {
+    let (report, inputs) = {
         let (mut labels, mut text) = (BufWriter::new(&mut labels), BufWriter::new(&mut text));
         let recorder = Recorder { labels: &mut labels, text: &mut text };
-        let report = read(flags.file.as_slice(), flags.threads, Some(recorder))?;
+        let read = read(flags.file.as_slice(), &flags.reading, Some(recorder))?;
         labels.flush().and_then(|()| text.flush()).context("cannot write a temporary file")?;
-        report
+        read
     };
     let mut recording = Recording::open(labels, text).context("cannot read the temporary files")?;
     if quiet_on_broken_pipe(write(&report, &mut recording, flags.format, &mut *output::stdout()))? {
         return Ok(0);
     }
-    Ok(tell_problems(&report))
+    Ok(tell_problems(&report, &inputs))
 }
 
 /// A row. A line that was set aside has neither cluster nor template.

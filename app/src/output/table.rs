@@ -16,6 +16,8 @@ use super::{level_name, moment, visible};
 pub struct Terminal {
     /// Columns; `None` when it is no screen, and nothing is cut.
     pub width: Option<usize>,
+    /// Rows; `None` when it is no screen.
+    pub height: Option<usize>,
     /// Whether colours are wanted.
     pub colour: bool,
 }
@@ -27,8 +29,10 @@ impl Terminal {
         if !stdout.is_terminal() {
             return Self::default();
         }
-        let width = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col)).filter(|w| *w > 0);
-        Self { width, colour: !no_color }
+        let size = rustix::termios::tcgetwinsize(&stdout).ok();
+        let of = |n: Option<u16>| n.map(usize::from).filter(|n| *n > 0);
+        let (width, height) = (of(size.map(|size| size.ws_col)), of(size.map(|size| size.ws_row)));
+        Self { width, height, colour: !no_color }
     }
 }
 

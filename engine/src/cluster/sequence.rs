@@ -144,9 +144,10 @@ impl<'a> Lexicon<'a> {
     /// variables. Signs are left out, neighbouring variables are one, so are lists of any length; what follows `=` is
     /// a variable; a unit belongs to its number; brackets with nothing but variables may as well be absent; digits in
     /// words are all the same. A shape of signs alone is its own outline.
-    pub(super) fn outline(&mut self, shape: &'a str) -> Vec<u32> {
+    pub(super) fn outline(&mut self, shape: &'a str) -> Outline {
         let tokens: Vec<Token<'a>> = tokens(shape).collect();
         let mut outline = Vec::new();
+        let mut brackets = Brackets::default();
         let mut at = 0;
         while at < tokens.len() {
             if let Some(end) = list(&tokens, at) {
@@ -166,13 +167,27 @@ impl<'a> Lexicon<'a> {
                 }
                 Token::Sign(quote @ ("\"" | "'" | "`")) => match quoted(&tokens[at..], quote) {
                     Some(length) => {
+                        brackets.empty(quote, outline.len());
                         push(&mut outline, SLOT);
                         length
                     }
-                    None => 1,
+                    None => {
+                        brackets.sign(quote, outline.len());
+                        1
+                    }
                 },
-                Token::Sign("(" | "[") => empty_brackets(&tokens[at..]).unwrap_or(1),
-                Token::Sign(_) => 1,
+                Token::Sign(sign @ ("(" | "[")) => {
+                    let empty = empty_brackets(&tokens[at..]);
+                    match empty {
+                        Some(_) => brackets.empty(sign, outline.len()),
+                        None => brackets.open(sign, outline.len()),
+                    }
+                    empty.unwrap_or(1)
+                }
+                Token::Sign(sign) => {
+                    brackets.sign(sign, outline.len());
+                    1
+                }
                 Token::Word(word) => {
                     let number = self.number(without_digits(word));
                     push(&mut outline, number);
@@ -183,7 +198,56 @@ impl<'a> Lexicon<'a> {
         if outline.is_empty() {
             outline.push(self.number(Cow::Borrowed(shape)));
         }
-        outline
+        Outline { words: outline, brackets: brackets.closed }
+    }
+}
+
+/// What [`Lexicon::outline`] finds.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub(super) words: Vec<u32>,
+    /// Ascending, none within another.
+    pub(super) brackets: Vec<Bracket>,
+}
+
+/// Words of an outline that stand between brackets or quotes; none where those hold variables only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bracket {
+    /// The sign that opens them.
+    pub(super) sign: u8,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+/// Finds the innermost brackets of a shape.
+#[derive(Debug, Default)]
+struct Brackets {
+    open: Option<(u8, usize)>,
+    closed: Vec<Bracket>,
+}
+
+impl Brackets {
+    fn empty(&mut self, sign: &str, at: usize) {
+        self.open = None;
+        self.closed.push(Bracket { sign: sign.as_bytes()[0], from: at, to: at });
+    }
+
+    fn open(&mut self, sign: &str, at: usize) {
+        self.open = Some((sign.as_bytes()[0], at));
+    }
+
+    fn sign(&mut self, sign: &str, at: usize) {
+        let opening = match sign {
+            ")" => b'(',
+            "]" => b'[',
+            "\"" | "'" | "`" => sign.as_bytes()[0],
+            _ => return,
+        };
+        match self.open.take() {
+            Some((sign, from)) if sign == opening && from < at => self.closed.push(Bracket { sign, from, to: at }),
+            _ if matches!(opening, b'"' | b'\'' | b'`') => self.open(sign, at),
+            _ => {}
+        }
     }
 }
 
@@ -275,6 +339,9 @@ pub(super) fn is_unit(word: &str) -> bool {
 /// Tokens of the value behind `=`: what is in quotes, or all up to the next blank or separator.
 fn following_value(tokens: &[Token<'_>]) -> usize {
     let start = usize::from(tokens.first() == Some(&Token::Blank));
+    if let Some(length) = balanced(&tokens[start..]) {
+        return start + length;
+    }
     if let Some(Token::Sign(quote @ ("\"" | "'"))) = tokens.get(start) {
         let closing = tokens[start + 1..].iter().position(|token| *token == Token::Sign(quote));
         return closing.map_or(0, |i| start + i + 2);
@@ -297,8 +364,30 @@ fn following_value(tokens: &[Token<'_>]) -> usize {
     }
 }
 
-/// Tokens of the quoted name at the front, blanks none, quotes included.
+/// Tokens of which a value in brackets consists at most.
+const DUMPED: usize = 512;
+
+/// Tokens of the brackets at the front, brackets in them included.
+fn balanced(tokens: &[Token<'_>]) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (i, token) in tokens.iter().enumerate().take(DUMPED) {
+        match token {
+            Token::Sign("(" | "[" | "{") => depth += 1,
+            Token::Sign(")" | "]" | "}") => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return (i > 0).then_some(i + 1);
+        }
+    }
+    None
+}
+
+/// Tokens of the quoted name at the front, blanks none, quotes included; it may be empty.
 fn quoted(tokens: &[Token<'_>], quote: &str) -> Option<usize> {
+    if tokens.get(1) == Some(&Token::Sign(quote)) {
+        return Some(2);
+    }
     let end = tokens[1..].iter().take(16).position(|token| *token == Token::Sign(quote) || *token == Token::Blank)? + 1;
     (end > 1 && tokens[end] == Token::Sign(quote)).then_some(end + 1)
 }
@@ -324,10 +413,13 @@ fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
     None
 }
 
-/// Items a list has at least.
+/// Items a list has at least where something introduces it.
 const LIST: usize = 2;
 
-/// The end of the list of single words that starts at `at`, where a bracket, quote, colon or `=` introduces it.
+/// Items a list has at least in the midst of words.
+const PLAIN_LIST: usize = 3;
+
+/// The end of the list of single words that starts at `at`. A bracket, quote, colon or `=` introduces it, or it is longer.
 fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let item = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(_) | Token::Slot(_)));
     let introduced = match tokens[..at] {
@@ -336,7 +428,7 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         }
         _ => false,
     };
-    if !introduced || !item(tokens.get(at)) {
+    if !item(tokens.get(at)) || !(introduced || tokens.get(at + 1) == Some(&Token::Sign(","))) {
         return None;
     }
     let mut end = at + 1;
@@ -353,5 +445,5 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         tokens.get(end..),
         Some([Token::Blank, Token::Word(_) | Token::Slot(_), ..] | [Token::Sign("="), ..])
     );
-    (items >= LIST && closed).then_some(end)
+    (items >= PLAIN_LIST || introduced && items >= LIST && closed).then_some(end)
 }

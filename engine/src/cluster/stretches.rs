@@ -18,6 +18,9 @@ const MANY: usize = 5;
 /// Different lists at one place that make it a variable.
 const LISTS: usize = 8;
 
+/// Stretches looked at together, about: 8 MiB of them.
+const PART: usize = 1 << 18;
+
 /// Words around a stretch at least, by [`Lexicon::weight`].
 const AROUND: usize = 2 * WORD;
 
@@ -26,24 +29,9 @@ type Stretch = (u64, usize, usize, usize);
 
 /// Joins nodes that are equal but for a stretch of up to [`LONGEST`] words, where there are many different ones.
 pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
-    let mut stretches = Vec::new();
-    for (n, node) in nodes.iter().enumerate() {
-        let ends = ends(&node.outline);
-        let mut start = 1;
-        for from in 0..node.outline.len() {
-            for (to, end) in ends.iter().enumerate().skip(from + 1).take(LONGEST) {
-                stretches.push((mix(start, 1).wrapping_add(end.rotate_left(17)), n, from, to));
-            }
-            start = mix(start, node.outline[from]);
-        }
-    }
-    stretches.sort_unstable();
     let mut sets = Sets::new(nodes.len());
     let mut cuts: HashMap<usize, (usize, usize)> = HashMap::new();
-    let mut buckets: Vec<&[Stretch]> = stretches
-        .chunk_by(|a, b| a.0 == b.0)
-        .filter(|bucket| bucket.len() > 1 && is_variable(nodes, lexicon, bucket))
-        .collect();
+    let mut buckets = variables(nodes, lexicon);
     // Where there are most is the variable; what else differs beside it is looked at no more.
     buckets.sort_by_key(|bucket| (std::cmp::Reverse(bucket.len()), bucket[0].1, bucket[0].2, bucket[0].3));
     for bucket in buckets {
@@ -54,6 +42,35 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
         }
     }
     replace(nodes, sets, &cuts);
+}
+
+/// The stretches with the same around them, where they are a variable. There are several for each word, so they are looked at
+/// in parts, by their hashes, each part of about [`PART`]: of most nothing is kept.
+fn variables(nodes: &[Node], lexicon: &Lexicon<'_>) -> Vec<Vec<Stretch>> {
+    let words: usize = nodes.iter().map(|node| node.outline.len()).sum();
+    let parts = (words * LONGEST).div_ceil(PART) as u64;
+    let mut buckets = Vec::new();
+    let mut stretches: Vec<Stretch> = Vec::new();
+    for part in 0..parts {
+        stretches.clear();
+        for (n, node) in nodes.iter().enumerate() {
+            let ends = ends(&node.outline);
+            let mut start = 1;
+            for from in 0..node.outline.len() {
+                for (to, end) in ends.iter().enumerate().skip(from + 1).take(LONGEST) {
+                    let hash = mix(start, 1).wrapping_add(end.rotate_left(17));
+                    if hash % parts == part {
+                        stretches.push((hash, n, from, to));
+                    }
+                }
+                start = mix(start, node.outline[from]);
+            }
+        }
+        stretches.sort_unstable();
+        let same = stretches.chunk_by(|a, b| a.0 == b.0);
+        buckets.extend(same.filter(|b| b.len() > 1 && is_variable(nodes, lexicon, b)).map(<[_]>::to_vec));
+    }
+    buckets
 }
 
 /// Joins nodes that begin and end alike and have lists between: the same words in other orders and numbers.

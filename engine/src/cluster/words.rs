@@ -22,6 +22,10 @@ pub(super) struct Node {
 /// Different words at one place that make it a variable.
 pub(super) const MANY: usize = 5;
 
+/// Weight of the words that need not be written again when messages share a template, from which on few different words
+/// make a variable: two messages of twelve words that differ within are one kind, of four words it takes four.
+const SAVED: usize = 12 * WORD;
+
 /// Events per word up to which words are rather values than states.
 pub(super) const RARE: u64 = 8;
 
@@ -111,6 +115,8 @@ struct Place {
     cued: bool,
     /// Whether it is the first of the outline, where subjects stand.
     first: bool,
+    /// Whether it is the last, where outcomes stand.
+    last: bool,
     events: u64,
 }
 
@@ -129,6 +135,7 @@ impl Place {
             constants: others,
             cued: position > 1 && is_cue(lexicon.word(first[position - 2]), lexicon.word(first[position - 1])),
             first: position == 0,
+            last: position + 1 == first.len(),
             events: bucket.map(|node| nodes[node].events).sum(),
         }
     }
@@ -160,7 +167,9 @@ impl Place {
         } else if states * 2 > count {
             need *= 4;
         }
-        count >= need
+        let saved = (count - 1) * self.constants;
+        let is_inner = !self.first && !self.last && states * 2 <= count;
+        count >= need || is_inner && saved >= SAVED
     }
 }
 

@@ -68,23 +68,29 @@ impl<'c> Joiner<'c> {
 
     /// The line begins an event; `message` is what it says behind its header.
     #[inline]
-    pub(crate) fn begin(&mut self, line: &'c [u8], message: &'c [u8]) {
-        (self.head, self.message, self.trace) = (line, Some(message), Trace::None);
+    pub(crate) fn begin(&mut self, line: &'c [u8], message: &[u8]) {
+        // The message of a line of fields may be written elsewhere: that announces nothing.
+        let start = (message.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
+        let message = line.get(start..).and_then(|rest| rest.get(..message.len()));
+        (self.head, self.message, self.trace) = (line, message, Trace::None);
         (self.awaits, self.gap, self.bracket) = (false, false, false);
     }
 
-    /// Whether the line, which is not blank, goes on with the event that is open. `rest` is what follows it; `has_time`
-    /// tells whether it has a time of its own, and is asked only where it matters.
+    /// Whether the line, which is not blank, is a frame of a trace, which goes on with what is open whatever that is.
     #[inline]
-    pub(crate) fn continues(&mut self, line: &[u8], rest: &[u8], has_time: impl FnOnce() -> bool) -> bool {
-        if self.head.is_empty() {
+    pub(crate) fn is_frame(&mut self, line: &[u8]) -> bool {
+        is_blank(line[0]) && !self.head.is_empty() && !(self.gap && !self.timed) && self.frame(line.trim_ascii_start())
+    }
+
+    /// Whether the line, which is neither blank nor a frame, goes on with the event that is open. `rest` is what follows
+    /// it, `has_time` whether it has a time of its own.
+    #[inline]
+    pub(crate) fn continues(&mut self, line: &[u8], rest: &[u8], has_time: bool) -> bool {
+        if has_time || self.head.is_empty() {
             return false;
         }
         if is_blank(line[0]) {
-            return self.indented(line, has_time);
-        }
-        if self.timed && has_time() {
-            return false;
+            return self.indented(line);
         }
         self.look_at_head();
         // Where times tell nothing, hardly a line goes on with one that is no part of a trace.
@@ -106,36 +112,37 @@ impl<'c> Joiner<'c> {
         }
     }
 
-    fn indented(&mut self, line: &[u8], has_time: impl FnOnce() -> bool) -> bool {
+    fn indented(&mut self, line: &[u8]) -> bool {
         let text = line.trim_ascii_start();
         self.look_at_head();
-        let is_frame = grammar::is_frame(text);
         let goes_on = match self.trace {
-            _ if self.timed => is_frame || !has_time(),
+            _ if self.timed => true,
             _ if self.gap => false,
-            Trace::Console => is_frame || line.starts_with(CONSOLE),
-            Trace::None | Trace::Ended => is_frame || self.awaits && grammar::exception(text).is_some(),
+            Trace::Console => line.starts_with(CONSOLE),
+            Trace::None | Trace::Ended => self.awaits && grammar::exception(text).is_some(),
             _ => true,
         };
         if goes_on {
             self.gap = false;
-            match is_frame {
-                true => self.frame(text),
-                false => self.awaits |= grammar::exception(text).is_some(),
-            }
+            self.awaits |= grammar::exception(text).is_some();
             self.bracket |= opens(text);
         }
         goes_on
     }
 
-    fn frame(&mut self, text: &[u8]) {
-        self.awaits = false;
+    fn frame(&mut self, text: &[u8]) -> bool {
+        if !grammar::is_frame(text) {
+            return false;
+        }
+        self.look_at_head();
+        (self.awaits, self.gap) = (false, false);
         self.trace = match (self.trace, text[0]) {
             (Trace::Backtrace | Trace::Panic, _) => Trace::Backtrace,
             (_, b'F') if grammar::is_python_frame(text) => Trace::Python,
             (_, b'a' | b'.' | b'f') => Trace::Frames,
             _ => Trace::Go,
         };
+        true
     }
 
     fn unindented(&mut self, line: &[u8], rest: &[u8]) -> bool {

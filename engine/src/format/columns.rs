@@ -126,6 +126,7 @@ pub(super) fn closing(bytes: &[u8]) -> Option<usize> {
 
 /// Whether the text in brackets is a thread, a request or the like, and not part of the message.
 pub(super) fn is_context(inner: &[u8], after: &[u8]) -> bool {
+    let inner = inner.trim_ascii();
     if !inner.contains(&b' ') {
         return true;
     }

@@ -1,6 +1,8 @@
 //! The leading fields of a line of text: a grammar of what headers are made of (times, levels, hosts, processes,
 //! threads, components and the signs between them), not a list of products. Conservative: where there is neither time
-//! nor level, the line is all message.
+//! nor level, the line is all message. It sees one line; what only the lines together tell is `layout`'s.
+
+use std::ops::Range;
 
 use super::{
     columns::{COLUMN, Column, closing, is_context, tag_end},
@@ -17,25 +19,36 @@ const BETWEEN: usize = 5;
 
 /// Reads the header of a line of text.
 pub(super) fn read(line: &[u8], reference: i64) -> Record<'_> {
-    let mut header = Header { line, at: 0, time: None, level: None, component: false, ended: false, versioned: false };
+    find(line, reference).record()
+}
+
+/// Finds the header of a line of text.
+pub(super) fn find(line: &[u8], reference: i64) -> Header<'_> {
+    let mut header = Header { line, ..Header::default() };
     header.priority();
     if header.klog(reference) || header.logcat() {
-        return header.record();
+        return header;
     }
     if header.first_time(reference) {
         header.after_time(reference);
     } else {
         header.without_time();
     }
-    header.record()
+    header
 }
 
-struct Header<'a> {
+/// What was found at the front of a line.
+#[derive(Debug, Default)]
+pub(super) struct Header<'a> {
     line: &'a [u8],
     /// Where the message starts, as far as known.
-    at: usize,
+    pub(super) at: usize,
     time: Option<i64>,
     level: Option<Level>,
+    /// Where the first time is written, without its brackets; empty is nowhere.
+    pub(super) time_at: Range<usize>,
+    /// Where the level is written; empty is nowhere.
+    pub(super) level_at: Range<usize>,
     /// Whether the component was read.
     component: bool,
     /// Whether the level was followed by a colon: what follows is the message.
@@ -45,14 +58,10 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    fn record(mut self) -> Record<'a> {
+    /// What the line says.
+    pub(super) fn record(self) -> Record<'a> {
         let message = self.line[self.at..].trim_ascii();
-        if self.level.is_none()
-            && let Some(colon) = message.iter().take(12).position(|b| *b == b':')
-        {
-            self.level = level::named(&message[..colon]);
-        }
-        Record { time: self.time, level: self.level, message }
+        Record { time: self.time, level: self.level.or_else(|| level::before_colon(message)), message }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -118,6 +127,7 @@ impl<'a> Header<'a> {
         let Some(end) = self.rest().iter().take(160).position(|b| *b == b']') else { return false };
         self.level = level::lettered(self.peek(0));
         self.time = stamp.millis(reference);
+        (self.level_at, self.time_at) = (self.at..self.at + 1, self.at + 1..self.at + 1 + stamp.length);
         self.at += end + 1;
         true
     }
@@ -128,6 +138,7 @@ impl<'a> Header<'a> {
         let near = &self.rest()[..self.rest().len().min(COLUMN + 2)];
         let Some(end) = memchr::memmem::find(near, b"): ") else { return false };
         self.level = Some(found);
+        self.level_at = self.at..self.at + 1;
         self.at += end + 3;
         true
     }
@@ -142,9 +153,21 @@ impl<'a> Header<'a> {
             if (!words || time::epoch(self.rest()).is_some()) && self.stamp(reference, i == 0) {
                 return true;
             }
+            if self.peek(0) == b'[' {
+                // A thread or the like; whether it is part of a header is seen when a time follows.
+                let Some(end) = closing(self.rest()) else { break };
+                if !matches!(self.peek(end), b' ' | b'\t' | b'[') {
+                    break;
+                }
+                self.at += end;
+                self.blanks();
+                continue;
+            }
             let column = self.column();
             let named = if column.is_upper() { level::named(column.text) } else { None };
-            self.level = named.or(self.level);
+            if named.is_some() {
+                (self.level, self.level_at) = (named, self.at..self.at + column.len());
+            }
             let plain = column.is_lower();
             let fits = column.is_column() || named.is_some() || (plain && (numbered || before_is_dash));
             if column.is_empty() || column.len() > COLUMN || !fits || self.at + column.len() >= self.line.len() {
@@ -160,6 +183,7 @@ impl<'a> Header<'a> {
         }
         self.at = start;
         self.level = self.level.filter(|_| start > 0);
+        self.level_at = 0..0;
         false
     }
 
@@ -176,7 +200,9 @@ impl<'a> Header<'a> {
         let inner = &rest[usize::from(closing.is_some())..];
         let inner = inner.trim_ascii_start();
         let Some(stamp) = dated(inner, alone) else { return false };
-        let mut end = rest.len() - inner.len() + stamp.length;
+        let begin = rest.len() - inner.len();
+        let mut end = begin + stamp.length;
+        let written = self.at + begin..self.at + end;
         match closing {
             Some(closing) => {
                 if rest.get(end) != Some(&closing) {
@@ -191,6 +217,9 @@ impl<'a> Header<'a> {
         }
         self.at += end;
         self.time = self.time.or(stamp.millis(reference));
+        if self.time_at.is_empty() {
+            self.time_at = written;
+        }
         true
     }
 
@@ -260,7 +289,10 @@ impl<'a> Header<'a> {
             if field.contains(&b' ') || (name && number && found.is_none()) {
                 break;
             }
-            self.level = self.level.or(found);
+            if found.is_some() {
+                let before = end - rest[..end].trim_ascii_start().len();
+                (self.level, self.level_at) = (found, self.at + before..self.at + before + field.len());
+            }
             let digits = field.iter().all(u8::is_ascii_digit);
             number |= digits;
             name |= !digits && found.is_none();
@@ -316,27 +348,34 @@ impl<'a> Header<'a> {
         }
         let padded = word.iter().take_while(|b| bracket && **b == b' ').count();
         let word = &word[padded..];
-        let length = word.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
-        let (word, after) = word.split_at(length);
-        if letter && length == 1 && !bracket && after.first() == Some(&b' ') {
-            self.level = level::lettered(word[0]).or(self.level);
-            self.at += usize::from(level::lettered(word[0]).is_some());
-            return level::lettered(word[0]).is_some();
+        let (word, after) = word.split_at(level::length(word, bracket));
+        let length = word.len();
+        let written = self.at + rest.len() - after.len() - length..self.at + rest.len() - after.len();
+        if length == 1 && !bracket && after.first() == Some(&b' ') && (letter || (first && is_lettered(after))) {
+            let found = level::lettered(word[0]);
+            if found.is_some() {
+                (self.level, self.level_at) = (found, written);
+                self.at += 1;
+            }
+            return found.is_some();
         }
         // The signs of Redis.
         if first && let [sign @ (b'*' | b'#' | b'.'), b' ', ..] = rest {
-            self.level = Some(if *sign == b'#' { Level::Warn } else { Level::Notice });
+            self.level = level::signed(*sign);
+            self.level_at = self.at..self.at + 1;
             self.at += 1;
             self.ended = true;
             return true;
         }
-        let Some(found) = level::named(word) else { return false };
+        let Some(found) = level::named(word).or_else(|| level::bracketed(word).filter(|_| bracket)) else {
+            return false;
+        };
         if bracket {
             let gap = after.iter().take_while(|b| **b == b' ').count();
             let Some(b']' | b')' | b'>') = after.get(gap) else {
                 return false;
             };
-            self.level = Some(found);
+            (self.level, self.level_at) = (Some(found), written);
             self.at += rest.len() - after.len() + gap + 1;
             return true;
         }
@@ -356,10 +395,13 @@ impl<'a> Header<'a> {
             }
             let mild =
                 first && matches!(found, Level::Trace | Level::Debug | Level::Info | Level::Notice) || word == b"warn";
-            self.at += if mild && first { length } else { 0 };
+            if mild && first {
+                self.level_at = written;
+                self.at += length;
+            }
             return mild && first;
         }
-        self.level = Some(found);
+        (self.level, self.level_at) = (Some(found), written);
         self.ended = colon && !after.starts_with(b": [");
         self.at += length + usize::from(colon);
         true
@@ -383,6 +425,7 @@ impl<'a> Header<'a> {
                     self.component |= after.starts_with(b" - ") || after.starts_with(b": ");
                     self.separator();
                 }
+                _ if self.span() => {}
                 _ if self.component => return,
                 _ => {
                     let column = self.column();
@@ -412,6 +455,23 @@ impl<'a> Header<'a> {
         }
     }
 
+    /// `request{id=1 method=GET}:` and `outer{a=1}:inner:`, the spans that an event stands in.
+    fn span(&mut self) -> bool {
+        let rest = self.rest();
+        let name =
+            rest.iter().take(COLUMN).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
+        if name == 0 || rest.get(name) != Some(&b'{') {
+            return false;
+        }
+        let Some(end) = rest.iter().take(4 * COLUMN).position(|b| *b == b'}') else { return false };
+        if rest.get(end + 1) != Some(&b':') || rest.get(end + 2).is_none() {
+            return false;
+        }
+        self.at += end + 2;
+        self.blanks();
+        true
+    }
+
     /// A component whose colon is followed by the message without a blank: `net.peer.Handler:Got …`.
     fn tight_component(&mut self, column: &[u8]) {
         let Some(colon) = column.iter().position(|b| *b == b':') else { return };
@@ -425,7 +485,7 @@ impl<'a> Header<'a> {
     /// `host process[12]: `, `host kernel: `, `process: ` as syslog has it.
     fn tag(&mut self) -> bool {
         // Only where a month is named does syslog's order hold: host, process, message.
-        let named_month = self.line.iter().take(self.at).any(u8::is_ascii_alphabetic);
+        let named_month = self.line[self.time_at.clone()].iter().any(u8::is_ascii_alphabetic);
         let start = self.at;
         for i in 0..2 {
             let column = self.column();
@@ -504,6 +564,7 @@ impl<'a> Header<'a> {
             self.separator();
             if self.rest().is_empty() {
                 self.at = start;
+                self.level_at = 0..0;
             }
         }
     }
@@ -512,4 +573,12 @@ impl<'a> Header<'a> {
 /// A time that may stand in a header.
 fn dated(bytes: &[u8], alone: bool) -> Option<Stamp> {
     time::stamp(bytes).filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7)).or_else(|| time::epoch(bytes))
+}
+
+/// Whether what follows a letter says that the letter is a level: a component in capitals, set off.
+fn is_lettered(after: &[u8]) -> bool {
+    let column = Column::of(after.trim_ascii_start());
+    let behind = &after[after.len() - after.trim_ascii_start().len() + column.len()..];
+    (column.is_dash() || (column.len() > 1 && column.is_upper()))
+        && (behind.starts_with(b"  ") || behind.starts_with(b" ["))
 }

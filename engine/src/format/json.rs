@@ -1,49 +1,201 @@
-//! Lines that are one JSON object each: time, level and message by the names that loggers give them. A scan of the
-//! top level, not a parser: what is not JSON after all is read as text.
+//! Lines that are one JSON object each: time, level and message by the names that loggers give them, at the top or in
+//! objects below it. A scan, not a parser: what is not JSON after all is read as text.
 
-use super::{level, time};
-use crate::record::{Level, Record};
+use super::{fields::Fields, level, time};
+use crate::record::Level;
 
-const TIMES: [&[u8]; 8] = [b"time", b"timestamp", b"@timestamp", b"ts", b"t", b"date", b"datetime", b"asctime"];
-const LEVELS: [&[u8]; 7] = [b"level", b"severity", b"lvl", b"levelname", b"loglevel", b"log.level", b"@l"];
-const MESSAGES: [&[u8]; 8] = [b"msg", b"message", b"log", b"event", b"body", b"text", b"@m", b"short_message"];
+const TIMES: [&[u8]; 10] = [
+    b"time",
+    b"timestamp",
+    b"@timestamp",
+    b"ts",
+    b"t",
+    b"date",
+    b"datetime",
+    b"asctime",
+    b"@t",
+    b"__REALTIME_TIMESTAMP",
+];
+const LEVELS: [&[u8]; 10] =
+    [b"level", b"severity", b"lvl", b"levelname", b"loglevel", b"log_level", b"log.level", b"@l", b"s", b"PRIORITY"];
+const MESSAGES: [&[u8]; 9] =
+    [b"msg", b"message", b"log", b"event", b"body", b"text", b"@m", b"short_message", b"MESSAGE"];
 
-/// Reads the object; `None` when the line is none, or has nothing that is looked for.
-pub(super) fn read(line: &[u8], reference: i64) -> Option<Record<'_>> {
-    let mut record = Record { time: None, level: None, message: line };
-    let mut rank = MESSAGES.len();
-    let mut at = blanks(line, 1);
-    if line.get(at) == Some(&b'}') {
-        return None;
+/// Objects in each other that are looked into; what is deeper is a value.
+const DEPTH: usize = 4;
+
+/// What a line of fields says. Texts are as written, escapes and all.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Found<'a> {
+    pub(super) time: Option<i64>,
+    pub(super) level: Option<Level>,
+    pub(super) message: Option<&'a [u8]>,
+    /// How good the name of the message is: smaller is better.
+    pub(super) rank: usize,
+    /// How deep the level was.
+    pub(super) level_depth: usize,
+}
+
+impl Found<'_> {
+    /// Whether the message is a line that some container wrote down.
+    pub(super) fn is_contained(&self) -> bool {
+        self.message.is_some() && MESSAGES.get(self.rank) == Some(&&b"log"[..])
     }
-    loop {
-        let (key, next) = string(line, at)?;
-        at = blanks(line, next);
-        if line.get(at) != Some(&b':') {
+}
+
+/// Reads the object; `None` when the line is none, or is empty. `fields` is told every field.
+#[inline]
+pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields) -> Option<Found<'a>> {
+    let mut found = Found { rank: usize::MAX, ..Found::default() };
+    let mut scan = Scan { line, at: 0, reference, found: &mut found };
+    let mut any = 0;
+    scan.object(0, fields, &mut any)?;
+    scan.blanks();
+    let whole = scan.at == line.len();
+    (any > 0 && whole).then_some(found)
+}
+
+struct Scan<'a, 'f> {
+    line: &'a [u8],
+    at: usize,
+    reference: i64,
+    found: &'f mut Found<'a>,
+}
+
+impl<'a> Scan<'a, '_> {
+    fn peek(&self) -> Option<u8> {
+        self.line.get(self.at).copied()
+    }
+
+    fn blanks(&mut self) {
+        while self.peek().is_some_and(|b| b.is_ascii_whitespace()) {
+            self.at += 1;
+        }
+    }
+
+    /// The object that begins here.
+    fn object(&mut self, depth: usize, fields: &mut impl Fields, any: &mut usize) -> Option<()> {
+        self.at += 1;
+        self.blanks();
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            let key = self.string()?;
+            self.blanks();
+            if self.peek()? != b':' {
+                return None;
+            }
+            self.at += 1;
+            self.blanks();
+            *any += 1;
+            let mark = fields.enter(key);
+            if self.peek()? == b'{' && depth < DEPTH {
+                let time = self.found.time;
+                self.object(depth + 1, fields, any)?;
+                if time.is_none() && depth == 0 && !TIMES.contains(&key) && !is_wrapper(key) {
+                    // A time in an object is that of the event only if the object is about the event.
+                    self.found.time = None;
+                }
+            } else {
+                let quoted = self.peek()? == b'"';
+                let value = self.value()?;
+                if !self.takes(key, value, quoted, depth) {
+                    fields.value(value, quoted);
+                }
+            }
+            fields.leave(mark);
+            self.blanks();
+            let next = self.peek()?;
+            self.at += 1;
+            match next {
+                b',' => self.blanks(),
+                b'}' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Whether the field is time, level or message.
+    #[inline]
+    fn takes(&mut self, key: &[u8], value: &'a [u8], quoted: bool, depth: usize) -> bool {
+        if (TIMES.contains(&key) || (key == b"$date" && depth > 0)) && self.found.time.is_none() {
+            self.found.time = moment(value, self.reference);
+            return self.found.time.is_some();
+        }
+        if LEVELS.contains(&key) && (self.found.level.is_none() || depth < self.found.level_depth) {
+            // So short a name is that of a level only before a letter.
+            let level = graded(value).filter(|_| key != b"s" || value[0].is_ascii_uppercase());
+            if level.is_some() {
+                (self.found.level, self.found.level_depth) = (level, depth);
+            }
+            return level.is_some();
+        }
+        let Some(rank) = MESSAGES.iter().position(|name| *name == key).filter(|_| quoted && !value.is_empty()) else {
+            return false;
+        };
+        let rank = depth * MESSAGES.len() + rank;
+        if rank < self.found.rank {
+            (self.found.rank, self.found.message) = (rank, Some(value));
+        }
+        true
+    }
+
+    /// The text of the string here, as written.
+    #[inline]
+    fn string(&mut self) -> Option<&'a [u8]> {
+        if self.peek()? != b'"' {
             return None;
         }
-        at = blanks(line, at + 1);
-        let (value, next) = value(line, at)?;
-        if record.time.is_none() && TIMES.contains(&key) {
-            record.time = moment(value, reference);
-        } else if record.level.is_none() && LEVELS.contains(&key) {
-            record.level = graded(value);
-        } else if let Some(found) = MESSAGES.iter().position(|name| *name == key)
-            && found < rank
-            && line.get(at) == Some(&b'"')
-            && !value.is_empty()
-        {
-            rank = found;
-            record.message = value;
-        }
-        at = blanks(line, next);
-        match line.get(at)? {
-            b',' => at = blanks(line, at + 1),
-            b'}' => break,
-            _ => return None,
+        let start = self.at + 1;
+        let mut end = start;
+        loop {
+            end += memchr::memchr2(b'"', b'\\', self.line.get(end..)?)?;
+            if self.line[end] == b'"' {
+                self.at = end + 1;
+                return Some(&self.line[start..end]);
+            }
+            end += 2;
         }
     }
-    Some(record)
+
+    /// The value here, strings without their quotes.
+    #[inline]
+    fn value(&mut self) -> Option<&'a [u8]> {
+        let start = self.at;
+        match self.peek()? {
+            b'"' => return self.string(),
+            b'{' | b'[' => {
+                let mut depth = 0_usize;
+                loop {
+                    match self.peek()? {
+                        b'{' | b'[' => depth += 1,
+                        b'}' | b']' => depth -= 1,
+                        b'"' => {
+                            self.string()?;
+                            continue;
+                        }
+                        _ => {}
+                    }
+                    self.at += 1;
+                    if depth == 0 {
+                        break;
+                    }
+                }
+            }
+            _ => {
+                let ends = |b: &u8| matches!(b, b',' | b'}' | b']') || b.is_ascii_whitespace();
+                self.at += self.line[start..].iter().position(ends)?;
+            }
+        }
+        (self.at > start).then(|| &self.line[start..self.at])
+    }
+}
+
+/// Objects that hold the event itself.
+fn is_wrapper(key: &[u8]) -> bool {
+    matches!(key, b"event" | b"log" | b"record" | b"data" | b"fields" | b"meta" | b"metadata")
 }
 
 /// A time as JSON and logfmt have it: text, or a number since the epoch.
@@ -51,57 +203,12 @@ pub(super) fn moment(value: &[u8], reference: i64) -> Option<i64> {
     time::epoch(value).or_else(|| time::stamp(value)).and_then(|stamp| stamp.millis(reference))
 }
 
-/// A level as JSON and logfmt have it: a word, or a number.
+/// A level as JSON and logfmt have it: a word, a letter, or a number.
 pub(super) fn graded(value: &[u8]) -> Option<Level> {
-    level::named(value).or_else(|| level::numbered(std::str::from_utf8(value).ok()?.parse().ok()?))
-}
-
-fn blanks(line: &[u8], from: usize) -> usize {
-    from + line.get(from..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_whitespace()).count())
-}
-
-/// The text of the string at `at`, as written, and where it ends.
-fn string(line: &[u8], at: usize) -> Option<(&[u8], usize)> {
-    if line.get(at) != Some(&b'"') {
-        return None;
-    }
-    let mut end = at + 1;
-    loop {
-        end += memchr::memchr2(b'"', b'\\', line.get(end..)?)?;
-        if line[end] == b'"' {
-            return Some((&line[at + 1..end], end + 1));
-        }
-        end += 2;
-    }
-}
-
-/// The value at `at`, strings without their quotes, and where it ends.
-fn value(line: &[u8], at: usize) -> Option<(&[u8], usize)> {
-    match line.get(at)? {
-        b'"' => string(line, at),
-        b'{' | b'[' => {
-            let mut depth = 0_usize;
-            let mut end = at;
-            loop {
-                match line.get(end)? {
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => depth -= 1,
-                    b'"' => {
-                        end = string(line, end)?.1;
-                        continue;
-                    }
-                    _ => {}
-                }
-                end += 1;
-                if depth == 0 {
-                    return Some((&line[at..end], end));
-                }
-            }
-        }
-        _ => {
-            let end =
-                at + line[at..].iter().position(|b| matches!(b, b',' | b'}' | b']') || b.is_ascii_whitespace())?;
-            (end > at).then(|| (&line[at..end], end))
-        }
+    match value {
+        [digit @ b'0'..=b'7'] => Some(level::severity(u32::from(digit - b'0'))),
+        [letter] => level::lettered(*letter),
+        [_, digit] if digit.is_ascii_digit() => level::numbered(std::str::from_utf8(value).ok()?.parse().ok()?),
+        _ => level::named(value),
     }
 }

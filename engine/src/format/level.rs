@@ -4,21 +4,23 @@ use crate::record::Level;
 
 /// The level that a word names, in any case; `None` for any other word.
 pub(super) fn named(word: &[u8]) -> Option<Level> {
-    if !(2..=9).contains(&word.len()) || !begins_one(word[0]) {
+    if !(2..=11).contains(&word.len()) || !begins_one(word[0]) {
         return None;
     }
-    let mut lower = [0; 9];
+    let mut lower = [0; 11];
     for (to, from) in lower.iter_mut().zip(word) {
         *to = from.to_ascii_lowercase();
     }
     Some(match &lower[..word.len()] {
-        b"trace" | b"finest" | b"finer" | b"verbose" => Level::Trace,
+        b"trace" | b"finest" | b"finer" | b"verbose" | b"vrb" => Level::Trace,
         b"debug" | b"fine" | b"dbg" => Level::Debug,
-        b"info" | b"inf" | b"log" => Level::Info,
+        b"info" | b"inf" | b"information" | b"log" => Level::Info,
         b"notice" => Level::Notice,
         b"warn" | b"warning" | b"wrn" => Level::Warn,
         b"error" | b"err" | b"severe" => Level::Error,
-        b"fatal" | b"crit" | b"critical" | b"alert" | b"emerg" | b"emergency" | b"panic" | b"failure" => Level::Fatal,
+        b"fatal" | b"ftl" | b"crit" | b"critical" | b"alert" | b"emerg" | b"emergency" | b"panic" | b"failure" => {
+            Level::Fatal
+        }
         _ => return None,
     })
 }
@@ -64,4 +66,60 @@ pub(super) fn numbered(number: u32) -> Option<Level> {
         60 => Level::Fatal,
         _ => return None,
     })
+}
+
+/// The level of one sign, as Redis writes it.
+pub(super) fn signed(sign: u8) -> Option<Level> {
+    match sign {
+        b'.' => Some(Level::Debug),
+        b'-' => Some(Level::Info),
+        b'*' => Some(Level::Notice),
+        b'#' => Some(Level::Warn),
+        _ => None,
+    }
+}
+
+/// Bytes of the word at the front that may be a level: letters, in brackets those of other scripts too.
+pub(super) fn length(bytes: &[u8], bracketed: bool) -> usize {
+    let letter = |b: &&u8| b.is_ascii_alphabetic() || (bracketed && !b.is_ascii());
+    bytes.iter().take(if bracketed { 24 } else { 12 }).take_while(letter).count()
+}
+
+/// The level that a word names where it stands alone in brackets: there it may be one that is common in sentences, or of
+/// another language.
+pub(super) fn bracketed(word: &[u8]) -> Option<Level> {
+    if word.eq_ignore_ascii_case(b"note") || word.eq_ignore_ascii_case(b"system") {
+        return Some(Level::Notice);
+    }
+    let (level, _) = OTHER_WORDS.iter().find(|(_, words)| words.iter().any(|known| known.as_bytes() == word))?;
+    Some(*level)
+}
+
+/// See [`bracketed`].
+const OTHER_WORDS: [(Level, &[&str]); 5] = [
+    (Level::Debug, &["调试", "除錯", "偵錯", "デバッグ", "디버그"]),
+    (Level::Info, &["信息", "資訊", "訊息", "情報", "정보", "Information", "Информация"]),
+    (Level::Warn, &["警告", "경고", "Warnung", "Avertissement", "Advertencia", "Aviso", "Предупреждение"]),
+    (Level::Error, &["错误", "錯誤", "エラー", "오류", "에러", "Fehler", "Erreur", "Erro", "Errore", "Ошибка"]),
+    (Level::Fatal, &["致命", "严重", "嚴重", "致命的", "重大", "緊急", "치명적"]),
+];
+
+/// The level that a message begins with, a colon behind it.
+pub(super) fn before_colon(message: &[u8]) -> Option<Level> {
+    let colon = message.iter().take(12).position(|b| *b == b':')?;
+    named(&message[..colon])
+}
+
+/// The level that a message tells by how it begins: a level word before a colon, or one that is bad as the first word.
+pub(super) fn leading(message: &[u8]) -> Option<Level> {
+    if !message.first().is_some_and(|first| begins_one(*first)) {
+        return None;
+    }
+    let word = &message[..message.iter().take(12).take_while(|b| b.is_ascii_alphabetic()).count()];
+    let found = named(word);
+    match message.get(word.len()) {
+        Some(b':') => found,
+        Some(b' ') => found.filter(|level| *level >= Level::Warn).or_else(|| before_colon(message)),
+        _ => before_colon(message),
+    }
 }

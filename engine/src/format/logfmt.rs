@@ -1,7 +1,6 @@
 //! Lines of `key=value` pairs: time, level and message by the names that loggers give them.
 
-use super::json;
-use crate::record::Record;
+use super::{fields::Fields, json, json::Found};
 
 const TIMES: [&[u8]; 5] = [b"time", b"ts", b"timestamp", b"t", b"at"];
 const LEVELS: [&[u8]; 4] = [b"level", b"lvl", b"severity", b"log_level"];
@@ -10,9 +9,9 @@ const MESSAGES: [&[u8]; 4] = [b"msg", b"message", b"event", b"err"];
 /// Pairs that a line must begin with to be logfmt: two, one of them a time or a level.
 const PAIRS: usize = 2;
 
-/// Reads the pairs; `None` when the line does not begin like logfmt.
-pub(super) fn read(line: &[u8], reference: i64) -> Option<Record<'_>> {
-    let mut record = Record { time: None, level: None, message: line };
+/// Reads the pairs; `None` when the line does not begin like logfmt. `fields` is told every pair.
+pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields) -> Option<Found<'a>> {
+    let mut found = Found { rank: usize::MAX, ..Found::default() };
     let mut rank = MESSAGES.len();
     let mut at = 0;
     let mut pairs = 0;
@@ -21,25 +20,31 @@ pub(super) fn read(line: &[u8], reference: i64) -> Option<Record<'_>> {
             if pairs < PAIRS {
                 return None;
             }
+            // What is behind the pairs is all there is of a message, unless there is one.
+            found.message = found.message.or(Some(line[at..].trim_ascii()));
             break;
         };
         pairs += 1;
-        if record.time.is_none() && TIMES.contains(&key) {
-            record.time = json::moment(value, reference);
-        } else if record.level.is_none() && LEVELS.contains(&key) {
-            record.level = json::graded(value);
-        } else if let Some(found) = MESSAGES.iter().position(|name| *name == key)
-            && found < rank
+        if found.time.is_none() && TIMES.contains(&key) {
+            found.time = json::moment(value, reference);
+        } else if found.level.is_none() && LEVELS.contains(&key) {
+            found.level = json::graded(value);
+        } else if let Some(name) = MESSAGES.iter().position(|name| *name == key)
+            && name < rank
             && !value.is_empty()
         {
-            rank = found;
-            record.message = value;
-        } else if pairs == PAIRS && record.time.is_none() && record.level.is_none() {
+            rank = name;
+            found.message = Some(value);
+        } else if pairs == PAIRS && found.time.is_none() && found.level.is_none() {
             return None;
+        } else {
+            let mark = fields.enter(key);
+            fields.value(value, line.get(next.wrapping_sub(1)) == Some(&b'"'));
+            fields.leave(mark);
         }
         at = next + line[next..].iter().take_while(|b| **b == b' ').count();
     }
-    (record.time.is_some() || record.level.is_some()).then_some(record)
+    (pairs >= PAIRS && (found.time.is_some() || found.level.is_some())).then_some(found)
 }
 
 /// Key, value and where the pair ends.

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     archive::Skipped,
+    file::Steady,
     ledger::{BUFFER, Broken, Ledger},
     packing::{MAGIC, Packing},
     tar, zip,
@@ -69,7 +70,8 @@ fn open(source: Source) -> Result<(Box<dyn Read>, bool), String> {
     if about.is_dir() {
         return Err("is a directory; a file was expected; name the files in it".into());
     }
-    Ok((Box::new(file), about.is_file()))
+    let regular = about.is_file();
+    Ok(if regular { (Box::new(Steady::new(file, about.len())), true) } else { (Box::new(file), false) })
 }
 
 /// Goes through an input.

@@ -3,11 +3,12 @@
 
 use std::cmp::Reverse;
 
-use super::{Cluster, Histogram, InputSummary, Report, SetAside, Totals};
+use super::{Cluster, Column, ColumnValue, Histogram, InputSummary, Report, SetAside, Totals};
 use crate::{
     Settings,
     aside::Aside,
     cluster::{self, Group, Weighted},
+    format::values::{self, Values},
     record::Level,
     table::{EXACT, Entry},
     tally::{
@@ -33,6 +34,8 @@ pub(crate) struct Found {
     pub(crate) aside: [u64; Aside::ALL.len()],
     /// Lines of which only the beginning was looked at.
     pub(crate) shortened: u64,
+    /// What the fields of lines hold.
+    pub(crate) values: Values,
 }
 
 /// The report on what was found.
@@ -70,7 +73,26 @@ pub(crate) fn assemble(found: Found, settings: &Settings) -> Report {
             step_ms: LADDER[usize::from(rung)],
             counts: over_time(&whole, axis),
         }),
+        columns: found.values.columns().into_iter().map(column).collect(),
         clusters,
+    }
+}
+
+/// Values of a column that are listed.
+const LISTED: usize = 10;
+
+fn column(column: &values::Column) -> Column {
+    let value = |value: &values::Value| ColumnValue {
+        value: String::from_utf8_lossy(&value.text).into_owned(),
+        lines: value.lines,
+    };
+    let complete = column.is_complete();
+    Column {
+        name: String::from_utf8_lossy(&column.name).into_owned(),
+        lines: column.lines,
+        distinct: column.distinct(),
+        complete,
+        values: if complete { column.values().into_iter().take(LISTED).map(value).collect() } else { Vec::new() },
     }
 }
 

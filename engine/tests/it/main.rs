@@ -23,7 +23,13 @@ mod encodings;
 mod events;
 /// What no input may do.
 mod limits;
+/// What is meant to break things.
+mod torture;
 /// What holds for every input.
 mod laws;
+/// Lines as they come, partial results added up.
+mod partials;
+/// Files that grow.
+mod follow;
 /// Finding lines again.
 mod recording;

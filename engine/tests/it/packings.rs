@@ -29,7 +29,7 @@ fn lz4(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, bytes) in members {
         let mut header = tar::Header::new_gnu();
@@ -59,7 +59,7 @@ fn zip_stream(members: &[(&str, &[u8])]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-fn deflated(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn deflated(members: &[(&str, &[u8])]) -> Vec<u8> {
     zip(members, CompressionMethod::Deflated)
 }
 
@@ -77,9 +77,9 @@ fn with(unpacking: Unpacking) -> Settings {
 }
 
 /// A packing by its name in reports.
-type Packer = (&'static str, fn(&[u8]) -> Vec<u8>);
+pub(crate) type Packer = (&'static str, fn(&[u8]) -> Vec<u8>);
 
-const PACKERS: [Packer; 5] =
+pub(crate) const PACKERS: [Packer; 5] =
     [("gzip", |b| gzip(b)), ("zstd", |b| zstd(b)), ("bzip2", |b| bzip2(b)), ("xz", |b| xz(b)), ("lz4", |b| lz4(b))];
 
 #[test]

@@ -1,0 +1,228 @@
+//! What a settled cluster tells about the rest: a rare message that says the same words around its variables belongs to
+//! it, whatever number of words its values have; a word that is a value there is one elsewhere.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::{
+    sequence::{self, Lexicon, SLOT, WORD, is_state},
+    tree::Sets,
+    words::{MANY, Node, RARE, merge_equal, together},
+};
+
+/// Words of an outline up to which it is looked at here.
+const LONGEST: usize = 128;
+
+/// Words, or characters of a script without blanks, of a name at most.
+const NAME: usize = 6;
+
+/// Words that stand in one variable at most.
+const GAP: usize = 4;
+
+/// Clusters that are tried for a word of a message at most.
+const TRIES: usize = 64;
+
+/// How often a word stands in clusters as what they have in common, and how often as a value.
+#[derive(Debug, Default, Clone, Copy)]
+struct Uses {
+    literal: u32,
+    value: u32,
+}
+
+/// What settled clusters say about words.
+struct Vocabulary<'a> {
+    lexicon: &'a Lexicon<'a>,
+    uses: HashMap<u32, Uses>,
+    /// Values of several words, by their first.
+    names: HashMap<u32, BTreeSet<&'a [u32]>>,
+}
+
+impl<'a> Vocabulary<'a> {
+    /// `outlines` are those of the single shapes.
+    fn of(nodes: &[Node], outlines: &'a [Vec<u32>], lexicon: &'a Lexicon<'a>) -> Self {
+        let mut uses: HashMap<u32, Uses> = HashMap::new();
+        let mut names: HashMap<u32, BTreeSet<&[u32]>> = HashMap::new();
+        for node in nodes.iter().filter(|node| is_settled(node)) {
+            let literals: HashSet<u32> = words(&node.outline).collect();
+            let found = node.members.iter().flat_map(|member| values(&node.outline, &outlines[*member]));
+            let found: HashSet<&[u32]> = found.collect();
+            let values: HashSet<u32> = found.iter().flat_map(|value| words(value)).collect();
+            literals.iter().for_each(|word| uses.entry(*word).or_default().literal += 1);
+            values.difference(&literals).for_each(|word| uses.entry(*word).or_default().value += 1);
+            for name in found.into_iter().filter(|name| is_name(name, lexicon)) {
+                names.entry(name[0]).or_default().insert(name);
+            }
+        }
+        Self { lexicon, uses, names }
+    }
+
+    /// The outline with a variable in place of all that stood in variables elsewhere.
+    fn plain(&self, outline: &[u32]) -> Vec<u32> {
+        let mut plain = Vec::with_capacity(outline.len());
+        let mut rest = outline;
+        while let Some(word) = rest.first() {
+            let names = self.names.get(word).into_iter().flatten();
+            let name = names.filter(|name| rest.starts_with(name)).map(|name| name.len()).max();
+            let length = name.unwrap_or(1);
+            plain.push(if name.is_some() || self.is_value(*word) { SLOT } else { *word });
+            rest = &rest[length..];
+        }
+        plain.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+        plain
+    }
+
+    /// Whether a word may stand in a variable: no state, no word of other messages.
+    fn may_be_value(&self, word: u32) -> bool {
+        let uses = self.uses.get(&word).copied().unwrap_or_default();
+        let text = self.lexicon.word(word);
+        word == SLOT || sequence::is_name(text) || uses.value >= uses.literal && !is_state(text)
+    }
+
+    /// Whether it stood in variables before.
+    fn is_value(&self, word: u32) -> bool {
+        self.uses.get(&word).is_some_and(|uses| uses.value > 0)
+            && self.may_be_value(word)
+            && !self.lexicon.is_unspaced(word)
+    }
+}
+
+/// Whether the lines of a node are many enough to say which of its words are constant.
+fn is_settled(node: &Node) -> bool {
+    node.members.len() >= MANY || node.events > RARE * node.members.len() as u64
+}
+
+/// Joins nodes that are equal when the words that are values elsewhere are taken for variables.
+pub(super) fn join_values(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
+    let vocabulary = Vocabulary::of(nodes, outlines, lexicon);
+    let plain = |node: &Node| match &node.outline[..] {
+        outline if outline.len() <= LONGEST => vocabulary.plain(outline),
+        outline => outline.to_vec(),
+    };
+    let mut keyed: Vec<(Vec<u32>, usize)> = nodes.iter().enumerate().map(|(i, node)| (plain(node), i)).collect();
+    keyed.sort_unstable();
+    let mut joined = Vec::new();
+    for bucket in keyed.chunk_by(|a, b| a.0 == b.0) {
+        let group: Vec<usize> = bucket.iter().map(|(_, node)| *node).collect();
+        if group.len() > 1 && lexicon.weight(&bucket[0].0) >= 2 * WORD {
+            joined.push(Node { outline: bucket[0].0.clone(), ..together(nodes, &group) });
+        } else {
+            joined.extend(group.into_iter().map(|node| nodes[node].clone()));
+        }
+    }
+    *nodes = joined;
+    merge_equal(nodes);
+}
+
+/// Joins each node to the larger settled cluster whose words it has, in order and with values where that has variables;
+/// that with most words in common first.
+pub(super) fn absorb(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
+    let vocabulary = Vocabulary::of(nodes, outlines, lexicon);
+    let wide: Vec<usize> = (0..nodes.len()).filter(|n| is_wide(&nodes[*n], lexicon)).collect();
+    let mut count: HashMap<u32, usize> = HashMap::new();
+    for word in wide.iter().flat_map(|n| words(&nodes[*n].outline)) {
+        *count.entry(word).or_default() += 1;
+    }
+    let mut by_word: HashMap<u32, Vec<usize>> = HashMap::new();
+    for n in wide {
+        if let Some(rarest) = words(&nodes[n].outline).min_by_key(|word| (count[word], *word)) {
+            by_word.entry(rarest).or_default().push(n);
+        }
+    }
+    let mut sets = Sets::new(nodes.len());
+    let mut into: HashMap<usize, usize> = HashMap::new();
+    for (n, node) in nodes.iter().enumerate().filter(|(_, node)| node.outline.len() <= LONGEST) {
+        let candidates =
+            words(&node.outline).filter_map(|word| by_word.get(&word)).flat_map(|some| some.iter().take(TRIES));
+        let larger = candidates.filter(|wide| is_larger(&nodes[**wide], node));
+        let fitting = larger.filter(|wide| fits(&nodes[**wide], node, &vocabulary));
+        if let Some(best) =
+            fitting.max_by_key(|wide| (lexicon.weight(&nodes[**wide].outline), std::cmp::Reverse(**wide)))
+        {
+            sets.join(n, *best);
+            into.insert(n, *best);
+        }
+    }
+    let groups = sets.groups();
+    *nodes = groups
+        .into_iter()
+        .map(|group| {
+            let wide = group.iter().copied().find(|node| !into.contains_key(node)).unwrap_or(group[0]);
+            Node { outline: nodes[wide].outline.clone(), ..together(nodes, &group) }
+        })
+        .collect();
+    merge_equal(nodes);
+}
+
+/// Whether a node has variables and enough around them to know others by.
+fn is_wide(node: &Node, lexicon: &Lexicon<'_>) -> bool {
+    let slots = node.outline.iter().filter(|word| **word == SLOT).count();
+    is_settled(node)
+        && node.outline.len() <= LONGEST
+        && slots >= 1
+        && lexicon.weight(&node.outline) >= WORD * slots.max(2)
+}
+
+/// Whether a node has more shapes than another, or more lines where each has one.
+fn is_larger(node: &Node, other: &Node) -> bool {
+    (node.members.len(), node.events) > (other.members.len(), other.events)
+}
+
+fn words(outline: &[u32]) -> impl Iterator<Item = u32> + '_ {
+    outline.iter().copied().filter(|word| *word != SLOT)
+}
+
+/// Whether a value is a name of several words, none of them a variable or a state.
+fn is_name(value: &[u32], lexicon: &Lexicon<'_>) -> bool {
+    (2..=NAME).contains(&value.len()) && !value.iter().any(|word| *word == SLOT || is_state(lexicon.word(*word)))
+}
+
+/// What an outline has where a template has variables: the leftmost way to lay the template's words over it.
+fn values<'a>(template: &[u32], outline: &'a [u32]) -> Vec<&'a [u32]> {
+    let mut values = Vec::new();
+    let (mut at, mut open) = (0, None);
+    for part in template {
+        if *part == SLOT {
+            open = Some(at);
+            continue;
+        }
+        let least = at + usize::from(open.is_some());
+        let Some(next) = outline.iter().skip(least).position(|word| word == part) else { return values };
+        values.extend(open.take().map(|from| &outline[from..least + next]));
+        at = least + next + 1;
+    }
+    values.extend(open.map(|from| &outline[from.min(outline.len())..]));
+    values
+}
+
+/// Whether the outline has the template's words in order, and up to [`GAP`] words that may be values for each variable; of
+/// words more than variables there are at most half as many as words in common.
+fn fits(wide: &Node, node: &Node, vocabulary: &Vocabulary<'_>) -> bool {
+    let (template, outline) = (&wide.outline, &node.outline);
+    let literals = vocabulary.lexicon.weight(template) / WORD;
+    if outline.len() > template.len() + literals / 2 {
+        return false;
+    }
+    // Where all values were variables by their looks, only words built like names may be values too; words with many lines
+    // each may be states.
+    let by_looks = wide.members.len() < MANY || node.events > RARE * node.members.len() as u64;
+    let is_value = |word: u32| {
+        let is_name = word == SLOT || sequence::is_name(vocabulary.lexicon.word(word));
+        vocabulary.may_be_value(word) && (is_name || !by_looks)
+    };
+    // Positions of the outline that the template up to here may end at.
+    let mut ends: Vec<usize> = vec![0];
+    for part in template {
+        let mut next = Vec::new();
+        for end in ends {
+            if *part == SLOT {
+                let values = outline[end..].iter().take(GAP).take_while(|word| is_value(**word)).count();
+                next.extend(end + 1..=end + values);
+            } else if outline.get(end) == Some(part) {
+                next.push(end + 1);
+            }
+        }
+        next.sort_unstable();
+        next.dedup();
+        ends = next;
+    }
+    ends.contains(&outline.len())
+}

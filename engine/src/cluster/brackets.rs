@@ -1,0 +1,83 @@
+//! Variables of any number of words that stand in brackets or quotes: `job 7 (resize images) queued`. The signs around them
+//! say where they begin and end, so that a few words beside those are enough to know the place by, whatever else varies.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    sequence::{Bracket, Lexicon, Outline, SLOT, WORD, is_state},
+    words::MANY,
+};
+
+/// Words before and behind that a place is known by.
+const BESIDE: usize = 2;
+
+/// A place: the sign, the words before and behind it.
+type Place = (u8, [u32; BESIDE], [u32; BESIDE]);
+
+/// What the file has at one place.
+#[derive(Debug, Default)]
+struct Contents {
+    /// Different ones.
+    words: HashSet<Vec<u32>>,
+    /// Whether some are variables already.
+    slot: bool,
+}
+
+impl Contents {
+    fn is_variable(&self, lexicon: &Lexicon<'_>) -> bool {
+        let is_state = |words: &&Vec<u32>| words.iter().all(|word| is_state(lexicon.word(*word)));
+        let mut need = if self.slot { 2 } else { MANY };
+        if self.words.iter().filter(is_state).count() * 2 > self.words.len() {
+            need *= 4;
+        }
+        self.words.len() >= need
+    }
+}
+
+/// Takes what stands in brackets for a variable where the file has many different things at that place: leaves it out, as
+/// [`Lexicon::outline`] does with brackets that hold variables only; quotes leave a variable behind.
+pub(super) fn close(outlines: &mut [Outline], lexicon: &Lexicon<'_>) {
+    let mut places: HashMap<Place, Contents> = HashMap::new();
+    for outline in &*outlines {
+        for bracket in &outline.brackets {
+            let Some(place) = place(&outline.words, *bracket, lexicon) else { continue };
+            let contents = places.entry(place).or_default();
+            match &outline.words[bracket.from..bracket.to] {
+                [] => contents.slot = true,
+                words => drop(contents.words.insert(words.to_vec())),
+            }
+        }
+    }
+    places.retain(|_, contents| contents.is_variable(lexicon));
+    for outline in outlines {
+        let mut closed = std::mem::take(&mut outline.brackets);
+        closed.retain(|bracket| {
+            bracket.from < bracket.to
+                && place(&outline.words, *bracket, lexicon).is_some_and(|place| places.contains_key(&place))
+        });
+        for bracket in closed.iter().rev() {
+            let left = if is_quote(bracket.sign) { &[SLOT][..] } else { &[] };
+            outline.words.splice(bracket.from..bracket.to, left.iter().copied());
+        }
+        outline.words.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+    }
+}
+
+fn is_quote(sign: u8) -> bool {
+    matches!(sign, b'"' | b'\'' | b'`')
+}
+
+/// `None` where nothing beside it says which place it is.
+fn place(words: &[u32], bracket: Bracket, lexicon: &Lexicon<'_>) -> Option<Place> {
+    let (mut before, mut behind) = ([u32::MAX; BESIDE], [u32::MAX; BESIDE]);
+    for (kept, word) in before.iter_mut().zip(words[..bracket.from].iter().rev()) {
+        *kept = *word;
+    }
+    // A variable in quotes is left as such, of which the words behind it are one further.
+    let skip = usize::from(is_quote(bracket.sign) && bracket.from == bracket.to);
+    for (kept, word) in behind.iter_mut().zip(words.iter().skip(bracket.to + skip)) {
+        *kept = *word;
+    }
+    let known: Vec<u32> = before.iter().chain(&behind).copied().filter(|word| *word != u32::MAX).collect();
+    (lexicon.weight(&known) >= WORD).then_some((bracket.sign, before, behind))
+}

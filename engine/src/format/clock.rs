@@ -1,0 +1,116 @@
+//! Times that are all written alike, read fast: where the digits of the time of day stand is known, and the day is
+//! computed once for all lines that write it with the same bytes.
+
+use super::time::{self, Stamp};
+
+/// How the times of a layout are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Clock {
+    /// The text with `0` for every digit and `a` for every letter; empty when it is not known.
+    pattern: Box<[u8]>,
+    /// Where the hour stands in it; seconds are to the right of it as `00:00:00`.
+    of_day: usize,
+    /// Digits of the fraction and the mark before them; 0 is none.
+    fraction: usize,
+}
+
+/// The day that was read last, by its bytes. Saves work, changes nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Day {
+    before: Vec<u8>,
+    after: Vec<u8>,
+    /// Milliseconds since the epoch at which it begins; `None` is a day that cannot be.
+    begin: Option<i64>,
+}
+
+const OF_DAY: &[u8] = b"00:00:00";
+
+impl Clock {
+    /// Of a pattern as [`pattern`] gives it.
+    pub(super) fn of(pattern: &[u8]) -> Self {
+        let Some(of_day) = memchr::memmem::find(pattern, OF_DAY).filter(|at| *at > 0) else { return Self::default() };
+        let behind = &pattern[of_day + OF_DAY.len()..];
+        let digits = match behind.first() {
+            Some(b'.' | b',') => behind[1..].iter().take_while(|b| **b == b'0').count(),
+            _ => 0,
+        };
+        Self { pattern: pattern.into(), of_day, fraction: if digits > 0 { digits + 1 } else { 0 } }
+    }
+
+    /// Reads the time at the front: its bytes, and milliseconds since the epoch where it says which day it was.
+    #[inline]
+    pub(super) fn read(&self, bytes: &[u8], reference: i64, day: &mut Day) -> Option<(usize, Option<i64>)> {
+        let length = self.pattern.len();
+        if let Some(text) = bytes.get(..length).filter(|_| length > 0)
+            && !bytes.get(length).is_some_and(u8::is_ascii_digit)
+            && let Some(of_day) = millis_of_day(&text[self.of_day..])
+        {
+            let behind = self.of_day + OF_DAY.len();
+            let (before, fraction, after) =
+                (&text[..self.of_day], &text[behind..behind + self.fraction], &text[behind + self.fraction..]);
+            let millis = fraction_millis(fraction);
+            if let Some(millis) = millis {
+                if day.before == before && day.after == after {
+                    return Some((length, day.begin.map(|begin| begin + of_day + millis)));
+                }
+                if self.fits(text)
+                    && let Some(stamp) = time::stamp(text).filter(|stamp| stamp.length == length)
+                {
+                    day.before.clear();
+                    day.before.extend_from_slice(before);
+                    day.after.clear();
+                    day.after.extend_from_slice(after);
+                    day.begin = stamp.millis(reference).map(|time| time - of_day - millis);
+                    return Some((length, day.begin.map(|begin| begin + of_day + millis)));
+                }
+            }
+        }
+        slow(bytes, reference)
+    }
+
+    fn fits(&self, text: &[u8]) -> bool {
+        text.iter().zip(&self.pattern).all(|(b, class)| class_of(*b) == *class)
+    }
+}
+
+/// What is common to all times that are written alike.
+pub(super) fn pattern(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|b| class_of(*b)).collect()
+}
+
+fn class_of(b: u8) -> u8 {
+    match b {
+        b'0'..=b'9' => b'0',
+        b'A'..=b'Z' | b'a'..=b'z' => b'a',
+        _ => b,
+    }
+}
+
+fn slow(bytes: &[u8], reference: i64) -> Option<(usize, Option<i64>)> {
+    let alone = |stamp: &Stamp| stamp.has_date() || stamp.length >= 7;
+    let stamp = time::stamp(bytes).filter(alone).or_else(|| time::epoch(bytes))?;
+    Some((stamp.length, stamp.millis(reference)))
+}
+
+/// Of `hh:mm:ss`.
+#[inline]
+fn millis_of_day(text: &[u8]) -> Option<i64> {
+    let text: &[u8; 8] = text.first_chunk()?;
+    let two = |at: usize| {
+        let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| i64::from(tens * 10 + ones))
+    };
+    let (hours, minutes, seconds) = (two(0)?, two(3)?, two(6)?);
+    let fits = text[2] == b':' && text[5] == b':' && hours <= 24 && minutes < 60 && seconds <= 60;
+    fits.then_some(((hours * 60 + minutes) * 60 + seconds) * 1000)
+}
+
+/// Of a mark and digits, or of nothing.
+#[inline]
+fn fraction_millis(text: &[u8]) -> Option<i64> {
+    let [mark, digits @ ..] = text else { return Some(0) };
+    if !matches!(mark, b'.' | b',') || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some((0..3).fold(0, |millis, i| millis * 10 + digits.get(i).map_or(0, |digit| i64::from(digit - b'0'))))
+}

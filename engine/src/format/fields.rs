@@ -1,0 +1,140 @@
+//! Fields of lines that are made of them (JSON, logfmt): what becomes of those that are neither time, level nor message.
+
+/// Is told the fields of a line, in the order in which they are written.
+pub(super) trait Fields {
+    /// A field or an object with this name begins; the answer is given back when it ends.
+    fn enter(&mut self, key: &[u8]) -> usize;
+    /// The value of the field entered last: text without its quotes, or anything else as written.
+    fn value(&mut self, value: &[u8], quoted: bool);
+    /// The end of what was entered.
+    fn leave(&mut self, mark: usize);
+}
+
+/// Nobody wants them.
+impl Fields for () {
+    fn enter(&mut self, _: &[u8]) -> usize {
+        0
+    }
+
+    fn value(&mut self, _: &[u8], _: bool) {}
+
+    fn leave(&mut self, _: usize) {}
+}
+
+/// Bytes of a path of names that are kept.
+const PATH: usize = 120;
+
+/// Fields of a line that are kept.
+const FIELDS: usize = 64;
+
+/// Bytes of a line written as its fields, at most.
+const LINE: usize = 4 << 10;
+
+/// The fields of the last line.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// Names of the objects that a field is in, and its own, with dots between them.
+    path: Vec<u8>,
+    /// The line as `key=value key=value`, texts as slots: how lines without a message read.
+    pub(super) line: Vec<u8>,
+    /// Where the paths and values of the fields are.
+    fields: Vec<(Vec<u8>, Vec<u8>)>,
+    /// How many of them are of this line; the others keep their memory.
+    used: usize,
+}
+
+impl Written {
+    /// Forgets the last line.
+    pub(super) fn clear(&mut self) {
+        self.path.clear();
+        self.line.clear();
+        self.used = 0;
+    }
+
+    /// Names and values.
+    pub(super) fn each(&self, mut seen: impl FnMut(&[u8], &[u8])) {
+        self.fields[..self.used].iter().for_each(|(name, value)| seen(name, value));
+    }
+}
+
+impl Fields for Written {
+    #[inline]
+    fn enter(&mut self, key: &[u8]) -> usize {
+        let mark = self.path.len();
+        if mark > 0 {
+            self.path.push(b'.');
+        }
+        self.path.extend_from_slice(&key[..key.len().min(PATH.saturating_sub(mark))]);
+        mark
+    }
+
+    #[inline]
+    fn value(&mut self, value: &[u8], quoted: bool) {
+        if self.used < FIELDS {
+            if self.fields.len() == self.used {
+                self.fields.push(Default::default());
+            }
+            let (path, kept) = &mut self.fields[self.used];
+            self.used += 1;
+            path.clear();
+            path.extend_from_slice(&self.path);
+            kept.clear();
+            kept.extend_from_slice(&value[..value.len().min(PATH)]);
+        }
+        if self.line.len() < LINE {
+            if !self.line.is_empty() {
+                self.line.push(b' ');
+            }
+            self.line.extend_from_slice(&self.path);
+            self.line.push(b'=');
+            let is_number = value.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
+            let plain = !quoted && (is_number || matches!(value, b"true" | b"false"));
+            self.line.extend_from_slice(if plain { value } else { b"<*>" });
+        }
+    }
+
+    #[inline]
+    fn leave(&mut self, mark: usize) {
+        self.path.truncate(mark);
+    }
+}
+
+/// Puts the text of a JSON string as written into `plain`, escapes resolved; line ends become blanks.
+pub(super) fn unescape(text: &[u8], plain: &mut Vec<u8>) {
+    plain.clear();
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        plain.extend_from_slice(&rest[..at]);
+        let escape = rest.get(at + 1).copied().unwrap_or(b'\\');
+        rest = rest.get(at + 2..).unwrap_or_default();
+        match escape {
+            b'n' | b't' | b'r' | b'b' | b'f' => plain.push(b' '),
+            b'u' => rest = unicode(rest, plain),
+            other => plain.push(other),
+        }
+    }
+    plain.extend_from_slice(rest);
+}
+
+/// The letter of the four digits at the front, or of two times four; gives what is behind it.
+fn unicode<'a>(text: &'a [u8], plain: &mut Vec<u8>) -> &'a [u8] {
+    let unit = |text: &[u8]| {
+        let digits = std::str::from_utf8(text.get(..4)?).ok().filter(|digits| !digits.starts_with('+'))?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let Some(first) = unit(text) else {
+        plain.extend_from_slice(b"\\u");
+        return text;
+    };
+    let second = text[4..].strip_prefix(b"\\u").and_then(unit);
+    let (letter, length) = match char::decode_utf16([first]).next() {
+        Some(Ok(letter)) => (letter, 4),
+        _ => match char::decode_utf16([Some(first), second].into_iter().flatten()).next() {
+            Some(Ok(letter)) => (letter, 10),
+            _ => (char::REPLACEMENT_CHARACTER, 4),
+        },
+    };
+    let letter = if letter.is_control() { ' ' } else { letter };
+    plain.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+    &text[length..]
+}

@@ -1,0 +1,287 @@
+//! `Layout`: how the lines of one input begin, voted over its first lines. A line by itself does not tell where its header
+//! ends: what stands in brackets behind the level is a thread if every line has it, and part of the message if some have. Owns
+//! the vote and the reading by its outcome; a line that fits none of the forms found is read by itself, as `super::read` does.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    str::FromStr,
+    sync::Arc,
+};
+
+use super::{
+    clock::{self, Clock, Day},
+    form::{End, Field, Form, FormError, Look, PARTS, Part},
+    sketch::{self, Sketch, Step, sketch},
+};
+use crate::{record::Record, tally::Key};
+
+/// Forms of an input at most; the most frequent are kept.
+pub(crate) const FORMS: usize = 8;
+
+/// Lines that vote, about. More change nothing, and take time before the first chunk is folded.
+const VOTERS: usize = 1000;
+
+/// Bytes of a line that votes at most.
+const LINE: usize = 4096;
+
+/// Lines that a form needs.
+const LEAST: usize = 3;
+
+/// How the lines of an input begin.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Layout {
+    /// In the order in which they are tried.
+    pub(super) forms: Vec<Form>,
+    /// Whether every line is all message.
+    pub(super) plain: bool,
+    /// Whether someone said so; then fields of JSON and the like are looked for only in lines that do not fit.
+    pub(super) given: bool,
+}
+
+/// How the lines of all inputs begin, as far as someone says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LineFormat(Option<Arc<Layout>>);
+
+impl LineFormat {
+    /// Voted for each input.
+    pub const AUTO: Self = Self(None);
+
+    /// The layout, where one is given.
+    pub(crate) fn layout(&self) -> Option<&Arc<Layout>> {
+        self.0.as_ref()
+    }
+}
+
+/// `auto`, `plain` (the whole line is the message), or a form like `{time} {level} [{thread}] {message}`.
+impl FromStr for LineFormat {
+    type Err = FormError;
+
+    fn from_str(text: &str) -> Result<Self, FormError> {
+        match text {
+            "auto" => Ok(Self::AUTO),
+            "plain" => Ok(Self(Some(Arc::new(Layout::plain())))),
+            text if text.contains(['{', '}']) => Ok(Self(Some(Arc::new(Layout::of_text(text)?)))),
+            text => Err(FormError::Unknown(text.to_owned())),
+        }
+    }
+}
+
+impl Layout {
+    /// Every line is all message.
+    pub fn plain() -> Self {
+        Self { forms: Vec::new(), plain: true, given: true }
+    }
+
+    /// Of a text like `{time} {level} [{thread}] {message}`.
+    ///
+    /// # Errors
+    /// When the text is no such form; in words.
+    pub fn of_text(text: &str) -> Result<Self, FormError> {
+        Ok(Self { forms: vec![Form::parse(text)?], plain: false, given: true })
+    }
+
+    /// The vote. A function of the set of lines: their order changes nothing.
+    pub fn vote<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, reference_time: i64) -> Self {
+        let sketches: Vec<Sketch<'_>> = voters(lines).map(|line| sketch(line, reference_time)).collect();
+        let mut cores: BTreeMap<&[u8], Vec<&Sketch<'_>>> = BTreeMap::new();
+        for sketch in sketches.iter().filter(|sketch| sketch.core > 0) {
+            cores.entry(&sketch.key[..sketch.core]).or_default().push(sketch);
+        }
+        let least = LEAST.max(sketches.len() / 100);
+        let mut cores: Vec<_> = cores.into_iter().filter(|(_, members)| members.len() >= least).collect();
+        cores.sort_by_key(|(_, members)| Reverse(members.len()));
+        let mut forms = Vec::new();
+        for (_, members) in cores {
+            grow(&members, 0, least, reference_time, &mut forms);
+        }
+        forms.truncate(FORMS);
+        Self { forms, plain: false, given: false }
+    }
+
+    /// The forms, as text.
+    pub fn forms(&self) -> impl Iterator<Item = String> {
+        self.forms.iter().map(ToString::to_string)
+    }
+
+    /// What the ways in which lines are read are called, by their numbers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        let forms = self.forms().map(Some).chain(std::iter::repeat(None)).take(FORMS).map(Option::unwrap_or_default);
+        forms.chain(super::WAYS_BEHIND_FORMS.map(str::to_owned))
+    }
+
+    /// Reads a line by the first form that it fits; tells which.
+    #[inline]
+    pub(super) fn read<'a>(&self, line: &'a [u8], reference: i64, day: &mut Day) -> Option<(usize, Record<'a>)> {
+        self.forms.iter().enumerate().find_map(|(i, form)| Some((i, form.read(line, reference, day, |_, _| {})?)))
+    }
+}
+
+/// About as many of the lines as vote, chosen by their bytes.
+fn voters<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone) -> impl Iterator<Item = &'a [u8]> {
+    let every = (lines.clone().count() / VOTERS).max(1) as u64;
+    lines
+        .map(|line| &line[..line.len().min(LINE)])
+        .filter(move |line| every == 1 || Key::of(line).0.is_multiple_of(every))
+}
+
+/// Finds how far the header goes in lines that are alike up to their step `depth`, and writes down the forms.
+fn grow(members: &[&Sketch<'_>], depth: usize, least: usize, reference: i64, forms: &mut Vec<Form>) {
+    if members.len() < least || forms.len() >= FORMS {
+        return;
+    }
+    let end = |sketch: &Sketch<'_>| match depth {
+        0 => sketch.core,
+        _ => sketch.steps[depth - 1].end,
+    };
+    let from = end(members[0]);
+    let mut next: BTreeMap<&[u8], Vec<&Sketch<'_>>> = BTreeMap::new();
+    for sketch in members {
+        if let Some(step) = sketch.steps.get(depth) {
+            next.entry(&sketch.key[from..step.end]).or_default().push(sketch);
+        }
+    }
+    let own = |those: &[&Sketch<'_>]| those.iter().filter(|sketch| sketch.steps[depth].own).count();
+    let best = next.into_values().max_by_key(|those| (own(those), those.len()));
+    if let Some(best) = best.filter(|best| goes_on(best, own(best), members.len(), depth)) {
+        let taken = &best[0].key[from..best[0].steps[depth].end];
+        let takes =
+            |sketch: &&&Sketch<'_>| sketch.steps.get(depth).is_some_and(|step| &sketch.key[from..step.end] == taken);
+        let rest: Vec<_> = members.iter().filter(|sketch| !takes(sketch)).copied().collect();
+        grow(&best, depth + 1, least, reference, forms);
+        return grow(&rest, depth, least, reference, forms);
+    }
+    let unsaid = members.iter().filter(|sketch| !sketch.whole).count();
+    if unsaid * 10 <= members.len() {
+        forms.extend(form(&members[0].key[..from], members, reference));
+    }
+}
+
+/// Whether `those` lines out of `all` say that the field they have next is part of the header.
+fn goes_on(those: &[&Sketch<'_>], own: usize, all: usize, depth: usize) -> bool {
+    let share = those.len() as f64 / all as f64;
+    let own = own as f64 / all as f64;
+    let every = |is: fn(&Step) -> bool| those.iter().all(|sketch| is(&sketch.steps[depth]));
+    if every(|step| step.bracketed) {
+        // In brackets both headers and messages have things; a header has them in every line.
+        return share >= 0.9 && (own > 0.1 || all >= 20);
+    }
+    if own >= 0.15 {
+        return true;
+    }
+    let before = depth.checked_sub(1).map(|before| those[0].steps[before]);
+    let open = before.is_none_or(|step| !step.tag && !step.set_off);
+    let number = those.iter().filter(|sketch| sketch.steps[depth].number).count() as f64 / all as f64;
+    all >= 20 && open && (number >= 0.97 || (share >= 0.97 && every(|step| step.tag || step.set_off)))
+}
+
+/// The form that a key describes; its times and columns are looked at in the lines that have it.
+fn form(key: &[u8], members: &[&Sketch<'_>], reference: i64) -> Option<Form> {
+    let mut parts: Vec<Part> = Vec::new();
+    for b in key {
+        let field = |end| Part::Field(Field { name: "".into(), end, look: Look::Any });
+        let part = match *b {
+            sketch::TIME => Part::Time(Clock::default()),
+            sketch::LEVEL => Part::Level { short: false },
+            sketch::SHORT => Part::Level { short: true },
+            sketch::PRIORITY => Part::Priority,
+            sketch::COLUMN => field(End::Blank),
+            sketch::CONTENTS => field(End::Close),
+            b => {
+                if let Some(Part::Literal(text)) = parts.last_mut() {
+                    *text = [text, &[b][..]].concat().into();
+                    continue;
+                }
+                Part::Literal([b].into())
+            }
+        };
+        parts.push(part);
+    }
+    if parts.len() > PARTS {
+        return None;
+    }
+    // A field before a blank that ends the header has nothing behind it that tells whether it is one.
+    let last = parts.len().checked_sub(2);
+    if let Some(Part::Field(field)) = last.and_then(|last| parts.get_mut(last))
+        && key.ends_with(b" ")
+        && field.end == End::Blank
+    {
+        field.look = Look::Column { width: 0 };
+    }
+    let mut form = Form { parts };
+    learn_times(&mut form, members, reference);
+    learn_columns(&mut form, members, reference);
+    Some(form)
+}
+
+/// How the times are mostly written.
+fn learn_times(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
+    let times: Vec<usize> =
+        form.parts.iter().enumerate().filter(|(_, part)| matches!(part, Part::Time(_))).map(|(i, _)| i).collect();
+    for at in times {
+        let mut patterns: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        let before = Form { parts: form.parts[..at].to_vec() };
+        for sketch in members {
+            let start = before.length(sketch.line, reference);
+            let written = start.and_then(|start| {
+                let rest = &sketch.line[start..];
+                Clock::default().read(rest, reference, &mut Day::default()).map(|(length, _)| &rest[..length])
+            });
+            if let Some(written) = written {
+                *patterns.entry(clock::pattern(written)).or_default() += 1;
+            }
+        }
+        if let Some((pattern, _)) = patterns.into_iter().max_by_key(|(_, lines)| *lines) {
+            form.parts[at] = Part::Time(Clock::of(&pattern));
+        }
+    }
+}
+
+/// What the columns are called, and how wide the last one is.
+fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
+    let mut values: HashMap<usize, Vec<&[u8]>> = HashMap::new();
+    let mut day = Day::default();
+    for sketch in members {
+        form.read(sketch.line, reference, &mut day, |part, range| {
+            values.entry(part).or_default().push(&sketch.line[range]);
+        });
+    }
+    let parts = form.parts.len();
+    let mut names: Vec<String> = Vec::new();
+    for at in 0..parts {
+        let next = match form.parts.get(at + 1) {
+            Some(Part::Literal(text)) => text.clone(),
+            _ => Box::default(),
+        };
+        let timed = form.parts[..at].iter().any(|part| matches!(part, Part::Time(_)));
+        let Part::Field(field) = &mut form.parts[at] else { continue };
+        let seen = values.remove(&at).unwrap_or_default();
+        let name = name(&seen, field.end == End::Close, next.starts_with(b":"), timed, &names);
+        names.push(name.clone());
+        field.name = name.into();
+    }
+}
+
+/// A name by what the values look like.
+fn name(values: &[&[u8]], bracketed: bool, tag: bool, timed: bool, taken: &[String]) -> String {
+    let most = |is: &dyn Fn(&[u8]) -> bool| values.iter().filter(|value| is(value)).count() * 2 > values.len();
+    let name = if most(&|v| v.iter().all(u8::is_ascii_digit)) {
+        "number"
+    } else if tag && most(&|v| v.contains(&b'[') || v.starts_with(b"kernel")) {
+        "process"
+    } else if most(&|v| v.iter().filter(|b| **b == b'.').count() >= 2 && !v[0].is_ascii_digit())
+        || most(&|v| v.contains(&b'$') || v.windows(2).any(|two| two == b"::"))
+        || (tag && timed)
+    {
+        "component"
+    } else if bracketed {
+        "context"
+    } else if !taken.iter().any(|taken| taken == "host") && most(&|v| !v.contains(&b':') && v.len() > 1) {
+        "host"
+    } else {
+        "field"
+    };
+    let free = |name: &String| !taken.contains(name);
+    let numbered = (2..).map(|n| format!("{name}-{n}")).find(free);
+    Some(name.to_owned()).filter(free).or(numbered).unwrap_or_default()
+}

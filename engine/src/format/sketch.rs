@@ -1,0 +1,190 @@
+//! `Sketch`: what the front of one line looks like, field by field, in a form that can be compared with those of other
+//! lines. The vote over sketches is `layout`'s.
+
+use super::{
+    columns::{Column, closing},
+    header,
+};
+
+/// Fields that are told apart behind the time and level.
+const STEPS: usize = 6;
+
+/// Bytes of a line that are sketched.
+const NEAR: usize = 400;
+
+/// A time.
+pub(super) const TIME: u8 = 1;
+/// A level word.
+pub(super) const LEVEL: u8 = 2;
+/// A level of one letter or sign.
+pub(super) const SHORT: u8 = 3;
+/// A column.
+pub(super) const COLUMN: u8 = 4;
+/// The contents of brackets.
+pub(super) const CONTENTS: u8 = 5;
+/// Syslog's number.
+pub(super) const PRIORITY: u8 = 6;
+
+/// The front of a line: fields as the marks above, the signs between them as they are, runs of blanks as one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sketch<'a> {
+    pub(super) line: &'a [u8],
+    pub(super) key: Vec<u8>,
+    /// How much of the key it takes to the last of time and level; 0 when there is neither.
+    pub(super) core: usize,
+    /// What may follow as part of the header, piece by piece.
+    pub(super) steps: Vec<Step>,
+    /// Whether the pieces express all that the line by itself says is header.
+    pub(super) whole: bool,
+}
+
+/// One more field behind time and level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step {
+    /// Where it ends in the key.
+    pub(super) end: usize,
+    /// Whether the line by itself says that this is still header.
+    pub(super) own: bool,
+    /// Whether it is a number.
+    pub(super) number: bool,
+    /// Whether it ends with a colon.
+    pub(super) tag: bool,
+    /// Whether it ends with a dash or a bar.
+    pub(super) set_off: bool,
+    /// Whether it stands in brackets.
+    pub(super) bracketed: bool,
+}
+
+/// Looks at the front of a line.
+pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
+    let found = header::find(line, reference);
+    let mut pen = Pen { line, at: 0, key: Vec::with_capacity(32) };
+    let mut sketch = Sketch { line, ..Sketch::default() };
+    let last = found.time_at.end.max(found.level_at.end);
+    if last == 0 || last > found.at {
+        return sketch;
+    }
+    let limit = line.len().min(NEAR);
+    while pen.at < last {
+        let at = pen.at;
+        if found.time_at.start == at && !found.time_at.is_empty() {
+            pen.field(TIME, found.time_at.end);
+        } else if found.level_at.start == at && !found.level_at.is_empty() {
+            let short = found.level_at.len() == 1;
+            pen.field(if short { SHORT } else { LEVEL }, found.level_at.end);
+        } else {
+            // A field ends where the next one that is known begins.
+            let stop = [found.time_at.start, found.level_at.start, last].into_iter().filter(|stop| *stop > at).min();
+            pen.unknown(stop.unwrap_or(last));
+        }
+        if pen.at == at || pen.at > limit {
+            return sketch;
+        }
+    }
+    // Blanks and signs behind it belong to it.
+    pen.signs(limit);
+    sketch.core = pen.key.len();
+    sketch.whole = pen.at >= found.at;
+    while sketch.steps.len() < STEPS && pen.at < limit {
+        let (start, begin) = (pen.at, pen.key.len());
+        let bracketed = matches!(pen.peek(), b'[' | b'(');
+        pen.unknown(limit);
+        if pen.at == start {
+            break;
+        }
+        let text = &line[start..pen.at];
+        let ended = pen.at;
+        let number = text.iter().all(u8::is_ascii_digit);
+        pen.signs(limit);
+        if pen.at >= line.len() {
+            break;
+        }
+        let own = found.at >= ended;
+        sketch.whole |= own && found.at <= pen.at;
+        let signs = &pen.key[begin..];
+        let (tag, set_off) = (signs.ends_with(b": ") && !bracketed, signs.ends_with(b" - ") || signs.contains(&b'|'));
+        sketch.steps.push(Step { end: pen.key.len(), own, number, tag, set_off, bracketed });
+    }
+    sketch.key = pen.key;
+    sketch
+}
+
+struct Pen<'a> {
+    line: &'a [u8],
+    at: usize,
+    key: Vec<u8>,
+}
+
+impl Pen<'_> {
+    fn peek(&self) -> u8 {
+        self.line.get(self.at).copied().unwrap_or(0)
+    }
+
+    fn field(&mut self, mark: u8, end: usize) {
+        self.key.push(mark);
+        self.at = end;
+    }
+
+    /// A sign, a bracketed group or a column; it ends before `stop`.
+    fn unknown(&mut self, stop: usize) {
+        let rest = &self.line[self.at..stop.min(self.line.len())];
+        match rest.first() {
+            Some(b'[' | b'(') => match closing(rest) {
+                Some(length) => {
+                    self.key.extend([rest[0], CONTENTS, rest[length - 1]]);
+                    self.at += length;
+                }
+                None => self.sign(),
+            },
+            Some(b'<') if self.at == 0 && rest.iter().take(5).any(|b| *b == b'>') => {
+                let end = rest.iter().position(|b| *b == b'>').unwrap_or(0);
+                self.key.extend([b'<', PRIORITY, b'>']);
+                self.at += end + 1;
+            }
+            Some(b'-') if !self.key.is_empty() && matches!(rest.get(1), Some(b' ' | b'\t')) => self.sign(),
+            Some(b' ' | b'\t' | b'|' | b',' | b'"' | b'<' | b'>' | b']' | b')' | b'{' | b'}' | b';') => self.sign(),
+            Some(_) => {
+                let column = Column::of(rest).text;
+                let length =
+                    column.iter().rposition(|b| !matches!(b, b':' | b',' | b';' | b']' | b'|')).map_or(0, |i| i + 1);
+                if length == 0 {
+                    return self.sign();
+                }
+                self.field(COLUMN, self.at + length);
+            }
+            None => {}
+        }
+    }
+
+    /// One sign, or a run of blanks.
+    fn sign(&mut self) {
+        let b = self.peek();
+        if !matches!(b, b' ' | b'\t') {
+            self.key.push(b);
+            self.at += 1;
+            return;
+        }
+        while matches!(self.peek(), b' ' | b'\t') {
+            self.at += 1;
+        }
+        // Inside brackets they are padding.
+        if !matches!(self.key.last(), Some(b'[' | b'(')) && !matches!(self.peek(), b']' | b')') {
+            self.key.push(b' ');
+        }
+    }
+
+    /// Signs that close a field and blanks behind it.
+    fn signs(&mut self, limit: usize) {
+        while self.at < limit {
+            let next = self.line.get(self.at + 1).copied().unwrap_or(b' ');
+            match self.peek() {
+                b' ' | b'\t' | b'|' => self.sign(),
+                b']' | b')' | b'>' | b'"' | b':' | b',' | b';' if matches!(next, b' ' | b'\t' | b':' | b'[' | b'|') => {
+                    self.sign();
+                }
+                b'-' if matches!(next, b' ' | b'\t') && self.key.ends_with(b" ") => self.sign(),
+                _ => break,
+            }
+        }
+    }
+}
