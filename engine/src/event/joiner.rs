@@ -79,14 +79,17 @@ impl<'c> Joiner<'c> {
     /// Whether the line, which is not blank, is a frame of a trace, which goes on with what is open whatever that is.
     #[inline]
     pub(crate) fn is_frame(&mut self, line: &[u8]) -> bool {
-        is_blank(line[0]) && !self.head.is_empty() && !(self.gap && !self.timed) && self.frame(line.trim_ascii_start())
+        if !line.first().is_some_and(|b| is_blank(*b)) || self.head.is_empty() || self.gap && !self.timed {
+            return false;
+        }
+        self.frame(line.trim_ascii_start())
     }
 
     /// Whether the line, which is neither blank nor a frame, goes on with the event that is open. `rest` is what follows
     /// it, `has_time` whether it has a time of its own.
     #[inline]
     pub(crate) fn continues(&mut self, line: &[u8], rest: &[u8], has_time: bool) -> bool {
-        if has_time || self.head.is_empty() {
+        if has_time || self.head.is_empty() || line.is_empty() {
             return false;
         }
         if is_blank(line[0]) {
