@@ -12,9 +12,13 @@ mod similarity;
 pub(crate) mod dendrogram;
 mod grow;
 
-use std::{borrow::Cow, collections::HashSet, iter};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+    iter,
+};
 
-use crate::template::Template;
+use crate::{event::signature::signature, template::Template};
 pub(crate) use dendrogram::Dendrogram;
 pub use dendrogram::Step;
 use grow::Growth;
@@ -93,28 +97,45 @@ pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
         events: shapes[i].events,
         members: vec![i],
     };
-    let mut nodes: Vec<Node> = outlines.iter().enumerate().map(node).collect();
-    words::merge_equal(&mut nodes);
-    growth.take(&nodes, OUTLINES, Step::Outlines);
-    let mut known = HashSet::new();
-    for _ in 0..ROUNDS {
-        if !words::join(&mut nodes, &lexicon, &mut known) {
-            break;
+    let nodes = outlines.iter().enumerate().map(node).collect();
+    let mut parts = apart(nodes, &texts);
+    parts.iter_mut().for_each(words::merge_equal);
+    growth.take(parts.iter().flatten(), OUTLINES, Step::Outlines);
+    for nodes in &mut parts {
+        let mut known = HashSet::new();
+        for _ in 0..ROUNDS {
+            if !words::join(nodes, &lexicon, &mut known) {
+                break;
+            }
         }
     }
-    growth.take(&nodes, WORDS, Step::Words);
-    joint::join(&mut nodes, &lexicon);
-    words::join_names(&mut nodes, &lexicon);
-    absorb::join_values(&mut nodes, &outlines, &lexicon);
-    absorb::absorb(&mut nodes, &outlines, &lexicon);
-    growth.take(&nodes, NAMES, Step::Words);
-    stretches::join_lists(&mut nodes, &lexicon);
-    stretches::join(&mut nodes, &lexicon);
-    absorb::join_values(&mut nodes, &outlines, &lexicon);
-    absorb::absorb(&mut nodes, &outlines, &lexicon);
-    growth.take(&nodes, STRETCHES, Step::Stretches);
+    growth.take(parts.iter().flatten(), WORDS, Step::Words);
+    for nodes in &mut parts {
+        joint::join(nodes, &lexicon);
+        words::join_names(nodes, &lexicon);
+        absorb::join_values(nodes, &outlines, &lexicon);
+        absorb::absorb(nodes, &outlines, &lexicon);
+    }
+    growth.take(parts.iter().flatten(), NAMES, Step::Words);
+    for nodes in &mut parts {
+        stretches::join_lists(nodes, &lexicon);
+        stretches::join(nodes, &lexicon);
+        absorb::join_values(nodes, &outlines, &lexicon);
+        absorb::absorb(nodes, &outlines, &lexicon);
+    }
+    growth.take(parts.iter().flatten(), STRETCHES, Step::Stretches);
     if whole {
-        growth.join_alike(&nodes, ALIKE);
+        growth.join_alike(&parts.concat(), ALIKE);
     }
     growth.grown()
+}
+
+/// The nodes of single lines, and those of each trace: whatever else is alike in them, traces of different exceptions or
+/// frames are no variants of each other.
+fn apart(nodes: Vec<Node>, texts: &[Cow<'_, str>]) -> Vec<Vec<Node>> {
+    let mut apart: BTreeMap<Option<String>, Vec<Node>> = BTreeMap::new();
+    for node in nodes {
+        apart.entry(signature(&texts[node.members[0]])).or_default().push(node);
+    }
+    apart.into_values().collect()
 }

@@ -54,7 +54,7 @@ impl<'t> Growth<'t> {
     }
 
     /// Takes what a step has joined, which may be what steps before it have joined already.
-    pub(super) fn take(&mut self, nodes: &[Node], similarity: f64, step: Step) {
+    pub(super) fn take<'n>(&mut self, nodes: impl Iterator<Item = &'n Node>, similarity: f64, step: Step) {
         let mut joined: Vec<Vec<usize>> = Vec::new();
         for node in nodes {
             let mut firsts: Vec<usize> = node.members.iter().map(|member| self.sets.root(*member)).collect();

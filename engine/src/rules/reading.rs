@@ -37,6 +37,9 @@ pub(crate) struct Corrections {
     are_split: ByKey<bool>,
     /// Lines in which each rule masked something, by its position.
     pub(crate) masked: Vec<u64>,
+    /// Which rules masked something in the message shaped last.
+    masking: Vec<bool>,
+    last: Vec<u8>,
     clean: Clean,
     holes: Vec<(Range<usize>, usize)>,
     corrected: Vec<u8>,
@@ -65,11 +68,30 @@ impl Corrections {
             splits,
             are_split: HashMap::default(),
             masked: vec![0; rules.len()],
+            masking: vec![false; rules.len()],
+            last: Vec::new(),
             rules: Arc::clone(rules),
             clean: Clean::default(),
             holes: Vec::new(),
             corrected: Vec::new(),
         })
+    }
+
+    /// Makes the shape of a message, to be [settled](Self::settle).
+    pub(crate) fn make(&mut self, shaper: &mut Shaper, message: &[u8]) {
+        self.masking.fill(false);
+        let mut last = std::mem::take(&mut self.last);
+        last.clear();
+        last.extend_from_slice(self.shape(shaper, message));
+        self.last = last;
+    }
+
+    /// The shape made last, as that of an event of so many lines.
+    pub(crate) fn settle(&mut self, lines: u64) -> &[u8] {
+        for (sum, masking) in self.masked.iter_mut().zip(&self.masking) {
+            *sum += lines * u64::from(*masking);
+        }
+        &self.last
     }
 
     /// The shape of a message, or what stands for one that is set aside: see [`aside`].
@@ -135,7 +157,7 @@ impl Corrections {
                     self.holes.push((found, mask));
                 }
             }
-            self.masked[*rule] += u64::from(self.holes.len() > before);
+            self.masking[*rule] |= self.holes.len() > before;
         }
         self.holes.sort_unstable_by_key(|(hole, _)| hole.start);
         shaper.shape_around(text, self.holes.iter().map(|(hole, mask)| (hole.clone(), self.masks[*mask].2)))
