@@ -18,12 +18,9 @@ fuzz_target!(|input: (i64, &[u8])| {
     reader.begin(&layout, reference_time);
     for line in lines {
         assert!(is_part(format::read(line, reference_time).message, line));
-        // Colours are taken out of the middle.
-        if !line.contains(&0x1b) {
+        // Colours are taken out of the middle, and escapes of JSON are read.
+        if !line.iter().any(|b| matches!(b, 0x1b | b'\\')) {
             assert!(is_part(reader.read(line).message, line));
         }
-    }
-    for form in layout.forms() {
-        Layout::of_text(&form).expect("a form that was voted is one that can be given");
     }
 });
