@@ -82,6 +82,8 @@ impl Partial {
     /// Adds whole lines of UTF-8 to an input, in the order in which they stand there. A text without a line feed at its
     /// end ends its last line there. A large text is folded on the threads of the rayon pool that this is called in.
     ///
+    /// What the input is and how its lines begin, the first text tells: let it have some lines.
+    ///
     /// # Panics
     ///
     /// When there is no such input.
@@ -108,6 +110,8 @@ impl Partial {
                     // What an input is, its beginning has told.
                     chunk.aside = self.natures[input].map(|nature| nature.aside);
                     chunk.first_line += before;
+                    // A byte order mark stands at the beginning only.
+                    chunk.mark = 0;
                 }
                 let layout = self.layouts[input].get_or_insert_with(|| layout_of(chunk, &self.settings));
                 self.places[filled].layout = Arc::clone(layout);
