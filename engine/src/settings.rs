@@ -19,8 +19,8 @@ pub struct Settings {
     /// Bytes of a line that are looked at; the rest is counted and skipped. Past 1 MiB it also is the size of the chunks that
     /// inputs are read in, of which there are two for every thread and two more.
     pub max_line_bytes: usize,
-    /// Distinct shapes kept, where one of more than 256 bytes counts as several. Past it, shapes that begin alike are
-    /// counted as one where there are too many of them, in the same way whatever the order, and the report says so.
+    /// Distinct shapes kept, where one of more than 256 bytes counts as several. Past it, shapes that begin or are built
+    /// alike are counted as one where there are too many of them, in the same way whatever the order, and the report says so.
     /// A shape takes about half a kilobyte, its histogram apart.
     pub max_shapes: usize,
     /// The day against which times without a year are read, as seconds since the epoch: the latest year that does

@@ -224,8 +224,8 @@ fn problems(entries: &[Entry], settings: &Settings) -> Vec<String> {
     let (kinds, events) = joined.fold((0, 0), |(kinds, events), e| (kinds + 1, events + e.tally.events));
     let message = || {
         format!(
-            "there are more distinct shapes than the {} that are kept apart; where too many begin alike they were \
-             counted as one ({kinds} such beginnings with {events} events); allow more shapes to tell them apart",
+            "there are more distinct shapes than the {} that are kept apart; where too many begin or \
+             are built alike they were counted as one ({kinds} such kinds with {events} events); allow more shapes to tell them apart",
             settings.max_shapes
         )
     };
