@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Words of a name at most.
-const LONGEST: usize = 4;
+const LONGEST: usize = 6;
 
 /// Different stretches at one place that make it a variable.
 const MANY: usize = 5;
