@@ -1,10 +1,11 @@
 //! Phase two: the few distinct shapes to clusters, by string similarity.
 
-mod align;
 mod sequence;
+mod align;
+mod outline;
+mod brackets;
 mod tree;
 mod words;
-mod brackets;
 mod joint;
 mod absorb;
 mod stretches;
@@ -16,7 +17,7 @@ use std::{
 };
 
 use crate::template::Template;
-use sequence::{Lexicon, Outline};
+use outline::{Lexicon, Outline};
 use words::Node;
 
 /// Similarity down to which only equal texts are joined; below, equal outlines.

@@ -4,7 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    sequence::{self, Lexicon, SLOT, WORD, is_state},
+    outline::{Lexicon, SLOT, WORD},
+    sequence::{self, is_state},
     tree::Sets,
     words::{MANY, Node, RARE, merge_equal, together},
 };

@@ -4,7 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    sequence::{Bracket, Lexicon, Outline, SLOT, WORD, is_state},
+    outline::{Bracket, Lexicon, Outline, SLOT, WORD},
+    sequence::is_state,
     words::MANY,
 };
 

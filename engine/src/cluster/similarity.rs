@@ -1,7 +1,7 @@
 //! How alike two outlines are, and the joining of what is alike enough when a broader view than the default is asked
 //! for. Token-level edit distance and set overlap, both from 0 to 1.
 
-use super::{sequence::SLOT, tree::Sets, words::Node};
+use super::{outline::SLOT, tree::Sets, words::Node};
 
 /// Outlines with the same word that are compared, nearest in order first.
 const NEIGHBOURS: usize = 32;

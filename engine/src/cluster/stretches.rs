@@ -4,7 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    sequence::{Lexicon, SLOT, WORD, is_cue, is_state},
+    outline::{Lexicon, SLOT, WORD},
+    sequence::{is_cue, is_state},
     tree::Sets,
     words::{Node, merge_equal, mix, together},
 };
