@@ -1,10 +1,11 @@
 //! Phase two: the few distinct shapes to clusters, by string similarity.
 
-mod align;
 mod sequence;
+mod align;
+mod outline;
+mod brackets;
 mod tree;
 mod words;
-mod brackets;
 mod joint;
 mod absorb;
 mod stretches;
@@ -22,7 +23,7 @@ use crate::{event::signature::signature, template::Template};
 pub(crate) use dendrogram::Dendrogram;
 pub use dendrogram::Step;
 use grow::Growth;
-use sequence::{Lexicon, Outline};
+use outline::{Lexicon, Outline};
 use words::Node;
 
 /// Similarity at and below which equal outlines are one.

@@ -1,6 +1,6 @@
 //! How alike two outlines are, and which of many are, for views broader than the default. Token-level edit distance and set overlap, both from 0 to 1.
 
-use super::{sequence::SLOT, words::Node};
+use super::{outline::SLOT, words::Node};
 
 /// Outlines with the same word that one is compared with, nearest in order first.
 const NEIGHBOURS: usize = 8;
