@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Settings,
     aside::Aside,
-    format::{Layout, Reader},
+    format::{Layout, Reader, colours::ESCAPE},
     input::chunks::Chunk,
     recording::columns::Columns,
     shape::Shaper,
@@ -123,6 +123,7 @@ impl Fold {
         self.reader.begin(&self.layout, manner.reference_time);
         let bytes = self.chunk.bytes();
         let nul = memchr::memchr(0, bytes).is_some();
+        self.reader.coloured = memchr::memchr(ESCAPE, bytes).is_some();
         for line in Lines::of(&self.chunk) {
             self.lines += 1;
             if manner.gives_way && self.lines.is_multiple_of(LINES_BETWEEN_WAYS) {
