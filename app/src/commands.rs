@@ -3,7 +3,9 @@
 use crate::cli::{Cli, Command};
 
 mod cluster;
+mod compare;
 mod evaluate;
+mod follow;
 mod inputs;
 mod label;
 mod serve;
@@ -13,7 +15,9 @@ mod up;
 /// done, exit code 2.
 pub fn run(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
+        Command::Cluster(flags) if flags.follow => follow::run(&flags),
         Command::Cluster(flags) => cluster::run(&flags),
+        Command::Compare(flags) => compare::run(&flags),
         Command::Label(flags) => label::run(&flags),
         Command::Evaluate(flags) => evaluate::run(&flags),
         Command::Serve(flags) => serve::run(&flags),

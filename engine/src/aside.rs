@@ -54,13 +54,14 @@ impl Aside {
     }
 
     /// Whether a line with nothing to say is one of these. `nul` tells that its surroundings hold a NUL byte, which
-    /// spares the search in the usual case.
+    /// spares the search in the usual case; what the line is, it tells alone.
     #[inline]
     pub(crate) fn of_line(line: &[u8], nul: bool) -> Option<Self> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Some(Self::Blank);
         }
-        (nul && (is_binary(&line[..line.len().min(LINE_HEAD)]) || odd(line) * 2 > line.len())).then_some(Self::Binary)
+        let is_binary = || is_binary(&line[..line.len().min(LINE_HEAD)]) || odd(line) * 2 > line.len();
+        (nul && memchr::memchr(0, line).is_some() && is_binary()).then_some(Self::Binary)
     }
 }
 

@@ -68,6 +68,7 @@ pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
     }
     let mut outlines: Vec<Outline> = texts.iter().map(|text| lexicon.outline(text)).collect();
     if similarity <= WORDS {
+        brackets::close_reasons(&mut outlines, &lexicon);
         brackets::close(&mut outlines, &lexicon);
     }
     let outlines: Vec<Vec<u32>> = outlines.into_iter().map(|outline| outline.words).collect();

@@ -47,6 +47,14 @@ pub struct Follow {
     buffer: Vec<u8>,
 }
 
+/// A line that is not complete, as much of it as is kept: what bytes that come in any pieces have in front of their next
+/// line feed.
+#[derive(Debug)]
+pub struct Unfinished {
+    line: Vec<u8>,
+    most: usize,
+}
+
 /// A file that is open, and where reading stands in it.
 #[derive(Debug)]
 struct Place {
@@ -56,8 +64,7 @@ struct Place {
     at: u64,
     /// The bytes before it, at most [`MARK`].
     mark: Vec<u8>,
-    /// The line that is not complete, as much of it as is kept.
-    line: Vec<u8>,
+    line: Unfinished,
     /// Whether no byte but NUL was read from its beginning on.
     fresh: bool,
     /// Readings without a new byte.
@@ -85,21 +92,21 @@ impl Follow {
     /// followed for now; that nothing is there is none. What is open is read all the same.
     pub fn read(&mut self, lines: &mut Vec<u8>) -> io::Result<Seen> {
         let mut seen = Seen::default();
-        let (buffer, most) = (&mut self.buffer[..], self.most_of_line);
+        let buffer = &mut self.buffer[..];
         for place in &mut self.old {
-            if place.read(buffer, most, lines, &mut seen).is_err() {
+            if place.read(buffer, lines, &mut seen).is_err() {
                 place.quiet = QUIET;
             }
         }
         self.old.retain_mut(|place| {
             let is_given_up = place.quiet >= QUIET;
             if is_given_up {
-                place.finish(lines);
+                place.line.finish(lines);
             }
             !is_given_up
         });
         if let Some(place) = &mut self.now {
-            place.read(buffer, most, lines, &mut seen)?;
+            place.read(buffer, lines, &mut seen)?;
         }
         let there = match fs::metadata(&self.path) {
             Ok(meta) => meta,
@@ -109,26 +116,53 @@ impl Follow {
         if self.now.as_ref().is_some_and(|place| place.id == id(&there)) {
             return Ok(seen);
         }
-        let mut place = Place::open(&self.path)?;
-        place.read(&mut self.buffer, self.most_of_line, lines, &mut seen)?;
+        let mut place = Place::open(&self.path, self.most_of_line)?;
+        place.read(&mut self.buffer, lines, &mut seen)?;
         if let Some(before) = self.now.replace(place) {
             seen.rotated = true;
             self.old.push(before);
         }
         if self.old.len() > MOST_OLD {
-            self.old.remove(0).finish(lines);
+            self.old.remove(0).line.finish(lines);
         }
         Ok(seen)
     }
 
     /// Appends what is left of lines that were never completed: nothing more is read.
     pub fn finish(mut self, lines: &mut Vec<u8>) {
-        self.old.iter_mut().chain(&mut self.now).for_each(|place| place.finish(lines));
+        self.old.iter_mut().chain(&mut self.now).for_each(|place| place.line.finish(lines));
+    }
+}
+
+impl Unfinished {
+    /// Of a line no more than `most` bytes and one are kept, by which it is known for a longer one.
+    pub fn new(most: usize) -> Self {
+        Self { line: Vec::new(), most }
+    }
+
+    /// Appends the lines that these bytes complete, each with its line feed.
+    pub fn take(&mut self, bytes: &[u8], lines: &mut Vec<u8>) {
+        let whole = memchr::memrchr(b'\n', bytes).map_or(0, |feed| feed + 1);
+        let (whole, rest) = bytes.split_at(whole);
+        if !whole.is_empty() {
+            lines.append(&mut self.line);
+            lines.extend_from_slice(whole);
+        }
+        let room = (self.most + 1).saturating_sub(self.line.len());
+        self.line.extend_from_slice(&rest[..rest.len().min(room)]);
+    }
+
+    /// Appends the line that was never completed, if there is one.
+    pub fn finish(&mut self, lines: &mut Vec<u8>) {
+        if !self.line.is_empty() {
+            lines.append(&mut self.line);
+            lines.push(b'\n');
+        }
     }
 }
 
 impl Place {
-    fn open(path: &Path) -> io::Result<Self> {
+    fn open(path: &Path, most_of_line: usize) -> io::Result<Self> {
         let about = fs::metadata(path)?;
         // A pipe would be waited for, a folder never grows.
         if !about.is_file() {
@@ -138,17 +172,17 @@ impl Place {
         let file = File::open(path)?;
         // Asked of what was opened: the path may lead elsewhere by now.
         let id = id(&file.metadata()?);
-        Ok(Self { file, id, at: 0, mark: Vec::new(), line: Vec::new(), fresh: true, quiet: 0 })
+        Ok(Self { file, id, at: 0, mark: Vec::new(), line: Unfinished::new(most_of_line), fresh: true, quiet: 0 })
     }
 
-    fn read(&mut self, buffer: &mut [u8], most_of_line: usize, lines: &mut Vec<u8>, seen: &mut Seen) -> io::Result<()> {
+    fn read(&mut self, buffer: &mut [u8], lines: &mut Vec<u8>, seen: &mut Seen) -> io::Result<()> {
         self.quiet += 1;
         let length = self.file.metadata()?.len();
         if length == self.at {
             return Ok(());
         }
         if length < self.at || !self.is_as_it_was()? {
-            self.finish(lines);
+            self.line.finish(lines);
             (self.at, self.fresh, seen.truncated) = (0, true, true);
             self.mark.clear();
         }
@@ -162,7 +196,7 @@ impl Place {
             if n == 0 {
                 return Ok(());
             }
-            self.take(&buffer[..n], most_of_line, lines);
+            self.take(&buffer[..n], lines);
             (taken, self.quiet) = (taken + n, 0);
         }
         seen.more = true;
@@ -180,7 +214,7 @@ impl Place {
         }
     }
 
-    fn take(&mut self, mut bytes: &[u8], most_of_line: usize, lines: &mut Vec<u8>) {
+    fn take(&mut self, mut bytes: &[u8], lines: &mut Vec<u8>) {
         self.at += bytes.len() as u64;
         self.mark.extend_from_slice(&bytes[bytes.len().saturating_sub(MARK)..]);
         self.mark.drain(..self.mark.len().saturating_sub(MARK));
@@ -189,22 +223,7 @@ impl Place {
             bytes = &bytes[bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len())..];
             self.fresh = bytes.is_empty();
         }
-        let whole = memchr::memrchr(b'\n', bytes).map_or(0, |feed| feed + 1);
-        let (whole, rest) = bytes.split_at(whole);
-        if !whole.is_empty() {
-            lines.append(&mut self.line);
-            lines.extend_from_slice(whole);
-        }
-        let room = (most_of_line + 1).saturating_sub(self.line.len());
-        self.line.extend_from_slice(&rest[..rest.len().min(room)]);
-    }
-
-    /// The line that was never completed is one.
-    fn finish(&mut self, lines: &mut Vec<u8>) {
-        if !self.line.is_empty() {
-            lines.append(&mut self.line);
-            lines.push(b'\n');
-        }
+        self.line.take(bytes, lines);
     }
 }
 

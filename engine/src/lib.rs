@@ -19,6 +19,7 @@ pub mod recording;
 mod fold;
 pub mod partial;
 pub mod pipeline;
+pub mod compare;
 pub mod follow;
 pub mod evaluate;
 

@@ -5,10 +5,11 @@
 //! there are too many of them, and only there. What is merged depends on the *set* of shapes and on nothing else, not on
 //! their order, the cut of the input, or the grouping of merges. The argument:
 //!
-//! - The beginnings of a shape (its first 12, 6, 3, 2 words, its first word, nothing: see `beginning`) make all shapes the
-//!   leaves of a tree. On *rung* `r` of a ladder each node has a cap; caps are a quarter from rung to rung and from a depth
-//!   to the next, deeper one, but never below 1. A shape weighs 1, or more if it is long. A node weighs as much as its
-//!   children together, but at most its cap + 1, and if it does, its shapes are *joined* into one.
+//! - The form of a shape (how many words it has, then which of them have slots) and its beginnings (its first word, its first
+//!   2, 3, 6, 12 words; see `beginning`) make all shapes the leaves of a tree. On *rung* `r` of a ladder each node has a cap;
+//!   caps are a quarter from rung to rung and smaller at a deeper depth, but never below 1. A shape weighs 1, or more if it is
+//!   long. A node weighs as much as its children together, but at most its cap + 1, and if it does, its shapes are *joined*
+//!   into one.
 //! - Weights are sums and minima of weights, so they can only grow with more shapes. A node once joined stays joined, with a
 //!   weight that is known (cap + 1) without knowing its shapes, which may therefore be forgotten.
 //! - From a rung to the next no weight falls below a quarter (by induction from the leaves), nor below 2 where there are two
@@ -18,6 +19,18 @@
 //!
 //! On the last rung the root itself is joined: everything is one shape. The number of shapes kept never exceeds the weight of
 //! the root. In between it may, by [`SLACK`], so that the weighing is rare.
+//!
+//! **What is kept exactly**, therefore: every shape whose form and beginnings are not those of too many others, however many
+//! others there are. Random words that begin alike in nothing are joined by their form, and leave alone what has other slots
+//! or another number of words.
+//!
+//! **Why not what is frequent**, which would be better still: within one pass, in any order, in memory that does not grow with
+//! the input, nothing can count all frequent shapes exactly. Let the first half of an input be `n` shapes, each once, and the
+//! second half one shape many times. Whether that shape has one event more than the second half holds tells whether it was in
+//! the first half; so what is kept after the first half tells of every shape whether it was there, which takes some `n` bits
+//! at least, however cleverly they are written and even if it may be wrong now and then. A rule that forgets rare shapes has
+//! forgotten the first events of those that become frequent, and how many depends on the order. Counts that are too low, or
+//! that change with the order, are worse than shapes joined and told of.
 
 mod beginning;
 
@@ -139,13 +152,13 @@ impl Table {
         for entry in entries.iter_mut().filter(|e| e.depth < EXACT) {
             entry.shape = with_rest(&entry.shape);
         }
-        // A joined shape may have the very text of a real one: the real one goes last.
-        entries.sort_unstable_by(|a, b| (&a.shape, a.depth).cmp(&(&b.shape, b.depth)));
+        // A joined shape may have the very text of a real one, which goes last, or that of another of another form.
+        entries.sort_unstable_by(|a, b| (&a.shape, a.depth, a.key()).cmp(&(&b.shape, b.depth, b.key())));
         entries
     }
 
     /// Where a shape is counted.
-    fn home(&self, keys: &Keys) -> Key {
+    pub(crate) fn home(&self, keys: &Keys) -> Key {
         let joined = |depth: &u8| self.entries.contains_key(&keys.at(*depth));
         match self.joined {
             0 => keys.at(EXACT),
@@ -216,9 +229,10 @@ impl Table {
 
 /// Most that the shapes below a node of the tree may weigh without being joined.
 fn cap(max: u64, rung: u8, depth: u8) -> u64 {
+    /// By how many halves the caps of the depths are smaller than that of the first, which has most of them below it.
+    const SMALLER: [u32; EXACT as usize] = [0, 0, 1, 2, 4, 6, 8, 10];
     // One more than the rung on which all caps are 1 has come.
     let last = max.ilog2() / 2 + 2;
-    let quarters = |n: u32| max.checked_shr(2 * n).unwrap_or(0).max(1);
     match (u32::from(rung), depth) {
         (0, _) => u64::MAX,
         (rung, 0) => {
@@ -228,7 +242,7 @@ fn cap(max: u64, rung: u8, depth: u8) -> u64 {
                 0
             }
         }
-        (rung, depth) => quarters(rung + u32::from(depth) - 1),
+        (rung, depth) => max.checked_shr(2 * rung + SMALLER[usize::from(depth)]).unwrap_or(0).max(1),
     }
 }
 

@@ -129,10 +129,15 @@ impl Kind {
         Self::ALL.get(usize::from(byte.checked_sub(Self::FIRST_BYTE)?)).copied()
     }
 
-    /// What both are: the kind itself when they are equal, else [`Kind::Any`].
+    /// What both are: the kind itself when they are equal, a number when one of them is that and the other a port, else
+    /// [`Kind::Any`].
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        if self == other { self } else { Self::Any }
+        match (self, other) {
+            _ if self == other => self,
+            (Self::Number, Self::Port) | (Self::Port, Self::Number) => Self::Number,
+            _ => Self::Any,
+        }
     }
 }
 
@@ -260,6 +265,11 @@ impl Template {
             *kind = kind.or(there.unwrap_or(Kind::Any));
         }
         true
+    }
+
+    /// Where the slots stand in a shape, in order, or `None` when it does not match.
+    pub(crate) fn spans_of_shape(&self, shape: &[u8]) -> Option<Vec<(Range<usize>, Kind)>> {
+        matching::lay_over(&self.parts, shape)
     }
 
     /// Where the slots stand in a message (bytes of it, in order), or `None` when it does not match. Blanks match as

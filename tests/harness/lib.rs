@@ -21,7 +21,7 @@ mod service;
 pub use api::{Answer, Api, UploadError};
 pub use binaries::{logkin, logkin_balancer};
 pub use browser::Browser;
-pub use process::{Finished, Process, bytes_read, children_of, cpu_ticks, kill_now, run};
+pub use process::{Finished, Process, bytes_read, children_of, cpu_ticks, interrupt, kill_now, run};
 pub use samples::{Sample, repository, sample_file, samples};
 pub use service::{Service, ServiceBuilder};
 pub use wait::until;

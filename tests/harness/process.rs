@@ -197,6 +197,11 @@ pub fn kill_now(pid: u32) {
     send(pid, Signal::KILL);
 }
 
+/// What Ctrl-C sends, for a process this test has started.
+pub fn interrupt(pid: u32) {
+    send(pid, Signal::INT);
+}
+
 /// The numbers of `/proc/PID/stat` after the name, the state counted as 0; `None` when the process is gone or a zombie.
 fn stat(pid: u32) -> Option<Vec<u64>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

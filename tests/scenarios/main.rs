@@ -26,6 +26,12 @@ mod same_everywhere;
 /// The command line as a good citizen of a pipe.
 mod cli;
 
+/// Logs that are written to while they are looked at.
+mod follow;
+
+/// Two logs, and a gate.
+mod compare;
+
 /// What is wrong gets a clear answer and harms nothing.
 mod bad_input;
 

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use logkin_engine::{Progress, Recorder, Report, Settings, analyze, settings::Unpacking};
+use logkin_engine::{Partial, Progress, Recorder, Report, Settings, analyze, settings::Unpacking};
 
 use super::inputs::Inputs;
 use crate::{
@@ -21,22 +21,23 @@ use crate::{
 
 pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
     let (report, inputs) = read(&flags.files, &flags.reading, None)?;
-    let terminal = Terminal::of_stdout(no_colour());
-    // The table colours, and makes safe what it shows, by itself.
-    let mut out: Box<dyn Write> = if flags.format == TableFormat::Table {
-        Box::new(BufWriter::new(io::stdout().lock()))
-    } else {
-        output::stdout()
-    };
-    let written = output::write(&report, flags.format, flags.top, terminal, &mut *out).and_then(|()| out.flush());
+    let written = write(&report, flags.format, flags.top);
     if quiet_on_broken_pipe(written)? {
         return Ok(0);
     }
     Ok(tell_problems(&report, &inputs))
 }
 
+/// Writes the report to standard output.
+pub(super) fn write(report: &Report, format: TableFormat, top: usize) -> io::Result<()> {
+    // The table colours, and makes safe what it shows, by itself.
+    let mut out: Box<dyn Write> =
+        if format == TableFormat::Table { Box::new(BufWriter::new(io::stdout().lock())) } else { output::stdout() };
+    output::write(report, format, top, Terminal::of_stdout(no_colour()), &mut *out).and_then(|()| out.flush())
+}
+
 /// Whether the environment asks for no colours, or names a screen that has none.
-fn no_colour() -> bool {
+pub(super) fn no_colour() -> bool {
     env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
@@ -48,15 +49,27 @@ pub(super) fn read(
     recorder: Option<Recorder<'_>>,
 ) -> anyhow::Result<(Report, Inputs)> {
     let mut inputs = Inputs::of(files, reading.hidden)?;
-    let settings = settings(reading);
-    let (progress, given) = (Progress::default(), std::mem::take(&mut inputs.given));
-    let report = thread::scope(|scope| {
+    let (settings, given) = (settings(reading), std::mem::take(&mut inputs.given));
+    let report = watched(|progress| analyze(given, &settings, progress, recorder))?;
+    Ok((report, inputs))
+}
+
+/// Reads inputs up to where shapes are clustered, watched likewise.
+pub(super) fn gather(mut inputs: Inputs, reading: &Reading) -> anyhow::Result<(Partial, Inputs)> {
+    let (settings, given) = (settings(reading), std::mem::take(&mut inputs.given));
+    let partial = watched(|progress| logkin_engine::gather(given, &settings, progress, None))?;
+    Ok((partial, inputs))
+}
+
+/// Runs with a progress bar where someone is looking.
+fn watched<T>(run: impl FnOnce(&Progress) -> Result<T, logkin_engine::Error>) -> anyhow::Result<T> {
+    let progress = Progress::default();
+    thread::scope(|scope| {
         let shown = io::stderr().is_terminal().then(|| Bar::start(scope, &progress));
-        let report = analyze(given, &settings, &progress, recorder);
+        let found = run(&progress);
         drop(shown);
-        report
-    });
-    Ok((report.context("cannot analyse")?, inputs))
+        found.context("cannot analyse")
+    })
 }
 
 /// The settings of a run, as typed.
@@ -91,10 +104,14 @@ pub(super) fn quiet_on_broken_pipe(written: io::Result<()>) -> anyhow::Result<bo
 /// Problems told on standard error; a report in JSON has them all.
 const MAX_TOLD: usize = 50;
 
+/// Says on standard error what was wrong with the inputs of a report; the exit code that follows.
+pub(super) fn tell_problems(report: &Report, inputs: &Inputs) -> u8 {
+    tell(report.inputs.iter().flat_map(|input| &input.problems).chain(&report.problems), inputs)
+}
+
 /// Says on standard error what was wrong with the inputs, each problem with the name of its input; the exit code that
 /// follows.
-pub(super) fn tell_problems(report: &Report, inputs: &Inputs) -> u8 {
-    let found = report.inputs.iter().flat_map(|input| &input.problems).chain(&report.problems);
+pub(super) fn tell<'p>(found: impl Iterator<Item = &'p String>, inputs: &'p Inputs) -> u8 {
     let problems: Vec<&String> = inputs.problems.iter().chain(found).collect();
     for problem in problems.iter().take(MAX_TOLD) {
         output::tell(output::visible(problem));
@@ -102,9 +119,7 @@ pub(super) fn tell_problems(report: &Report, inputs: &Inputs) -> u8 {
     if let more @ 1.. = problems.len().saturating_sub(MAX_TOLD) {
         output::tell(format_args!("and {more} more such problems; `--format json` has them all"));
     }
-    if let Some(note) = &inputs.note {
-        output::tell(note);
-    }
+    inputs.notes.iter().for_each(|note| output::tell(output::visible(note)));
     u8::from(!problems.is_empty())
 }
 

@@ -11,6 +11,9 @@ use logkin_engine::Input;
 
 use crate::search::{PassedOver, Search, is_glob};
 
+/// What standard input is called in a report.
+pub(super) const STDIN: &str = "standard input";
+
 /// What the arguments stand for.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
@@ -19,7 +22,7 @@ pub(super) struct Inputs {
     /// What could not be found or looked at, for a person.
     pub(super) problems: Vec<String>,
     /// What was passed over though nothing is wrong with it.
-    pub(super) note: Option<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// What one argument stands for.
@@ -33,6 +36,13 @@ enum Meant {
 impl Inputs {
     /// Of the arguments; `-` or none is standard input. An error when there is nothing to read at all.
     pub(super) fn of(arguments: &[PathBuf], hidden: bool) -> anyhow::Result<Self> {
+        let (paths, inputs) = Self::paths(arguments, hidden)?;
+        let input = |path: Option<PathBuf>| path.map_or_else(|| Input::reader(STDIN, io::stdin()), Input::file);
+        Ok(Self { given: paths.into_iter().map(input).collect(), ..inputs })
+    }
+
+    /// The files that the arguments stand for, nothing of them opened; `None` is standard input.
+    pub(super) fn paths(arguments: &[PathBuf], hidden: bool) -> anyhow::Result<(Vec<Option<PathBuf>>, Self)> {
         if arguments.is_empty() && io::stdin().is_terminal() {
             bail!("no input; give log files, or pipe something in: `journalctl | logkin cluster`");
         }
@@ -40,36 +50,32 @@ impl Inputs {
             bail!("standard input (`-`) is given twice; it can be read once");
         }
         if arguments.is_empty() {
-            return Ok(Self { given: vec![stdin()], ..Self::default() });
+            return Ok((vec![None], Self::default()));
         }
         let mut search = Search::new(hidden);
         // What is named is read as often as it is named, and not once more because a folder holds it.
         arguments.iter().filter(|argument| !argument.is_dir()).for_each(|file| search.know(file));
-        let mut inputs = Self::default();
+        let (mut paths, mut inputs) = (Vec::new(), Self::default());
         for argument in arguments {
             match meant(argument, &mut search) {
-                Ok(Meant::Stdin) => inputs.given.push(stdin()),
-                Ok(Meant::File(file)) => inputs.given.push(Input::file(file)),
-                Ok(Meant::Found(files)) => inputs.given.extend(files.into_iter().map(Input::file)),
+                Ok(Meant::Stdin) => paths.push(None),
+                Ok(Meant::File(file)) => paths.push(Some(file)),
+                Ok(Meant::Found(files)) => paths.extend(files.into_iter().map(Some)),
                 Err(problem) => inputs.problems.push(problem),
             }
         }
         inputs.problems.extend_from_slice(search.problems());
-        inputs.note = note(search.passed_over());
-        if inputs.given.is_empty() {
-            let found = inputs.problems.iter().chain(&inputs.note).map(String::as_str);
+        inputs.notes.extend(note(search.passed_over()));
+        if paths.is_empty() {
+            let found = inputs.problems.iter().chain(&inputs.notes).map(String::as_str);
             bail!("nothing to read: {}", found.collect::<Vec<_>>().join("; "));
         }
-        Ok(inputs)
+        Ok((paths, inputs))
     }
 }
 
 fn is_stdin(argument: &Path) -> bool {
     argument == Path::new("-")
-}
-
-fn stdin() -> Input {
-    Input::reader("standard input", io::stdin())
 }
 
 /// The error is for a person.

@@ -20,6 +20,8 @@ use super::{level_name, moment, visible};
 pub struct Terminal {
     /// Columns; `None` when it is no screen, and nothing is cut.
     pub width: Option<usize>,
+    /// Rows; `None` when it is no screen.
+    pub height: Option<usize>,
     /// Whether colours are wanted.
     pub colour: bool,
 }
@@ -31,17 +33,19 @@ impl Terminal {
         if !stdout.is_terminal() {
             return Self::default();
         }
-        let width = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col)).filter(|w| *w > 0);
-        Self { width, colour: !no_color }
+        let size = rustix::termios::tcgetwinsize(&stdout).ok();
+        let of = |n: Option<u16>| n.map(usize::from).filter(|n| *n > 0);
+        let (width, height) = (of(size.map(|size| size.ws_col)), of(size.map(|size| size.ws_row)));
+        Self { width, height, colour: !no_color }
     }
 }
 
-const SLOT: &str = "<*>";
+pub(super) const SLOT: &str = "<*>";
 const DIM: &str = "\x1b[2m";
-const CYAN: &str = "\x1b[36m";
+pub(super) const CYAN: &str = "\x1b[36m";
 const YELLOW: &str = "\x1b[33m";
-const RED: &str = "\x1b[31m";
-const RESET: &str = "\x1b[0m";
+pub(super) const RED: &str = "\x1b[31m";
+pub(super) const RESET: &str = "\x1b[0m";
 
 pub(super) fn write(report: &Report, shown: usize, terminal: Terminal, out: &mut dyn Write) -> io::Result<()> {
     let clusters = &report.clusters[..shown];
@@ -116,7 +120,7 @@ fn formats(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn level_colour(level: Option<Level>) -> &'static str {
+pub(super) fn level_colour(level: Option<Level>) -> &'static str {
     match level {
         Some(Level::Fatal | Level::Error) => RED,
         Some(Level::Warn) => YELLOW,
@@ -126,7 +130,7 @@ fn level_colour(level: Option<Level>) -> &'static str {
 }
 
 /// Never rounds a kind of line that exists to nothing, nor one that is not alone to everything.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {
         p if p > 0.0 && p < 0.01 => "<0.01%".to_owned(),
         p if p < 100.0 && p > 99.99 => ">99.9%".to_owned(),
@@ -138,12 +142,12 @@ fn digits(n: u64) -> usize {
     n.checked_ilog10().map_or(1, |d| d as usize + 1)
 }
 
-fn count(n: u64, noun: &str) -> String {
+pub(super) fn count(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Cut to `room` columns, with a mark where something is missing.
-fn fit(text: &str, room: Option<usize>) -> String {
+pub(super) fn fit(text: &str, room: Option<usize>) -> String {
     let Some(room) = room else { return text.to_owned() };
     let width = |c: char| c.width().unwrap_or(0);
     if text.chars().map(width).sum::<usize>() <= room {

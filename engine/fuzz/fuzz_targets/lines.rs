@@ -22,6 +22,9 @@ fuzz_target!(|bytes: &[u8]| {
     lines.reverse();
     let backward = run(&lines);
     assert_eq!(forward.totals, backward.totals);
+    let clustered: u64 = forward.clusters.iter().map(|c| c.lines).sum();
+    assert_eq!(forward.totals.lines, clustered + forward.totals.set_aside);
+    assert_eq!(forward.totals.lines, lines.len() as u64 + 2, "a line is lost");
     let kinds = |report: &Report| report.clusters.iter().map(|c| (c.id.clone(), c.lines)).collect::<Vec<_>>();
     assert_eq!(kinds(&forward), kinds(&backward));
 });

@@ -22,7 +22,7 @@ pub(super) fn common<'a>(shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Te
         common = merge(&before, &tokens(shape).collect::<Vec<_>>());
         template = written(&common);
     }
-    tidied(template, shapes)
+    gathered(tidied(template, shapes), shapes)
 }
 
 fn written(tokens: &[Token<'_>]) -> Template {
@@ -65,6 +65,52 @@ fn tidied<'a>(template: Template, shapes: &(impl Iterator<Item = &'a str> + Clon
         }
     }
     tidied
+}
+
+/// `<*> <*>` as `<*>`, where the shapes have different numbers of words in the two together, so that it is chance where the
+/// first ends; in quotes always.
+fn gathered<'a>(template: Template, shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Template {
+    let mut gathered = template;
+    let mut at = 0;
+    let mut tries = 0;
+    while tries < TIDIED
+        && let Some(next) = gathered.parts.get(at..).and_then(|rest| rest.windows(3).position(is_apart))
+    {
+        at += next;
+        tries += 1;
+        let mut fewer = gathered.clone();
+        fewer.parts.splice(at..at + 3, [Part::Slot(Kind::Any)]);
+        let slot = fewer.parts[..at].iter().filter(|part| matches!(part, Part::Slot(_))).count();
+        let blanks = |shape: &str| {
+            let found = fewer.spans_of_shape(shape.as_bytes())?;
+            Some(shape.as_bytes()[found[slot].0.clone()].iter().filter(|b| **b == b' ').count())
+        };
+        let mut counts = shapes.clone().map(blanks);
+        let first = counts.next().flatten();
+        if is_quoted(&fewer.parts, at) || counts.any(|count| count != first) {
+            gathered = fewer;
+        } else {
+            at += 1;
+        }
+    }
+    gathered
+}
+
+/// Whether a part stands between quotes that hold nothing else.
+fn is_quoted(parts: &[Part], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| parts.get(before));
+    let quotes = ['"', '\'', '`'];
+    match (before, parts.get(at + 1)) {
+        (Some(Part::Literal(before)), Some(Part::Literal(behind))) => {
+            quotes.iter().any(|quote| before.ends_with(*quote) && behind.starts_with(*quote))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the three parts are `<*> <*>`.
+fn is_apart(parts: &[Part]) -> bool {
+    matches!(parts, [Part::Slot(_), Part::Literal(blank), Part::Slot(_)] if blank == " ")
 }
 
 /// Whether the four parts are `x<*> <*>`.

@@ -63,16 +63,70 @@ pub(super) fn close(outlines: &mut [Outline], lexicon: &Lexicon<'_>) {
     }
 }
 
+/// Takes what stands behind a last colon for a variable where the file has many such ends, most of which it has behind other
+/// words too: `cannot open it: Permission denied`. Words alone count, since whole messages that follow a component's name
+/// have variables of their own.
+pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon<'_>) {
+    let mut heads: HashMap<&[u32], HashSet<[u32; BESIDE]>> = HashMap::new();
+    let mut tails: HashMap<[u32; BESIDE], HashSet<&[u32]>> = HashMap::new();
+    let reason = |outline: &Outline| -> Option<(usize, [u32; BESIDE])> {
+        let from = outline.reason.filter(|from| *from < outline.words.len())?;
+        let head = &outline.words[..from];
+        (lexicon.weight(head) >= BESIDE * WORD).then(|| (from, last(head)))
+    };
+    for outline in &*outlines {
+        if let Some((from, head)) = reason(outline) {
+            let tail = &outline.words[from..];
+            heads.entry(tail).or_default().insert(head);
+            tails.entry(head).or_default().insert(tail);
+        }
+    }
+    let recurs = |tail: &&&[u32]| heads[*tail].len() > 1 && !tail.contains(&SLOT);
+    tails.retain(|_, tails| {
+        let plain = tails.iter().filter(|tail| !tail.contains(&SLOT)).count();
+        let recurring = tails.iter().filter(recurs).count();
+        recurring >= MANY && recurring * 2 >= tails.len() || plain >= 2 * MANY && plain * 2 >= tails.len()
+    });
+    let known: HashSet<Vec<u32>> = tails.values().flatten().filter(recurs).map(|tail| tail.to_vec()).collect();
+    let variable: HashSet<[u32; BESIDE]> = tails.into_keys().collect();
+    for outline in outlines {
+        let found =
+            reason(outline).filter(|(from, head)| variable.contains(head) || known.contains(&outline.words[*from..]));
+        let from = found.map(|(from, _)| from).or_else(|| known_end(&outline.words, &known, lexicon));
+        if let Some(from) = from {
+            outline.words.truncate(from);
+            outline.brackets.retain(|bracket| bracket.to <= from);
+            if outline.words.last() != Some(&SLOT) {
+                outline.words.push(SLOT);
+            }
+        }
+    }
+}
+
+/// Where a known reason of two words or more begins that ends a message without a colon before it.
+fn known_end(words: &[u32], known: &HashSet<Vec<u32>>, lexicon: &Lexicon<'_>) -> Option<usize> {
+    let longest = known.iter().map(Vec::len).max()?;
+    let from = words.len().saturating_sub(longest)..words.len().saturating_sub(1);
+    from.into_iter().find(|from| known.contains(&words[*from..]) && lexicon.weight(&words[..*from]) >= BESIDE * WORD)
+}
+
+/// The last words, the very last first.
+fn last(words: &[u32]) -> [u32; BESIDE] {
+    let mut last = [u32::MAX; BESIDE];
+    for (kept, word) in last.iter_mut().zip(words.iter().rev()) {
+        *kept = *word;
+    }
+    last
+}
+
 fn is_quote(sign: u8) -> bool {
     matches!(sign, b'"' | b'\'' | b'`')
 }
 
 /// `None` where nothing beside it says which place it is.
 fn place(words: &[u32], bracket: Bracket, lexicon: &Lexicon<'_>) -> Option<Place> {
-    let (mut before, mut behind) = ([u32::MAX; BESIDE], [u32::MAX; BESIDE]);
-    for (kept, word) in before.iter_mut().zip(words[..bracket.from].iter().rev()) {
-        *kept = *word;
-    }
+    let before = last(&words[..bracket.from]);
+    let mut behind = [u32::MAX; BESIDE];
     // A variable in quotes is left as such, of which the words behind it are one further.
     let skip = usize::from(is_quote(bracket.sign) && bracket.from == bracket.to);
     for (kept, word) in behind.iter_mut().zip(words.iter().skip(bracket.to + skip)) {

@@ -45,9 +45,11 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
 /// A place where the nodes of a group differ.
 struct Varying {
     position: usize,
-    /// Different words and how many nodes have each.
+    /// Different words and how many shapes have each.
     words: HashMap<u32, usize>,
-    /// The chance that two nodes agree there.
+    /// Whether some have a variable there already.
+    slot: bool,
+    /// The chance that two shapes with words there have the same.
     share: f64,
 }
 
@@ -56,13 +58,15 @@ fn varying(nodes: &[Node], group: &[usize]) -> Vec<Varying> {
     let place = |position: usize| {
         let mut words: HashMap<u32, usize> = HashMap::new();
         for node in group {
-            *words.entry(nodes[*node].outline[position]).or_default() += 1;
+            *words.entry(nodes[*node].outline[position]).or_default() += nodes[*node].members.len();
         }
+        let slot = words.remove(&SLOT).is_some();
         let squares: usize = words.values().map(|count| count * count).sum();
-        let share = squares as f64 / (group.len() * group.len()) as f64;
-        Varying { position, words, share }
+        let all: usize = words.values().sum();
+        let share = squares as f64 / (all * all).max(1) as f64;
+        Varying { position, words, slot, share }
     };
-    (0..length).map(place).filter(|place| place.words.len() > 1).collect()
+    (0..length).map(place).filter(|place| place.words.len() + usize::from(place.slot) > 1).collect()
 }
 
 /// Whether the places, several of them, hold many values each that go with each other in most ways there are, or in as
@@ -71,24 +75,31 @@ fn are_variables(nodes: &[Node], lexicon: &Lexicon<'_>, group: &[usize], places:
     let outline = &nodes[group[0]].outline;
     let constant: Vec<u32> =
         (0..outline.len()).filter(|i| places.iter().all(|place| place.position != *i)).map(|i| outline[i]).collect();
-    if places.len() < 2 || lexicon.weight(&constant) < WORD * places.len().max(2) {
+    if places.len() < 2 || lexicon.weight(&constant) < WORD * places.len().div_ceil(2).max(2) {
+        return false;
+    }
+    if places.iter().any(|place| place.words.keys().any(|word| lexicon.is_unspaced(*word))) {
         return false;
     }
     let is_variable = |place: &Varying| {
-        let words: Vec<u32> = place.words.keys().copied().filter(|word| *word != SLOT).collect();
-        let states = words.iter().filter(|word| is_state(lexicon.word(**word))).count();
-        let mut need = if place.position == 0 { 2 * MANY } else { MANY };
-        if states * 2 > words.len() {
+        let states = place.words.keys().filter(|word| is_state(lexicon.word(**word))).count();
+        let mut need = match (place.slot, place.position) {
+            (true, _) => 1,
+            (false, 0) => 2 * MANY,
+            (false, _) => MANY,
+        };
+        if states * 2 > place.words.len() {
             need *= 4;
         }
-        words.len() >= need && place.share * (MANY as f64) < 1.5 && !words.iter().any(|word| lexicon.is_unspaced(*word))
+        place.words.len() >= need && (place.slot || place.share * (MANY as f64) < 1.5)
     };
     if are_alike(places) {
         return true;
     }
     let ways = places.iter().map(|place| place.words.len()).fold(1_usize, usize::saturating_mul);
     let events: u64 = group.iter().map(|node| nodes[*node].events).sum();
-    let independent = group.len() * 2 >= ways || group.len() as u64 * 2 >= events;
+    let found: usize = group.iter().map(|node| nodes[*node].members.len()).sum();
+    let independent = found * 2 >= ways || found as u64 * 2 >= events;
     independent && places.iter().all(is_variable)
 }
 
@@ -97,7 +108,7 @@ fn are_variables(nodes: &[Node], lexicon: &Lexicon<'_>, group: &[usize], places:
 fn are_alike(places: &[Varying]) -> bool {
     let (first, rest) = places.split_first().expect("groups differ in several places");
     rest.iter().all(|place| {
-        let shared = place.words.keys().filter(|word| **word != SLOT && first.words.contains_key(word)).count();
+        let shared = place.words.keys().filter(|word| first.words.contains_key(word)).count();
         shared >= MANY && shared * 2 >= first.words.len().max(place.words.len())
     })
 }

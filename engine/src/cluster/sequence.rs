@@ -148,6 +148,7 @@ impl<'a> Lexicon<'a> {
         let tokens: Vec<Token<'a>> = tokens(shape).collect();
         let mut outline = Vec::new();
         let mut brackets = Brackets::default();
+        let mut reason = None;
         let mut at = 0;
         while at < tokens.len() {
             if let Some(end) = list(&tokens, at) {
@@ -186,6 +187,9 @@ impl<'a> Lexicon<'a> {
                 }
                 Token::Sign(sign) => {
                     brackets.sign(sign, outline.len());
+                    if sign == ":" && tokens.get(at + 1) == Some(&Token::Blank) {
+                        reason = Some(outline.len());
+                    }
                     1
                 }
                 Token::Word(word) => {
@@ -198,7 +202,7 @@ impl<'a> Lexicon<'a> {
         if outline.is_empty() {
             outline.push(self.number(Cow::Borrowed(shape)));
         }
-        Outline { words: outline, brackets: brackets.closed }
+        Outline { words: outline, brackets: brackets.closed, reason }
     }
 }
 
@@ -208,6 +212,8 @@ pub(super) struct Outline {
     pub(super) words: Vec<u32>,
     /// Ascending, none within another.
     pub(super) brackets: Vec<Bracket>,
+    /// Where the words behind the last colon begin.
+    pub(super) reason: Option<usize>,
 }
 
 /// Words of an outline that stand between brackets or quotes; none where those hold variables only.

@@ -42,7 +42,8 @@ impl Stamp {
             return Some(in_year(i64::from(year)));
         }
         let latest = reference.saturating_add(86_400).saturating_mul(1000);
-        let near = 1970 + reference.div_euclid(31_556_952);
+        // No reference is so far away that its milliseconds could not be counted.
+        let near = 1970 + reference.div_euclid(31_556_952).clamp(-1_000_000, 1_000_000);
         let leap_day = (month, day) == (2, 29);
         (near - 9..=near + 1).rev().find(|year| (!leap_day || is_leap(*year)) && in_year(*year) <= latest).map(in_year)
     }

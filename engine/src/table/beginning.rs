@@ -1,19 +1,29 @@
-//! `Keys`: a shape's key and those of its beginnings, by which shapes can be counted together. Pure functions of the
+//! `Keys`: a shape's key and those of its form and beginnings, by which shapes can be counted together. Pure functions of the
 //! shape.
 
 use crate::{tally::Key, template::Kind};
 
-/// How much of a shape a depth leaves: so many words, and so many bytes at most. Depth 0 leaves nothing; [`EXACT`] all.
+/// Depths at which shapes go by their form: how many words they have, and then which of them have slots.
+const FORMS: u8 = 2;
+
+/// Words that a form tells of at most.
+const FORM_WORDS: usize = 32;
+
+/// How much of a shape the depths behind the forms leave: so many words, and so many bytes at most. The depths before them
+/// leave nothing; [`EXACT`] all.
 const DEPTHS: [(usize, usize); 5] = [(1, 20), (2, 40), (3, 60), (6, 120), (12, 240)];
 
 /// The depth of a shape as it is.
-pub(crate) const EXACT: u8 = DEPTHS.len() as u8 + 1;
+pub(crate) const EXACT: u8 = SHARED as u8 + 1;
+
+/// Depths that shapes may share.
+const SHARED: usize = FORMS as usize + DEPTHS.len();
 
 /// The keys of a shape at all depths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Keys {
     /// The shape's own key stands where the shape is all there, which no other shape is.
-    beginnings: [Key; DEPTHS.len()],
+    beginnings: [Key; SHARED],
     /// How many of them are other keys.
     shared: u8,
     exact: Key,
@@ -23,19 +33,25 @@ impl Keys {
     /// The keys of a shape, of which `exact` is known.
     pub(crate) fn of(shape: &[u8], exact: Key) -> Self {
         let words = word_ends(shape).take(DEPTHS[DEPTHS.len() - 1].0).count() + 1;
-        let shared = DEPTHS.iter().filter(|(most, bytes)| words >= *most || shape.len() >= *bytes).count() as u8;
-        let mut keys = Self { shared, ..Self::alone(exact) };
+        let whole = DEPTHS.iter().filter(|(most, bytes)| words >= *most || shape.len() >= *bytes).count() as u8;
+        let mut keys = Self { shared: FORMS + whole, ..Self::alone(exact) };
+        let (words, slots) = form(shape);
+        keys.beginnings[0] = Key::of_beginning(&[words], 1);
+        let form = Key::of_beginning(&[&[words], &slots.to_le_bytes()[..]].concat(), 2);
+        keys.beginnings[1] = form;
         let mut rest = shape;
-        for depth in (1..=shared).rev() {
+        for depth in (FORMS + 1..=keys.shared).rev() {
             rest = beginning(rest, depth);
-            keys.beginnings[usize::from(depth) - 1] = Key::of_beginning(rest, depth);
+            // What begins alike is alike only within its form: so each node hangs from one other.
+            let key = Key::of_beginning(rest, depth).0.wrapping_add(form.0);
+            keys.beginnings[usize::from(depth) - 1] = Key(key);
         }
         keys
     }
 
     /// The keys of what is never joined.
     pub(crate) fn alone(key: Key) -> Self {
-        Self { beginnings: [key; DEPTHS.len()], shared: 0, exact: key }
+        Self { beginnings: [key; SHARED], shared: 0, exact: key }
     }
 
     /// The key at a depth.
@@ -68,13 +84,19 @@ pub(crate) fn with_rest(beginning: &[u8]) -> Box<[u8]> {
 
 /// What a depth leaves of a shape, or of what a greater depth left of it; the result is the same.
 pub(crate) fn beginning(shape: &[u8], depth: u8) -> &[u8] {
-    let Some((words, bytes)) = usize::from(depth).checked_sub(1).and_then(|at| DEPTHS.get(at).copied()) else {
-        return if depth == 0 { b"" } else { shape };
-    };
+    let Some(words_kept) = depth.checked_sub(FORMS + 1) else { return b"" };
+    let Some((words, bytes)) = DEPTHS.get(usize::from(words_kept)).copied() else { return shape };
     let end = word_ends(shape).nth(words - 1).unwrap_or(shape.len()).min(bytes);
     // Half a letter is not left.
     let whole = (0..=end).rev().find(|at| shape.get(*at).is_none_or(|b| b & 0xc0 != 0x80)).unwrap_or(0);
     shape[..whole].trim_ascii_end()
+}
+
+/// How many words a shape has, and which of them have a slot, as far as [`FORM_WORDS`].
+fn form(shape: &[u8]) -> (u8, u32) {
+    let words = shape.split(|b| *b == b' ').filter(|word| !word.is_empty()).take(FORM_WORDS);
+    let has_slot = |word: &[u8]| word.iter().any(|b| Kind::of_byte(*b).is_some());
+    words.fold((0, 0), |(words, slots), word| (words + 1, slots | u32::from(has_slot(word)) << words))
 }
 
 /// Where words end before others.
@@ -108,9 +130,10 @@ mod tests {
         let joined =
             |shape: &str, depth| String::from_utf8(with_rest(beginning(shape.as_bytes(), depth)).into()).unwrap();
         let any = char::from(Kind::Any.byte());
-        assert_eq!(joined("user alice logged in", 1), format!("user {any}"));
-        assert_eq!(joined("  user alice logged in", 2), format!("  user alice {any}"));
+        assert_eq!(joined("user alice logged in", 3), format!("user {any}"));
+        assert_eq!(joined("  user alice logged in", 4), format!("  user alice {any}"));
+        assert_eq!(joined("user alice logged in", 2), format!("{any}"));
         assert_eq!(joined("user alice logged in", 0), format!("{any}"));
-        assert_eq!(joined("数据库连接失败数据库连接失败", 1), format!("数据库连接失 {any}"));
+        assert_eq!(joined("数据库连接失败数据库连接失败", 3), format!("数据库连接失 {any}"));
     }
 }

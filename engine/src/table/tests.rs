@@ -10,6 +10,7 @@ fn shapes() -> impl Strategy<Value = Vec<(String, i64)>> {
         "[a-h]{1,4}",
         "job [a-c] of queue [a-c] took [a-f]{2} and then [a-f]{2} and [a-f]{2} again until [a-d]",
         "x{200,600}[a-d]",
+        "[a-f] [a-f\u{e}] [a-f\u{f}]",
     ];
     prop::collection::vec((shape, -2_000_000_000i64..2_000_000_000), 1..400)
 }
@@ -82,6 +83,22 @@ fn only_the_shapes_that_are_too_many_are_joined() {
     assert_eq!(texts.iter().filter(|t| t.ends_with(" started")).count(), 50);
     assert!(texts.iter().any(|t| t == "session of \u{e}"), "{texts:?}");
     assert_eq!(texts.len(), 51);
+}
+
+#[test]
+fn noise_that_begins_alike_in_nothing_leaves_what_has_another_form() {
+    let noise = (0..20_000u32).map(|i| format!("{} {} {}", letters(i), letters(i * 7919), letters(i * 31)));
+    let frequent = (0..100u32).map(|i| format!("{} took \u{f} of {}", letters(i), letters(i / 3)));
+    let mut lines: Vec<(String, i64)> = Vec::new();
+    for (number, shape) in noise.enumerate() {
+        lines.push((shape, 0));
+        lines.extend(frequent.clone().skip(number % 100).take(1).map(|shape| (shape, 0)));
+    }
+    let entries = table(2000, &lines, 0).finish();
+    let kept: Vec<_> = entries.iter().filter(|e| e.depth == EXACT).collect();
+    assert_eq!(kept.len(), 100);
+    assert!(kept.iter().all(|e| e.tally.events == 200));
+    assert_eq!(entries.len(), 101);
 }
 
 /// A word for a number, without digits.

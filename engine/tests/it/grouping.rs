@@ -82,6 +82,16 @@ fn message() -> impl Strategy<Value = String> {
     vec(piece(), 0..14).prop_map(|pieces| pieces.concat())
 }
 
+/// The same few words with bytes of any kind among them, and now and then what makes a line long.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let some = prop_oneof![
+        6 => piece().prop_map(String::into_bytes),
+        2 => vec(any::<u8>(), 0..8),
+        1 => (piece(), 1_usize..2000).prop_map(|(piece, times)| piece.repeat(times).into_bytes()),
+    ];
+    vec(some, 0..10).prop_map(|pieces| pieces.concat())
+}
+
 fn shape_of(message: &[u8]) -> Vec<u8> {
     Shaper::default().shape(message).to_vec()
 }
@@ -127,6 +137,21 @@ proptest! {
         for (message, cluster) in messages.iter().zip(&labels.clusters) {
             let template = &labels.templates[*cluster];
             prop_assert!(template.spans(message.as_bytes()).is_some(), "{:?} is no {}", message, template.typed());
+        }
+    }
+
+    #[test]
+    fn every_line_of_any_bytes_matches_its_template_and_that_reads_back(
+        messages in vec(bytes(), 1..40),
+        similarity in 0.0..=1.0,
+    ) {
+        let labels = label_messages(messages.iter().map(Vec::as_slice), similarity);
+        for (message, cluster) in messages.iter().zip(&labels.clusters) {
+            prop_assert!(labels.templates[*cluster].spans(message).is_some());
+        }
+        for template in &labels.templates {
+            prop_assert_eq!(&Template::of_typed(&template.typed()), template);
+            prop_assert_eq!(Template::of_text(&template.text()).id(), template.id());
         }
     }
 

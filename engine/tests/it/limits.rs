@@ -65,6 +65,15 @@ fn lines_of_nul_bytes_are_set_aside_and_their_neighbours_are_not() {
 }
 
 #[test]
+fn whether_a_line_is_text_does_not_depend_on_its_neighbours() {
+    // Far apart, so that they are in different chunks; what has controls but no NUL byte is text in each.
+    let text = "plain text of no interest\n".repeat(100_000);
+    let odd = ["\u{f}\n", &text, "\u{f}\n\0\u{2}\n"].concat();
+    let report = run(odd).report;
+    assert_eq!((report.totals.lines, report.totals.set_aside), (100_003, 1));
+}
+
+#[test]
 fn binary_data_is_set_aside_as_a_whole_and_told() {
     let mut state = 1u32;
     let noise: Vec<u8> = std::iter::repeat_with(|| {

@@ -29,5 +29,7 @@ mod laws;
 mod partials;
 /// Files that grow.
 mod follow;
+/// What one log has that another has not.
+mod comparing;
 /// Finding lines again.
 mod recording;
