@@ -117,7 +117,7 @@ fn a_line_format_that_is_wrong_is_refused_in_words() {
 
 #[test]
 fn fields_of_json_lines_are_counted() {
-    let line = |n: u64| format!("{{\"msg\":\"done\",\"user\":{{\"id\":{n}}},\"ok\":{}}}\n", n % 3 == 0);
+    let line = |n: u64| format!("{{\"msg\":\"done\",\"user\":{{\"id\":{n}}},\"ok\":{}}}\n", n.is_multiple_of(3));
     let text: String = (0..3000).map(line).collect();
     let report = run(&text).report;
     assert_eq!(report.clusters.len(), 1);
