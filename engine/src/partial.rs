@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use crate::{
     Report, Settings,
     aside::{Aside, Nature},
-    fold::{Fold, Manner, layout_of},
+    fold::{Fold, Manner, voted, whole_lines},
     format::{Layout, values::Values},
-    input::chunks::Chunks,
+    input::chunks::{CHUNK_BYTES, Chunks},
     report::{
         InputSummary,
         assemble::{Found, assemble},
@@ -18,8 +18,8 @@ use crate::{
     table::Table,
 };
 
-/// Lines read and counted, not yet clustered. Holds the distinct shapes, never a line, so its memory is bounded by
-/// [`Settings::max_shapes`].
+/// Lines read and counted, not yet clustered. Holds the distinct shapes, so its memory is bounded by [`Settings::max_shapes`];
+/// of inputs that lines are added to also the first MiB of lines, 16 MiB in all, as they tell together how lines begin.
 ///
 /// ```
 /// use logkin_engine::{Partial, Settings};
@@ -42,10 +42,33 @@ pub struct Partial {
     pub(crate) values: Values,
     /// What the first lines of an input told of it, for inputs that lines are added to.
     natures: Vec<Option<Nature>>,
-    /// How the lines of such inputs begin, by the first that were added.
+    /// How the lines of such inputs begin; not known while their first lines are held.
     layouts: Vec<Option<Arc<Layout>>>,
+    /// The first lines of such inputs.
+    held: Vec<Held>,
     /// Places for chunks, kept for the next lines.
     places: Vec<Fold>,
+}
+
+/// Bytes of first lines held in all; past it they are counted with what they tell so far.
+const HELD: usize = 16 << 20;
+
+/// The first lines of an input, as they were added.
+#[derive(Debug, Clone, Default)]
+struct Held {
+    texts: Vec<Box<[u8]>>,
+    bytes: usize,
+    lines: u64,
+}
+
+impl Held {
+    fn push(&mut self, text: &[u8]) {
+        if !text.is_empty() {
+            self.texts.push(text.into());
+            self.bytes += text.len();
+            self.lines += whole_lines(text).count() as u64;
+        }
+    }
 }
 
 impl Partial {
@@ -63,8 +86,8 @@ impl Partial {
         shortened: u64,
         values: Values,
     ) -> Self {
-        let (natures, layouts, places) = Default::default();
-        Self { settings: settings.clone(), inputs, table, aside, shortened, values, natures, layouts, places }
+        let (natures, layouts, held, places) = Default::default();
+        Self { settings: settings.clone(), inputs, table, aside, shortened, values, natures, layouts, held, places }
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -80,13 +103,44 @@ impl Partial {
     ///
     /// When there is no such input.
     pub fn add(&mut self, input: usize, text: &[u8]) {
+        self.natures.resize(self.inputs.len().max(self.natures.len()), None);
+        self.layouts.resize(self.natures.len(), None);
+        self.held.resize_with(self.natures.len(), Held::default);
+        if self.layouts[input].is_some() {
+            return self.fold(input, text);
+        }
+        self.held[input].push(text);
+        if self.held[input].bytes >= CHUNK_BYTES {
+            self.settle_one(input);
+        } else if self.held.iter().map(|held| held.bytes).sum::<usize>() > HELD {
+            self.settle();
+        }
+    }
+
+    /// Counts the lines that are held.
+    pub(crate) fn settle(&mut self) {
+        for input in 0..self.held.len() {
+            if self.held[input].lines > 0 {
+                self.settle_one(input);
+            }
+        }
+    }
+
+    fn settle_one(&mut self, input: usize) {
+        let held = std::mem::take(&mut self.held[input]);
+        self.layouts[input] = Some(voted(held.texts.iter().flat_map(|text| whole_lines(text)), &self.settings));
+        for text in &held.texts {
+            self.fold(input, text);
+        }
+    }
+
+    fn fold(&mut self, input: usize, text: &[u8]) {
         let position = u32::try_from(input).expect("inputs are bounded");
         let (max_line_bytes, reference_time) = (self.settings.max_line_bytes, self.settings.reference_time);
         let manner = Manner { max_line_bytes, reference_time, record: false, gives_way: self.settings.gives_way };
         let threads = self.settings.threads.unwrap_or_else(rayon::current_num_threads).clamp(1, Settings::MAX_THREADS);
         let mut chunks = Chunks::new(text, position, max_line_bytes, false);
-        self.natures.resize(self.inputs.len().max(self.natures.len()), None);
-        self.layouts.resize(self.natures.len(), None);
+        let layout = self.layouts[input].clone().unwrap_or_default();
         let before = self.inputs[input].lines;
         loop {
             let mut filled = 0;
@@ -103,8 +157,7 @@ impl Partial {
                     chunk.aside = self.natures[input].map(|nature| nature.aside);
                     chunk.first_line += before;
                 }
-                let layout = self.layouts[input].get_or_insert_with(|| layout_of(chunk, &self.settings));
-                self.places[filled].layout = Arc::clone(layout);
+                self.places[filled].layout = Arc::clone(&layout);
                 filled += 1;
             }
             match &mut self.places[..filled] {
@@ -143,7 +196,8 @@ impl Partial {
 
     /// Lines counted so far.
     pub fn lines(&self) -> u64 {
-        self.inputs.iter().map(|input| input.lines).sum()
+        let held: u64 = self.held.iter().map(|held| held.lines).sum();
+        self.inputs.iter().map(|input| input.lines).sum::<u64>() + held
     }
 
     /// Adds all that another found; its inputs come after those that are here. Two partials of other bounds do not add up.
@@ -157,6 +211,8 @@ impl Partial {
         self.natures.append(&mut other.natures);
         self.layouts.resize(self.inputs.len(), None);
         self.layouts.append(&mut other.layouts);
+        self.held.resize_with(self.inputs.len(), Held::default);
+        self.held.append(&mut other.held);
         self.values.merge(&other.values);
         self.inputs.append(&mut other.inputs);
         self.table.merge(other.table);
@@ -166,13 +222,23 @@ impl Partial {
 
     /// The report on what was found so far. While it is made the shapes are held twice.
     pub fn report(&self) -> Report {
-        let (inputs, entries, values) = (self.inputs.clone(), self.table.clone().finish(), self.values.clone());
-        let found = Found { inputs, entries, aside: self.aside, shortened: self.shortened, values };
-        assemble(found, &self.settings)
+        let whole = Self {
+            settings: self.settings.clone(),
+            inputs: self.inputs.clone(),
+            table: self.table.clone(),
+            values: self.values.clone(),
+            natures: self.natures.clone(),
+            layouts: self.layouts.clone(),
+            held: self.held.clone(),
+            places: Vec::new(),
+            ..*self
+        };
+        whole.into_report()
     }
 
     /// The last report.
-    pub fn into_report(self) -> Report {
+    pub fn into_report(mut self) -> Report {
+        self.settle();
         let Self { inputs, table, aside, shortened, values, .. } = self;
         assemble(Found { inputs, entries: table.finish(), aside, shortened, values }, &self.settings)
     }
