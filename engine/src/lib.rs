@@ -12,6 +12,7 @@ mod mask;
 pub mod shape;
 mod table;
 mod aside;
+mod event;
 pub mod input;
 pub mod cluster;
 pub mod report;

@@ -19,6 +19,8 @@ mod inputs;
 mod packings;
 /// Encodings and line ends.
 mod encodings;
+/// Events of several lines.
+mod events;
 /// What no input may do.
 mod limits;
 /// What is meant to break things.
