@@ -1,7 +1,7 @@
 //! What a line costs: `cargo run --release -p logkin-engine --example speed -- FILE...` prints nanoseconds per line for
 //! the header and for the shape, and how long the clustering of many distinct shapes takes.
 
-use std::{fs, hint::black_box, time::Instant};
+use std::{fs, hint::black_box, sync::Arc, time::Instant};
 
 use logkin_engine::{
     cluster::{Weighted, cluster},
@@ -17,14 +17,21 @@ fn main() -> std::io::Result<()> {
         let text = fs::read(&path)?;
         let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').filter(|line| !line.is_empty()).collect();
         let messages: Vec<&[u8]> = lines.iter().map(|line| format::read(line, 4_102_444_800).message).collect();
+        let mut reader = format::Reader::default();
+        let layout = Arc::new(format::Layout::vote(lines.iter().copied(), 4_102_444_800));
+        let vote = best(|| _ = black_box(format::Layout::vote(lines.iter().copied(), 4_102_444_800)));
+        reader.begin(&layout, 4_102_444_800);
+        let voted = best(|| lines.iter().for_each(|line| _ = black_box(reader.read(line))));
         let mut shaper = Shaper::default();
         let header = best(|| lines.iter().for_each(|line| _ = black_box(format::read(line, 4_102_444_800))));
         let shape = best(|| messages.iter().for_each(|message| _ = black_box(shaper.shape(message).len())));
         let per = |nanos: f64, of: usize| nanos / of.max(1) as f64;
         let bytes: usize = messages.iter().map(|message| message.len()).sum();
         println!(
-            "{path}: {} lines, header {:.0} ns/line; shape {:.0} ns/line of {} bytes ({:.2} ns/byte)",
+            "{path}: {} lines, vote {:.1} ms; header {:.0} ns/line, read alone {:.0}; shape {:.0} ns/line of {} bytes ({:.2} ns/byte)",
             lines.len(),
+            vote / 1e6,
+            per(voted, lines.len()),
             per(header, lines.len()),
             per(shape, lines.len()),
             bytes / lines.len().max(1),

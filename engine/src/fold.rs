@@ -10,7 +10,7 @@ use crate::{
     Settings,
     aside::Aside,
     event::{Joiner, skeleton::Skeleton},
-    format::{Layout, Reader},
+    format::{Layout, Reader, colours::ESCAPE},
     input::chunks::Chunk,
     record::{Level, Record},
     recording::columns::{Columns, OPEN},
@@ -45,12 +45,19 @@ pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
     if first.aside.is_some() {
         return Arc::new(Layout::plain());
     }
-    let voted = || {
-        let lines = first.bytes()[first.mark..].split(|b| *b == b'\n');
-        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        Arc::new(Layout::vote(lines, settings.reference_time))
-    };
+    voted(whole_lines(&first.bytes()[first.mark..]), settings)
+}
+
+/// How lines begin, by the lines of an input that are there first, or as the settings say.
+pub(crate) fn voted<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, settings: &Settings) -> Arc<Layout> {
+    let voted = || Arc::new(Layout::vote(lines, settings.reference_time));
     settings.line_format.layout().map_or_else(voted, Arc::clone)
+}
+
+/// The lines of a text, without their line ends.
+pub(crate) fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    let lines = text.strip_suffix(b"\n").unwrap_or(text).split(|b| *b == b'\n');
+    lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 /// How to fold.
@@ -175,6 +182,7 @@ impl Fold {
     fn fold(&mut self, chunk: &Chunk, manner: Manner) {
         let bytes = chunk.bytes();
         let nul = memchr::memchr(0, bytes).is_some();
+        self.reader.coloured = memchr::memchr(ESCAPE, bytes).is_some();
         let mut joiner = Joiner::new(chunk.timed);
         let mut open: Option<Open<'_>> = None;
         let mut lines = Lines::of(chunk);

@@ -4,7 +4,7 @@
 
 pub(crate) mod time;
 mod level;
-mod colours;
+pub(crate) mod colours;
 mod columns;
 mod header;
 mod fields;
@@ -41,6 +41,8 @@ pub struct Reader {
     layout: Arc<Layout>,
     reference: i64,
     day: Day,
+    /// Whether lines may have escape sequences.
+    pub(crate) coloured: bool,
     /// The line without its colours.
     plain: Vec<u8>,
     written: Written,
@@ -62,6 +64,7 @@ impl Reader {
         }
         self.layout = Arc::clone(layout);
         self.reference = reference_time;
+        self.coloured = true;
         self.ways = [0; WAYS];
         self.values.clear();
     }
@@ -69,13 +72,13 @@ impl Reader {
     /// Reads the header of one line (without its line end).
     #[inline]
     pub fn read<'a>(&'a mut self, line: &'a [u8]) -> Record<'a> {
-        let Self { layout, reference, day, plain, written, text, ways, values } = self;
+        let Self { layout, reference, day, coloured, plain, written, text, ways, values } = self;
         let mut line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         if layout.plain {
             ways[PLAIN] += 1;
             return Record { time: None, level: None, message: line };
         }
-        if memchr::memchr(ESCAPE, line).is_some() {
+        if *coloured && memchr::memchr(ESCAPE, line).is_some() {
             colours::strip(line, plain);
             line = plain;
         }

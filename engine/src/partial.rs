@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use crate::{
     Report, Settings,
-    aside::{Aside, Nature},
+    aside::Aside,
     fold::{Fold, Manner, layout_of},
     format::{Layout, values::Values},
-    input::chunks::{Chunk, Chunks},
+    input::chunks::{self, Chunks},
     report::{
         Hierarchy, InputSummary,
         assemble::{self, Found},
@@ -19,12 +19,12 @@ use crate::{
     table::Table,
 };
 
-/// Bytes of an input by which it is known how its lines begin. Until there are so many, each text that is added may correct
-/// what those before it said.
-const HEAD: usize = 64 << 10;
+/// Bytes held in all; past it the inputs that hold some are counted with what they tell so far.
+const HELD: usize = 16 << 20;
 
-/// Lines read and counted, not yet clustered. Holds the distinct shapes, never a line, so its memory is bounded by
-/// [`Settings::max_shapes`].
+/// Lines read, and nearly all of them counted, not yet clustered. Holds the distinct shapes, so its memory is bounded by
+/// [`Settings::max_shapes`]; of inputs that lines are added to also up to a chunk of lines (1 MiB, 16 MiB in all): those
+/// that tell together how lines begin, later those of events that may not be over.
 ///
 /// ```
 /// use logkin_engine::{Partial, Settings};
@@ -47,21 +47,22 @@ pub struct Partial {
     /// Lines that each rule masked something in, by its position.
     masked: Vec<u64>,
     pub(crate) values: Values,
-    /// For inputs that lines are added to.
-    begun: Vec<Begun>,
+    /// Of the inputs that lines are added to, by position.
+    growing: Vec<Growing>,
     /// Places for chunks, kept for the next lines.
     places: Vec<Fold>,
 }
 
-/// What the first lines of an input told of it.
-#[derive(Debug, Default)]
-struct Begun {
-    nature: Option<Nature>,
-    /// How its lines begin, as far as is known.
+/// An input that lines are added to.
+#[derive(Debug, Clone, Default)]
+struct Growing {
+    /// Where the lines that are held begin.
+    place: chunks::Place,
+    /// How its lines begin, from its first chunk on.
     layout: Option<Arc<Layout>>,
-    /// The lines that say so, until they are enough.
-    head: Vec<u8>,
-    is_settled: bool,
+    held: Vec<u8>,
+    /// Line feeds among what is held.
+    feeds: u64,
 }
 
 impl Partial {
@@ -82,8 +83,8 @@ impl Partial {
         values: Values,
         masked: Vec<u64>,
     ) -> Self {
-        let (begun, places) = Default::default();
-        Self { settings: settings.clone(), inputs, table, aside, shortened, masked, values, begun, places }
+        let (growing, places) = Default::default();
+        Self { settings: settings.clone(), inputs, table, aside, shortened, masked, values, growing, places }
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -95,37 +96,57 @@ impl Partial {
     /// Adds whole lines of UTF-8 to an input, in the order in which they stand there. A text without a line feed at its
     /// end ends its last line there. A large text is folded on the threads of the rayon pool that this is called in.
     ///
-    /// What the input is and how its lines begin, the first text tells: let it have some lines.
+    /// However the lines are cut into texts, the report is that of an input of all of them; only where more than 16 MiB of
+    /// many inputs would be held, an event that is written just then may be torn.
     ///
     /// # Panics
     ///
     /// When there is no such input.
     pub fn add(&mut self, input: usize, text: &[u8]) {
+        self.growing.resize_with(self.inputs.len(), Growing::default);
+        self.growing[input].push(text);
+        if self.growing[input].fills_a_chunk(self.settings.max_line_bytes) {
+            self.fold(input, false);
+        }
+        if self.growing.iter().map(|growing| growing.held.len()).sum::<usize>() > HELD {
+            self.settle();
+        }
+    }
+
+    /// Counts the lines that are held.
+    pub(crate) fn settle(&mut self) {
+        for input in 0..self.growing.len() {
+            if !self.growing[input].held.is_empty() {
+                self.fold(input, true);
+            }
+        }
+    }
+
+    /// Counts the chunks that an input holds: whole ones, or all.
+    fn fold(&mut self, input: usize, all: bool) {
         let position = u32::try_from(input).expect("inputs are bounded");
         let (max_line_bytes, reference_time) = (self.settings.max_line_bytes, self.settings.reference_time);
         let manner = Manner { max_line_bytes, reference_time, record: false, gives_way: self.settings.gives_way };
         let threads = self.settings.threads.unwrap_or_else(rayon::current_num_threads).clamp(1, Settings::MAX_THREADS);
-        let mut chunks = Chunks::new(text, position, max_line_bytes, false);
-        self.begun.resize_with(self.inputs.len().max(self.begun.len()), Begun::default);
-        let before = self.inputs[input].lines;
+        let growing = &mut self.growing[input];
+        let (before, held) = (growing.place, std::mem::take(&mut growing.held));
+        let mut chunks = Chunks::new(&held[..], position, max_line_bytes, false).from(before);
         loop {
             let mut filled = 0;
             while filled < threads {
+                let rest = &held[(chunks.place().bytes - before.bytes) as usize..];
+                if !all && !chunks::are_one(rest.len(), feeds(rest), max_line_bytes) {
+                    break;
+                }
                 if self.places.len() == filled {
                     self.places.push(Fold::with(self.settings.rules.as_ref().and_then(Corrections::of)));
                 }
-                let chunk = &mut self.places[filled].chunk;
-                if !chunks.next(chunk) {
+                let place = &mut self.places[filled];
+                if !chunks.next(&mut place.chunk) {
                     break;
                 }
-                if before > 0 {
-                    // What an input is, its beginning has told.
-                    chunk.aside = self.begun[input].nature.map(|nature| nature.aside);
-                    chunk.first_line += before;
-                    // A byte order mark stands at the beginning only.
-                    chunk.mark = 0;
-                }
-                self.places[filled].layout = self.begun[input].layout(&self.places[filled].chunk, &self.settings);
+                let layout = self.growing[input].layout.get_or_insert_with(|| layout_of(&place.chunk, &self.settings));
+                place.layout = Arc::clone(layout);
                 filled += 1;
             }
             match &mut self.places[..filled] {
@@ -133,24 +154,29 @@ impl Partial {
                 [one] => one.run(manner),
                 many => many.par_iter_mut().for_each(|place| place.run(manner)),
             }
-            for place in &mut self.places[..filled] {
-                place.add_to(&mut self.table);
-                self.aside.iter_mut().zip(place.aside).for_each(|(sum, lines)| *sum += lines);
-                self.shortened += place.shortened;
-                place.add_masked(&mut self.masked);
-                self.inputs[input].count_formats(&place.layout, &place.reader.ways);
-                self.values.merge(&place.reader.values);
-            }
+            self.add_up(input, filled);
         }
-        let end = chunks.end();
+        let place = chunks.place();
+        let rest = &held[(place.bytes - before.bytes) as usize..];
         let summary = &mut self.inputs[input];
-        summary.lines += end.lines;
-        summary.bytes += end.bytes;
-        if before == 0 && end.lines > 0 {
-            self.begun[input].nature = end.nature;
-            summary
-                .problems
-                .extend(end.nature.map(|n| format!("{}: {}; its lines are set aside", summary.name, n.problem)));
+        summary.lines += place.lines - before.lines;
+        summary.bytes += place.bytes - before.bytes;
+        if before.bytes == 0 {
+            let problem = place.nature.map(|n| format!("{}: {}; its lines are set aside", summary.name, n.problem));
+            summary.problems.extend(problem);
+        }
+        self.growing[input].hold(place, rest);
+    }
+
+    /// Adds what the first places hold to what was found.
+    fn add_up(&mut self, input: usize, filled: usize) {
+        for place in &mut self.places[..filled] {
+            place.add_to(&mut self.table);
+            self.aside.iter_mut().zip(place.aside).for_each(|(sum, lines)| *sum += lines);
+            self.shortened += place.shortened;
+            place.add_masked(&mut self.masked);
+            self.inputs[input].count_formats(&place.layout, &place.reader.ways);
+            self.values.merge(&place.reader.values);
         }
     }
 
@@ -163,9 +189,10 @@ impl Partial {
         self.inputs[input].problems.push(problem.into());
     }
 
-    /// Lines counted so far.
+    /// Lines so far.
     pub fn lines(&self) -> u64 {
-        self.inputs.iter().map(|input| input.lines).sum()
+        let held: u64 = self.growing.iter().map(Growing::lines).sum();
+        self.inputs.iter().map(|input| input.lines).sum::<u64>() + held
     }
 
     /// Adds all that another found; its inputs come after those that are here. Two partials of other bounds do not add up.
@@ -175,8 +202,8 @@ impl Partial {
     /// When they were made with different [`Settings::max_shapes`].
     pub fn merge(&mut self, mut other: Self) {
         other.table.shift_inputs(u32::try_from(self.inputs.len()).expect("inputs are bounded"));
-        self.begun.resize_with(self.inputs.len(), Begun::default);
-        self.begun.append(&mut other.begun);
+        self.growing.resize_with(self.inputs.len(), Growing::default);
+        self.growing.append(&mut other.growing);
         self.values.merge(&other.values);
         self.inputs.append(&mut other.inputs);
         self.table.merge(other.table);
@@ -187,7 +214,17 @@ impl Partial {
 
     /// The report on what was found so far. While it is made the shapes are held twice.
     pub fn report(&self) -> Report {
-        self.found(self.inputs.clone(), self.table.clone(), self.values.clone()).cut(self.settings.similarity)
+        let whole = Self {
+            settings: self.settings.clone(),
+            inputs: self.inputs.clone(),
+            table: self.table.clone(),
+            masked: self.masked.clone(),
+            values: self.values.clone(),
+            growing: self.growing.clone(),
+            places: Vec::new(),
+            ..*self
+        };
+        whole.into_report()
     }
 
     /// The last report.
@@ -198,9 +235,10 @@ impl Partial {
 
     /// What was found, for reports at more than one similarity.
     pub fn into_hierarchy(mut self) -> Hierarchy {
-        let (inputs, values) = (std::mem::take(&mut self.inputs), std::mem::take(&mut self.values));
-        let table = std::mem::replace(&mut self.table, Table::new(1));
-        self.found(inputs, table, values)
+        self.settle();
+        let Self { settings, inputs, table, aside, shortened, values, masked, .. } = self;
+        let found = Found { inputs, entries: table.finish(), aside, shortened, values, masked };
+        assemble::hierarchy(found, &settings)
     }
 
     /// Lines in no cluster.
@@ -208,33 +246,34 @@ impl Partial {
         let ignored = self.settings.rules.as_ref().map_or(0, |_| self.table.ignored_lines());
         self.aside.iter().sum::<u64>() + ignored
     }
+}
 
-    fn found(&self, inputs: Vec<InputSummary>, table: Table, values: Values) -> Hierarchy {
-        let (aside, shortened, masked) = (self.aside, self.shortened, self.masked.clone());
-        let found = Found { inputs, entries: table.finish(), aside, shortened, values, masked };
-        assemble::hierarchy(found, &self.settings)
+impl Growing {
+    fn push(&mut self, text: &[u8]) {
+        if !text.is_empty() && self.held.last().is_some_and(|last| *last != b'\n') {
+            // The text before this one ended its last line there.
+            self.held.push(b'\n');
+            self.feeds += 1;
+        }
+        self.held.extend_from_slice(text);
+        self.feeds += feeds(text);
+    }
+
+    fn hold(&mut self, place: chunks::Place, rest: &[u8]) {
+        self.place = place;
+        self.feeds = feeds(rest);
+        self.held = rest.to_vec();
+    }
+
+    fn fills_a_chunk(&self, max_line_bytes: usize) -> bool {
+        chunks::are_one(self.held.len(), self.feeds, max_line_bytes)
+    }
+
+    fn lines(&self) -> u64 {
+        self.feeds + u64::from(self.held.last().is_some_and(|last| *last != b'\n'))
     }
 }
 
-impl Begun {
-    /// How the lines of the input begin, with what this chunk of it says.
-    fn layout(&mut self, chunk: &Chunk, settings: &Settings) -> Arc<Layout> {
-        if let Some(layout) = self.layout.as_ref().filter(|_| self.is_settled) {
-            return Arc::clone(layout);
-        }
-        let before = self.head.len();
-        self.head.extend_from_slice(chunk.bytes());
-        self.is_settled = self.head.len() >= HEAD || chunk.aside.is_some();
-        let layout = if before == 0 {
-            layout_of(chunk, settings)
-        } else {
-            let mut all = Chunk::default();
-            Chunks::new(&self.head[..], chunk.input, settings.max_line_bytes, false).next(&mut all);
-            layout_of(&all, settings)
-        };
-        if self.is_settled {
-            self.head = Vec::new();
-        }
-        Arc::clone(self.layout.insert(layout))
-    }
+fn feeds(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
 }

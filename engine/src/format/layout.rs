@@ -3,6 +3,7 @@
 //! the vote and the reading by its outcome; a line that fits none of the forms found is read by itself, as `super::read` does.
 
 use std::{
+    borrow::Cow,
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
     str::FromStr,
@@ -11,6 +12,7 @@ use std::{
 
 use super::{
     clock::{self, Clock, Day},
+    colours::{self, ESCAPE},
     form::{End, Field, Form, FormError, Look, PARTS, Part},
     sketch::{self, Sketch, Step, sketch},
 };
@@ -83,7 +85,8 @@ impl Layout {
 
     /// The vote. A function of the set of lines: their order changes nothing.
     pub fn vote<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, reference_time: i64) -> Self {
-        let mut sketches: Vec<Sketch<'_>> = voters(lines).map(|line| sketch(line, reference_time)).collect();
+        let lines: Vec<Cow<'_, [u8]>> = voters(lines).map(without_colours).collect();
+        let mut sketches: Vec<Sketch<'_>> = lines.iter().map(|line| sketch(line, reference_time)).collect();
         take_back(&mut sketches);
         let mut cores: BTreeMap<&[u8], Vec<&Sketch<'_>>> = BTreeMap::new();
         for sketch in sketches.iter().filter(|sketch| sketch.core > 0) {
@@ -116,6 +119,15 @@ impl Layout {
     pub(super) fn read<'a>(&self, line: &'a [u8], reference: i64, day: &mut Day) -> Option<(usize, Record<'a>)> {
         self.forms.iter().enumerate().find_map(|(i, form)| Some((i, form.read(line, reference, day, |_, _| {})?)))
     }
+}
+
+fn without_colours(line: &[u8]) -> Cow<'_, [u8]> {
+    if !line.contains(&ESCAPE) {
+        return line.into();
+    }
+    let mut plain = Vec::with_capacity(line.len());
+    colours::strip(line, &mut plain);
+    plain.into()
 }
 
 /// About as many of the lines as vote, chosen by their bytes.

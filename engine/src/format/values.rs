@@ -122,14 +122,14 @@ impl<V> Smallest<V> {
         if key.0 > self.limit {
             return None;
         }
-        if !self.entries.contains_key(&key) {
-            self.entries.insert(key, new());
-            if self.entries.len() > most {
-                let greatest = self.entries.keys().max().map_or(u64::MAX, |key| key.0);
-                self.restrict(greatest - 1);
+        if self.entries.len() >= most && !self.entries.contains_key(&key) {
+            let greatest = self.entries.keys().max().map_or(u64::MAX, |key| key.0);
+            self.restrict(if key.0 > greatest { greatest } else { greatest - 1 });
+            if key.0 > greatest {
+                return None;
             }
         }
-        self.entries.get_mut(&key)
+        Some(self.entries.entry(key).or_insert_with(new))
     }
 
     /// Leaves out what has a greater key.

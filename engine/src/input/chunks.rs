@@ -26,6 +26,11 @@ pub(crate) const MAX_LINES: u64 = 16 << 10;
 /// Bytes asked for at a time, so that chunks of very short lines leave little behind to move.
 const READ_BYTES: usize = 128 << 10;
 
+/// Whether so many bytes and line feeds are enough for a chunk, whatever comes after them.
+pub(crate) fn are_one(bytes: usize, feeds: u64, window: usize) -> bool {
+    bytes > window.max(CHUNK_BYTES) || feeds >= MAX_LINES
+}
+
 /// A piece of an input.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
@@ -71,6 +76,18 @@ pub(crate) struct End {
     pub(crate) nature: Option<Nature>,
 }
 
+/// How far an input is cut, and what its beginning has told.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    /// Lines in the chunks so far.
+    pub(crate) lines: u64,
+    /// Bytes of text in the chunks so far, with those passed over.
+    pub(crate) bytes: u64,
+    /// What the input is, if not text.
+    pub(crate) nature: Option<Nature>,
+    timed: bool,
+}
+
 /// Cuts one input.
 pub(crate) struct Chunks<R> {
     text: R,
@@ -78,11 +95,8 @@ pub(crate) struct Chunks<R> {
     window: usize,
     /// The text from this byte on is recorded; known at the latest when that byte is read.
     recorded_from: Rc<Cell<u64>>,
-    nature: Option<Nature>,
-    timed: bool,
+    place: Place,
     rest: Vec<u8>,
-    lines: u64,
-    bytes: u64,
     failure: Option<io::Error>,
     ended: bool,
 }
@@ -100,8 +114,17 @@ impl<R: BufRead> Chunks<R> {
         let window = window.max(CHUNK_BYTES);
         let recorded_from = Rc::new(Cell::new(if recorded { 0 } else { u64::MAX }));
         let rest = Vec::new();
-        let (nature, timed, failure, ended) = (None, false, None, false);
-        Self { text, input, window, recorded_from, nature, timed, rest, lines: 0, bytes: 0, failure, ended }
+        Self { text, input, window, recorded_from, place: Place::default(), rest, failure: None, ended: false }
+    }
+
+    /// Goes on where another has come to, if `text` does too.
+    pub(crate) fn from(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Where the next chunk begins.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// Records chunks that go past this byte of the text.
@@ -111,7 +134,7 @@ impl<R: BufRead> Chunks<R> {
 
     /// Closes the input.
     pub(crate) fn end(self) -> End {
-        End { lines: self.lines, bytes: self.bytes, failure: self.failure, nature: self.nature }
+        End { lines: self.place.lines, bytes: self.place.bytes, failure: self.failure, nature: self.place.nature }
     }
 
     /// Fills `chunk` with the next piece; false when there is none.
@@ -126,14 +149,14 @@ impl<R: BufRead> Chunks<R> {
             return false;
         }
         chunk.input = self.input;
-        (chunk.first_line, chunk.offset) = (self.lines + 1, self.bytes);
-        if self.bytes == 0 {
+        (chunk.first_line, chunk.offset) = (self.place.lines + 1, self.place.bytes);
+        if self.place.bytes == 0 {
             chunk.mark = if chunk.bytes().starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             let text = &chunk.bytes()[chunk.mark..];
-            self.nature = Nature::of(text);
-            self.timed = self.nature.is_none() && event::is_timed(text);
+            self.place.nature = Nature::of(text);
+            self.place.timed = self.place.nature.is_none() && event::is_timed(text);
         }
-        (chunk.aside, chunk.timed) = (self.nature.map(|n| n.aside), self.timed);
+        (chunk.aside, chunk.timed) = (self.place.nature.map(|n| n.aside), self.place.timed);
         match end {
             Some(end) => {
                 let end = self.before_event(chunk, end, &mut lines);
@@ -147,9 +170,9 @@ impl<R: BufRead> Chunks<R> {
                 lines += 1;
             }
         }
-        self.lines += lines;
-        chunk.recorded = self.bytes + chunk.filled as u64 > self.recorded_from.get();
-        self.bytes += chunk.filled as u64 + chunk.cut.bytes + u64::from(chunk.cut.line_end);
+        self.place.lines += lines;
+        chunk.recorded = self.place.bytes + chunk.filled as u64 > self.recorded_from.get();
+        self.place.bytes += chunk.filled as u64 + chunk.cut.bytes + u64::from(chunk.cut.line_end);
         true
     }
 
@@ -184,8 +207,8 @@ impl<R: BufRead> Chunks<R> {
     /// Where the last event before `end` begins, so that it is not torn; `end` if that cannot be told. Takes its lines off.
     fn before_event(&self, chunk: &Chunk, end: usize, lines: &mut u64) -> usize {
         let text = &chunk.buffer[chunk.mark..end];
-        let whole = self.ended && end == chunk.filled || self.nature.is_some();
-        let Some(start) = event::last_start(text, self.timed).filter(|_| !whole) else { return end };
+        let whole = self.ended && end == chunk.filled || self.place.nature.is_some();
+        let Some(start) = event::last_start(text, self.place.timed).filter(|_| !whole) else { return end };
         *lines -= memchr::memchr_iter(b'\n', &text[start..]).count() as u64;
         chunk.mark + start
     }

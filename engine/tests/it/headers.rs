@@ -1,19 +1,35 @@
+use std::{fs, sync::Arc};
+
 use jiff::Timestamp;
-use logkin_engine::format;
+use logkin_engine::{
+    Settings,
+    format::{self, Layout, LineFormat, Reader},
+    record::Record,
+};
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use crate::harness::{reader, run, run_with};
+
+/// What a record says, in one line.
+fn said(record: &Record<'_>) -> String {
+    let time = record.time.map_or("-".to_owned(), |time| Timestamp::from_millisecond(time).unwrap().to_string());
+    let level = record.level.map_or("-".to_owned(), |level| format!("{level:?}"));
+    format!("> {time} {level} {}", String::from_utf8_lossy(record.message))
+}
+
+fn reference() -> i64 {
+    "2024-06-30T00:00:00Z".parse::<Timestamp>().unwrap().as_second()
+}
 
 /// Each pair of lines: a log line; then `> `, its time (or `-`), its level (or `-`) and its message.
 #[test]
 fn headers_are_told_from_messages() {
-    let reference: Timestamp = "2024-06-30T00:00:00Z".parse().unwrap();
     let cases = include_str!("cases/headers.txt");
     let lines: Vec<&str> = cases.lines().filter(|line| !line.is_empty()).collect();
     assert!(lines.len() >= 80, "only {} lines found", lines.len());
     for pair in lines.chunks(2) {
-        let record = format::read(pair[0].as_bytes(), reference.as_second());
-        let time = record.time.map_or("-".to_owned(), |time| Timestamp::from_millisecond(time).unwrap().to_string());
-        let level = record.level.map_or("-".to_owned(), |level| format!("{level:?}"));
-        let found = format!("> {time} {level} {}", String::from_utf8_lossy(record.message));
-        assert_eq!(found, pair[1], "of {:?}", pair[0]);
+        let record = format::read(pair[0].as_bytes(), reference());
+        assert_eq!(said(&record), pair[1], "of {:?}", pair[0]);
     }
 }
 
@@ -26,4 +42,144 @@ fn a_time_without_a_year_is_the_latest_not_after_tomorrow() {
     assert_eq!(at("2024-12-31T12:00:00Z"), at("2025-01-01T00:00:00Z"));
     assert_eq!(at("2025-12-30T00:00:00Z"), at("2024-12-31T12:00:00Z"));
     assert_eq!(at("2025-12-31T00:00:00Z"), at("2024-12-31T12:00:00Z") + 1);
+}
+
+/// Each file: `= ` and a form, for each that is found; then pairs of lines as in `headers.txt`.
+#[test]
+fn the_lines_of_an_input_together_tell_how_they_begin() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/cases/layouts");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 10);
+    let mut wrong = String::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let (forms, lines): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("= "));
+        let logged: Vec<&[u8]> = lines.iter().step_by(2).map(|line| line.as_bytes()).collect();
+        // A vote wants more lines than are good to read.
+        let voters = logged.iter().copied().cycle().take(logged.len() * 20);
+        let layout = Layout::vote(voters, reference());
+        let found: Vec<String> = layout.forms().map(|form| format!("= {form}")).collect();
+        if found != forms {
+            wrong += &format!("{}: {found:#?}\n", file.display());
+        }
+        let mut reader = Reader::default();
+        reader.begin(&Arc::new(layout), reference());
+        for pair in lines.chunks(2) {
+            let record = said(&reader.read(pair[0].as_bytes()));
+            if record != pair[1] {
+                wrong += &format!("{}: {}\n  {record}\n  not\n  {}\n", file.display(), pair[0], pair[1]);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn the_report_says_how_lines_begin_and_how_many_of_them() {
+    let line = |n: u64| format!("2024-05-01 10:00:{:02},250 - shop.jobs - INFO - job {n} queued\n", n % 60);
+    let text: String = (0..95).map(line).chain((0..5).map(|n| format!("no header {n}\n"))).collect();
+    let summary = &run(&text).report.inputs[0];
+    let formats: Vec<_> = summary.formats.iter().map(|share| (share.form.as_str(), share.lines)).collect();
+    assert_eq!(formats, [("{time} - {component} - {level} - {message}", 95), ("plain", 5)]);
+}
+
+#[test]
+fn a_line_format_that_is_given_is_followed() {
+    let text = "2024-05-01 10:00:00 web1 job 7 done\n2024-05-01 10:00:01 db2 job 8 done\n";
+    let with = |format: &str| {
+        let settings = Settings { line_format: format.parse().unwrap(), ..Settings::default() };
+        let report = run_with(vec![reader(text)], &settings).report;
+        report.clusters.into_iter().map(|cluster| cluster.template).collect::<Vec<_>>()
+    };
+    assert_eq!(with("{time} {host} {message}"), ["job <*> done"]);
+    assert_eq!(with("plain"), ["<*> <*> <*> job <*> done"]);
+    let forms = Layout::of_text("[{time}] {{{level}}} {message}").unwrap().forms().collect::<Vec<_>>();
+    assert_eq!(forms, ["[{time}] {{{level}}} {message}"]);
+}
+
+#[test]
+fn a_line_format_that_is_wrong_is_refused_in_words() {
+    let refused = |format: &str| format.parse::<LineFormat>().unwrap_err().to_string();
+    for (format, word) in [
+        ("json", "no line format 'json'"),
+        ("{time}", "no {message}"),
+        ("{time} {message} {level}", "goes on behind {message}"),
+        ("{time", "brace without its other at byte 0"),
+        ("a} {message}", "brace without its other at byte 1"),
+        ("{a b} {message}", "'a b'"),
+        ("{host}{level} {message}", "{host} and another field"),
+        ("{host} {host} {message}", "{host} twice"),
+    ] {
+        assert!(refused(format).contains(word), "{format}: {}", refused(format));
+    }
+}
+
+#[test]
+fn fields_of_json_lines_are_counted() {
+    let line = |n: u64| format!("{{\"msg\":\"done\",\"user\":{{\"id\":{n}}},\"ok\":{}}}\n", n.is_multiple_of(3));
+    let text: String = (0..3000).map(line).collect();
+    let report = run(&text).report;
+    assert_eq!(report.clusters.len(), 1);
+    let [ok, id] = &report.columns[..] else { panic!("{:?}", report.columns) };
+    assert_eq!((ok.name.as_str(), ok.lines, ok.distinct, ok.complete), ("ok", 3000, 2, true));
+    let values: Vec<_> = ok.values.iter().map(|value| (value.value.as_str(), value.lines)).collect();
+    assert_eq!(values, [("false", 2000), ("true", 1000)]);
+    assert_eq!((id.name.as_str(), id.lines, id.complete), ("user.id", 3000, false));
+    assert!((2500..3500).contains(&id.distinct), "{}", id.distinct);
+}
+
+#[test]
+fn json_without_a_message_is_grouped_by_its_keys() {
+    let text = "{\"user\":\"alice\",\"ms\":1}\n{\"user\":\"bob\",\"ms\":22}\n{\"path\":\"/x\",\"ms\":3}\n";
+    let mut templates: Vec<_> = run(text).report.clusters.into_iter().map(|cluster| cluster.template).collect();
+    templates.sort();
+    assert_eq!(templates, ["path=<*> ms=<*>", "user=<*> ms=<*>"]);
+}
+
+fn line() -> impl Strategy<Value = String> {
+    let words = || select(vec!["job", "7", "done", "[a]", "[b c]", "x:", "-", "k=v", "INFO", "2024-05-01", "10:00:00"]);
+    let front = select(vec![
+        "2024-05-01 10:00:00,250 INFO [main] ",
+        "2024-05-01 10:00:01,250 WARN [io-3] a.b.C: ",
+        "May  1 10:00:00 web1 sshd[7]: ",
+        "INFO [x] 2024-05-02 11:00:00,250 ",
+        "[10:00:00] [note] ",
+        "{\"msg\":\"hi\",\"a\":1} ",
+        "level=info msg=hi ",
+        "",
+    ]);
+    (front, vec(words(), 0..6)).prop_map(|(front, words)| format!("{front}{}", words.join(" ")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_order_of_lines_changes_no_record(lines in vec(line(), 0..60), seed in any::<u64>()) {
+        let mut shuffled = lines.clone();
+        shuffled.sort_by_key(|line| line.bytes().fold(seed, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)));
+        let layout = |lines: &[String]| Layout::vote(lines.iter().map(String::as_bytes), reference());
+        let (one, other) = (layout(&lines), layout(&shuffled));
+        prop_assert_eq!(&one, &other);
+        let records = |layout: Layout, lines: &[String]| {
+            let mut reader = Reader::default();
+            reader.begin(&Arc::new(layout), reference());
+            let mut all: Vec<String> = lines.iter().map(|line| format!("{line} {}", said(&reader.read(line.as_bytes())))).collect();
+            all.sort();
+            all
+        };
+        prop_assert_eq!(records(one, &lines), records(other, &shuffled));
+    }
+
+    #[test]
+    fn what_was_voted_reads_any_line_without_harm(lines in vec(line(), 0..40), bytes in vec(any::<u8>(), 0..120)) {
+        let layout = Layout::vote(lines.iter().map(String::as_bytes), reference());
+        let mut reader = Reader::default();
+        reader.begin(&Arc::new(layout), reference());
+        prop_assert!(reader.read(&bytes).message.len() <= 4 * bytes.len() + 8);
+        for form in Layout::vote(lines.iter().map(String::as_bytes), reference()).forms() {
+            prop_assert!(form.parse::<LineFormat>().is_ok(), "{}", form);
+        }
+    }
 }

@@ -94,15 +94,31 @@ fn a_large_text_added_at_once_is_folded_like_a_small_one() {
 }
 
 #[test]
+fn a_trace_that_comes_line_by_line_is_one_event() {
+    let mut live = Partial::new(&Settings::default());
+    let log = live.input("app.log");
+    let trace = ["java.io.IOException: gone", "\tat a.B.read(B.java:10)", "\tat a.C.main(C.java:20)"];
+    for (at, line) in trace.iter().enumerate().cycle().take(9) {
+        if at == 0 {
+            live.add(log, b"2024-05-01 12:00:00 ERROR cannot read\n");
+        }
+        live.add(log, format!("{line}\n").as_bytes());
+        counts_close(&live.report());
+    }
+    let totals = live.into_report().totals;
+    assert_eq!((totals.lines, totals.events, totals.clusters), (12, 3, 1));
+}
+
+#[test]
 fn what_an_input_is_its_first_lines_tell() {
     let mut live = Partial::new(&Settings::default());
     let (binary, text) = (live.input("wtmp"), live.input("x.log"));
     live.add(binary, &[b"\x7fELF\x02\x01\0\0\0\0\n".as_slice(), &[0, 1, 2, 3].repeat(9)].concat());
-    live.add(text, b"job 1 done\n");
+    live.add(text, &b"job 1 done\n".repeat(20));
     live.add(binary, b"looks like text\n");
     live.add(text, b"\x01\x02\x03\x04\n");
     let report = live.report();
     counts_close(&report);
-    assert_eq!((report.totals.lines, report.totals.set_aside, report.clusters.len()), (5, 3, 2));
+    assert_eq!((report.totals.lines, report.totals.set_aside, report.clusters.len()), (24, 3, 2));
     assert_eq!(report.inputs[0].problems.len(), 1, "{:?}", report.inputs);
 }
