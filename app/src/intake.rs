@@ -13,6 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use logkin_engine::Rules;
 use tokio::{task::spawn_blocking, time::timeout};
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +45,7 @@ pub struct Intake {
     store: Arc<dyn Store>,
     roots: Roots,
     clock: Clock,
+    rules: Option<Arc<Rules>>,
     tasks: TaskTracker,
 }
 
@@ -127,7 +129,18 @@ impl From<io::Error> for Error {
 impl Intake {
     /// Takes in to these blobs and this store, from these roots.
     pub fn new(blobs: Blobs, store: Arc<dyn Store>, roots: Roots, clock: Clock) -> Self {
-        Self { blobs, store, roots, clock, tasks: TaskTracker::new() }
+        Self { blobs, store, roots, clock, rules: None, tasks: TaskTracker::new() }
+    }
+
+    /// The same, for reports that are made with these rules.
+    #[must_use]
+    pub fn with_rules(self, rules: Option<Arc<Rules>>) -> Self {
+        Self { rules, ..self }
+    }
+
+    fn settings(&self, created_ms: i64) -> JobSettings {
+        let rules = self.rules.as_ref().map(|rules| (rules.file().to_owned(), rules.text().to_owned()));
+        JobSettings { rules, ..JobSettings::at(created_ms) }
     }
 
     /// Begins a report whose files arrive one after the other.
@@ -208,7 +221,7 @@ impl Arrival {
             n => format!("{} and {} more", first.name, n - 1),
         };
         let (id, created_ms) = (self.folder.id.clone(), self.intake.clock.now_ms());
-        let report = NewReport { id, name, created_ms, origins, settings: JobSettings::at(created_ms) };
+        let report = NewReport { id, name, created_ms, origins, settings: self.intake.settings(created_ms) };
         // Kept before there is a row: cut off here, bytes without a row are swept later, a row without bytes is a loss.
         self.folder.is_kept.store(true, Relaxed);
         if let Err(error) = self.intake.store.create(&report).await {

@@ -12,9 +12,10 @@ use crate::{
     format::{Layout, values::Values},
     input::chunks::{Chunk, Chunks},
     report::{
-        InputSummary,
-        assemble::{Found, assemble},
+        Hierarchy, InputSummary,
+        assemble::{self, Found},
     },
+    rules::reading::Corrections,
     table::Table,
 };
 
@@ -43,6 +44,8 @@ pub struct Partial {
     /// Lines in no cluster, by [`Aside::ALL`].
     pub(crate) aside: [u64; Aside::ALL.len()],
     pub(crate) shortened: u64,
+    /// Lines that each rule masked something in, by its position.
+    masked: Vec<u64>,
     pub(crate) values: Values,
     /// For inputs that lines are added to.
     begun: Vec<Begun>,
@@ -64,7 +67,9 @@ struct Begun {
 impl Partial {
     /// Nothing read.
     pub fn new(settings: &Settings) -> Self {
-        Self::of(settings, Vec::new(), Table::new(settings.max_shapes), Default::default(), 0, Values::default())
+        let masked = vec![0; settings.rules.as_ref().map_or(0, |rules| rules.len())];
+        let (aside, values) = Default::default();
+        Self::of(settings, Vec::new(), Table::new(settings.max_shapes), aside, 0, values, masked)
     }
 
     /// What a run found.
@@ -75,9 +80,10 @@ impl Partial {
         aside: [u64; Aside::ALL.len()],
         shortened: u64,
         values: Values,
+        masked: Vec<u64>,
     ) -> Self {
         let (begun, places) = Default::default();
-        Self { settings: settings.clone(), inputs, table, aside, shortened, values, begun, places }
+        Self { settings: settings.clone(), inputs, table, aside, shortened, masked, values, begun, places }
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -88,6 +94,8 @@ impl Partial {
 
     /// Adds whole lines of UTF-8 to an input, in the order in which they stand there. A text without a line feed at its
     /// end ends its last line there. A large text is folded on the threads of the rayon pool that this is called in.
+    ///
+    /// What the input is and how its lines begin, the first text tells: let it have some lines.
     ///
     /// # Panics
     ///
@@ -104,7 +112,7 @@ impl Partial {
             let mut filled = 0;
             while filled < threads {
                 if self.places.len() == filled {
-                    self.places.push(Fold::default());
+                    self.places.push(Fold::with(self.settings.rules.as_ref().and_then(Corrections::of)));
                 }
                 let chunk = &mut self.places[filled].chunk;
                 if !chunks.next(chunk) {
@@ -114,6 +122,8 @@ impl Partial {
                     // What an input is, its beginning has told.
                     chunk.aside = self.begun[input].nature.map(|nature| nature.aside);
                     chunk.first_line += before;
+                    // A byte order mark stands at the beginning only.
+                    chunk.mark = 0;
                 }
                 self.places[filled].layout = self.begun[input].layout(&self.places[filled].chunk, &self.settings);
                 filled += 1;
@@ -127,6 +137,7 @@ impl Partial {
                 place.add_to(&mut self.table);
                 self.aside.iter_mut().zip(place.aside).for_each(|(sum, lines)| *sum += lines);
                 self.shortened += place.shortened;
+                place.add_masked(&mut self.masked);
                 self.inputs[input].count_formats(&place.layout, &place.reader.ways);
                 self.values.merge(&place.reader.values);
             }
@@ -171,19 +182,37 @@ impl Partial {
         self.table.merge(other.table);
         self.aside.iter_mut().zip(other.aside).for_each(|(sum, lines)| *sum += lines);
         self.shortened += other.shortened;
+        self.masked.iter_mut().zip(other.masked).for_each(|(sum, lines)| *sum += lines);
     }
 
     /// The report on what was found so far. While it is made the shapes are held twice.
     pub fn report(&self) -> Report {
-        let (inputs, entries, values) = (self.inputs.clone(), self.table.clone().finish(), self.values.clone());
-        let found = Found { inputs, entries, aside: self.aside, shortened: self.shortened, values };
-        assemble(found, &self.settings)
+        self.found(self.inputs.clone(), self.table.clone(), self.values.clone()).cut(self.settings.similarity)
     }
 
     /// The last report.
     pub fn into_report(self) -> Report {
-        let Self { inputs, table, aside, shortened, values, .. } = self;
-        assemble(Found { inputs, entries: table.finish(), aside, shortened, values }, &self.settings)
+        let similarity = self.settings.similarity;
+        self.into_hierarchy().cut(similarity)
+    }
+
+    /// What was found, for reports at more than one similarity.
+    pub fn into_hierarchy(mut self) -> Hierarchy {
+        let (inputs, values) = (std::mem::take(&mut self.inputs), std::mem::take(&mut self.values));
+        let table = std::mem::replace(&mut self.table, Table::new(1));
+        self.found(inputs, table, values)
+    }
+
+    /// Lines in no cluster.
+    pub(crate) fn set_aside(&self) -> u64 {
+        let ignored = self.settings.rules.as_ref().map_or(0, |_| self.table.ignored_lines());
+        self.aside.iter().sum::<u64>() + ignored
+    }
+
+    fn found(&self, inputs: Vec<InputSummary>, table: Table, values: Values) -> Hierarchy {
+        let (aside, shortened, masked) = (self.aside, self.shortened, self.masked.clone());
+        let found = Found { inputs, entries: table.finish(), aside, shortened, values, masked };
+        assemble::hierarchy(found, &self.settings)
     }
 }
 

@@ -362,7 +362,7 @@ fn serve(data_dir: &str, listen: &[&str], no_auth: bool) -> Serve {
         listen: listen.iter().map(ToString::to_string).collect(),
         name: None,
         access: Access { no_auth, allow_hosts: Vec::new() },
-        state: State { data_dir: Some(data_dir.into()), allow_roots: Vec::new() },
+        state: State { data_dir: Some(data_dir.into()), allow_roots: Vec::new(), rules: None },
     }
 }
 
