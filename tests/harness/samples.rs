@@ -15,6 +15,8 @@ pub struct Sample {
     pub path: PathBuf,
     /// Lines after decompression, as the README states them.
     pub lines: u64,
+    /// Events in them, as the README states them: the lines that are not blank, or fewer.
+    pub events: u64,
 }
 
 impl Sample {
@@ -51,7 +53,7 @@ pub fn sample_file(name: &str) -> Sample {
     samples().into_iter().find(|sample| sample.name == name).unwrap_or_else(|| panic!("no sample {name}"))
 }
 
-/// All samples, as the table in their README lists them: `` | `name` | … | lines | … | ``.
+/// All samples, as the table in their README lists them: `` | `name` | lines | events | … | ``.
 ///
 /// # Panics
 ///
@@ -67,6 +69,6 @@ pub fn samples() -> Vec<Sample> {
 fn row(line: &str, folder: &Path) -> Option<Sample> {
     let cells: Vec<&str> = line.strip_prefix("| `")?.split('|').map(str::trim).collect();
     let name = cells.first()?.trim_end_matches('`').to_owned();
-    let lines = cells.get(1)?.replace(',', "").parse().ok()?;
-    Some(Sample { path: folder.join(&name), name, lines })
+    let number = |cell: usize| cells.get(cell)?.replace(',', "").parse().ok();
+    Some(Sample { path: folder.join(&name), name, lines: number(1)?, events: number(2)? })
 }

@@ -37,6 +37,7 @@ fn lines_in_clusters_and_lines_set_aside_are_the_lines_of_the_file() {
         let clustered: u64 = rows(report["clusters"].as_array().unwrap()).iter().map(|row| row.lines).sum();
         let aside = report["totals"]["set_aside"].as_u64().unwrap();
         assert_eq!(clustered + aside, sample.lines, "{}", sample.name);
+        assert_eq!(report["totals"]["events"], sample.events, "{}", sample.name);
         assert!(
             aside * 10 < sample.lines || sample.name == "apt-history.log",
             "{} sets {aside} lines aside",

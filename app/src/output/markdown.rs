@@ -7,13 +7,14 @@ use logkin_engine::Report;
 use super::{level_name, moment, visible};
 
 pub(super) fn write(report: &Report, shown: usize, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "| lines | share | level | first seen | last seen | template |")?;
-    writeln!(out, "|--:|--:|---|---|---|---|")?;
+    writeln!(out, "| lines | events | share | level | first seen | last seen | template |")?;
+    writeln!(out, "|--:|--:|--:|---|---|---|---|")?;
     for cluster in report.clusters.iter().filter(|cluster| !cluster.is_muted).take(shown) {
         writeln!(
             out,
-            "| {} | {:.2} % | {} | {} | {} | {} |",
+            "| {} | {} | {:.2} % | {} | {} | {} | {} |",
             cluster.lines,
+            cluster.events,
             cluster.share * 100.0,
             level_name(cluster.level),
             moment(cluster.first_seen_ms),

@@ -81,8 +81,12 @@ fn row(cluster: &Cluster, count_width: usize, terminal: Terminal, out: &mut dyn 
 }
 
 fn footer(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let Totals { lines, clusters, set_aside, shortened, .. } = report.totals;
-    write!(out, "{} in {}", count(lines - set_aside, "line"), count(clusters, "cluster"))?;
+    let Totals { lines, events, clusters, set_aside, shortened, .. } = report.totals;
+    write!(out, "{}", count(lines - set_aside, "line"))?;
+    if events < lines - set_aside {
+        write!(out, " of {}", count(events, "event"))?;
+    }
+    write!(out, " in {}", count(clusters, "cluster"))?;
     for aside in &report.set_aside {
         write!(out, ", {} set aside ({})", aside.lines, aside.reason)?;
     }
