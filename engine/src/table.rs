@@ -44,7 +44,7 @@ use beginning::{beginning, with_rest};
 const BYTES_PER_WEIGHT: usize = 256;
 
 /// `max` / this many shapes are taken in between two weighings.
-const SLACK: u64 = 8;
+const SLACK: u64 = 32;
 
 /// The distinct shapes of a run.
 #[derive(Debug, Clone)]
