@@ -177,7 +177,14 @@ impl<'a> Lexicon<'a> {
                         1
                     }
                 },
-                Token::Sign(sign @ ("(" | "[")) => {
+                Token::Sign("「" | "『" | "《" | "“") => match embraced(&tokens[at..]) {
+                    Some(length) => {
+                        push(&mut outline, SLOT);
+                        length
+                    }
+                    None => 1,
+                },
+                Token::Sign(sign @ ("(" | "[" | "（" | "【")) => {
                     let empty = empty_brackets(&tokens[at..]);
                     match empty {
                         Some(_) => brackets.empty(sign, outline.len()),
@@ -187,7 +194,7 @@ impl<'a> Lexicon<'a> {
                 }
                 Token::Sign(sign) => {
                     brackets.sign(sign, outline.len());
-                    if sign == ":" && tokens.get(at + 1) == Some(&Token::Blank) {
+                    if sign == "：" || sign == ":" && tokens.get(at + 1) == Some(&Token::Blank) {
                         reason = Some(outline.len());
                     }
                     1
@@ -225,6 +232,15 @@ pub(super) struct Bracket {
     pub(super) to: usize,
 }
 
+/// The sign, or what stands for its wide form.
+fn narrow(sign: &str) -> u8 {
+    match sign {
+        "（" => b'(',
+        "【" => b'[',
+        sign => sign.as_bytes()[0],
+    }
+}
+
 /// Finds the innermost brackets of a shape.
 #[derive(Debug, Default)]
 struct Brackets {
@@ -235,17 +251,17 @@ struct Brackets {
 impl Brackets {
     fn empty(&mut self, sign: &str, at: usize) {
         self.open = None;
-        self.closed.push(Bracket { sign: sign.as_bytes()[0], from: at, to: at });
+        self.closed.push(Bracket { sign: narrow(sign), from: at, to: at });
     }
 
     fn open(&mut self, sign: &str, at: usize) {
-        self.open = Some((sign.as_bytes()[0], at));
+        self.open = Some((narrow(sign), at));
     }
 
     fn sign(&mut self, sign: &str, at: usize) {
         let opening = match sign {
-            ")" => b'(',
-            "]" => b'[',
+            ")" | "）" => b'(',
+            "]" | "】" => b'[',
             "\"" | "'" | "`" => sign.as_bytes()[0],
             _ => return,
         };
@@ -398,6 +414,12 @@ fn quoted(tokens: &[Token<'_>], quote: &str) -> Option<usize> {
     (end > 1 && tokens[end] == Token::Sign(quote)).then_some(end + 1)
 }
 
+/// Tokens of what stands at the front in quotes that open and close differently, quotes included.
+fn embraced(tokens: &[Token<'_>]) -> Option<usize> {
+    let end = tokens.iter().take(BRACKETED).position(|token| matches!(token, Token::Sign("」" | "』" | "》" | "”")))?;
+    (end > 1).then_some(end + 1)
+}
+
 /// Whether a word is built like the name of a thing in a program: `org.example.Thing`, `a/b`, `disk_0`.
 pub(super) fn is_name(word: &str) -> bool {
     word.bytes().any(|b| matches!(b, b'.' | b'/' | b'\\' | b'@' | b'~' | b'0'))
@@ -410,7 +432,7 @@ const BRACKETED: usize = 64;
 fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
     for (i, token) in tokens.iter().enumerate().take(BRACKETED).skip(1) {
         match token {
-            Token::Sign(")" | "]") => return Some(i + 1),
+            Token::Sign(")" | "]" | "）" | "】") => return Some(i + 1),
             Token::Word(word) if is_unit(word) => {}
             Token::Sign("=") | Token::Word(_) => return None,
             _ => {}

@@ -19,12 +19,18 @@ mod inputs;
 mod packings;
 /// Encodings and line ends.
 mod encodings;
+/// Events of several lines.
+mod events;
 /// What no input may do.
 mod limits;
 /// What is meant to break things.
 mod torture;
 /// What holds for every input.
 mod laws;
+/// Corrections by a person.
+mod rules;
+/// Broader and narrower views.
+mod cuts;
 /// Lines as they come, partial results added up.
 mod partials;
 /// Files that grow.

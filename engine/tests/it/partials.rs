@@ -51,7 +51,10 @@ proptest! {
         }
         let mut whole = gathered(&lines, &settings).into_report();
         whole.inputs.iter_mut().for_each(|input| input.problems.clear());
-        prop_assert_eq!(live.into_report(), whole);
+        let mut live = live.into_report();
+        // How lines begin is not known before there are some.
+        [&mut live, &mut whole].into_iter().flat_map(|r| &mut r.inputs).for_each(|input| input.formats.clear());
+        prop_assert_eq!(live, whole);
     }
 
     #[test]
