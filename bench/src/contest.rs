@@ -44,15 +44,19 @@ impl Contest<'_> {
         let Arguments { truth, speed, .. } = self.arguments;
         ensure!(!truth.is_empty() || !speed.is_empty(), "no labels and no log for --speed given; see --help");
         let sets = truth.iter().map(|path| sets::read(path, self.folder)).collect::<Result<Vec<_>>>()?;
-        for (title, is_raw) in [("Messages", false), ("Raw lines", true)] {
-            let rows = self.accuracy(&sets, is_raw)?;
-            tables::accuracy(title, &rows);
-        }
+        let [messages, raw] = [self.accuracy(&sets, false)?, self.accuracy(&sets, true)?];
+        let mut sections = tables::accuracy("Messages", &messages);
+        sections.extend(tables::accuracy("Raw lines", &raw));
+        sections.extend(tables::own(&messages, &raw));
         for log in speed {
-            let rows = self.speed(log)?;
-            tables::speed(log, &rows);
+            sections.push(tables::speed(&self.speed(log)?));
         }
-        tables::versions(self.entries().map(|entry| (entry.name, self.versions.get(entry.name))));
+        sections.push(tables::versions(self.entries().map(|entry| (entry.name, self.versions.get(entry.name)))));
+        sections.iter().for_each(|section| print!("{}", section.text()));
+        if let Some(page) = &self.arguments.update {
+            let text = fs::read_to_string(page).with_context(|| page.display().to_string())?;
+            fs::write(page, sections.iter().fold(text, |text, section| section.put_into(&text)))?;
+        }
         Ok(())
     }
 

@@ -31,6 +31,9 @@ struct Arguments {
     /// Lines after which the slow ones have said enough: for speed, they read so many lines of the log only.
     #[arg(long, value_name = "LINES", default_value_t = 100_000)]
     slow_lines: usize,
+    /// Puts the tables into this page, too, between `<!-- NAME -->` and `<!-- end -->`.
+    #[arg(long, value_name = "PAGE")]
+    update: Option<PathBuf>,
     /// A Python that has what is in `requirements.txt`; `bench/run` makes one.
     #[arg(long, value_name = "PROGRAM")]
     python: Option<PathBuf>,

@@ -13,7 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(rules) = Rules::parse("rules.toml", rules) else { return };
     let settings = Settings { rules: Some(Arc::new(rules)), threads: Some(1), ..Settings::default() };
     let log = std::io::Cursor::new(log.as_bytes().to_vec());
-    let report = analyze(vec![Input::reader("log", log)], &settings, &Progress::default(), None).expect("any log is fine");
+    let report =
+        analyze(vec![Input::reader("log", log)], &settings, &Progress::default(), None).expect("any log is fine");
     let lines: u64 = report.clusters.iter().map(|cluster| cluster.lines).sum();
     assert_eq!(report.totals.lines, lines + report.totals.set_aside);
 });

@@ -1,4 +1,4 @@
-//! Any message has a shape, the same each time; masking what is masked changes nothing; a template made of it reads back and
+//! Any message has a shape, the same each time; masking comes to an end; a template made of it reads back and
 //! matches the message.
 #![no_main]
 
@@ -15,10 +15,9 @@ fuzz_target!(|message: &[u8]| {
     let template = Template::of_shape(&shape);
     assert_eq!(Template::of_typed(&template.typed()).typed(), template.typed());
     assert!(template.spans(message).is_some(), "{} does not match its message", template.typed());
-    let once = template.text();
-    // What is left of an address with colons beside a value may be one itself: `e2::e2ee:99999`.
-    if once.contains("::") || once.matches(':').count() > 4 {
-        return;
-    }
-    assert_eq!(Template::of_shape(shaper.shape(once.as_bytes())).text(), once);
+    // What is left of a value beside another may be one itself (`e2::e2ee:99999`, `EEEEEEEE.0`), so once is not always enough
+    // for what no log has; `grouping::masking_twice_is_masking_once` asks it of what logs have.
+    let mut masked = |text: &str| Template::of_shape(shaper.shape(text.as_bytes())).text();
+    let twice = masked(&template.text());
+    assert_eq!(masked(&twice), twice);
 });
