@@ -14,6 +14,10 @@ it package *filter:
 bench:
     cargo test --release --workspace measure_ -- --ignored --nocapture --test-threads 1
 
+# Time and memory of `logkin cluster` in ratios to grep, one thread, gzip and zstd; `just ratios big.log` or small logs to grow
+ratios *logs:
+    cargo build --release -p logkin && engine/benches/ratios.py {{logs}}
+
 # logkin beside other programs on labelled logs, `NAME.truth.csv` beside `NAME.log`: see bench/README.md
 compare +labels:
     bench/run {{labels}}

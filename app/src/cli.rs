@@ -4,6 +4,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
+use logkin_engine::format::LineFormat;
 
 /// See the kinds of line a log holds, grouped by similarity and counted exactly.
 #[derive(Debug, Parser)]
@@ -19,6 +20,8 @@ pub struct Cli {
 pub enum Command {
     /// The count table of log files on the terminal
     Cluster(Cluster),
+    /// What is new, gone, more and less in one log compared with another
+    Compare(Compare),
     /// One row per input line: its cluster and template
     Label(Label),
     /// Score a clustering against labelled logs: GA, FGA, PA, FTA
@@ -41,6 +44,10 @@ pub struct Reading {
     /// Threads, 1 to 256; the default is one per core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+    /// How lines begin: auto (found for each input), plain (the whole line is the message), or a form as
+    /// '{time} {level} [{thread}] {message}'; lines that do not fit it are read by themselves
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub line_format: LineFormat,
     /// How far is read.
     #[command(flatten)]
     pub bounds: Bounds,
@@ -110,6 +117,56 @@ pub enum TableFormat {
     Csv,
     /// A Markdown table
     Markdown,
+}
+
+/// Flags of `compare`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing that --fail-on names, 1 something of it or an input that could not be read, 2 could \
+                        not compare."
+)]
+pub struct Compare {
+    /// What to compare with, and what to compare: files, folders or globs, packed or not
+    #[arg(value_names = ["BASE", "OTHER"], num_args = 0..=2)]
+    pub sides: Vec<PathBuf>,
+    /// One more file, folder or glob of BASE; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub base: Vec<PathBuf>,
+    /// One more file, folder or glob of OTHER; repeatable
+    #[arg(long, value_name = "PATH")]
+    pub other: Vec<PathBuf>,
+    /// Dress of the comparison
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TableFormat,
+    /// Rows shown in a table; 0 shows all
+    #[arg(long, default_value_t = 0)]
+    pub top: usize,
+    /// What makes the exit code 1
+    #[arg(long, value_enum, default_value_t)]
+    pub fail_on: FailOn,
+    /// Events that a new error needs for the exit code 1
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub min_events: u64,
+    /// By how much more or less there has to be for a finding
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.5, value_parser = factor)]
+    pub min_change: f64,
+    /// What is read, and how far.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// What a comparison fails on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// An error (level error or fatal, or a stack trace) that BASE has none of, however few
+    #[default]
+    NewError,
+    /// That, and any other kind of line that is new by more than chance
+    New,
+    /// That, and whatever is gone, more or less by more than chance
+    Any,
+    /// Nothing
+    None,
 }
 
 /// Flags of `label`.
@@ -226,6 +283,12 @@ impl FromStr for Interval {
 fn size(text: &str) -> Result<u64, String> {
     let size = text.parse::<bytesize::ByteSize>().map(|size| size.as_u64());
     size.map_err(|_| format!("`{text}` is no size; write bytes, alone or with a unit, such as 64KiB, 10MB or 1GiB"))
+}
+
+/// A factor by which rates differ.
+fn factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor: &f64| factor.is_finite() && *factor >= 1.0);
+    factor.ok_or_else(|| format!("`{text}` is no factor; write a number of at least 1, such as 1.5"))
 }
 
 /// The size of a line. It is held in memory, several times.

@@ -3,6 +3,7 @@
 use crate::cli::{Cli, Command};
 
 mod cluster;
+mod compare;
 mod evaluate;
 mod follow;
 mod inputs;
@@ -16,6 +17,7 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::Cluster(flags) if flags.follow => follow::run(&flags),
         Command::Cluster(flags) => cluster::run(&flags),
+        Command::Compare(flags) => compare::run(&flags),
         Command::Label(flags) => label::run(&flags),
         Command::Evaluate(flags) => evaluate::run(&flags),
         Command::Serve(flags) => serve::run(&flags),

@@ -1,6 +1,7 @@
 //! One report, several dresses. Every dress goes to any writer; only the table for people knows of terminals.
 
 mod board;
+mod comparison;
 mod csv;
 mod json;
 mod markdown;
@@ -17,7 +18,9 @@ use logkin_engine::Report;
 use crate::cli::TableFormat;
 
 pub use board::Board;
+pub use comparison::write as write_comparison;
 pub(crate) use csv::Rows;
+use markdown::code;
 pub use table::Terminal;
 pub use visible::{Screen, visible};
 

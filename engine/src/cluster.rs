@@ -13,10 +13,10 @@ mod similarity;
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
 };
 
-use crate::template::Template;
+use crate::{event::signature::signature, template::Template};
 use outline::{Lexicon, Outline};
 use words::Node;
 
@@ -76,25 +76,7 @@ pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
     for (node, outline) in nodes.iter_mut().zip(&outlines) {
         node.outline.clone_from(outline);
     }
-    words::merge_equal(&mut nodes);
-    if similarity <= WORDS {
-        let mut known = HashSet::new();
-        for _ in 0..ROUNDS {
-            if !words::join(&mut nodes, &lexicon, &mut known) {
-                break;
-            }
-        }
-        joint::join(&mut nodes, &lexicon);
-        words::join_names(&mut nodes, &lexicon);
-        absorb::join_values(&mut nodes, &outlines, &lexicon);
-        absorb::absorb(&mut nodes, &outlines, &lexicon);
-    }
-    if similarity <= STRETCHES {
-        stretches::join_lists(&mut nodes, &lexicon);
-        stretches::join(&mut nodes, &lexicon);
-        absorb::join_values(&mut nodes, &outlines, &lexicon);
-        absorb::absorb(&mut nodes, &outlines, &lexicon);
-    }
+    nodes = apart(nodes, &texts).into_iter().flat_map(|nodes| joined(nodes, &outlines, &lexicon, similarity)).collect();
     if similarity < ALIKE {
         nodes = similarity::join(&nodes, similarity / ALIKE)
             .into_iter()
@@ -102,6 +84,40 @@ pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
             .collect();
     }
     named(nodes, &texts)
+}
+
+/// The nodes of single lines, and those of each trace: whatever else is alike in them, traces of different exceptions or
+/// frames are no variants of each other.
+fn apart(nodes: Vec<Node>, texts: &[Cow<'_, str>]) -> Vec<Vec<Node>> {
+    let mut apart: BTreeMap<Option<String>, Vec<Node>> = BTreeMap::new();
+    for node in nodes {
+        apart.entry(signature(&texts[node.members[0]])).or_default().push(node);
+    }
+    apart.into_values().collect()
+}
+
+/// Joins nodes of one shape each.
+fn joined(mut nodes: Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>, similarity: f64) -> Vec<Node> {
+    words::merge_equal(&mut nodes);
+    if similarity <= WORDS {
+        let mut known = HashSet::new();
+        for _ in 0..ROUNDS {
+            if !words::join(&mut nodes, lexicon, &mut known) {
+                break;
+            }
+        }
+        joint::join(&mut nodes, lexicon);
+        words::join_names(&mut nodes, lexicon);
+        absorb::join_values(&mut nodes, outlines, lexicon);
+        absorb::absorb(&mut nodes, outlines, lexicon);
+    }
+    if similarity <= STRETCHES {
+        stretches::join_lists(&mut nodes, lexicon);
+        stretches::join(&mut nodes, lexicon);
+        absorb::join_values(&mut nodes, outlines, lexicon);
+        absorb::absorb(&mut nodes, outlines, lexicon);
+    }
+    nodes
 }
 
 /// Gives each node its template; nodes of the same template become one group.

@@ -9,9 +9,11 @@ use std::{
 use crate::{
     Settings,
     aside::Aside,
+    event::{Joiner, skeleton::Skeleton},
     format::{Layout, Reader},
     input::chunks::Chunk,
-    recording::columns::Columns,
+    record::{Level, Record},
+    recording::columns::{Columns, OPEN},
     shape::Shaper,
     table::{EXACT, Keys, Table},
     tally::{ByKey, EXAMPLES, Key, Tally, whole_letters},
@@ -34,8 +36,7 @@ pub(crate) struct Fold {
     pub(crate) columns: Columns,
     /// Reads the headers, and counts what it finds.
     pub(crate) reader: Reader,
-    shaper: Shaper,
-    kinds: Kinds,
+    events: Events,
 }
 
 /// How the lines of an input begin, by its first chunk, or as the settings say.
@@ -67,6 +68,16 @@ pub(crate) struct Manner {
 /// Lines folded before others get a chance: about a tenth of a millisecond.
 const LINES_BETWEEN_WAYS: u64 = 256;
 
+/// Counts the events of a chunk.
+#[derive(Debug, Default)]
+struct Events {
+    shaper: Shaper,
+    skeleton: Skeleton,
+    /// Reads the first lines of events of several lines again.
+    again: Reader,
+    kinds: Kinds,
+}
+
 /// The distinct shapes of a chunk, in order of appearance.
 #[derive(Debug, Default)]
 struct Kinds {
@@ -85,7 +96,7 @@ struct Kind {
     /// Where its text is in [`Kinds::text`].
     shape: (usize, usize),
     tally: Tally,
-    /// The first lines: number, start and length in the chunk.
+    /// The first events: number of the first line, start and length in the chunk.
     examples: [(u64, usize, usize); EXAMPLES],
 }
 
@@ -114,51 +125,110 @@ impl Line<'_> {
     }
 }
 
+/// An event whose end was not seen yet. The shape of its first line is the one that was made last.
+#[derive(Debug, Clone, Copy)]
+struct Open<'c> {
+    first: Line<'c>,
+    /// As much of the first line as is looked at.
+    text: &'c [u8],
+    time: Option<i64>,
+    level: Option<Level>,
+    /// Lines of it.
+    lines: u64,
+    /// Lines set aside that came after its first, even if it did not go on behind them.
+    aside: usize,
+    /// Where its last line ends in the chunk, without the line end.
+    end: usize,
+}
+
+impl Open<'_> {
+    fn add(&mut self, line: Line<'_>) {
+        self.lines += 1;
+        self.end = line.start + line.text.len();
+    }
+}
+
 impl Fold {
     /// Folds the chunk that was put in.
     pub(crate) fn run(&mut self, manner: Manner) {
         (self.aside, self.shortened, self.lines) = Default::default();
-        self.kinds.clear();
+        self.events.kinds.clear();
         self.columns.clear();
         self.reader.begin(&self.layout, manner.reference_time);
-        let bytes = self.chunk.bytes();
+        self.events.again.begin(&self.layout, manner.reference_time);
+        let chunk = std::mem::take(&mut self.chunk);
+        self.fold(&chunk, manner);
+        if manner.record {
+            self.columns.close(chunk.recorded.then(|| &chunk.bytes()[chunk.mark..]));
+        }
+        self.chunk = chunk;
+    }
+
+    fn fold(&mut self, chunk: &Chunk, manner: Manner) {
+        let bytes = chunk.bytes();
         let nul = memchr::memchr(0, bytes).is_some();
-        for line in Lines::of(&self.chunk) {
+        let mut joiner = Joiner::new(chunk.timed);
+        let mut open: Option<Open<'_>> = None;
+        let mut lines = Lines::of(chunk);
+        while let Some(line) = lines.next() {
             self.lines += 1;
             if manner.gives_way && self.lines.is_multiple_of(LINES_BETWEEN_WAYS) {
                 thread::yield_now();
             }
             self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
             let text = &line.text[..line.looked_at(manner.max_line_bytes)];
-            let index = match self.chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
+            let index = match chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
                 Some(aside) => {
                     self.aside[aside as usize] += 1;
+                    joiner.set_aside(aside);
+                    open.iter_mut().for_each(|open| open.aside += 1);
                     aside as u32
                 }
                 None => {
-                    let record = self.reader.read(text);
-                    let shape = self.shaper.shape(record.message);
-                    let place = self.kinds.place(shape);
-                    let kind = &mut self.kinds.all[place as usize];
-                    if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
-                        *example = (line.number, line.start, line.text.len());
-                    }
-                    kind.tally.count(&record);
-                    place + Aside::ALL.len() as u32
+                    let rest = bytes.get(lines.start..).unwrap_or_default();
+                    self.line(&mut open, &mut joiner, (line, text, rest), bytes);
+                    OPEN
                 }
             };
             if manner.record {
                 self.columns.line(index, line.length, line.line_end);
             }
         }
-        if manner.record {
-            self.columns.close(self.chunk.recorded.then(|| &self.chunk.bytes()[self.chunk.mark..]));
+        self.events.close(open, bytes, &mut self.columns);
+    }
+
+    /// A line of an event: the next one of that which is open, or the first one of another.
+    #[inline]
+    fn line<'c>(
+        &mut self,
+        open: &mut Option<Open<'c>>,
+        joiner: &mut Joiner<'c>,
+        (line, text, rest): (Line<'c>, &'c [u8], &[u8]),
+        bytes: &[u8],
+    ) {
+        let Self { reader, events, columns, .. } = self;
+        if let Some(open) = open
+            && joiner.is_frame(text)
+        {
+            return open.add(line);
         }
+        let read = reader.read(text);
+        let (time, level) = (read.time, read.level);
+        if let Some(open) = open
+            && joiner.continues(text, rest, time.is_some())
+        {
+            return open.add(line);
+        }
+        joiner.begin(text, read.message);
+        events.close(open.take(), bytes, columns);
+        events.shaper.shape(read.message);
+        let end = line.start + line.text.len();
+        *open = Some(Open { first: line, text, time, level, lines: 1, aside: 0, end });
     }
 
     /// Adds what was found to the table of the run.
     pub(crate) fn add_to(&mut self, table: &mut Table) {
-        let Kinds { all, used, text, .. } = &mut self.kinds;
+        let Kinds { all, used, text, .. } = &mut self.events.kinds;
         for kind in &mut all[..*used] {
             let shape = &text[kind.shape.0..][..kind.shape.1];
             kind.depth = table.add(&kind.keys, shape, &kind.tally, |kept| {
@@ -174,7 +244,30 @@ impl Fold {
     pub(crate) fn dictionary(&self) -> impl Iterator<Item = (&Keys, u8, u64)> {
         static ASIDES: LazyLock<[Keys; Aside::ALL.len()]> = LazyLock::new(|| Aside::ALL.map(Aside::keys));
         let asides = ASIDES.iter().zip(self.aside).map(|(keys, lines)| (keys, EXACT, lines));
-        asides.chain(self.kinds.used().iter().map(|kind| (&kind.keys, kind.depth, kind.tally.lines)))
+        asides.chain(self.events.kinds.used().iter().map(|kind| (&kind.keys, kind.depth, kind.tally.lines)))
+    }
+}
+
+impl Events {
+    /// Counts an event. In the columns the lines of it and those set aside among them are the last ones.
+    #[inline]
+    fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], columns: &mut Columns) {
+        let Some(Open { first, text, time, mut level, lines, aside, end }) = open else { return };
+        if lines > 1 {
+            let message = self.again.read(text).message;
+            let several = self.skeleton.of(text, message, &bytes[first.start + first.text.len()..end]);
+            if several.trace {
+                level = level.or(Some(Level::Error));
+            }
+            self.shaper.shape(several.text);
+        }
+        let place = self.kinds.place(self.shaper.last());
+        let kind = &mut self.kinds.all[place as usize];
+        if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
+            *example = (first.number, first.start, end - first.start);
+        }
+        kind.tally.count(&Record { time, level, message: &[] }, lines);
+        columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
     }
 }
 

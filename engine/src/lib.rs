@@ -12,6 +12,7 @@ mod mask;
 pub mod shape;
 mod table;
 mod aside;
+mod event;
 pub mod input;
 pub mod cluster;
 pub mod report;
@@ -19,6 +20,7 @@ pub mod recording;
 mod fold;
 pub mod partial;
 pub mod pipeline;
+pub mod compare;
 pub mod follow;
 pub mod evaluate;
 

@@ -80,12 +80,16 @@ pub(crate) fn colon_address(piece: &[u8]) -> Option<Kind> {
     let mut pairs = 0;
     let mut gap = false;
     for (i, group) in piece.split(|b| *b == b':').enumerate() {
-        if group.len() > 4 || classes(group) & !(DIGIT | HEX_LETTER) != 0 {
+        if group.len() > 4 || !group.iter().all(u8::is_ascii_hexdigit) {
             return None;
         }
         gap |= group.is_empty() && i > 0;
         groups += 1;
         pairs += usize::from(group.len() == 2);
+    }
+    // Without a digit it is a name, `ab::cd`, or what is left of one beside values; but for the address of everybody.
+    if classes(piece) & DIGIT == 0 && piece != b"ff:ff:ff:ff:ff:ff" && piece != b"FF:FF:FF:FF:FF:FF" {
+        return None;
     }
     match groups {
         6.. if pairs == groups => Some(Kind::Mac),

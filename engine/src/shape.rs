@@ -9,7 +9,7 @@ use crate::{
     format::time,
     mask,
     template::Kind,
-    token::{self, AT, BLANK, CLASS, COLON, Class, Clean, DELIMITER, DIGIT, DOT, HIGH, MARK, SLASH},
+    token::{self, AT, BLANK, CLASS, COLON, Class, Clean, DELIMITER, DIGIT, DOT, HIGH, LETTER, MARK, SLASH},
 };
 
 /// Turns messages into shapes, reusing its buffers.
@@ -32,6 +32,13 @@ impl Shaper {
             write(&mut writer, &self.clean.text);
         }
         self.shape = writer.out;
+        &self.shape
+    }
+}
+
+impl Shaper {
+    /// The shape that was made last.
+    pub(crate) fn last(&self) -> &[u8] {
         &self.shape
     }
 }
@@ -131,11 +138,16 @@ fn write(writer: &mut Writer, text: &[u8]) {
 /// Whether a word of letters may be something else: a boolean, a hexadecimal number, the beginning of a date.
 fn is_special(word: &[u8], classes: Class) -> bool {
     let special = match word[0] {
-        b'T' | b'F' | b't' | b'f' => mask::is_bool(word) || time::is_name(word),
-        b'A'..=b'Z' => time::is_name(word),
+        b'T' | b'F' | b't' | b'f' => mask::is_bool(word) || is_name(word),
+        b'A'..=b'Z' => is_name(word),
         _ => false,
     };
     special || mask::is_hex_word(word, classes)
+}
+
+/// The name of a month or weekday, which the first letter or the length tells most words from.
+fn is_name(word: &[u8]) -> bool {
+    (3..=9).contains(&word.len()) && b"jfmasondtw".contains(&(word[0] | 0x20)) && time::is_name(word)
 }
 
 /// Writes the piece `text[start..end]`; says where reading goes on, which is later than `end` for what spans pieces.
@@ -313,7 +325,9 @@ fn core(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
         };
     }
     if classes & COLON != 0 && piece.contains(&b':') {
-        if let Some(kind) = mask::colon_address(piece) {
+        if classes & LETTER == 0
+            && let Some(kind) = mask::colon_address(piece)
+        {
             return writer.slot(kind);
         }
         let mut addressed = false;
@@ -322,7 +336,7 @@ fn core(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
             writer.literal(b":");
             return writer.slot(Kind::Port);
         }
-        let last = piece.iter().filter(|b| **b == b':').count();
+        let last = if key { piece.iter().filter(|b| **b == b':').count() } else { 0 };
         for (i, part) in piece.split(|b| *b == b':').enumerate() {
             if i > 0 {
                 writer.literal(b":");

@@ -158,7 +158,7 @@ impl Table {
     }
 
     /// Where a shape is counted.
-    fn home(&self, keys: &Keys) -> Key {
+    pub(crate) fn home(&self, keys: &Keys) -> Key {
         let joined = |depth: &u8| self.entries.contains_key(&keys.at(*depth));
         match self.joined {
             0 => keys.at(EXACT),

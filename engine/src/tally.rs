@@ -102,11 +102,11 @@ impl Hasher for AsIs {
 }
 
 impl Tally {
-    /// Counts one event of one line.
+    /// Counts one event of so many lines.
     #[inline]
-    pub(crate) fn count(&mut self, record: &Record<'_>) {
+    pub(crate) fn count(&mut self, record: &Record<'_>, lines: u64) {
         self.events += 1;
-        self.lines += 1;
+        self.lines += lines;
         if let Some(level) = record.level {
             self.levels[level as usize] += 1;
         }

@@ -29,6 +29,9 @@ mod cli;
 /// Logs that are written to while they are looked at.
 mod follow;
 
+/// Two logs, and a gate.
+mod compare;
+
 /// What is wrong gets a clear answer and harms nothing.
 mod bad_input;
 

@@ -28,9 +28,10 @@ fn flags(text: &str) -> BTreeSet<&str> {
 fn every_flag_is_on_the_page_of_flags_and_no_other() {
     let page = read("docs/configuration.md");
     let mut known = BTreeSet::from(["--help".to_owned(), "--version".to_owned()]);
-    for (program, verbs) in
-        [(logkin(), &["cluster", "label", "evaluate", "serve", "up"][..]), (logkin_balancer(), &["run", "check"])]
-    {
+    for (program, verbs) in [
+        (logkin(), &["cluster", "compare", "label", "evaluate", "serve", "up"][..]),
+        (logkin_balancer(), &["run", "check"]),
+    ] {
         for verb in verbs {
             let help = run(Command::new(&program).args([verb, "--help"]), b"").stdout;
             known.extend(flags(&help).into_iter().map(str::to_owned));

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use logkin_engine::{Progress, Recorder, Report, Settings, analyze, settings::Unpacking};
+use logkin_engine::{Partial, Progress, Recorder, Report, Settings, analyze, settings::Unpacking};
 
 use super::inputs::Inputs;
 use crate::{
@@ -49,25 +49,38 @@ pub(super) fn read(
     recorder: Option<Recorder<'_>>,
 ) -> anyhow::Result<(Report, Inputs)> {
     let mut inputs = Inputs::of(files, reading.hidden)?;
-    let settings = settings(reading);
-    let (progress, given) = (Progress::default(), std::mem::take(&mut inputs.given));
-    let report = thread::scope(|scope| {
+    let (settings, given) = (settings(reading), std::mem::take(&mut inputs.given));
+    let report = watched(|progress| analyze(given, &settings, progress, recorder))?;
+    Ok((report, inputs))
+}
+
+/// Reads inputs up to where shapes are clustered, watched likewise.
+pub(super) fn gather(mut inputs: Inputs, reading: &Reading) -> anyhow::Result<(Partial, Inputs)> {
+    let (settings, given) = (settings(reading), std::mem::take(&mut inputs.given));
+    let partial = watched(|progress| logkin_engine::gather(given, &settings, progress, None))?;
+    Ok((partial, inputs))
+}
+
+/// Runs with a progress bar where someone is looking.
+fn watched<T>(run: impl FnOnce(&Progress) -> Result<T, logkin_engine::Error>) -> anyhow::Result<T> {
+    let progress = Progress::default();
+    thread::scope(|scope| {
         let shown = io::stderr().is_terminal().then(|| Bar::start(scope, &progress));
-        let report = analyze(given, &settings, &progress, recorder);
+        let found = run(&progress);
         drop(shown);
-        report
-    });
-    Ok((report.context("cannot analyse")?, inputs))
+        found.context("cannot analyse")
+    })
 }
 
 /// The settings of a run, as typed.
-pub(super) fn settings(Reading { threads, bounds, .. }: &Reading) -> Settings {
+pub(super) fn settings(Reading { threads, bounds, line_format, .. }: &Reading) -> Settings {
     let entries = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     Settings {
         threads: threads.map(usize::from),
         reference_time: jiff::Timestamp::now().as_second(),
         max_line_bytes: usize::try_from(bounds.max_line_bytes).expect("checked by the command line"),
         max_shapes: entries(bounds.max_shapes),
+        line_format: line_format.clone(),
         unpacking: Unpacking {
             max_depth: usize::from(bounds.max_depth),
             max_members: entries(bounds.max_members),
@@ -91,10 +104,14 @@ pub(super) fn quiet_on_broken_pipe(written: io::Result<()>) -> anyhow::Result<bo
 /// Problems told on standard error; a report in JSON has them all.
 const MAX_TOLD: usize = 50;
 
+/// Says on standard error what was wrong with the inputs of a report; the exit code that follows.
+pub(super) fn tell_problems(report: &Report, inputs: &Inputs) -> u8 {
+    tell(report.inputs.iter().flat_map(|input| &input.problems).chain(&report.problems), inputs)
+}
+
 /// Says on standard error what was wrong with the inputs, each problem with the name of its input; the exit code that
 /// follows.
-pub(super) fn tell_problems(report: &Report, inputs: &Inputs) -> u8 {
-    let found = report.inputs.iter().flat_map(|input| &input.problems).chain(&report.problems);
+pub(super) fn tell<'p>(found: impl Iterator<Item = &'p String>, inputs: &'p Inputs) -> u8 {
     let problems: Vec<&String> = inputs.problems.iter().chain(found).collect();
     for problem in problems.iter().take(MAX_TOLD) {
         output::tell(output::visible(problem));

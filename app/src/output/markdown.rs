@@ -26,7 +26,7 @@ pub(super) fn write(report: &Report, shown: usize, out: &mut dyn Write) -> io::R
 
 /// Inline code in a table cell: a bar is escaped there even within code, and the fence is longer than any run of
 /// backticks inside (CommonMark 6.1).
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = visible(text).replace('|', "\\|");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);

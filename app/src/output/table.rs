@@ -1,6 +1,10 @@
 //! The count table for people.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    io::{self, IsTerminal, Write},
+};
 
 use logkin_engine::{
     Report,
@@ -36,12 +40,12 @@ impl Terminal {
     }
 }
 
-const SLOT: &str = "<*>";
+pub(super) const SLOT: &str = "<*>";
 const DIM: &str = "\x1b[2m";
-const CYAN: &str = "\x1b[36m";
+pub(super) const CYAN: &str = "\x1b[36m";
 const YELLOW: &str = "\x1b[33m";
-const RED: &str = "\x1b[31m";
-const RESET: &str = "\x1b[0m";
+pub(super) const RED: &str = "\x1b[31m";
+pub(super) const RESET: &str = "\x1b[0m";
 
 pub(super) fn write(report: &Report, shown: usize, terminal: Terminal, out: &mut dyn Write) -> io::Result<()> {
     let clusters = &report.clusters[..shown];
@@ -87,10 +91,36 @@ fn footer(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if let (Some(first), Some(last)) = (times(|c| c.first_seen_ms).min(), times(|c| c.last_seen_ms).max()) {
         write!(out, "; {} to {}", moment(Some(first)), moment(Some(last)))?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    formats(report, out)
 }
 
-fn level_colour(level: Option<Level>) -> &'static str {
+/// Forms named in the foot of the table.
+const FORMS: usize = 3;
+
+/// How the lines begin, where any of them has a header.
+fn formats(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut lines: BTreeMap<&str, u64> = BTreeMap::new();
+    for share in report.inputs.iter().flat_map(|input| &input.formats) {
+        *lines.entry(&share.form).or_default() += share.lines;
+    }
+    let all: u64 = lines.values().sum();
+    let mut forms: Vec<_> = lines.into_iter().collect();
+    forms.sort_by_key(|(form, lines)| (Reverse(*lines), *form));
+    if forms.iter().all(|(form, _)| *form == "plain") {
+        return Ok(());
+    }
+    for (i, (form, lines)) in forms.iter().take(FORMS).enumerate() {
+        let comma = if i == 0 { "format: " } else { ", " };
+        write!(out, "{comma}{} ({})", visible(form), percent(*lines as f64 / all as f64))?;
+    }
+    match forms.len().saturating_sub(FORMS) {
+        0 => writeln!(out),
+        more => writeln!(out, " and {more} more"),
+    }
+}
+
+pub(super) fn level_colour(level: Option<Level>) -> &'static str {
     match level {
         Some(Level::Fatal | Level::Error) => RED,
         Some(Level::Warn) => YELLOW,
@@ -100,7 +130,7 @@ fn level_colour(level: Option<Level>) -> &'static str {
 }
 
 /// Never rounds a kind of line that exists to nothing, nor one that is not alone to everything.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {
         p if p > 0.0 && p < 0.01 => "<0.01%".to_owned(),
         p if p < 100.0 && p > 99.99 => ">99.9%".to_owned(),
@@ -112,12 +142,12 @@ fn digits(n: u64) -> usize {
     n.checked_ilog10().map_or(1, |d| d as usize + 1)
 }
 
-fn count(n: u64, noun: &str) -> String {
+pub(super) fn count(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Cut to `room` columns, with a mark where something is missing.
-fn fit(text: &str, room: Option<usize>) -> String {
+pub(super) fn fit(text: &str, room: Option<usize>) -> String {
     let Some(room) = room else { return text.to_owned() };
     let width = |c: char| c.width().unwrap_or(0);
     if text.chars().map(width).sum::<usize>() <= room {

@@ -47,6 +47,8 @@ pub(super) struct Header<'a> {
     level: Option<Level>,
     /// Where the first time is written, without its brackets; empty is nowhere.
     pub(super) time_at: Range<usize>,
+    /// Where the last time ends.
+    pub(super) times_end: usize,
     /// Where the level is written; empty is nowhere.
     pub(super) level_at: Range<usize>,
     /// Whether the component was read.
@@ -217,6 +219,7 @@ impl<'a> Header<'a> {
         }
         self.at += end;
         self.time = self.time.or(stamp.millis(reference));
+        self.times_end = written.end;
         if self.time_at.is_empty() {
             self.time_at = written;
         }
@@ -485,7 +488,7 @@ impl<'a> Header<'a> {
     /// `host process[12]: `, `host kernel: `, `process: ` as syslog has it.
     fn tag(&mut self) -> bool {
         // Only where a month is named does syslog's order hold: host, process, message.
-        let named_month = self.line[self.time_at.clone()].iter().any(u8::is_ascii_alphabetic);
+        let named_month = self.line.iter().take(self.at).any(u8::is_ascii_alphabetic);
         let start = self.at;
         for i in 0..2 {
             let column = self.column();

@@ -83,7 +83,8 @@ impl Layout {
 
     /// The vote. A function of the set of lines: their order changes nothing.
     pub fn vote<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, reference_time: i64) -> Self {
-        let sketches: Vec<Sketch<'_>> = voters(lines).map(|line| sketch(line, reference_time)).collect();
+        let mut sketches: Vec<Sketch<'_>> = voters(lines).map(|line| sketch(line, reference_time)).collect();
+        take_back(&mut sketches);
         let mut cores: BTreeMap<&[u8], Vec<&Sketch<'_>>> = BTreeMap::new();
         for sketch in sketches.iter().filter(|sketch| sketch.core > 0) {
             cores.entry(&sketch.key[..sketch.core]).or_default().push(sketch);
@@ -125,6 +126,28 @@ fn voters<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone) -> impl Iterator<It
         .filter(move |line| every == 1 || Key::of(line).0.is_multiple_of(every))
 }
 
+/// A level that few lines have where the others go on with their message is part of the message.
+fn take_back(sketches: &mut [Sketch<'_>]) {
+    let mut cores: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for sketch in sketches.iter().filter(|sketch| sketch.core > 0) {
+        *cores.entry(sketch.key[..sketch.core].to_vec()).or_default() += 1;
+    }
+    for sketch in sketches {
+        let core = &sketch.key[..sketch.core];
+        let lines = cores.get(core).copied().unwrap_or(0);
+        let levels = |key: &[u8]| key.iter().any(|b| matches!(*b, sketch::LEVEL | sketch::SHORT));
+        let timed = |key: &[u8]| key.contains(&sketch::TIME);
+        let before = (1..core.len()).rev().map(|end| &core[..end]).find(|before| {
+            timed(before) && !levels(before) && cores.get(*before).is_some_and(|others| *others > 6 * lines)
+        });
+        if let Some(end) = before.map(<[u8]>::len) {
+            sketch.core = end;
+            sketch.steps.clear();
+            sketch.cut = true;
+        }
+    }
+}
+
 /// Finds how far the header goes in lines that are alike up to their step `depth`, and writes down the forms.
 fn grow(members: &[&Sketch<'_>], depth: usize, least: usize, reference: i64, forms: &mut Vec<Form>) {
     if members.len() < least || forms.len() >= FORMS {
@@ -135,6 +158,7 @@ fn grow(members: &[&Sketch<'_>], depth: usize, least: usize, reference: i64, for
         _ => sketch.steps[depth - 1].end,
     };
     let from = end(members[0]);
+    let all = members.iter().filter(|sketch| !sketch.cut).count();
     let mut next: BTreeMap<&[u8], Vec<&Sketch<'_>>> = BTreeMap::new();
     for sketch in members {
         if let Some(step) = sketch.steps.get(depth) {
@@ -143,11 +167,11 @@ fn grow(members: &[&Sketch<'_>], depth: usize, least: usize, reference: i64, for
     }
     let own = |those: &[&Sketch<'_>]| those.iter().filter(|sketch| sketch.steps[depth].own).count();
     let best = next.into_values().max_by_key(|those| (own(those), those.len()));
-    if let Some(best) = best.filter(|best| goes_on(best, own(best), members.len(), depth)) {
+    if let Some(best) = best.filter(|best| goes_on(best, own(best), all, depth)) {
         let taken = &best[0].key[from..best[0].steps[depth].end];
         let takes =
             |sketch: &&&Sketch<'_>| sketch.steps.get(depth).is_some_and(|step| &sketch.key[from..step.end] == taken);
-        let rest: Vec<_> = members.iter().filter(|sketch| !takes(sketch)).copied().collect();
+        let rest: Vec<_> = members.iter().filter(|sketch| !sketch.cut && !takes(sketch)).copied().collect();
         grow(&best, depth + 1, least, reference, forms);
         return grow(&rest, depth, least, reference, forms);
     }
@@ -166,7 +190,9 @@ fn goes_on(those: &[&Sketch<'_>], own: usize, all: usize, depth: usize) -> bool 
         // In brackets both headers and messages have things; a header has them in every line.
         return share >= 0.9 && (own > 0.1 || all >= 20);
     }
-    if own >= 0.15 {
+    // Messages begin with a word and a colon too, some of them.
+    let words = those.iter().filter(|sketch| sketch.steps[depth].word && sketch.steps[depth].tag).count();
+    if own >= if 2 * words > those.len() { 0.6 } else { 0.15 } {
         return true;
     }
     let before = depth.checked_sub(1).map(|before| those[0].steps[before]);
@@ -237,7 +263,7 @@ fn learn_times(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
     }
 }
 
-/// What the columns are called, and how wide the last one is.
+/// What the columns are called.
 fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
     let mut values: HashMap<usize, Vec<&[u8]>> = HashMap::new();
     let mut day = Day::default();
@@ -246,42 +272,65 @@ fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
             values.entry(part).or_default().push(&sketch.line[range]);
         });
     }
-    let parts = form.parts.len();
     let mut names: Vec<String> = Vec::new();
-    for at in 0..parts {
-        let next = match form.parts.get(at + 1) {
-            Some(Part::Literal(text)) => text.clone(),
-            _ => Box::default(),
+    for at in 0..form.parts.len() {
+        let literal = |at: usize| match form.parts.get(at) {
+            Some(Part::Literal(text)) => text,
+            _ => &b""[..],
         };
-        let timed = form.parts[..at].iter().any(|part| matches!(part, Part::Time(_)));
+        let place = Place {
+            timed: form.parts[..at].iter().any(|part| matches!(part, Part::Time(_))),
+            tag: literal(at + 1).starts_with(b":"),
+            before_tag: matches!(form.parts.get(at + 2), Some(Part::Field(_))) && literal(at + 3).starts_with(b":"),
+            bracketed: matches!(&form.parts[at], Part::Field(field) if field.end == End::Close),
+        };
         let Part::Field(field) = &mut form.parts[at] else { continue };
-        let seen = values.remove(&at).unwrap_or_default();
-        let name = name(&seen, field.end == End::Close, next.starts_with(b":"), timed, &names);
-        names.push(name.clone());
-        field.name = name.into();
+        let name = name(&values.remove(&at).unwrap_or_default(), place);
+        let taken = |name: &String| names.contains(name);
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        let free = [name.to_owned()].into_iter().chain(numbered).find(|name| !taken(name)).unwrap_or_default();
+        field.name = free.as_str().into();
+        names.push(free);
     }
 }
 
-/// A name by what the values look like.
-fn name(values: &[&[u8]], bracketed: bool, tag: bool, timed: bool, taken: &[String]) -> String {
-    let most = |is: &dyn Fn(&[u8]) -> bool| values.iter().filter(|value| is(value)).count() * 2 > values.len();
-    let name = if most(&|v| v.iter().all(u8::is_ascii_digit)) {
+/// Where a column stands.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Behind the time.
+    timed: bool,
+    /// Before a colon.
+    tag: bool,
+    /// Before what stands before a colon.
+    before_tag: bool,
+    /// In brackets.
+    bracketed: bool,
+}
+
+/// A name by where the column stands and what its values look like; for people, nothing depends on it.
+fn name(values: &[&[u8]], place: Place) -> &'static str {
+    let most = |is: fn(&[u8]) -> bool| values.iter().filter(|value| is(value)).count() * 2 > values.len();
+    let is_number = |value: &[u8]| value.iter().all(u8::is_ascii_digit);
+    let is_process = |value: &[u8]| value.contains(&b'[');
+    let is_dotted = |value: &[u8]| {
+        value.contains(&b'$')
+            || value.windows(2).any(|two| two == b"::")
+            || (value.contains(&b'.') && !value.iter().any(u8::is_ascii_digit))
+    };
+    let is_host = |value: &[u8]| value.iter().any(u8::is_ascii_digit) && !value.contains(&b':');
+    if most(is_number) {
         "number"
-    } else if tag && most(&|v| v.contains(&b'[') || v.starts_with(b"kernel")) {
+    } else if place.tag && most(is_process) {
         "process"
-    } else if most(&|v| v.iter().filter(|b| **b == b'.').count() >= 2 && !v[0].is_ascii_digit())
-        || most(&|v| v.contains(&b'$') || v.windows(2).any(|two| two == b"::"))
-        || (tag && timed)
-    {
+    } else if most(is_dotted) || (place.tag && place.timed) {
         "component"
-    } else if bracketed {
+    } else if place.bracketed {
         "context"
-    } else if !taken.iter().any(|taken| taken == "host") && most(&|v| !v.contains(&b':') && v.len() > 1) {
+    } else if place.before_tag || most(is_host) {
         "host"
+    } else if place.timed {
+        "component"
     } else {
         "field"
-    };
-    let free = |name: &String| !taken.contains(name);
-    let numbered = (2..).map(|n| format!("{name}-{n}")).find(free);
-    Some(name.to_owned()).filter(free).or(numbered).unwrap_or_default()
+    }
 }

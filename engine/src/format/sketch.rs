@@ -34,6 +34,8 @@ pub(super) struct Sketch<'a> {
     pub(super) core: usize,
     /// What may follow as part of the header, piece by piece.
     pub(super) steps: Vec<Step>,
+    /// Whether what follows the core was left out.
+    pub(super) cut: bool,
     /// Whether the pieces express all that the line by itself says is header.
     pub(super) whole: bool,
 }
@@ -47,6 +49,8 @@ pub(super) struct Step {
     pub(super) own: bool,
     /// Whether it is a number.
     pub(super) number: bool,
+    /// Whether it is a word like those of sentences.
+    pub(super) word: bool,
     /// Whether it ends with a colon.
     pub(super) tag: bool,
     /// Whether it ends with a dash or a bar.
@@ -60,7 +64,7 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
     let found = header::find(line, reference);
     let mut pen = Pen { line, at: 0, key: Vec::with_capacity(32) };
     let mut sketch = Sketch { line, ..Sketch::default() };
-    let last = found.time_at.end.max(found.level_at.end);
+    let last = found.time_at.end.max(found.times_end).max(found.level_at.end);
     if last == 0 || last > found.at {
         return sketch;
     }
@@ -99,11 +103,12 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
         if pen.at >= line.len() {
             break;
         }
+        let word = text.iter().all(u8::is_ascii_alphabetic);
         let own = found.at >= ended;
         sketch.whole |= own && found.at <= pen.at;
         let signs = &pen.key[begin..];
         let (tag, set_off) = (signs.ends_with(b": ") && !bracketed, signs.ends_with(b" - ") || signs.contains(&b'|'));
-        sketch.steps.push(Step { end: pen.key.len(), own, number, tag, set_off, bracketed });
+        sketch.steps.push(Step { end: pen.key.len(), own, number, word, tag, set_off, bracketed });
     }
     sketch.key = pen.key;
     sketch
@@ -145,8 +150,9 @@ impl Pen<'_> {
             Some(b' ' | b'\t' | b'|' | b',' | b'"' | b'<' | b'>' | b']' | b')' | b'{' | b'}' | b';') => self.sign(),
             Some(_) => {
                 let column = Column::of(rest).text;
-                let length =
-                    column.iter().rposition(|b| !matches!(b, b':' | b',' | b';' | b']' | b'|')).map_or(0, |i| i + 1);
+                let opened = column.contains(&b'[');
+                let closes = |b: &u8| matches!(b, b':' | b',' | b';' | b'|') || (*b == b']' && !opened);
+                let length = column.iter().rposition(|b| !closes(b)).map_or(0, |i| i + 1);
                 if length == 0 {
                     return self.sign();
                 }

@@ -2,7 +2,9 @@
 //! how they arrive, on threads or on time: so a recording is the same from run to run.
 //!
 //! A chunk is the longest run of whole lines from where the last one ended that is within `window` bytes and [`MAX_LINES`]
-//! lines. A line longer than the window is a chunk of its own, of which the first `window` bytes are kept.
+//! lines, without the last event in it, whose other lines may be in the next chunk. So no event is torn that has at most
+//! [`event::LINES`] lines and [`event::BYTES`] bytes; what is cut of a longer one is an event of its own. A line longer than
+//! the window is a chunk of its own, of which the first `window` bytes are kept.
 
 use std::{
     cell::Cell,
@@ -10,7 +12,10 @@ use std::{
     rc::Rc,
 };
 
-use crate::aside::{Aside, Nature};
+use crate::{
+    aside::{Aside, Nature},
+    event,
+};
 
 /// Bytes of a chunk, unless the settings want longer lines to be looked at.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
@@ -34,6 +39,8 @@ pub(crate) struct Chunk {
     pub(crate) recorded: bool,
     /// Why all lines are set aside, if the input is not text.
     pub(crate) aside: Option<Aside>,
+    /// Whether the lines of the input begin with times, by its first chunk.
+    pub(crate) timed: bool,
     /// Bytes before the first line: a byte order mark.
     pub(crate) mark: usize,
     /// What is missing at the end of a line longer than the window.
@@ -72,6 +79,7 @@ pub(crate) struct Chunks<R> {
     /// The text from this byte on is recorded; known at the latest when that byte is read.
     recorded_from: Rc<Cell<u64>>,
     nature: Option<Nature>,
+    timed: bool,
     rest: Vec<u8>,
     lines: u64,
     bytes: u64,
@@ -92,7 +100,8 @@ impl<R: BufRead> Chunks<R> {
         let window = window.max(CHUNK_BYTES);
         let recorded_from = Rc::new(Cell::new(if recorded { 0 } else { u64::MAX }));
         let rest = Vec::new();
-        Self { text, input, window, recorded_from, nature: None, rest, lines: 0, bytes: 0, failure: None, ended: false }
+        let (nature, timed, failure, ended) = (None, false, None, false);
+        Self { text, input, window, recorded_from, nature, timed, rest, lines: 0, bytes: 0, failure, ended }
     }
 
     /// Records chunks that go past this byte of the text.
@@ -120,11 +129,14 @@ impl<R: BufRead> Chunks<R> {
         (chunk.first_line, chunk.offset) = (self.lines + 1, self.bytes);
         if self.bytes == 0 {
             chunk.mark = if chunk.bytes().starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-            self.nature = Nature::of(&chunk.bytes()[chunk.mark..]);
+            let text = &chunk.bytes()[chunk.mark..];
+            self.nature = Nature::of(text);
+            self.timed = self.nature.is_none() && event::is_timed(text);
         }
-        chunk.aside = self.nature.map(|n| n.aside);
+        (chunk.aside, chunk.timed) = (self.nature.map(|n| n.aside), self.timed);
         match end {
             Some(end) => {
+                let end = self.before_event(chunk, end, &mut lines);
                 self.rest.extend_from_slice(&chunk.buffer[end..chunk.filled]);
                 chunk.filled = end;
             }
@@ -167,6 +179,15 @@ impl<R: BufRead> Chunks<R> {
             true => (None, feeds),
             false => (end, feeds),
         }
+    }
+
+    /// Where the last event before `end` begins, so that it is not torn; `end` if that cannot be told. Takes its lines off.
+    fn before_event(&self, chunk: &Chunk, end: usize, lines: &mut u64) -> usize {
+        let text = &chunk.buffer[chunk.mark..end];
+        let whole = self.ended && end == chunk.filled || self.nature.is_some();
+        let Some(start) = event::last_start(text, self.timed).filter(|_| !whole) else { return end };
+        *lines -= memchr::memchr_iter(b'\n', &text[start..]).count() as u64;
+        chunk.mark + start
     }
 
     /// Bytes read; 0 marks the end, with the failure kept.

@@ -7,12 +7,17 @@ use super::varint;
 /// Fast, and within a few percent of the best for columns of small numbers.
 const LEVEL: i32 = 1;
 
+/// The place of a line whose shape is not known yet.
+pub(crate) const OPEN: u32 = u32::MAX;
+
 /// The columns of one chunk, ready to be written.
 #[derive(Default)]
 pub(crate) struct Columns {
-    /// One number per line: position in the dictionary. At the end joined by the lengths.
-    indices: Vec<u8>,
+    /// One number per line: position in the dictionary.
+    indices: Vec<u32>,
     lengths: Vec<u8>,
+    /// Both columns, as they are compressed.
+    both: Vec<u8>,
     /// Both columns, compressed.
     pub(super) packed: Vec<u8>,
     /// Where the first column ends.
@@ -26,25 +31,37 @@ pub(crate) struct Columns {
 
 impl Columns {
     pub(crate) fn clear(&mut self) {
-        for part in [&mut self.indices, &mut self.lengths, &mut self.packed, &mut self.text] {
+        self.indices.clear();
+        for part in [&mut self.lengths, &mut self.both, &mut self.packed, &mut self.text] {
             part.clear();
         }
     }
 
-    /// Adds a line: position of its shape in the dictionary, bytes without and of its line end (0 to 2).
+    /// Adds a line: position of its shape in the dictionary, [`OPEN`] as long as that is not known; bytes without and of
+    /// its line end (0 to 2).
     #[inline]
     pub(crate) fn line(&mut self, index: u32, length: u64, line_end: u8) {
-        varint::put(&mut self.indices, u64::from(index));
+        self.indices.push(index);
         varint::put(&mut self.lengths, length << 2 | u64::from(line_end));
+    }
+
+    /// The last `lines` lines are of this shape where theirs was not known.
+    #[inline]
+    pub(crate) fn settle(&mut self, lines: usize, index: u32) {
+        let from = self.indices.len().saturating_sub(lines);
+        self.indices[from..].iter_mut().filter(|known| **known == OPEN).for_each(|open| *open = index);
     }
 
     /// Compresses what was added, and the text if it has to be kept.
     pub(crate) fn close(&mut self, text: Option<&[u8]>) {
-        self.split = self.indices.len();
-        self.indices.extend_from_slice(&self.lengths);
-        self.unpacked = self.indices.len();
+        for index in &self.indices {
+            varint::put(&mut self.both, u64::from(*index));
+        }
+        self.split = self.both.len();
+        self.both.extend_from_slice(&self.lengths);
+        self.unpacked = self.both.len();
         let compressor = self.compressor.get_or_insert_with(compressor);
-        pack(compressor, &self.indices, &mut self.packed);
+        pack(compressor, &self.both, &mut self.packed);
         if let Some(text) = text {
             pack(compressor, text, &mut self.text);
         }

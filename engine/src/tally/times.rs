@@ -34,6 +34,9 @@ pub(crate) const LADDER: [i64; 16] = {
 /// Most steps held, and most that a report shows.
 pub(crate) const MAX_STEPS: usize = 150;
 
+/// Steps are looked up one by one where there are this many times as many.
+const FEW: usize = 16;
+
 /// When the events of a shape happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Times {
@@ -71,11 +74,21 @@ impl Times {
         let Some((first, last)) = other.span else { return };
         self.span = Some(self.span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
         self.coarsen(other.rung);
-        for (step, events) in &other.steps {
-            // The rung may move on while adding, so it is read anew for each.
-            let times = LADDER[usize::from(self.rung)] / LADDER[usize::from(other.rung)];
-            self.add(step.div_euclid(times), *events);
+        if other.steps.len() * FEW < self.steps.len() {
+            for (step, events) in &other.steps {
+                // The rung may move on while adding, so it is read anew for each.
+                let times = LADDER[usize::from(self.rung)] / LADDER[usize::from(other.rung)];
+                self.add(step.div_euclid(times), *events);
+            }
+            return;
         }
+        let times = LADDER[usize::from(self.rung)] / LADDER[usize::from(other.rung)];
+        let theirs = other.steps.iter().map(|(step, events)| (step.div_euclid(times), *events));
+        self.steps.extend(theirs);
+        // Two ascending runs, which this sort merges.
+        self.steps.sort_by_key(|(step, _)| *step);
+        self.join_equal();
+        self.fit();
     }
 
     /// Adds the counts to `counts`, steps of [`LADDER`]`[rung]` of which the first begins at `start` such steps after the epoch.
@@ -108,6 +121,10 @@ impl Times {
 
     fn insert(&mut self, at: usize, step: i64, events: u64) {
         self.steps.insert(at, (step, events));
+        self.fit();
+    }
+
+    fn fit(&mut self) {
         while self.steps.len() > MAX_STEPS {
             self.coarsen(self.rung + 1);
         }
@@ -122,6 +139,10 @@ impl Times {
         for (step, _) in &mut self.steps {
             *step = step.div_euclid(times);
         }
+        self.join_equal();
+    }
+
+    fn join_equal(&mut self) {
         self.steps.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {

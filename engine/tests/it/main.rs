@@ -19,6 +19,8 @@ mod inputs;
 mod packings;
 /// Encodings and line ends.
 mod encodings;
+/// Events of several lines.
+mod events;
 /// What no input may do.
 mod limits;
 /// What is meant to break things.
@@ -29,5 +31,7 @@ mod laws;
 mod partials;
 /// Files that grow.
 mod follow;
+/// What one log has that another has not.
+mod comparing;
 /// Finding lines again.
 mod recording;

@@ -1,0 +1,81 @@
+//! `logkin compare`: what one log has that another has not, as a gate if wanted.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use anyhow::bail;
+use logkin_engine::compare::{Change, Comparison, Difference, compare, significance::Bar};
+
+use super::{
+    cluster::{gather, no_colour, quiet_on_broken_pipe, tell},
+    inputs::Inputs,
+};
+use crate::{
+    cli::{Compare, FailOn, TableFormat},
+    output::{self, Terminal},
+};
+
+pub(super) fn run(flags: &Compare) -> anyhow::Result<u8> {
+    let (base, other) = sides(flags)?;
+    let stdin = |paths: &[PathBuf]| paths.iter().any(|path| path.as_os_str() == "-");
+    if stdin(&base) && stdin(&other) {
+        bail!("standard input (`-`) is given for both sides; it can be read once");
+    }
+    let read = |name: &str, paths: &[PathBuf]| {
+        let inputs =
+            Inputs::of(paths, flags.reading.hidden).map_err(|error| error.context(format!("{name} cannot be read")))?;
+        gather(inputs, &flags.reading)
+    };
+    let ((base, base_inputs), (other, other_inputs)) = (read("BASE", &base)?, read("OTHER", &other)?);
+    let bar = Bar { min_factor: flags.min_change, ..Bar::default() };
+    let comparison = compare(base, other, bar);
+    let problems = [(&comparison.base, &base_inputs), (&comparison.other, &other_inputs)]
+        .map(|(side, inputs)| tell(side.inputs.iter().flat_map(|input| &input.problems), inputs));
+    let general = tell(comparison.problems.iter(), &Inputs::default());
+    for (name, side) in [("BASE", &comparison.base), ("OTHER", &comparison.other)] {
+        if side.totals.events == 0 {
+            bail!("{name} holds no event to compare ({} lines read); give a log with lines of text", side.totals.lines);
+        }
+    }
+    if quiet_on_broken_pipe(write(&comparison, flags.format, flags.top))? {
+        return Ok(0);
+    }
+    Ok(problems[0].max(problems[1]).max(general).max(gate(&comparison, flags)))
+}
+
+/// The paths of each side.
+fn sides(flags: &Compare) -> anyhow::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let (mut base, mut other) = (flags.base.clone(), flags.other.clone());
+    match &flags.sides[..] {
+        [] => {}
+        [one, two] => {
+            base.insert(0, one.clone());
+            other.insert(0, two.clone());
+        }
+        [one, ..] => bail!("only {} is given; BASE and OTHER were expected, in this order", one.display()),
+    }
+    if base.is_empty() || other.is_empty() {
+        bail!("two sides were expected; give BASE and OTHER, as in `logkin compare yesterday.log today.log`");
+    }
+    Ok((base, other))
+}
+
+fn gate(comparison: &Comparison, flags: &Compare) -> u8 {
+    let is_new_error = |one: &Difference| one.is_new_error() && one.other.events >= flags.min_events;
+    let fails = |one: &Difference| match flags.fail_on {
+        FailOn::NewError => is_new_error(one),
+        FailOn::New => is_new_error(one) || (one.is_finding && one.change == Change::New),
+        FailOn::Any => is_new_error(one) || one.is_finding,
+        FailOn::None => false,
+    };
+    u8::from(comparison.clusters.iter().any(fails))
+}
+
+fn write(comparison: &Comparison, format: TableFormat, top: usize) -> io::Result<()> {
+    let mut out: Box<dyn Write> =
+        if format == TableFormat::Table { Box::new(io::BufWriter::new(io::stdout().lock())) } else { output::stdout() };
+    output::write_comparison(comparison, format, top, Terminal::of_stdout(no_colour()), &mut *out)
+        .and_then(|()| out.flush())
+}

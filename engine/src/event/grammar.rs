@@ -1,0 +1,254 @@
+//! What single lines of a trace look like, by their bytes alone. Lines come without indentation and line end; whether a line
+//! belongs to an event is decided in `joiner`.
+
+/// Ends of the names of exceptions.
+const EXCEPTIONS: [&[u8]; 12] = [
+    b"Exception",
+    b"Error",
+    b"Throwable",
+    b"Failure",
+    b"Fault",
+    b"Interrupt",
+    b"Exit",
+    b"Abort",
+    b"Timeout",
+    b"Refused",
+    b"NotFound",
+    b"Warning",
+];
+
+/// What may stand before the name of an exception.
+const BEFORE_EXCEPTION: [&[u8]; 9] = [
+    b"| ",
+    b"Caused by: ",
+    b"Suppressed: ",
+    b"Wrapped by: ",
+    b"---> ",
+    b"[cause]: ",
+    b"Uncaught exception: ",
+    b"Unhandled exception. ",
+    b"Uncaught ",
+];
+
+/// The first line of a traceback of Python.
+pub(super) const TRACEBACK: &[u8] = b"Traceback (most recent call last):";
+
+/// A frame in any of the forms that say so themselves: Java, .NET and Node (`at …`), Python (`File "…", line 1`), Ruby
+/// (`from …`), and the place behind a function of Go.
+pub(super) fn is_frame(text: &[u8]) -> bool {
+    match text.first() {
+        Some(b'a') => text.strip_prefix(b"at ").is_some_and(is_call),
+        Some(b'.') => is_elision(text),
+        Some(b'F') => is_python_frame(text),
+        Some(b'f') => text.strip_prefix(b"from ").is_some_and(is_ruby_frame),
+        Some(b'/' | b'A'..=b'Z' | b'_') => is_go_place(text),
+        _ => false,
+    }
+}
+
+/// What stands behind `at `: `a.b.C.d(E.java:1)`, `A.B.C(String s) in /d/E.cs:line 1`, `f (file:1:2)`, `file:1:2`.
+fn is_call(call: &[u8]) -> bool {
+    let call = call.trim_ascii_end();
+    let call = call.strip_suffix(b" {").unwrap_or(call);
+    let Some(open) = memchr::memchr(b'(', call) else { return is_position(call) };
+    let name = &call[..open];
+    if let Some(name) = name.strip_suffix(b" ") {
+        let inner = &call[open + 1..];
+        let inner = inner.strip_suffix(b")").unwrap_or(inner);
+        return !name.is_empty()
+            && (is_position(inner)
+                || matches!(inner, b"<anonymous>" | b"native" | b"eval")
+                || inner.starts_with(b"index "));
+    }
+    name.contains(&b'.') && !name.contains(&b' ') && call[open..].contains(&b')')
+}
+
+/// Whether it ends with `:1:2`, or `:1` behind a name with a dot.
+fn is_position(text: &[u8]) -> bool {
+    let numbered = |text: &[u8]| {
+        let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+        let before = text.len() - digits;
+        (digits > 0 && before > 1 && text[before - 1] == b':').then(|| before - 1)
+    };
+    numbered(text).and_then(|end| numbered(&text[..end])).is_some()
+}
+
+/// `... 12 more`, `... 12 common frames omitted`, `... 3 lines matching cause stack trace ...`.
+pub(super) fn is_elision(text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"... ") else { return false };
+    let rest = rest.trim_ascii_start();
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let rest = &rest[digits..];
+    digits > 0 && [&b" more"[..], b" common frames", b" lines matching"].iter().any(|words| rest.starts_with(words))
+}
+
+/// `File "…", line 1, in f`.
+pub(super) fn is_python_frame(text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"File \"") else { return false };
+    memchr::memmem::find(rest, b"\", line ").is_some_and(|at| rest.get(at + 8).is_some_and(u8::is_ascii_digit))
+}
+
+/// `/a/b.rb:12:in 'f'`.
+pub(super) fn is_ruby_frame(text: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::find(text, b":in ") else { return false };
+    let place = &text[..at];
+    let digits = place.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    digits > 0 && place.len() > digits + 1 && place[place.len() - digits - 1] == b':' && !place.contains(&b' ')
+}
+
+/// `/a/b.go:12 +0x1d`.
+pub(super) fn is_go_place(text: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::find(text, b".go:").or_else(|| memchr::memmem::find(text, b".s:")) else {
+        return false;
+    };
+    let colon = at + text[at..].iter().position(|b| *b == b':').unwrap_or(0);
+    let rest = &text[colon + 1..];
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    digits > 0 && (rest.len() == digits || rest[digits..].starts_with(b" +0x"))
+}
+
+/// `main.(*T).f(0x1, …)`, `created by main.f in goroutine 1`, and their like.
+pub(super) fn is_go_call(line: &[u8]) -> bool {
+    if line.starts_with(b"created by ") || line.starts_with(b"panic(") {
+        return true;
+    }
+    go_name(line).is_some_and(|name| line.ends_with(b")") && name.contains(&b'.') && !name.contains(&b' '))
+}
+
+/// What is called, without the values: `main.(*T).f`.
+pub(super) fn go_name(line: &[u8]) -> Option<&[u8]> {
+    // The bracket of a receiver stands behind a dot.
+    let open = (1..line.len()).find(|at| line[*at] == b'(' && line[at - 1] != b'.')?;
+    Some(&line[..open])
+}
+
+/// `goroutine 12 [running]:`.
+pub(super) fn is_goroutine(line: &[u8]) -> bool {
+    line.strip_prefix(b"goroutine ").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit))
+        && memchr::memmem::find(line, b" [").is_some()
+}
+
+/// `#0 /a/b.php(12): f()`, `#1 {main}`, `#2  0x1 in f () at a.c:1`.
+pub(super) fn is_numbered_frame(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"#") else { return false };
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let place = &rest[digits..];
+    (1..=4).contains(&digits) && place.first() == Some(&b' ') && place.iter().any(|b| matches!(b, b'(' | b'{'))
+}
+
+/// The name of the exception that a line is about, and what stands before it: `Caused by: a.b.CException: why`.
+pub(super) fn exception(line: &[u8]) -> Option<(usize, &[u8])> {
+    let mut at = BEFORE_EXCEPTION.iter().find(|words| line.starts_with(words)).map_or(0, |words| words.len());
+    if let Some(rest) = line.strip_prefix(b"Exception in thread \"") {
+        at = line.len() - rest.len() + memchr::memmem::find(rest, b"\" ")? + 2;
+    }
+    let rest = &line[at..];
+    let joins = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$' | b'\\') || *b >= 0x80;
+    let length = rest.iter().position(|b| !joins(b)).unwrap_or(rest.len());
+    let name = &rest[..length];
+    let ended = matches!(rest.get(length), None | Some(b':'))
+        || rest[length..].starts_with(b" (")
+        || rest[length..].starts_with(b" [");
+    let is_one = EXCEPTIONS.iter().any(|end| name.ends_with(end));
+    (ended && is_one).then_some((at, name))
+}
+
+/// Whether a line ends as Ruby tells an exception: `why (CError)`.
+pub(super) fn ends_with_exception(line: &[u8]) -> bool {
+    let inner = line.strip_suffix(b")").and_then(|inner| Some(&inner[memchr::memrchr(b'(', inner)? + 1..]));
+    inner.and_then(exception).is_some()
+}
+
+/// Whether a line may be the last one of a traceback of Python: a name, alone or before a colon.
+pub(super) fn is_named(line: &[u8]) -> bool {
+    let joins = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_') || *b >= 0x80;
+    let length = line.iter().position(|b| !joins(b)).unwrap_or(line.len());
+    length > 0 && !line[0].is_ascii_digit() && matches!(line.get(length), None | Some(b':'))
+}
+
+/// Whether a line is about a class, by its qualified name or by how names of classes are written.
+pub(super) fn is_named_by_class(line: &[u8]) -> bool {
+    is_named(line)
+        && (line[0].is_ascii_uppercase() || line[..memchr::memchr(b':', line).unwrap_or(line.len())].contains(&b'.'))
+}
+
+/// The sentences that join two tracebacks of Python.
+pub(super) fn is_chain(line: &[u8]) -> bool {
+    line.starts_with(b"During handling of the above exception")
+        || line.starts_with(b"The above exception was the direct")
+}
+
+/// `/a/b.js:12`, `node:events:497`: where Node found what it did not catch.
+pub(super) fn is_node_source(line: &[u8]) -> bool {
+    let digits = line.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let Some(place) = line.len().checked_sub(digits + 1).map(|at| &line[..at]) else { return false };
+    let script = [&b".js"[..], b".mjs", b".cjs", b".ts"].iter().any(|end| place.ends_with(end));
+    digits > 0 && line[place.len()] == b':' && (script || place.starts_with(b"node:")) && !place.contains(&b' ')
+}
+
+/// `fail: Some.Category[0]`: the console of .NET says the rest on lines of its own.
+pub(super) fn is_dotnet_head(line: &[u8]) -> bool {
+    const LEVELS: [&[u8]; 6] = [b"trce: ", b"dbug: ", b"info: ", b"warn: ", b"fail: ", b"crit: "];
+    let Some(rest) = LEVELS.iter().find_map(|level| line.strip_prefix(*level)) else { return false };
+    let Some(inner) = rest.strip_suffix(b"]") else { return false };
+    memchr::memrchr(b'[', inner).is_some_and(|at| inner[at + 1..].iter().all(u8::is_ascii_digit))
+        && !rest.contains(&b' ')
+}
+
+/// `thread 'x' panicked at …`.
+pub(super) fn is_rust_panic(line: &[u8]) -> bool {
+    line.starts_with(b"thread '") && memchr::memmem::find(line, b" panicked at ").is_some()
+}
+
+/// Whether a text begins like a statement of SQL.
+pub(super) fn is_statement(text: &[u8]) -> bool {
+    const VERBS: [&[u8]; 9] =
+        [b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"CREATE", b"ALTER", b"WITH", b"MERGE", b"DROP"];
+    starts_with_word(text, &VERBS)
+}
+
+/// Whether a statement of SQL begins somewhere in a line.
+pub(super) fn has_statement(line: &[u8]) -> bool {
+    line.split(u8::is_ascii_whitespace).any(is_statement)
+}
+
+/// Whether a line is a clause of a statement of SQL.
+pub(super) fn is_clause(line: &[u8]) -> bool {
+    const CLAUSES: [&[u8]; 20] = [
+        b"FROM",
+        b"WHERE",
+        b"AND",
+        b"OR",
+        b"JOIN",
+        b"LEFT",
+        b"RIGHT",
+        b"INNER",
+        b"OUTER",
+        b"CROSS",
+        b"ON",
+        b"GROUP",
+        b"ORDER",
+        b"HAVING",
+        b"LIMIT",
+        b"OFFSET",
+        b"VALUES",
+        b"SET",
+        b"UNION",
+        b"RETURNING",
+    ];
+    starts_with_word(line, &CLAUSES)
+}
+
+fn starts_with_word(text: &[u8], words: &[&[u8]]) -> bool {
+    let length = text.iter().position(|b| !b.is_ascii_alphabetic()).unwrap_or(text.len());
+    words.iter().any(|word| word.eq_ignore_ascii_case(&text[..length]))
+}
+
+/// A row of a table drawn with signs.
+pub(super) fn is_row(line: &[u8]) -> bool {
+    const SIGNS: [&str; 9] = ["│", "├", "└", "┌", "║", "╔", "╚", "╠", "╟"];
+    line[0] == b'|'
+        || line.starts_with(b"+-")
+        || line.starts_with(b"+=")
+        || SIGNS.iter().any(|sign| line.starts_with(sign.as_bytes()))
+}

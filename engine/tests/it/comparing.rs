@@ -1,0 +1,189 @@
+//! What one log has that another has not.
+
+use logkin_engine::{
+    Partial, Progress, Settings,
+    compare::{
+        Change, Comparison, compare,
+        significance::{Bar, judge},
+    },
+    gather,
+};
+use proptest::prelude::*;
+
+use crate::harness::{reader, sample, words};
+
+fn side(text: &str) -> Partial {
+    gather(vec![reader(text)], &Settings::default(), &Progress::default(), None).unwrap()
+}
+
+fn compared(base: &str, other: &str) -> Comparison {
+    compare(side(base), side(other), Bar::default())
+}
+
+/// Numbers that look drawn by lot, always the same for a seed.
+fn lots(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move |below| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    }
+}
+
+/// A log with a few common kinds of line and many rare ones.
+fn log(lots: &mut impl FnMut(u64) -> u64, lines: u64) -> Vec<String> {
+    let line = |lots: &mut dyn FnMut(u64) -> u64| match lots(10) {
+        0..5 => format!("request {} done", lots(1000)),
+        5..8 => format!("ERROR cache miss for {}", lots(1000)),
+        // One kind for each length, half as many of each longer one.
+        _ => format!("rare {}", "and rarer ".repeat(1 + lots(u64::MAX >> 34).leading_zeros() as usize % 12)),
+    };
+    (0..lines).map(|_| line(lots)).collect()
+}
+
+fn turned(change: Change) -> Change {
+    match change {
+        Change::New => Change::Gone,
+        Change::Gone => Change::New,
+        Change::More => Change::Less,
+        Change::Less => Change::More,
+        Change::Same => Change::Same,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn swapping_the_sides_swaps_new_and_gone_more_and_less(
+        counts in prop::collection::vec(prop_oneof![(0u64..5, 0u64..5), (0u64..5000, 0u64..5000)], 0..60),
+    ) {
+        let swapped: Vec<_> = counts.iter().map(|(a, b)| (*b, *a)).collect();
+        for (one, other) in judge(&counts, Bar::default()).iter().zip(judge(&swapped, Bar::default())) {
+            prop_assert_eq!((one.change, one.is_finding), (turned(other.change), other.is_finding));
+            prop_assert!((one.p - other.p).abs() <= 1e-9 * one.p.max(1e-300), "{} {}", one.p, other.p);
+        }
+    }
+
+    #[test]
+    fn a_thing_compared_with_itself_has_no_findings(counts in prop::collection::vec(0u64..1_000_000, 0..60)) {
+        let counts: Vec<_> = counts.iter().map(|n| (*n, *n)).collect();
+        prop_assert!(judge(&counts, Bar::default()).iter().all(|j| j.change == Change::Same && !j.is_finding && j.p == 1.0));
+    }
+
+    #[test]
+    fn a_finding_is_more_than_chance_and_a_probability_is_one(
+        counts in prop::collection::vec((0u64..3000, 0u64..3000), 1..40),
+    ) {
+        for judged in judge(&counts, Bar::default()) {
+            prop_assert!((0.0..=1.0).contains(&judged.p) && (0.0..=1.0).contains(&judged.q));
+            prop_assert!(!judged.is_finding || judged.q <= 0.01);
+        }
+    }
+}
+
+#[test]
+fn halves_of_one_log_drawn_by_lot_rarely_differ() {
+    let mut findings = 0;
+    for seed in 0..300 {
+        let mut lots = lots(seed);
+        let share = [2, 3, 10][seed as usize % 3];
+        let mut counts = vec![(0, 0); 60];
+        for _ in 0..4000 {
+            // A few kinds of line make most of a log, and most kinds have few lines.
+            let kind = (60.0 / (1.0 + lots(60) as f64)).floor() as usize % 60;
+            let (base, other) = &mut counts[kind];
+            if lots(share) == 0 { *other += 1 } else { *base += 1 }
+        }
+        findings += usize::from(judge(&counts, Bar::default()).iter().any(|judged| judged.is_finding));
+    }
+    // The bar is at one in a hundred.
+    assert!(findings <= 6, "{findings} of 300 had findings");
+}
+
+#[test]
+fn halves_of_a_real_looking_log_have_no_findings_in_whole_runs() {
+    for seed in 0..10 {
+        let mut lots = lots(seed);
+        let (mut base, mut other) = (String::new(), String::new());
+        for line in log(&mut lots, 3000) {
+            let side = if lots(2) == 0 { &mut base } else { &mut other };
+            *side += &line;
+            *side += "\n";
+        }
+        let found: Vec<_> = compared(&base, &other).clusters.into_iter().filter(|c| c.is_finding).collect();
+        assert!(found.is_empty(), "{seed}: {found:?}");
+    }
+}
+
+#[test]
+fn what_is_new_gone_more_and_less_is_found_with_its_counts() {
+    let text = |lines: &[(usize, &str)]| {
+        lines.iter().flat_map(|(n, line)| (0..*n).map(move |i| format!("{line} {i}\n"))).collect::<String>()
+    };
+    let base = text(&[
+        (2000, "INFO request served"),
+        (300, "WARN slow query"),
+        (200, "INFO cache warmed"),
+        (90, "DEBUG old path"),
+    ]);
+    let other = text(&[
+        (4000, "INFO request served"),
+        (100, "WARN slow query"),
+        (2500, "INFO cache warmed"),
+        (3, "ERROR no disk"),
+    ]);
+    let found = compared(&base, &other);
+    let told: Vec<_> = found
+        .clusters
+        .iter()
+        .map(|c| (c.change, c.is_finding, c.base.events, c.other.events, c.template.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Change::New, false, 0, 3, "no disk <*>"),
+            (Change::More, true, 200, 2500, "cache warmed <*>"),
+            (Change::Gone, true, 90, 0, "old path <*>"),
+            (Change::Less, true, 300, 100, "slow query <*>"),
+            (Change::Same, false, 2000, 4000, "request served <*>"),
+        ]
+    );
+    assert!(found.clusters[0].is_new_error() && found.clusters[0].matters());
+    assert_eq!((found.base.totals.lines, found.other.totals.lines), (2590, 6603));
+    let swapped = compared(&other, &base);
+    let turned_back: Vec<_> = found.clusters.iter().map(|c| (turned(c.change), c.is_finding, &c.id)).collect();
+    let swapped: Vec<_> = swapped.clusters.iter().map(|c| (c.change, c.is_finding, &c.id)).collect();
+    assert!(swapped.iter().all(|one| turned_back.contains(one)), "{swapped:?}");
+}
+
+#[test]
+fn the_sides_add_up_to_one_clustering_of_both_even_where_shapes_are_joined() {
+    let (one, two) = (sample(2000, 1), (0..3000).map(|n| format!("user {} left\n", words(n * n))).collect::<String>());
+    for max_shapes in [100_000, 20] {
+        let settings = Settings { max_shapes, ..Settings::default() };
+        let side = |text: &str| gather(vec![reader(text)], &settings, &Progress::default(), None).unwrap();
+        let found = compare(side(&one), side(&two), Bar::default());
+        let mut both = side(&one);
+        both.merge(side(&two));
+        let both = both.into_report();
+        assert_eq!(found.clusters.len() as u64, both.totals.clusters);
+        for cluster in &both.clusters {
+            let difference = found.clusters.iter().find(|d| d.id == cluster.id).unwrap();
+            assert_eq!(difference.base.lines + difference.other.lines, cluster.lines);
+        }
+        for side in [&found.base, &found.other] {
+            let of =
+                |counts: fn(&logkin_engine::compare::Difference) -> u64| found.clusters.iter().map(counts).sum::<u64>();
+            let is_base = std::ptr::eq(side, &found.base);
+            let lines = if is_base { of(|d| d.base.lines) } else { of(|d| d.other.lines) };
+            assert_eq!(side.totals.lines, lines + side.totals.set_aside);
+        }
+    }
+}
+
+#[test]
+fn stack_traces_are_errors_whatever_their_level() {
+    let trace = "Traceback (most recent call last):\n";
+    let found = compared("job 1 done\n", &format!("job 2 done\n{trace}"));
+    assert!(found.clusters[0].is_new_error(), "{:?}", found.clusters);
+}

@@ -1,0 +1,141 @@
+use std::{fs, path::Path};
+
+use logkin_engine::{Settings, report::Cluster, template::Template};
+use proptest::prelude::*;
+
+use crate::harness::{reader, run, run_with};
+
+/// A case: lines, a line `=====`, then one line per cluster: how many events, how many lines, its template.
+fn check(path: &Path) {
+    let text = fs::read_to_string(path).unwrap();
+    let (lines, expected) = text.split_once("=====\n").unwrap();
+    let report = run(lines).report;
+    let row = |c: &Cluster| format!("{} {} {}", c.events, c.lines, c.template);
+    let mut found: Vec<String> = report.clusters.iter().map(row).collect();
+    let mut expected: Vec<String> = expected.lines().map(str::to_owned).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    if std::env::var_os("LOGKIN_BLESS").is_some() {
+        fs::write(path, format!("{lines}=====\n{}\n", found.join("\n"))).unwrap();
+        return;
+    }
+    assert!(found == expected, "in {}\n{}\n", path.display(), found.join("\n"));
+    report.clusters.iter().for_each(matches_its_examples);
+}
+
+/// The lines of an event, joined, match the template, from where the header of the first ends.
+fn matches_its_examples(cluster: &Cluster) {
+    let template = Template::of_typed(&cluster.template);
+    for example in cluster.examples.iter().filter(|example| example.len() < 1 << 10) {
+        let parts: Vec<&str> = example.lines().map(str::trim).filter(|part| !part.is_empty()).collect();
+        let event = parts.join(" ⏎ ");
+        let mut starts = (0..=event.len()).filter(|at| event.is_char_boundary(*at));
+        let said = |at: usize| event[at..].strip_prefix("⏎").unwrap_or(&event[at..]);
+        assert!(starts.any(|at| template.spans(said(at).as_bytes()).is_some()), "{}\n{event}", cluster.template);
+    }
+}
+
+#[test]
+fn lines_that_belong_together_are_one_event_and_no_others() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases/events");
+    let mut cases: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort_unstable();
+    cases.iter().for_each(|case| check(case));
+}
+
+/// A trace of a few sorts, and how many lines that are not blank it has: by its number, which it tells.
+fn event(n: usize, timed: bool) -> (String, u64) {
+    let header = if timed { format!("2026-05-01 10:{:02}:{:02} ", n / 60 % 60, n % 60) } else { String::new() };
+    let mut text = match n % 5 {
+        0 => format!("{header}ERROR order {n} failed\njava.lang.IllegalStateException: order {n}\n"),
+        1 => format!("{header}ERROR order {n} failed\nTraceback (most recent call last):\n"),
+        2 => return (format!("{header}INFO order {n} packed\n"), 1),
+        3 => return (format!("{header}INFO connection {n} closed\n\n"), 1),
+        _ => format!("{header}ERROR order {n} failed\njava.lang.RuntimeException: in {n}\n"),
+    };
+    let frames = n % 37;
+    for at in 0..=frames {
+        match n % 5 {
+            1 => text.push_str(&format!("  File \"/srv/demo/a.py\", line {n}, in f{}\n    run({at})\n", at % 3)),
+            _ => text.push_str(&format!("\tat demo.shop.Shop.f{}(Shop.java:{n})\n", at % 3)),
+        }
+    }
+    if n % 5 == 1 {
+        text.push_str(&format!(
+            "KeyError: {n}\n\nDuring handling of the above exception, another exception occurred:\n\n"
+        ));
+        text.push_str("Traceback (most recent call last):\n  File \"/srv/demo/a.py\", line 7, in g\nValueError\n");
+    }
+    let lines = text.lines().filter(|line| !line.is_empty()).count() as u64;
+    (text, lines)
+}
+
+#[test]
+fn no_event_is_torn_where_chunks_end_on_any_number_of_threads() {
+    for timed in [true, false] {
+        let events: Vec<(String, u64)> = (0..20_000).map(|n| event(n, timed)).collect();
+        let text: String = events.iter().map(|(text, _)| text.as_str()).collect();
+        assert!(text.len() > 5 << 20);
+        let one = run_with(vec![reader(&text)], &Settings { threads: Some(1), ..Settings::default() });
+        assert_eq!(one.report.totals.events, events.len() as u64, "timed: {timed}");
+        assert_eq!(one.report.totals.set_aside, text.lines().filter(|line| line.is_empty()).count() as u64);
+        let more = run_with(vec![reader(&text)], &Settings { threads: Some(5), ..Settings::default() });
+        assert!(one == more);
+    }
+}
+
+#[test]
+fn the_lines_of_an_event_are_of_its_cluster_and_found_again() {
+    let events: Vec<(String, u64)> = (0..3000).map(|n| event(n, true)).collect();
+    let text: String = events.iter().map(|(text, _)| text.as_str()).collect();
+    let run = run(&text);
+    let mut recording = run.recording();
+    let labels: Vec<Option<u64>> = recording.labels().map(|label| label.unwrap().1).collect();
+    let mut at = 0;
+    for (text, lines) in &events {
+        let mut of_event = labels[at..].iter().zip(text.lines());
+        let shapes: Vec<u64> = of_event.by_ref().take(text.lines().count()).filter_map(|(shape, _)| *shape).collect();
+        assert_eq!(shapes.len() as u64, *lines);
+        assert!(shapes.windows(2).all(|two| two[0] == two[1]), "{text}");
+        at += text.lines().count();
+    }
+    for cluster in &run.report.clusters {
+        assert_eq!(recording.lines(&cluster.shapes, 0, usize::MAX).unwrap().len() as u64, cluster.lines);
+    }
+}
+
+#[test]
+fn a_dump_without_end_is_one_event_in_each_chunk_at_most() {
+    let dump = "\tat demo.shop.Shop.f(Shop.java:1)\n".repeat(200_000);
+    let report = run(format!("2026-05-01 10:00:00 ERROR failed\n{dump}2026-05-01 10:00:01 INFO ended\n")).report;
+    assert_eq!(report.totals.lines, 200_002);
+    let chunks = dump.len() as u64 / (200_000 * 33 / (200_000 / (16 << 10))) + 2;
+    assert!(report.totals.events <= 2 + chunks, "{} events", report.totals.events);
+}
+
+/// Lines that may be of the inside of an event, in any order.
+fn pieces() -> impl Strategy<Value = Vec<String>> {
+    let line = prop_oneof![
+        3 => "2026-05-01 10:00:0[0-9] (ERROR|INFO) [a-c ]{1,9}(Traceback .most recent call last.:|select|java.lang.Error: x|)",
+        3 => "[ \t]{1,4}(at a\\.B\\$[0-9]{1,3}\\.c\\(D\\.java:[0-9]\\)|at f \\(x.js:1:2\\)|\\.\\.\\. 2 more|File \"/a/b\\.py\", line [0-9], in f|/a/b\\.go:7 \\+0x1)",
+        2 => "(Caused by: |)[a-c]{1,3}\\.[A-C]Exception: [a-c<*>⏎ ]{0,5}",
+        1 => "Traceback \\(most recent call last\\):|KeyError: [0-9]|The above exception was the direct cause|goroutine 1 \\[x\\]:",
+        1 => "(panic: x|thread 'main' panicked at a/b.rs:1:2:|note: x|stack backtrace:|main\\.f\\(0x[0-9]\\)|#[0-9] /a\\(1\\): f\\(x\\))",
+        1 => "[ \t]{0,3}[]{}()|+a-c<*>⏎ -]{0,8}",
+    ];
+    prop::collection::vec(line, 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn counts_close_and_events_match_their_templates_whatever_the_lines(lines in pieces()) {
+        let run = run(lines.join("\n"));
+        for cluster in &run.report.clusters {
+            let found = run.recording().lines(&cluster.shapes, 0, usize::MAX).unwrap();
+            prop_assert_eq!(found.len() as u64, cluster.lines);
+            matches_its_examples(cluster);
+        }
+    }
+}
