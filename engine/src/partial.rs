@@ -10,13 +10,18 @@ use crate::{
     aside::{Aside, Nature},
     fold::{Fold, Manner, layout_of},
     format::{Layout, values::Values},
-    input::chunks::Chunks,
+    input::chunks::{Chunk, Chunks},
     report::{
-        InputSummary,
-        assemble::{Found, assemble},
+        Hierarchy, InputSummary,
+        assemble::{self, Found},
     },
+    rules::reading::Corrections,
     table::Table,
 };
+
+/// Bytes of an input by which it is known how its lines begin. Until there are so many, each text that is added may correct
+/// what those before it said.
+const HEAD: usize = 64 << 10;
 
 /// Lines read and counted, not yet clustered. Holds the distinct shapes, never a line, so its memory is bounded by
 /// [`Settings::max_shapes`].
@@ -39,19 +44,32 @@ pub struct Partial {
     /// Lines in no cluster, by [`Aside::ALL`].
     pub(crate) aside: [u64; Aside::ALL.len()],
     pub(crate) shortened: u64,
+    /// Lines that each rule masked something in, by its position.
+    masked: Vec<u64>,
     pub(crate) values: Values,
-    /// What the first lines of an input told of it, for inputs that lines are added to.
-    natures: Vec<Option<Nature>>,
-    /// How the lines of such inputs begin, by the first that were added.
-    layouts: Vec<Option<Arc<Layout>>>,
+    /// For inputs that lines are added to.
+    begun: Vec<Begun>,
     /// Places for chunks, kept for the next lines.
     places: Vec<Fold>,
+}
+
+/// What the first lines of an input told of it.
+#[derive(Debug, Default)]
+struct Begun {
+    nature: Option<Nature>,
+    /// How its lines begin, as far as is known.
+    layout: Option<Arc<Layout>>,
+    /// The lines that say so, until they are enough.
+    head: Vec<u8>,
+    is_settled: bool,
 }
 
 impl Partial {
     /// Nothing read.
     pub fn new(settings: &Settings) -> Self {
-        Self::of(settings, Vec::new(), Table::new(settings.max_shapes), Default::default(), 0, Values::default())
+        let masked = vec![0; settings.rules.as_ref().map_or(0, |rules| rules.len())];
+        let (aside, values) = Default::default();
+        Self::of(settings, Vec::new(), Table::new(settings.max_shapes), aside, 0, values, masked)
     }
 
     /// What a run found.
@@ -62,9 +80,10 @@ impl Partial {
         aside: [u64; Aside::ALL.len()],
         shortened: u64,
         values: Values,
+        masked: Vec<u64>,
     ) -> Self {
-        let (natures, layouts, places) = Default::default();
-        Self { settings: settings.clone(), inputs, table, aside, shortened, values, natures, layouts, places }
+        let (begun, places) = Default::default();
+        Self { settings: settings.clone(), inputs, table, aside, shortened, masked, values, begun, places }
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -76,6 +95,8 @@ impl Partial {
     /// Adds whole lines of UTF-8 to an input, in the order in which they stand there. A text without a line feed at its
     /// end ends its last line there. A large text is folded on the threads of the rayon pool that this is called in.
     ///
+    /// What the input is and how its lines begin, the first text tells: let it have some lines.
+    ///
     /// # Panics
     ///
     /// When there is no such input.
@@ -85,14 +106,13 @@ impl Partial {
         let manner = Manner { max_line_bytes, reference_time, record: false, gives_way: self.settings.gives_way };
         let threads = self.settings.threads.unwrap_or_else(rayon::current_num_threads).clamp(1, Settings::MAX_THREADS);
         let mut chunks = Chunks::new(text, position, max_line_bytes, false);
-        self.natures.resize(self.inputs.len().max(self.natures.len()), None);
-        self.layouts.resize(self.natures.len(), None);
+        self.begun.resize_with(self.inputs.len().max(self.begun.len()), Begun::default);
         let before = self.inputs[input].lines;
         loop {
             let mut filled = 0;
             while filled < threads {
                 if self.places.len() == filled {
-                    self.places.push(Fold::default());
+                    self.places.push(Fold::with(self.settings.rules.as_ref().and_then(Corrections::of)));
                 }
                 let chunk = &mut self.places[filled].chunk;
                 if !chunks.next(chunk) {
@@ -100,11 +120,12 @@ impl Partial {
                 }
                 if before > 0 {
                     // What an input is, its beginning has told.
-                    chunk.aside = self.natures[input].map(|nature| nature.aside);
+                    chunk.aside = self.begun[input].nature.map(|nature| nature.aside);
                     chunk.first_line += before;
+                    // A byte order mark stands at the beginning only.
+                    chunk.mark = 0;
                 }
-                let layout = self.layouts[input].get_or_insert_with(|| layout_of(chunk, &self.settings));
-                self.places[filled].layout = Arc::clone(layout);
+                self.places[filled].layout = self.begun[input].layout(&self.places[filled].chunk, &self.settings);
                 filled += 1;
             }
             match &mut self.places[..filled] {
@@ -116,6 +137,7 @@ impl Partial {
                 place.add_to(&mut self.table);
                 self.aside.iter_mut().zip(place.aside).for_each(|(sum, lines)| *sum += lines);
                 self.shortened += place.shortened;
+                place.add_masked(&mut self.masked);
                 self.inputs[input].count_formats(&place.layout, &place.reader.ways);
                 self.values.merge(&place.reader.values);
             }
@@ -125,7 +147,7 @@ impl Partial {
         summary.lines += end.lines;
         summary.bytes += end.bytes;
         if before == 0 && end.lines > 0 {
-            self.natures[input] = end.nature;
+            self.begun[input].nature = end.nature;
             summary
                 .problems
                 .extend(end.nature.map(|n| format!("{}: {}; its lines are set aside", summary.name, n.problem)));
@@ -153,27 +175,66 @@ impl Partial {
     /// When they were made with different [`Settings::max_shapes`].
     pub fn merge(&mut self, mut other: Self) {
         other.table.shift_inputs(u32::try_from(self.inputs.len()).expect("inputs are bounded"));
-        self.natures.resize(self.inputs.len(), None);
-        self.natures.append(&mut other.natures);
-        self.layouts.resize(self.inputs.len(), None);
-        self.layouts.append(&mut other.layouts);
+        self.begun.resize_with(self.inputs.len(), Begun::default);
+        self.begun.append(&mut other.begun);
         self.values.merge(&other.values);
         self.inputs.append(&mut other.inputs);
         self.table.merge(other.table);
         self.aside.iter_mut().zip(other.aside).for_each(|(sum, lines)| *sum += lines);
         self.shortened += other.shortened;
+        self.masked.iter_mut().zip(other.masked).for_each(|(sum, lines)| *sum += lines);
     }
 
     /// The report on what was found so far. While it is made the shapes are held twice.
     pub fn report(&self) -> Report {
-        let (inputs, entries, values) = (self.inputs.clone(), self.table.clone().finish(), self.values.clone());
-        let found = Found { inputs, entries, aside: self.aside, shortened: self.shortened, values };
-        assemble(found, &self.settings)
+        self.found(self.inputs.clone(), self.table.clone(), self.values.clone()).cut(self.settings.similarity)
     }
 
     /// The last report.
     pub fn into_report(self) -> Report {
-        let Self { inputs, table, aside, shortened, values, .. } = self;
-        assemble(Found { inputs, entries: table.finish(), aside, shortened, values }, &self.settings)
+        let similarity = self.settings.similarity;
+        self.into_hierarchy().cut(similarity)
+    }
+
+    /// What was found, for reports at more than one similarity.
+    pub fn into_hierarchy(mut self) -> Hierarchy {
+        let (inputs, values) = (std::mem::take(&mut self.inputs), std::mem::take(&mut self.values));
+        let table = std::mem::replace(&mut self.table, Table::new(1));
+        self.found(inputs, table, values)
+    }
+
+    /// Lines in no cluster.
+    pub(crate) fn set_aside(&self) -> u64 {
+        let ignored = self.settings.rules.as_ref().map_or(0, |_| self.table.ignored_lines());
+        self.aside.iter().sum::<u64>() + ignored
+    }
+
+    fn found(&self, inputs: Vec<InputSummary>, table: Table, values: Values) -> Hierarchy {
+        let (aside, shortened, masked) = (self.aside, self.shortened, self.masked.clone());
+        let found = Found { inputs, entries: table.finish(), aside, shortened, values, masked };
+        assemble::hierarchy(found, &self.settings)
+    }
+}
+
+impl Begun {
+    /// How the lines of the input begin, with what this chunk of it says.
+    fn layout(&mut self, chunk: &Chunk, settings: &Settings) -> Arc<Layout> {
+        if let Some(layout) = self.layout.as_ref().filter(|_| self.is_settled) {
+            return Arc::clone(layout);
+        }
+        let before = self.head.len();
+        self.head.extend_from_slice(chunk.bytes());
+        self.is_settled = self.head.len() >= HEAD || chunk.aside.is_some();
+        let layout = if before == 0 {
+            layout_of(chunk, settings)
+        } else {
+            let mut all = Chunk::default();
+            Chunks::new(&self.head[..], chunk.input, settings.max_line_bytes, false).next(&mut all);
+            layout_of(&all, settings)
+        };
+        if self.is_settled {
+            self.head = Vec::new();
+        }
+        Arc::clone(self.layout.insert(layout))
     }
 }
