@@ -36,6 +36,8 @@ pub enum Key {
 pub enum Part {
     /// The report as JSON.
     Report,
+    /// What it is a cut of, for views broader and narrower.
+    Hierarchy,
     /// Shape per line.
     Labels,
     /// Text of inputs that cannot be read again in place.
@@ -44,7 +46,7 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Report, Self::Labels, Self::Text];
+    pub const ALL: [Self; 4] = [Self::Report, Self::Hierarchy, Self::Labels, Self::Text];
 }
 
 /// A blob being written. Dropped before [`Draft::commit`], it is gone; left behind by a process that died, it is
@@ -183,6 +185,7 @@ impl Key {
             Self::Result(report, attempt, part) => {
                 let name = match part {
                     Part::Report => "report.json",
+                    Part::Hierarchy => "hierarchy",
                     Part::Labels => "labels",
                     Part::Text => "text",
                 };

@@ -35,6 +35,18 @@ pub enum Command {
     Launch(logkin_balancer::cli::Launch),
 }
 
+/// Flags of all commands that group lines.
+#[derive(Debug, Clone, Args)]
+pub struct Grouping {
+    /// How alike the lines of a cluster are, from 0 (broader: all are one) to 1 (narrower: only what reads the same);
+    /// a broader cluster is made of whole narrower ones
+    #[arg(long, value_name = "0..1", default_value_t = 0.5, value_parser = similarity)]
+    pub similarity: f64,
+    /// Corrections that stay: a TOML file of rules that merge, split, rename, mask, ignore, mute; see docs/rules.md
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+}
+
 /// Flags of every command that reads logs.
 #[derive(Debug, Clone, Args)]
 pub struct Reading {
@@ -44,6 +56,9 @@ pub struct Reading {
     /// Threads, 1 to 256; the default is one per core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+    /// What is grouped.
+    #[command(flatten)]
+    pub grouping: Grouping,
     /// How lines begin: auto (found for each input), plain (the whole line is the message), or a form as
     /// '{time} {level} [{thread}] {message}'; lines that do not fit it are read by themselves
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
@@ -91,6 +106,9 @@ pub struct Cluster {
     /// Rows shown in a table; 0 shows all
     #[arg(long, default_value_t = 0)]
     pub top: usize,
+    /// Instead of the table: why the lines of this cluster are together; its id, or the beginning of it
+    #[arg(long, value_name = "CLUSTER", conflicts_with_all = ["top", "follow"])]
+    pub explain: Option<String>,
     /// Go on with what is written to the files, or comes through the pipe, until Ctrl-C. The table is drawn in place on a
     /// terminal; elsewhere each new state is the whole report as one line of JSON
     #[arg(long, short = 'f')]
@@ -101,6 +119,12 @@ pub struct Cluster {
     /// What is read, and how far.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// A number from 0 to 1.
+fn similarity(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "expected a number from 0 to 1, such as 0.5".to_owned())
 }
 
 /// Dresses of the count table.
@@ -201,6 +225,9 @@ pub struct Evaluate {
     /// Cluster the raw log beside each labelled file (NAME.log for NAME.truth.csv) instead of its Content column
     #[arg(long)]
     pub raw: bool,
+    /// What is grouped.
+    #[command(flatten)]
+    pub grouping: Grouping,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -215,6 +242,9 @@ pub struct State {
     /// A folder from which the page may open files; repeatable [default: the folder you start logkin in]
     #[arg(long = "allow-root", value_name = "DIR")]
     pub allow_roots: Vec<PathBuf>,
+    /// Corrections that new reports are made with: a TOML file, read at the start; see docs/rules.md
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
 }
 
 /// Flags of `serve` and `up`: who may come.

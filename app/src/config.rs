@@ -4,13 +4,15 @@
 use std::{
     env,
     fs::{DirBuilder, File},
-    io,
+    io::{self, Read},
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, anyhow, bail};
+use logkin_engine::{Rules, rules};
 
 use crate::{
     cli::{Serve, State},
@@ -33,6 +35,8 @@ pub struct Config {
     pub roots: Roots,
     /// Which `Host` is answered.
     pub hosts: Hosts,
+    /// What new reports are made with.
+    pub rules: Option<Arc<Rules>>,
 }
 
 /// An address to listen at.
@@ -63,6 +67,7 @@ impl Config {
             flags.listen.iter().filter_map(|text| listen(text, flags.access.no_auth).map_err(&mut note).ok()).collect();
         let roots = roots(&flags.state.allow_roots).map_err(&mut note).ok();
         let data_dir = data_dir(&flags.state).map_err(&mut note).ok();
+        let rules = flags.state.rules.as_deref().map(rules).transpose().map_err(&mut note).ok().flatten();
         let (Some(roots), Some(data_dir), true) = (roots, data_dir, problems.is_empty()) else {
             bail!(problems.join("\n"));
         };
@@ -73,7 +78,7 @@ impl Config {
             Hosts::Loopback(flags.access.allow_hosts.iter().map(|h| h.to_ascii_lowercase()).collect())
         };
         let name = flags.name.clone().unwrap_or_else(|| flags.listen[0].clone());
-        Ok(Self { name, listen, data_dir, roots, hosts })
+        Ok(Self { name, listen, data_dir, roots, hosts, rules })
     }
 }
 
@@ -120,6 +125,16 @@ fn prove_writable(dir: &Path) -> io::Result<()> {
     let probe = dir.join(format!(".probe-{}", uuid::Uuid::new_v4().simple()));
     File::create_new(&probe)?;
     std::fs::remove_file(probe)
+}
+
+/// The rules of a file; an error lists every mistake in it, one a line.
+pub fn rules(path: &Path) -> anyhow::Result<Arc<Rules>> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(rules::MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
+    read.with_context(|| format!("--rules {name}: cannot be read"))?;
+    let text = String::from_utf8(bytes).map_err(|_| anyhow!("--rules {name}: is not UTF-8; expected a TOML file"))?;
+    Ok(Arc::new(Rules::parse(&name, &text)?))
 }
 
 fn roots(flags: &[PathBuf]) -> anyhow::Result<Roots> {

@@ -13,6 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use logkin_engine::Rules;
 use tokio::{task::spawn_blocking, time::timeout};
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +45,7 @@ pub struct Intake {
     store: Arc<dyn Store>,
     roots: Roots,
     clock: Clock,
+    rules: Option<Arc<Rules>>,
     tasks: TaskTracker,
 }
 
@@ -85,6 +87,12 @@ pub enum Error {
     /// A form without a file.
     #[error("no file was chosen; choose a log file and send it again")]
     Nothing,
+    /// A folder without a file to read.
+    #[error("{folder} holds no file to read; hidden and empty files, links, pipes and devices are passed over")]
+    Empty {
+        /// As typed.
+        folder: String,
+    },
     /// More files than a report takes.
     #[error("more than {MAX_FILES} files in one report; send fewer, or pack them into reports of their own")]
     TooMany,
@@ -121,7 +129,18 @@ impl From<io::Error> for Error {
 impl Intake {
     /// Takes in to these blobs and this store, from these roots.
     pub fn new(blobs: Blobs, store: Arc<dyn Store>, roots: Roots, clock: Clock) -> Self {
-        Self { blobs, store, roots, clock, tasks: TaskTracker::new() }
+        Self { blobs, store, roots, clock, rules: None, tasks: TaskTracker::new() }
+    }
+
+    /// The same, for reports that are made with these rules.
+    #[must_use]
+    pub fn with_rules(self, rules: Option<Arc<Rules>>) -> Self {
+        Self { rules, ..self }
+    }
+
+    fn settings(&self, created_ms: i64) -> JobSettings {
+        let rules = self.rules.as_ref().map(|rules| (rules.file().to_owned(), rules.text().to_owned()));
+        JobSettings { rules, ..JobSettings::at(created_ms) }
     }
 
     /// Begins a report whose files arrive one after the other.
@@ -130,13 +149,35 @@ impl Intake {
         Arrival { intake: self.clone(), folder: Arc::new(folder), origins: Vec::new() }
     }
 
-    /// A report on a file that stays where it is.
+    /// A report on a file, or all files below a folder, that stay where they are.
     pub async fn path(&self, typed: &str) -> Result<NewReport, Error> {
         let (roots, typed) = (self.roots.clone(), typed.to_owned());
+        let (asked, at) = (roots.clone(), typed.clone());
+        if blocking(move || Ok::<_, Error>(asked.is_folder(&at))).await? {
+            return self.folder(typed).await;
+        }
         let Opened { path, meta, .. } = blocking(move || roots.file(&typed)).await?;
         let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         let mut arrival = self.arrival();
         arrival.origins.push(Origin { name: shown_name(&name), bytes: meta.len(), place: Place::Path(path) });
+        arrival.queue().await
+    }
+
+    async fn folder(&self, typed: String) -> Result<NewReport, Error> {
+        let roots = self.roots.clone();
+        let shown = typed.clone();
+        let files = blocking(move || roots.below(&typed)).await?;
+        if files.is_empty() {
+            return Err(Error::Empty { folder: shown });
+        }
+        if files.len() > MAX_FILES {
+            return Err(Error::TooMany);
+        }
+        let mut arrival = self.arrival();
+        for (name, path, bytes) in files {
+            let name: String = visible(&name).chars().take(MAX_NAME_CHARS).collect();
+            arrival.origins.push(Origin { name, bytes, place: Place::Path(path) });
+        }
         arrival.queue().await
     }
 
@@ -180,7 +221,7 @@ impl Arrival {
             n => format!("{} and {} more", first.name, n - 1),
         };
         let (id, created_ms) = (self.folder.id.clone(), self.intake.clock.now_ms());
-        let report = NewReport { id, name, created_ms, origins, settings: JobSettings::at(created_ms) };
+        let report = NewReport { id, name, created_ms, origins, settings: self.intake.settings(created_ms) };
         // Kept before there is a row: cut off here, bytes without a row are swept later, a row without bytes is a loss.
         self.folder.is_kept.store(true, Relaxed);
         if let Err(error) = self.intake.store.create(&report).await {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use logkin_engine::{Input, Progress, Recorder, Report, analyze};
+use logkin_engine::{Input, Progress, Recorder, gather};
 use rayon::ThreadPool;
 use tokio::{
     sync::Notify,
@@ -99,6 +99,8 @@ enum Error {
     Path(#[from] roots::Error),
     #[error(transparent)]
     Changed(#[from] mark::Error),
+    #[error(transparent)]
+    Rules(#[from] logkin_engine::rules::Mistakes),
     #[error("cannot write the result: {0}")]
     Disk(#[from] io::Error),
     #[error("the analysis broke down; this is a bug in logkin, please report it with the first lines of the log")]
@@ -271,16 +273,20 @@ fn guarded(work: impl FnOnce() -> Result<Outcome, Error>) -> Result<Outcome, Err
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Error::Panic))
 }
 
-/// The whole attempt, on the threads of the pool: inputs, engine, three durable files.
+/// The whole attempt, on the threads of the pool: inputs, engine, four durable files.
 fn analyse(bench: &Bench, lease: &Lease, report: &NewReport, progress: &Progress) -> Result<Outcome, Error> {
     let (inputs, opened) = open(bench, report)?;
     let (mut labels, mut text) = (BufWriter::new(bench.blobs.draft()?), BufWriter::new(bench.blobs.draft()?));
     let recorder = Recorder { labels: &mut labels, text: &mut text };
-    let found: Report = analyze(inputs, &report.settings.for_engine(), progress, Some(recorder))?;
+    let settings = report.settings.for_engine()?;
+    let hierarchy = gather(inputs, &settings, progress, Some(recorder))?.into_hierarchy().whole();
+    let found = hierarchy.cut(settings.similarity);
     let marks = opened.iter().map(|opened| opened.as_ref().map(unchanged).transpose()).collect::<Result<_, _>>()?;
     let mut json = BufWriter::new(bench.blobs.draft()?);
     serde_json::to_writer(&mut json, &found).map_err(io::Error::from)?;
-    for (part, file) in [(Part::Labels, labels), (Part::Text, text), (Part::Report, json)] {
+    let mut cuts = BufWriter::new(bench.blobs.draft()?);
+    hierarchy.write(&mut cuts)?;
+    for (part, file) in [(Part::Labels, labels), (Part::Text, text), (Part::Hierarchy, cuts), (Part::Report, json)] {
         commit(file, &Key::Result(lease.report.clone(), lease.attempt, part))?;
     }
     Ok(Outcome { totals: found.totals, marks })

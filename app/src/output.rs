@@ -3,6 +3,7 @@
 mod board;
 mod comparison;
 mod csv;
+mod explain;
 mod json;
 mod markdown;
 mod table;
@@ -20,6 +21,7 @@ use crate::cli::TableFormat;
 pub use board::Board;
 pub use comparison::write as write_comparison;
 pub(crate) use csv::Rows;
+pub use explain::explain;
 use markdown::code;
 pub use table::Terminal;
 pub use visible::{Screen, visible};

@@ -11,6 +11,8 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
+use crate::search::Search;
+
 /// Entries shown of one folder; a larger one is cut and says so.
 const MAX_ENTRIES: usize = 2_000;
 
@@ -128,6 +130,26 @@ impl Roots {
             () if meta.is_dir() => Err(Error::Folder(typed.to_owned())),
             () => Err(Error::Special(typed.to_owned())),
         }
+    }
+
+    /// Whether a typed path is a folder under a root.
+    pub fn is_folder(&self, typed: &str) -> bool {
+        self.resolve(typed).is_ok_and(|(_, meta)| meta.is_dir())
+    }
+
+    /// The regular files below the folder at a typed path, in the order of [`Search`]: name from there, path, bytes. No link is
+    /// followed, so none leads outside; where they lie is asked again when they are opened.
+    pub fn below(&self, typed: &str) -> Result<Vec<(String, PathBuf, u64)>, Error> {
+        let (folder, _) = self.resolve(typed)?;
+        let mut search = Search::new(false);
+        search.links = false;
+        let of = |path: PathBuf| {
+            let name = path.strip_prefix(&folder).unwrap_or(&path).display().to_string();
+            // Gone meanwhile: opening it will say so.
+            let bytes = fs::symlink_metadata(&path).map_or(0, |meta| meta.len());
+            (name, path, bytes)
+        };
+        Ok(search.folder(&folder).into_iter().map(of).collect())
     }
 
     /// What lies in the folder at a typed path. What cannot be looked at is left out, as are links that lead outside.

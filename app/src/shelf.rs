@@ -9,9 +9,12 @@ use std::{
 };
 
 use logkin_engine::{
-    Report,
+    Hierarchy, Report,
     recording::{LineAt, Recording},
-    report::Cluster,
+    report::{
+        Cluster,
+        explain::{Explanation, Unexplained},
+    },
 };
 use quick_cache::{Weighter, sync::Cache};
 use tokio::task::spawn_blocking;
@@ -36,8 +39,11 @@ pub const MAX_SHOWN_BYTES: u64 = 16 << 10;
 pub struct Shelf {
     blobs: Blobs,
     roots: Roots,
-    cache: Cache<(ReportId, i64), Arc<Bound>, ByBytes>,
+    cache: Cache<View, Arc<Bound>, ByBytes>,
 }
+
+/// The result of an attempt, at a similarity in thousandths or as the analysis gave it.
+type View = (ReportId, i64, Option<u16>);
 
 /// A report with the way to find its clusters.
 pub struct Bound {
@@ -86,8 +92,8 @@ impl From<io::Error> for Error {
 #[derive(Debug, Clone)]
 struct ByBytes;
 
-impl Weighter<(ReportId, i64), Arc<Bound>> for ByBytes {
-    fn weight(&self, _: &(ReportId, i64), bound: &Arc<Bound>) -> u64 {
+impl Weighter<View, Arc<Bound>> for ByBytes {
+    fn weight(&self, _: &View, bound: &Arc<Bound>) -> u64 {
         bound.bytes.clamp(1, CACHE_BYTES / 2)
     }
 }
@@ -105,10 +111,22 @@ impl Shelf {
         Self { blobs, roots, cache: Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, ByBytes) }
     }
 
-    /// The result of an attempt.
-    pub async fn report(&self, id: &ReportId, attempt: i64) -> Result<Arc<Bound>, Error> {
-        let key = (id.clone(), attempt);
-        self.cache.get_or_insert_async(&key, self.read(id.clone(), attempt)).await
+    /// The result of an attempt, at a similarity in thousandths or as the analysis gave it.
+    pub async fn report(&self, id: &ReportId, attempt: i64, similarity: Option<u16>) -> Result<Arc<Bound>, Error> {
+        let view = (id.clone(), attempt, similarity);
+        self.cache.get_or_insert_async(&view, self.read(view.clone())).await
+    }
+
+    /// Why the lines of a cluster are together.
+    pub async fn explain(
+        &self,
+        id: &ReportId,
+        attempt: i64,
+        cluster: String,
+        similarity: f64,
+    ) -> Result<Result<Explanation, Unexplained>, Error> {
+        let hierarchy = self.blobs.path(&Key::Result(id.clone(), attempt, Part::Hierarchy));
+        blocking(move || Ok(Hierarchy::read(File::open(hierarchy)?)?.explain(&cluster, similarity))).await
     }
 
     /// Lines of a cluster in input order: `limit` of them after the first `skip`.
@@ -133,11 +151,15 @@ impl Shelf {
         .await
     }
 
-    async fn read(&self, id: ReportId, attempt: i64) -> Result<Arc<Bound>, Error> {
-        let path = self.blobs.path(&Key::Result(id, attempt, Part::Report));
+    async fn read(&self, (id, attempt, similarity): View) -> Result<Arc<Bound>, Error> {
+        let key = |part| Key::Result(id.clone(), attempt, part);
+        let (report, hierarchy) = (self.blobs.path(&key(Part::Report)), self.blobs.path(&key(Part::Hierarchy)));
         blocking(move || {
-            let json = std::fs::read(path)?;
-            let report: Report = serde_json::from_slice(&json).map_err(io::Error::from)?;
+            let json = std::fs::read(report)?;
+            let mut report: Report = serde_json::from_slice(&json).map_err(io::Error::from)?;
+            if let Some(thousandths) = similarity {
+                report = Hierarchy::read(File::open(hierarchy)?)?.cut(f64::from(thousandths) / 1000.0);
+            }
             let positions = report.clusters.iter().enumerate().map(|(at, c)| (c.id.0.clone(), at)).collect();
             Ok(Arc::new(Bound { report, positions, bytes: json.len() as u64 }))
         })

@@ -4,7 +4,7 @@
 use std::{fmt, path::Path, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use logkin_engine::{Settings, report::Totals};
+use logkin_engine::{Rules, Settings, report::Totals, rules::Mistakes};
 use serde::{Deserialize, Serialize};
 
 use crate::{clock::Clock, mark::Mark};
@@ -122,6 +122,9 @@ pub struct JobSettings {
     pub max_shapes: usize,
     /// See [`Settings::reference_time`]; fixed when the report is created.
     pub reference_time: i64,
+    /// File and text of the rules that the service had when the report was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<(String, String)>,
 }
 
 /// A report about to be kept.
@@ -271,12 +274,14 @@ impl JobSettings {
     /// The engine's defaults, with times read against the moment of creation.
     pub fn at(created_ms: i64) -> Self {
         let Settings { similarity, max_line_bytes, max_shapes, .. } = Settings::default();
-        Self { similarity, max_line_bytes, max_shapes, reference_time: created_ms.div_euclid(1000) }
+        Self { similarity, max_line_bytes, max_shapes, reference_time: created_ms.div_euclid(1000), rules: None }
     }
 
-    /// As the engine takes them.
-    pub fn for_engine(&self) -> Settings {
-        Settings {
+    /// As the engine takes them; an error is what is wrong with the rules, which a later version may see otherwise.
+    pub fn for_engine(&self) -> std::result::Result<Settings, Mistakes> {
+        let rules = self.rules.as_ref().map(|(file, text)| Rules::parse(file, text)).transpose()?;
+        Ok(Settings {
+            rules: rules.map(Arc::new),
             threads: None,
             gives_way: true,
             similarity: self.similarity,
@@ -284,6 +289,6 @@ impl JobSettings {
             max_shapes: self.max_shapes,
             reference_time: self.reference_time,
             ..Settings::default()
-        }
+        })
     }
 }

@@ -1,35 +1,45 @@
 //! Phase two: the few distinct shapes to clusters, by string similarity.
 
-mod align;
 mod sequence;
+mod align;
+mod outline;
+mod brackets;
 mod tree;
 mod words;
-mod brackets;
 mod joint;
 mod absorb;
 mod stretches;
 mod similarity;
+pub(crate) mod dendrogram;
+mod grow;
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
+    collections::{BTreeMap, HashSet},
+    iter,
 };
 
 use crate::{event::signature::signature, template::Template};
-use sequence::{Lexicon, Outline};
+pub(crate) use dendrogram::Dendrogram;
+pub use dendrogram::Step;
+use grow::Growth;
+use outline::{Lexicon, Outline};
 use words::Node;
 
-/// Similarity down to which only equal texts are joined; below, equal outlines.
+/// Similarity at and below which equal outlines are one.
 const OUTLINES: f64 = 0.9;
 
-/// Similarity at and below which places with many words are variables.
-const WORDS: f64 = 0.7;
+/// Similarity at and below which single places with many words are variables.
+const WORDS: f64 = 0.8;
+
+/// Similarity at and below which places are that together, and names.
+const NAMES: f64 = 0.7;
 
 /// Similarity at and below which stretches of words are variables.
 const STRETCHES: f64 = 0.6;
 
-/// Similarity below which outlines are joined that are merely alike: in proportion, those alike to `similarity / ALIKE`.
-const ALIKE: f64 = 0.5;
+/// Similarity below which outlines are joined that are merely alike, in proportion: those that are `x` alike at `x * ALIKE`.
+pub(crate) const ALIKE: f64 = 0.5;
 
 /// Rounds of joining; each may make outlines alike that were not before.
 const ROUNDS: usize = 8;
@@ -56,33 +66,69 @@ pub struct Group {
 /// `similarity` as in [`crate::Settings`]: each step of joining has a similarity down to which it is taken, so what a
 /// narrower cut joins, a broader one joins too.
 pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
-    let texts: Vec<Cow<'_, str>> = shapes.iter().map(|weighted| String::from_utf8_lossy(weighted.shape)).collect();
+    let leaf = |n: usize| common(&iter::once(&*String::from_utf8_lossy(shapes[n].shape)));
+    dendrogram(shapes, similarity < ALIKE).groups(similarity, leaf)
+}
+
+/// The template that shapes have in common.
+pub(crate) fn common<'a>(shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Template {
+    align::common(shapes)
+}
+
+/// How alike the words of two templates' texts are, from 0 to 1.
+pub(crate) fn likeness(a: &str, b: &str) -> f64 {
+    // A slot as a control character, which `<*>` is not.
+    let [a, b] = [a, b].map(|text| text.replace("<*>", "\u{e}"));
     let mut lexicon = Lexicon::new();
-    let mut nodes: Vec<Node> = shapes
-        .iter()
-        .enumerate()
-        .map(|(i, weighted)| Node { outline: Vec::new(), events: weighted.events, members: vec![i] })
-        .collect();
-    if similarity > OUTLINES {
-        return named(nodes, &texts);
-    }
+    let (a, b) = (lexicon.outline(&a), lexicon.outline(&b));
+    similarity::alike(&a.words, &b.words)
+}
+
+/// The tree over the shapes (as in [`cluster`]) of which every similarity is a cut: down to the default, or `whole`.
+pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
+    let texts: Vec<Cow<'_, str>> = shapes.iter().map(|weighted| String::from_utf8_lossy(weighted.shape)).collect();
+    let mut growth = Growth::new(&texts);
+    let mut lexicon = Lexicon::new();
     let mut outlines: Vec<Outline> = texts.iter().map(|text| lexicon.outline(text)).collect();
-    if similarity <= WORDS {
-        brackets::close_reasons(&mut outlines, &lexicon);
-        brackets::close(&mut outlines, &lexicon);
-    }
+    brackets::close_reasons(&mut outlines, &lexicon);
+    brackets::close(&mut outlines, &lexicon);
     let outlines: Vec<Vec<u32>> = outlines.into_iter().map(|outline| outline.words).collect();
-    for (node, outline) in nodes.iter_mut().zip(&outlines) {
-        node.outline.clone_from(outline);
+    let node = |(i, outline): (usize, &Vec<u32>)| Node {
+        outline: outline.clone(),
+        events: shapes[i].events,
+        members: vec![i],
+    };
+    let nodes = outlines.iter().enumerate().map(node).collect();
+    let mut parts = apart(nodes, &texts);
+    parts.iter_mut().for_each(words::merge_equal);
+    growth.take(parts.iter().flatten(), OUTLINES, Step::Outlines);
+    for nodes in &mut parts {
+        let mut known = HashSet::new();
+        for _ in 0..ROUNDS {
+            if !words::join(nodes, &lexicon, &mut known) {
+                break;
+            }
+        }
     }
-    nodes = apart(nodes, &texts).into_iter().flat_map(|nodes| joined(nodes, &outlines, &lexicon, similarity)).collect();
-    if similarity < ALIKE {
-        nodes = similarity::join(&nodes, similarity / ALIKE)
-            .into_iter()
-            .map(|group| words::together(&nodes, &group))
-            .collect();
+    growth.take(parts.iter().flatten(), WORDS, Step::Words);
+    for nodes in &mut parts {
+        joint::join(nodes, &lexicon);
+        words::join_names(nodes, &lexicon);
+        absorb::join_values(nodes, &outlines, &lexicon);
+        absorb::absorb(nodes, &outlines, &lexicon);
     }
-    named(nodes, &texts)
+    growth.take(parts.iter().flatten(), NAMES, Step::Words);
+    for nodes in &mut parts {
+        stretches::join_lists(nodes, &lexicon);
+        stretches::join(nodes, &lexicon);
+        absorb::join_values(nodes, &outlines, &lexicon);
+        absorb::absorb(nodes, &outlines, &lexicon);
+    }
+    growth.take(parts.iter().flatten(), STRETCHES, Step::Stretches);
+    if whole {
+        growth.join_alike(&parts.concat(), ALIKE);
+    }
+    growth.grown()
 }
 
 /// The nodes of single lines, and those of each trace: whatever else is alike in them, traces of different exceptions or
@@ -93,49 +139,4 @@ fn apart(nodes: Vec<Node>, texts: &[Cow<'_, str>]) -> Vec<Vec<Node>> {
         apart.entry(signature(&texts[node.members[0]])).or_default().push(node);
     }
     apart.into_values().collect()
-}
-
-/// Joins nodes of one shape each.
-fn joined(mut nodes: Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>, similarity: f64) -> Vec<Node> {
-    words::merge_equal(&mut nodes);
-    if similarity <= WORDS {
-        let mut known = HashSet::new();
-        for _ in 0..ROUNDS {
-            if !words::join(&mut nodes, lexicon, &mut known) {
-                break;
-            }
-        }
-        joint::join(&mut nodes, lexicon);
-        words::join_names(&mut nodes, lexicon);
-        absorb::join_values(&mut nodes, outlines, lexicon);
-        absorb::absorb(&mut nodes, outlines, lexicon);
-    }
-    if similarity <= STRETCHES {
-        stretches::join_lists(&mut nodes, lexicon);
-        stretches::join(&mut nodes, lexicon);
-        absorb::join_values(&mut nodes, outlines, lexicon);
-        absorb::absorb(&mut nodes, outlines, lexicon);
-    }
-    nodes
-}
-
-/// Gives each node its template; nodes of the same template become one group.
-fn named(nodes: Vec<Node>, texts: &[Cow<'_, str>]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut by_text: HashMap<String, usize> = HashMap::new();
-    for node in nodes {
-        let template = align::common(&node.members.iter().map(|member| &*texts[*member]));
-        match by_text.entry(template.text()) {
-            Entry::Occupied(entry) => groups[*entry.get()].members.extend(node.members),
-            Entry::Vacant(entry) => {
-                entry.insert(groups.len());
-                groups.push(Group { template, members: node.members });
-            }
-        }
-    }
-    for group in &mut groups {
-        group.members.sort_unstable();
-    }
-    groups.sort_by_key(|group| group.members[0]);
-    groups
 }

@@ -9,8 +9,11 @@ use std::{
 };
 
 use crate::{
-    cluster::{self, Weighted},
+    Settings,
+    cluster::{self, Group, Weighted},
     format::{self, Layout},
+    report::arrange,
+    rules::reading::{Corrections, set_aside_by},
     shape::Shaper,
     template::Template,
 };
@@ -84,12 +87,22 @@ pub fn read_truth(reader: impl Read) -> Result<Truth, TruthError> {
 
 /// Clusters messages that have no header: both phases, in memory.
 pub fn label_messages<'a>(messages: impl IntoIterator<Item = &'a [u8]>, similarity: f64) -> Labels {
+    label_messages_with(messages, &Settings { similarity, ..Settings::default() })
+}
+
+/// The same with all settings that say what is grouped: similarity and rules. What rules ignore is a group of its own, for
+/// each of them, with an empty template.
+pub fn label_messages_with<'a>(messages: impl IntoIterator<Item = &'a [u8]>, settings: &Settings) -> Labels {
     let mut shaper = Shaper::default();
+    let mut corrections = settings.rules.as_ref().and_then(Corrections::of);
     let mut keys: HashMap<Box<[u8]>, usize> = HashMap::new();
     let mut lines = Vec::new();
     let mut weights: Vec<u64> = Vec::new();
     for message in messages {
-        let shape = shaper.shape(message);
+        let shape = match &mut corrections {
+            None => shaper.shape(message),
+            Some(corrections) => corrections.shape(&mut shaper, message),
+        };
         let key = match keys.get(shape) {
             Some(key) => *key,
             None => {
@@ -103,26 +116,48 @@ pub fn label_messages<'a>(messages: impl IntoIterator<Item = &'a [u8]>, similari
     }
     let mut shapes: Vec<(&[u8], usize)> = keys.iter().map(|(shape, key)| (&**shape, *key)).collect();
     shapes.sort_unstable();
+    // What is set aside begins with a line feed; so it is in front, or at least no shape is.
+    let (aside, shapes): (Vec<_>, Vec<_>) = shapes.into_iter().partition(|(shape, _)| set_aside_by(shape).is_some());
     let weighted: Vec<Weighted<'_>> =
         shapes.iter().map(|(shape, key)| Weighted { shape, events: weights[*key] }).collect();
-    let mut cluster_of = vec![0; shapes.len()];
+    let mut cluster_of = vec![0; keys.len()];
     let mut templates = Vec::new();
-    for (id, group) in cluster::cluster(&weighted, similarity).into_iter().enumerate() {
+    for (_, key) in aside {
+        cluster_of[key] = templates.len();
+        templates.push(Template::new([]));
+    }
+    for group in groups(&weighted, settings) {
         for member in group.members {
-            cluster_of[shapes[member].1] = id;
+            cluster_of[shapes[member].1] = templates.len();
         }
         templates.push(group.template);
     }
     Labels { clusters: lines.into_iter().map(|key| cluster_of[key]).collect(), templates }
 }
 
+fn groups(shapes: &[Weighted<'_>], settings: &Settings) -> Vec<Group> {
+    let Some(rules) = &settings.rules else { return cluster::cluster(shapes, settings.similarity) };
+    let tree = cluster::dendrogram(shapes, settings.similarity < cluster::ALIKE);
+    let texts: Vec<String> = shapes.iter().map(|s| String::from_utf8_lossy(s.shape).into_owned()).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let subjects = arrange::subjects(&tree, &texts, rules, settings.similarity);
+    let arranged = arrange::arrange(&tree, &texts, rules, &subjects, settings.similarity);
+    arranged.into_iter().map(|arranged| arranged.group).collect()
+}
+
 /// Clusters raw lines: their headers are read and left out.
 pub fn label_lines<'a>(lines: impl IntoIterator<Item = &'a [u8]>, reference_time: i64, similarity: f64) -> Labels {
+    label_lines_with(lines, &Settings { reference_time, similarity, ..Settings::default() })
+}
+
+/// The same with all settings that say what is grouped, as [`label_messages_with`].
+pub fn label_lines_with<'a>(lines: impl IntoIterator<Item = &'a [u8]>, settings: &Settings) -> Labels {
+    let reference_time = settings.reference_time;
     let lines: Vec<&[u8]> = lines.into_iter().collect();
     let mut reader = format::Reader::default();
     reader.begin(&Arc::new(Layout::vote(lines.iter().copied(), reference_time)), reference_time);
     let messages: Vec<Vec<u8>> = lines.into_iter().map(|line| reader.read(line).message.to_vec()).collect();
-    label_messages(messages.iter().map(Vec::as_slice), similarity)
+    label_messages_with(messages.iter().map(Vec::as_slice), settings)
 }
 
 /// Scores clusters and templates, one of each per line, against the truth; `None` when the lengths differ or there is

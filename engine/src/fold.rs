@@ -14,6 +14,7 @@ use crate::{
     input::chunks::Chunk,
     record::{Level, Record},
     recording::columns::{Columns, OPEN},
+    rules::reading::{Corrections, set_aside_by},
     shape::Shaper,
     table::{EXACT, Keys, Table},
     tally::{ByKey, EXAMPLES, Key, Tally, whole_letters},
@@ -48,13 +49,13 @@ pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
 }
 
 /// How lines begin, by the lines of an input that are there first, or as the settings say.
-pub(crate) fn voted<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, settings: &Settings) -> Arc<Layout> {
+fn voted<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, settings: &Settings) -> Arc<Layout> {
     let voted = || Arc::new(Layout::vote(lines, settings.reference_time));
     settings.line_format.layout().map_or_else(voted, Arc::clone)
 }
 
 /// The lines of a text, without their line ends.
-pub(crate) fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     let lines = text.strip_suffix(b"\n").unwrap_or(text).split(|b| *b == b'\n');
     lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
@@ -79,6 +80,8 @@ const LINES_BETWEEN_WAYS: u64 = 256;
 #[derive(Debug, Default)]
 struct Events {
     shaper: Shaper,
+    /// What rules do while lines are read, if they do anything then.
+    corrections: Option<Corrections>,
     skeleton: Skeleton,
     /// Reads the first lines of events of several lines again.
     again: Reader,
@@ -156,6 +159,11 @@ impl Open<'_> {
 }
 
 impl Fold {
+    /// An empty place, for a run with these corrections.
+    pub(crate) fn with(corrections: Option<Corrections>) -> Self {
+        Self { events: Events { corrections, ..Events::default() }, ..Self::default() }
+    }
+
     /// Folds the chunk that was put in.
     pub(crate) fn run(&mut self, manner: Manner) {
         (self.aside, self.shortened, self.lines) = Default::default();
@@ -229,9 +237,15 @@ impl Fold {
         }
         joiner.begin(text, read.message);
         events.close(open.take(), bytes, columns);
-        events.shaper.shape(read.message);
+        shape(&mut events.shaper, &mut events.corrections, read.message);
         let end = line.start + line.text.len();
         *open = Some(Open { first: line, text, time, level, lines: 1, aside: 0, end });
+    }
+
+    /// Adds the lines in which rules masked something to sums, by the rules' positions.
+    pub(crate) fn add_masked(&mut self, sums: &mut [u64]) {
+        let masked = self.events.corrections.iter_mut().flat_map(|corrections| &mut corrections.masked);
+        sums.iter_mut().zip(masked).for_each(|(sum, lines)| *sum += std::mem::take(lines));
     }
 
     /// Adds what was found to the table of the run.
@@ -267,15 +281,27 @@ impl Events {
             if several.trace {
                 level = level.or(Some(Level::Error));
             }
-            self.shaper.shape(several.text);
+            shape(&mut self.shaper, &mut self.corrections, several.text);
         }
-        let place = self.kinds.place(self.shaper.last());
+        let corrected = self.corrections.as_mut().map(|corrections| corrections.settle(lines));
+        let place = self.kinds.place(corrected.unwrap_or(self.shaper.last()));
         let kind = &mut self.kinds.all[place as usize];
         if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
             *example = (first.number, first.start, end - first.start);
         }
         kind.tally.count(&Record { time, level, message: &[] }, lines);
         columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
+    }
+}
+
+/// Makes the shape of a message, corrected if there are corrections.
+#[inline]
+fn shape(shaper: &mut Shaper, corrections: &mut Option<Corrections>, message: &[u8]) {
+    match corrections {
+        None => {
+            shaper.shape(message);
+        }
+        Some(corrections) => corrections.make(shaper, message),
     }
 }
 
@@ -315,7 +341,7 @@ impl Kinds {
         let at = (self.text.len(), shape.len());
         self.text.extend_from_slice(shape);
         self.places.insert(key, place);
-        let keys = Keys::of(shape, key);
+        let keys = if set_aside_by(shape).is_some() { Keys::alone(key) } else { Keys::of(shape, key) };
         match self.all.get_mut(place as usize) {
             Some(kind) => {
                 (kind.keys, kind.shape) = (keys, at);

@@ -32,6 +32,7 @@ use crate::{
     },
     recording::{Recorder, writer::Writer},
     report::InputSummary,
+    rules::reading::Corrections,
     table::Table,
 };
 
@@ -91,6 +92,8 @@ struct Run<'scope, 's, 'a, 'w> {
     table: Table,
     aside: [u64; Aside::ALL.len()],
     shortened: u64,
+    /// Lines that each rule masked something in.
+    masked: Vec<u64>,
     /// How the lines of the inputs begin, by position, and how many were read by each way.
     layouts: BTreeMap<usize, (Arc<Layout>, [u64; WAYS])>,
     values: Values,
@@ -107,6 +110,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         recorder: Option<Recorder<'w>>,
     ) -> Result<Self, Error> {
         let (back, done) = sync_channel(places);
+        let corrections = settings.rules.as_ref().and_then(Corrections::of);
         let (max_line_bytes, reference_time) = (settings.max_line_bytes, settings.reference_time);
         let manner =
             Manner { max_line_bytes, reference_time, record: recorder.is_some(), gives_way: settings.gives_way };
@@ -116,7 +120,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             manner,
             progress,
             writer: recorder.map(Writer::begin).transpose().map_err(Error::Recording)?,
-            free: (0..places).map(|_| Fold::default()).collect(),
+            free: (0..places).map(|_| Fold::with(corrections.clone())).collect(),
             waiting: VecDeque::with_capacity(places),
             turn: 0,
             back,
@@ -124,6 +128,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             table: Table::new(settings.max_shapes),
             aside: Default::default(),
             shortened: 0,
+            masked: vec![0; settings.rules.as_ref().map_or(0, |rules| rules.len())],
             layouts: BTreeMap::new(),
             values: Values::default(),
             members: Vec::new(),
@@ -148,7 +153,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         if let Some(writer) = self.writer {
             writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
-        Ok(Partial::of(self.settings, summaries, self.table, self.aside, self.shortened, self.values))
+        let Self { settings, table, aside, shortened, values, masked, .. } = self;
+        Ok(Partial::of(settings, summaries, table, aside, shortened, values, masked))
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.
@@ -257,6 +263,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             *sum += lines;
         }
         self.shortened += fold.shortened;
+        fold.add_masked(&mut self.masked);
         let (_, ways) =
             self.layouts.entry(fold.chunk.input as usize).or_insert_with(|| (Arc::clone(&fold.layout), [0; WAYS]));
         for (sum, lines) in ways.iter_mut().zip(fold.reader.ways) {

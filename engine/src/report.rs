@@ -1,23 +1,31 @@
 //! `Report`: the engine's only serialised form, shared by the command line, the API and the store.
 
-pub(crate) mod assemble;
 mod keys;
+pub(crate) mod arrange;
+pub(crate) mod hierarchy;
+pub(crate) mod assemble;
+pub mod explain;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Settings,
     format::{Layout, WAYS},
     record::Level,
     template::{ClusterId, Kind},
 };
+pub use hierarchy::Hierarchy;
 
 /// The result of one analysis. Counts close: `totals.lines` = the lines of all clusters + `totals.set_aside`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Form of this type; a reader refuses a newer one.
     pub version: u32,
+    /// How alike the shapes of a cluster are, see [`crate::Settings::similarity`].
+    #[serde(default = "default_similarity")]
+    pub similarity: f64,
     /// What was read, in the order given; after that the members of archives, in the order in which they were found. An
     /// archive itself has no lines.
     pub inputs: Vec<InputSummary>,
@@ -29,6 +37,9 @@ pub struct Report {
     pub problems: Vec<String>,
     /// Lines in no cluster, by reason; their sum is `totals.set_aside`.
     pub set_aside: Vec<SetAside>,
+    /// The corrections that were applied; `None` when there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<RulesUsed>,
     /// Events over time, over the whole report; `None` when no line had a time.
     pub histogram: Option<Histogram>,
     /// Fields that lines of JSON and logfmt have beside time, level and message, most lines first; at most 64.
@@ -125,6 +136,29 @@ pub struct SetAside {
     pub shape: u64,
 }
 
+/// The corrections that were applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesUsed {
+    /// What they were read from.
+    pub file: String,
+    /// The same for the same text, see [`crate::Rules::hash`].
+    pub hash: String,
+    /// Each rule, in the order written.
+    pub rules: Vec<RuleUsed>,
+}
+
+/// What became of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleUsed {
+    /// As given, or `rule 3`.
+    pub name: String,
+    /// `mask`, `ignore`, `merge`, `split`, `rename`, `mute`.
+    pub action: String,
+    /// Lines that it touched: masked something in, set aside, or that have a shape it is about. A rule with none is a problem
+    /// of the report.
+    pub lines: u64,
+}
+
 /// Events in equal steps of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram {
@@ -143,6 +177,12 @@ pub struct Cluster {
     pub id: ClusterId,
     /// Slots as `<*>`.
     pub template: String,
+    /// What a rule shows it as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Whether a rule keeps it out of lists. It is counted all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_muted: bool,
     /// What stands in each slot, in order.
     pub slots: Vec<Kind>,
     /// Lines.
@@ -185,4 +225,9 @@ impl InputSummary {
         let (packing, formats, problems) = Default::default();
         Self { name, bytes: 0, lines: 0, packing, encoding: None, formats, problems }
     }
+}
+
+/// Of reports that do not tell.
+fn default_similarity() -> f64 {
+    Settings::default().similarity
 }

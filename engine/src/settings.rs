@@ -1,6 +1,8 @@
 //! What a run may be told. Nothing has to be: the default suits every input.
 
-use crate::format::LineFormat;
+use std::sync::Arc;
+
+use crate::{format::LineFormat, rules::Rules};
 
 /// Settings of one run. Same bytes and same settings give the same report.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +19,8 @@ pub struct Settings {
     /// Bytes of a line that are looked at; the rest is counted and skipped. Past 1 MiB it also is the size of the chunks that
     /// inputs are read in, of which there are two for every thread and two more.
     pub max_line_bytes: usize,
-    /// Distinct shapes kept, where one of more than 256 bytes counts as several. Past it, shapes that begin alike are
-    /// counted as one where there are too many of them, in the same way whatever the order, and the report says so.
+    /// Distinct shapes kept, where one of more than 256 bytes counts as several. Past it, shapes that begin or are built
+    /// alike are counted as one where there are too many of them, in the same way whatever the order, and the report says so.
     /// A shape takes about half a kilobyte, its histogram apart.
     pub max_shapes: usize,
     /// The day against which times without a year are read, as seconds since the epoch: the latest year that does
@@ -28,6 +30,8 @@ pub struct Settings {
     pub line_format: LineFormat,
     /// How far packed inputs are unpacked.
     pub unpacking: Unpacking,
+    /// Corrections by a person.
+    pub rules: Option<Arc<Rules>>,
 }
 
 /// Bounds of unpacking, for each input as it was given: an archive with all that is in it counts as one. What is met at a
@@ -76,6 +80,7 @@ impl Default for Settings {
             reference_time: 4_102_444_800,
             line_format: LineFormat::AUTO,
             unpacking: Unpacking::default(),
+            rules: None,
         }
     }
 }

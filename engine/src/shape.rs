@@ -37,6 +37,25 @@ impl Shaper {
 }
 
 impl Shaper {
+    /// The shape of a text that is clean already, with variables in places that are known, in order.
+    pub(crate) fn shape_around(
+        &mut self,
+        text: &[u8],
+        known: impl Iterator<Item = (std::ops::Range<usize>, Kind)>,
+    ) -> &[u8] {
+        let mut writer = Writer { out: std::mem::take(&mut self.shape), blank: false };
+        writer.out.clear();
+        let mut at = 0;
+        for (place, kind) in known {
+            write(&mut writer, &text[at..place.start]);
+            writer.slot(kind);
+            at = place.end;
+        }
+        write(&mut writer, &text[at..]);
+        self.shape = writer.out;
+        &self.shape
+    }
+
     /// The shape that was made last.
     pub(crate) fn last(&self) -> &[u8] {
         &self.shape

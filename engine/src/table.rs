@@ -145,6 +145,12 @@ impl Table {
         joined
     }
 
+    /// Lines of what stands for shapes of events that rules set aside.
+    pub(crate) fn ignored_lines(&self) -> u64 {
+        let ignored = self.entries.values().filter(|entry| entry.shape.starts_with(b"\n"));
+        ignored.map(|entry| entry.tally.lines).sum()
+    }
+
     /// The shapes, by their text, on the lowest rung that they fit on.
     pub(crate) fn finish(mut self) -> Vec<Entry> {
         self.settle();

@@ -6,6 +6,7 @@ pub(crate) mod times;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
+use serde::{Deserialize, Serialize};
 
 use crate::record::{Level, Record};
 pub(crate) use times::Times;
@@ -33,7 +34,7 @@ pub(crate) type ByKey<V> = std::collections::HashMap<Key, V, BuildHasherDefault<
 pub(crate) struct AsIs(u64);
 
 /// What is known of the events of one shape.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tally {
     /// Events.
     pub(crate) events: u64,
@@ -46,17 +47,18 @@ pub(crate) struct Tally {
 }
 
 /// The first few lines, by where they stand.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Examples(Vec<Example>);
 
 /// A line as it was.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Example {
     /// Position of the input in the run.
     pub(crate) input: u32,
     /// Line in the input, from 1.
     pub(crate) line: u64,
     /// At most [`EXAMPLE_BYTES`] of it.
+    #[serde(with = "lossy")]
     pub(crate) text: Box<[u8]>,
 }
 
@@ -159,6 +161,19 @@ impl Examples {
         self.0.extend(other.0);
         self.0.sort_unstable();
         self.0.truncate(EXAMPLES);
+    }
+}
+
+/// Bytes as the text that a report shows of them.
+mod lossy {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&String::from_utf8_lossy(text))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<[u8]>, D::Error> {
+        Ok(String::deserialize(deserializer)?.into_bytes().into())
     }
 }
 

@@ -90,7 +90,7 @@ fn is_plain(message: &[u8]) -> bool {
 
 /// A message as text that can be shown: valid UTF-8, colour codes left out, other control characters and invalid bytes
 /// as U+FFFD, runs of blanks as one blank, none at the ends. Knows where each of its bytes came from.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Clean {
     pub(crate) text: Vec<u8>,
     from: Vec<usize>,

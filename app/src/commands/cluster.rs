@@ -16,16 +16,34 @@ use logkin_engine::{Partial, Progress, Recorder, Report, Settings, analyze, sett
 use super::inputs::Inputs;
 use crate::{
     cli::{Cluster, Reading, TableFormat},
+    config,
     output::{self, Terminal},
 };
 
 pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
+    if let Some(cluster) = &flags.explain {
+        return explain(flags, cluster);
+    }
     let (report, inputs) = read(&flags.files, &flags.reading, None)?;
     let written = write(&report, flags.format, flags.top);
     if quiet_on_broken_pipe(written)? {
         return Ok(0);
     }
     Ok(tell_problems(&report, &inputs))
+}
+
+/// Says why the lines of a cluster are together.
+fn explain(flags: &Cluster, cluster: &str) -> anyhow::Result<u8> {
+    let (found, inputs) = gather(Inputs::of(&flags.files, flags.reading.hidden)?, &flags.reading)?;
+    let similarity = flags.reading.grouping.similarity;
+    let hierarchy = found.into_hierarchy().whole();
+    let told = hierarchy.explain(cluster, similarity)?;
+    let mut out = output::stdout();
+    let written = output::explain(&told, flags.format, &mut *out).and_then(|()| out.flush());
+    if quiet_on_broken_pipe(written)? {
+        return Ok(0);
+    }
+    Ok(tell_problems(&hierarchy.cut(similarity), &inputs))
 }
 
 /// Writes the report to standard output.
@@ -49,14 +67,14 @@ pub(super) fn read(
     recorder: Option<Recorder<'_>>,
 ) -> anyhow::Result<(Report, Inputs)> {
     let mut inputs = Inputs::of(files, reading.hidden)?;
-    let (settings, given) = (settings(reading), std::mem::take(&mut inputs.given));
+    let (settings, given) = (settings(reading)?, std::mem::take(&mut inputs.given));
     let report = watched(|progress| analyze(given, &settings, progress, recorder))?;
     Ok((report, inputs))
 }
 
 /// Reads inputs up to where shapes are clustered, watched likewise.
 pub(super) fn gather(mut inputs: Inputs, reading: &Reading) -> anyhow::Result<(Partial, Inputs)> {
-    let (settings, given) = (settings(reading), std::mem::take(&mut inputs.given));
+    let (settings, given) = (settings(reading)?, std::mem::take(&mut inputs.given));
     let partial = watched(|progress| logkin_engine::gather(given, &settings, progress, None))?;
     Ok((partial, inputs))
 }
@@ -73,10 +91,12 @@ fn watched<T>(run: impl FnOnce(&Progress) -> Result<T, logkin_engine::Error>) ->
 }
 
 /// The settings of a run, as typed.
-pub(super) fn settings(Reading { threads, bounds, line_format, .. }: &Reading) -> Settings {
+pub(super) fn settings(Reading { threads, bounds, grouping, line_format, .. }: &Reading) -> anyhow::Result<Settings> {
     let entries = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
-    Settings {
+    Ok(Settings {
         threads: threads.map(usize::from),
+        similarity: grouping.similarity,
+        rules: grouping.rules.as_deref().map(config::rules).transpose()?,
         reference_time: jiff::Timestamp::now().as_second(),
         max_line_bytes: usize::try_from(bounds.max_line_bytes).expect("checked by the command line"),
         max_shapes: entries(bounds.max_shapes),
@@ -89,7 +109,7 @@ pub(super) fn settings(Reading { threads, bounds, line_format, .. }: &Reading) -
             max_window: bounds.max_window,
         },
         ..Settings::default()
-    }
+    })
 }
 
 /// Whoever reads our output may stop reading: that is an end, not an error.
@@ -163,7 +183,7 @@ mod tests {
     #[test]
     fn what_is_not_typed_is_as_the_engine_has_it() {
         let Command::Cluster(flags) = Cli::parse_from(["logkin", "cluster", "x.log"]).command else { unreachable!() };
-        let typed = settings(&flags.reading);
+        let typed = settings(&flags.reading).unwrap();
         assert_eq!(typed, Settings { reference_time: typed.reference_time, ..Settings::default() });
     }
 }

@@ -14,13 +14,15 @@ use logkin_engine::{
 use serde_json::json;
 
 use super::cluster::quiet_on_broken_pipe;
-use crate::{cli::Evaluate, output};
+use crate::{cli::Evaluate, config, output};
 
 pub(super) fn run(flags: &Evaluate) -> anyhow::Result<u8> {
+    let rules = flags.grouping.rules.as_deref().map(config::rules).transpose()?;
+    let settings = Settings { similarity: flags.grouping.similarity, rules, ..Settings::default() };
     let rows = flags
         .truth
         .iter()
-        .map(|path| one(path, flags.raw).with_context(|| path.display().to_string()))
+        .map(|path| one(path, flags.raw, &settings).with_context(|| path.display().to_string()))
         .collect::<anyhow::Result<Vec<Row>>>()?;
     let mut out = output::stdout();
     let written = if flags.json { write_json(&rows, &mut *out) } else { write_table(&rows, &mut *out) };
@@ -36,10 +38,13 @@ struct Row {
     scores: Scores,
 }
 
-fn one(path: &Path, raw: bool) -> anyhow::Result<Row> {
+fn one(path: &Path, raw: bool, settings: &Settings) -> anyhow::Result<Row> {
     let truth = evaluate::read_truth(fs::File::open(path).context("cannot be opened")?)?;
     let name = stem(path);
-    let labels = if raw { label_raw(&raw_beside(path, &name), &truth)? } else { label_contents(&truth)? };
+    let labels = match raw {
+        true => label_raw(&raw_beside(path, &name), &truth, settings)?,
+        false => label_contents(&truth, settings)?,
+    };
     let texts: Vec<String> = labels.templates.iter().map(logkin_engine::template::Template::text).collect();
     let templates: Vec<&str> = labels.clusters.iter().map(|cluster| texts[*cluster].as_str()).collect();
     let truths: Vec<&str> = truth.templates.iter().map(String::as_str).collect();
@@ -47,23 +52,22 @@ fn one(path: &Path, raw: bool) -> anyhow::Result<Row> {
     Ok(Row { name, lines: truths.len(), groups: texts.len(), scores })
 }
 
-fn label_contents(truth: &Truth) -> anyhow::Result<Labels> {
+fn label_contents(truth: &Truth, settings: &Settings) -> anyhow::Result<Labels> {
     if truth.contents.len() != truth.templates.len() {
         bail!("no column Content; expected the messages there, or `--raw` and the log beside the labels");
     }
     let messages = truth.contents.iter().map(String::as_bytes);
-    Ok(evaluate::label_messages(messages, Settings::default().similarity))
+    Ok(evaluate::label_messages_with(messages, settings))
 }
 
-fn label_raw(log: &Path, truth: &Truth) -> anyhow::Result<Labels> {
+fn label_raw(log: &Path, truth: &Truth, settings: &Settings) -> anyhow::Result<Labels> {
     let bytes = fs::read(log).with_context(|| format!("{}: cannot be read", log.display()))?;
     let body = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let lines: Vec<&[u8]> = body.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
     if lines.len() != truth.templates.len() {
         bail!("{}: {} lines, but {} labels", log.display(), lines.len(), truth.templates.len());
     }
-    let Settings { reference_time, similarity, .. } = Settings::default();
-    Ok(evaluate::label_lines(lines, reference_time, similarity))
+    Ok(evaluate::label_lines_with(lines, settings))
 }
 
 /// `Some.truth.csv` and `Some.csv` are about `Some`.

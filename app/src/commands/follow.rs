@@ -89,7 +89,7 @@ enum Kind {
 
 impl Live {
     fn begin(flags: &Cluster) -> anyhow::Result<Self> {
-        let settings = settings(&flags.reading);
+        let settings = settings(&flags.reading)?;
         let mut counted = Partial::new(&settings);
         let (paths, inputs) = Inputs::paths(&flags.files, flags.reading.hidden)?;
         let mut sources = Vec::new();

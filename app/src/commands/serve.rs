@@ -55,7 +55,7 @@ async fn serve(config: Config) -> anyhow::Result<u8> {
     let jobs = Jobs::new(bench, &config.name, Rhythm::default()).context("cannot start the analysis threads")?;
     let app = App::new(Parts {
         name: config.name,
-        intake: Intake::new(blobs.clone(), store.clone(), config.roots.clone(), clock.clone()),
+        intake: Intake::new(blobs.clone(), store.clone(), config.roots.clone(), clock.clone()).with_rules(config.rules),
         shelf: Shelf::new(blobs.clone(), config.roots.clone()),
         store: store.clone(),
         blobs: blobs.clone(),

@@ -117,6 +117,10 @@ fn instance_command(this: &Path, data_dir: &Path, balancer: SocketAddr, flags: &
         let root = std::path::absolute(root).with_context(|| format!("{} cannot be found", root.display()))?;
         command.extend(["--allow-root".into(), root.into()]);
     }
+    if let Some(rules) = &flags.state.rules {
+        let rules = std::path::absolute(rules).with_context(|| format!("{} cannot be found", rules.display()))?;
+        command.extend(["--rules".into(), rules.into()]);
+    }
     // Instances listen for this machine only; who may come from elsewhere, and by which name, is decided in front.
     let any = (!balancer.ip().is_loopback()).then(|| "*".to_owned());
     for host in flags.access.allow_hosts.iter().cloned().chain(any) {

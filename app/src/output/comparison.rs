@@ -52,8 +52,8 @@ fn factor(one: &Difference) -> String {
         None => String::new(),
         Some(factor) if factor >= 999.5 => ">999x".to_owned(),
         Some(factor) if factor >= 9.95 => format!("{factor:.0}x"),
-        Some(factor) if factor >= 0.1 => format!("{factor:.2}x"),
-        Some(factor) => format!("{factor:.1e}x"),
+        Some(factor) if factor >= 0.01 => format!("{factor:.2}x"),
+        Some(_) => "<0.01x".to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{level_name, moment, visible};
 pub(super) fn write(report: &Report, shown: usize, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "| lines | share | level | first seen | last seen | template |")?;
     writeln!(out, "|--:|--:|---|---|---|---|")?;
-    for cluster in &report.clusters[..shown] {
+    for cluster in report.clusters.iter().filter(|cluster| !cluster.is_muted).take(shown) {
         writeln!(
             out,
             "| {} | {:.2} % | {} | {} | {} | {} |",

@@ -48,8 +48,9 @@ pub(super) const RED: &str = "\x1b[31m";
 pub(super) const RESET: &str = "\x1b[0m";
 
 pub(super) fn write(report: &Report, shown: usize, terminal: Terminal, out: &mut dyn Write) -> io::Result<()> {
-    let clusters = &report.clusters[..shown];
-    if clusters.is_empty() {
+    let (listed, muted): (Vec<&Cluster>, Vec<&Cluster>) = report.clusters.iter().partition(|c| !c.is_muted);
+    let (clusters, hidden) = listed.split_at(shown.min(listed.len()));
+    if report.clusters.is_empty() {
         return footer(report, out);
     }
     let count_width = clusters.iter().map(|c| digits(c.lines)).max().unwrap_or(0).max("LINES".len());
@@ -58,10 +59,11 @@ pub(super) fn write(report: &Report, shown: usize, terminal: Terminal, out: &mut
         row(cluster, count_width, terminal, out)?;
     }
     writeln!(out)?;
-    let hidden = report.clusters.len() - shown;
-    if hidden > 0 {
-        let lines: u64 = report.clusters[shown..].iter().map(|c| c.lines).sum();
-        writeln!(out, "and {} with {} not shown", count(hidden as u64, "cluster"), count(lines, "line"))?;
+    for (clusters, how) in [(hidden, "not shown"), (&muted, "muted by rules")] {
+        if !clusters.is_empty() {
+            let lines: u64 = clusters.iter().map(|c| c.lines).sum();
+            writeln!(out, "and {} with {} {how}", count(clusters.len() as u64, "cluster"), count(lines, "line"))?;
+        }
     }
     footer(report, out)
 }
@@ -70,7 +72,7 @@ fn row(cluster: &Cluster, count_width: usize, terminal: Terminal, out: &mut dyn 
     let head =
         format!("{:>count_width$}  {:>6}  {:<6}  ", cluster.lines, percent(cluster.share), level_name(cluster.level));
     let room = terminal.width.map(|width| width.saturating_sub(head.len()).max(20));
-    let template = fit(&visible(&cluster.template), room);
+    let template = fit(&visible(cluster.title.as_ref().unwrap_or(&cluster.template)), room);
     if !terminal.colour {
         return writeln!(out, "{head}{template}");
     }

@@ -26,10 +26,10 @@ pub async fn find(app: &App, id: &str) -> Result<ReportRow, WebError> {
     app.store.report(&id).await?.ok_or_else(WebError::no_report)
 }
 
-/// The result of a report that is done.
-pub async fn result(app: &App, row: &ReportRow) -> Result<Arc<Bound>, WebError> {
+/// The result of a report that is done, at a similarity in thousandths or as the analysis gave it.
+pub async fn result(app: &App, row: &ReportRow, similarity: Option<u16>) -> Result<Arc<Bound>, WebError> {
     match &row.state {
-        State::Done { attempt, .. } => Ok(app.shelf.report(&row.report.id, *attempt).await?),
+        State::Done { attempt, .. } => Ok(app.shelf.report(&row.report.id, *attempt, similarity).await?),
         State::Queued | State::Running(_) | State::Failed { .. } => Err(WebError::not_done(&row.report.id)),
     }
 }

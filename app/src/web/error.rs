@@ -116,7 +116,7 @@ impl From<intake::Error> for WebError {
             E::Idle => Self::new(StatusCode::REQUEST_TIMEOUT, detail),
             E::Nothing => Self::bad_request(detail),
             E::TooMany => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
-            E::NoSample { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
+            E::NoSample { .. } | E::Empty { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
             E::Path(error) => error.into(),
             E::Store(error) => error.into(),
             E::Disk(error) => Self::internal(&error),

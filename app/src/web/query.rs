@@ -44,6 +44,15 @@ impl Query {
         })
     }
 
+    /// `similarity`, from 0 to 1, in thousandths; `None` without one, and then a report is shown as its analysis gave it.
+    pub fn similarity(&self) -> Result<Option<u16>, WebError> {
+        let Some(text) = self.text("similarity") else { return Ok(None) };
+        let number: Option<f64> = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+        // From 0 to 1000.
+        let thousandths = number.map(|number| (number * 1000.0).round() as u16);
+        thousandths.map(Some).ok_or_else(|| self.wrong("similarity", "a number from 0 (broader) to 1 (narrower)"))
+    }
+
     /// The refusal of a parameter's value.
     pub fn wrong(&self, name: &str, expected: &str) -> WebError {
         let value: String = self.text(name).unwrap_or_default().chars().take(60).collect();

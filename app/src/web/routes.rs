@@ -50,6 +50,7 @@ fn api() -> Router<App> {
         .route("/api/v1/reports/{id}", get(reports::read).delete(reports::delete))
         .route("/api/v1/reports/{id}/clusters", get(clusters::list))
         .route("/api/v1/reports/{id}/clusters/{cluster}", get(clusters::read))
+        .route("/api/v1/reports/{id}/clusters/{cluster}/explanation", get(clusters::explanation))
         .route("/api/v1/reports/{id}/clusters/{cluster}/lines", get(clusters::lines))
         .route("/api/v1/reports/{id}/export", get(clusters::export))
 }

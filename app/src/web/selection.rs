@@ -7,7 +7,7 @@ use logkin_engine::{record::Level, report::Cluster};
 use super::{error::WebError, query::Query};
 
 /// The parameters a selection is read from.
-pub const PARAMETERS: [&str; 6] = ["sort", "order", "q", "level", "limit", "cursor"];
+pub const PARAMETERS: [&str; 8] = ["sort", "order", "q", "level", "muted", "similarity", "limit", "cursor"];
 
 /// Clusters answered when no `limit` is given.
 const DEFAULT_LIMIT: u64 = 100;
@@ -29,6 +29,10 @@ pub struct Selection {
     pub q: String,
     /// Its level; `Some(None)` for those without.
     pub level: Option<Option<Level>>,
+    /// Whether those are shown too that a rule keeps out of lists.
+    pub with_muted: bool,
+    /// How alike the lines of a cluster are, in thousandths; `None` is as the analysis gave it.
+    pub similarity: Option<u16>,
     /// How many.
     pub limit: usize,
     /// After how many.
@@ -104,6 +108,12 @@ impl Selection {
             is_reversed: order != sort.natural_order(),
             q: query.text("q").unwrap_or_default().to_owned(),
             level,
+            with_muted: match query.text("muted") {
+                None | Some("hidden") => false,
+                Some("shown") => true,
+                Some(_) => return Err(query.wrong("muted", "shown or hidden")),
+            },
+            similarity: query.similarity()?,
             limit: usize::try_from(query.number("limit", DEFAULT_LIMIT, 1..=MAX_LIMIT)?).expect("at most a thousand"),
             skip: usize::try_from(cursor(query)?).unwrap_or(usize::MAX),
         })
@@ -113,8 +123,9 @@ impl Selection {
     pub fn select<'a>(&self, clusters: &'a [Cluster]) -> (Vec<&'a Cluster>, usize) {
         let needle = self.q.to_lowercase();
         let fits = |cluster: &&Cluster| {
-            self.level.is_none_or(|level| cluster.level == level)
-                && (needle.is_empty() || cluster.id.0 == self.q || cluster.template.to_lowercase().contains(&needle))
+            (self.with_muted || !cluster.is_muted)
+                && self.level.is_none_or(|level| cluster.level == level)
+                && (needle.is_empty() || cluster.id.0 == self.q || reads(cluster, &needle))
         };
         let mut found: Vec<&Cluster> = clusters.iter().filter(fits).collect();
         if self.sort != Sort::Lines || self.is_reversed {
@@ -158,6 +169,12 @@ impl Selection {
     fn turn(&self, order: Ordering) -> Ordering {
         if self.is_reversed { order.reverse() } else { order }
     }
+}
+
+/// Whether template or title of a cluster have the text, whatever the case.
+fn reads(cluster: &Cluster, needle: &str) -> bool {
+    let mut texts = [Some(&cluster.template), cluster.title.as_ref()].into_iter().flatten();
+    texts.any(|text| text.to_lowercase().contains(needle))
 }
 
 /// How many items a cursor skips; 0 without one. Reports do not change, so a place in one is a number.

@@ -225,7 +225,7 @@ async fn every_address_in_the_written_api_answers() {
     let id = report.rsplit('/').next().unwrap();
     let document: Value = serde_json::from_str(ROUTES).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 9);
+    assert_eq!(paths.len(), 10);
     for (path, _) in paths.iter().filter(|(_, verbs)| verbs.get("get").is_some()) {
         let path = path.replace("{id}", id).replace("{cluster}", clusters["items"][0]["id"].as_str().unwrap());
         assert_eq!(app.get(&path).await.status, StatusCode::OK, "{path}");
@@ -254,4 +254,31 @@ async fn answers_have_the_members_the_written_api_says() {
         sorted.sort();
         assert_eq!(given, sorted, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_broader_view_has_fewer_clusters_and_exactly_the_same_lines() {
+    let app = TestApp::start().await;
+    let report = app.analyse("a.log", three_kinds()).await;
+    let mut before = usize::MAX;
+    for similarity in ["1", "0.5", "0.3", "0"] {
+        let clusters = app.get(&format!("{report}/clusters?similarity={similarity}")).await.json();
+        let items = clusters["items"].as_array().unwrap();
+        assert!(items.len() <= before, "{similarity}");
+        before = items.len();
+        let mut sum = 0;
+        for cluster in items {
+            let id = cluster["id"].as_str().unwrap();
+            let lines = app.get(&format!("{report}/clusters/{id}/lines?similarity={similarity}&limit=1000")).await.json();
+            assert_eq!(lines["items"].as_array().unwrap().len() as u64, cluster["lines"].as_u64().unwrap());
+            sum += cluster["lines"].as_u64().unwrap();
+            let why = app.get(&format!("{report}/clusters/{id}/explanation?similarity={similarity}")).await.json();
+            assert_eq!(why["lines"], cluster["lines"]);
+        }
+        assert_eq!(sum, 83);
+        assert_eq!(app.get(&format!("{report}?similarity={similarity}")).await.json()["totals"]["clusters"], items.len());
+    }
+    assert_eq!(before, 1);
+    let refused = app.get(&format!("{report}/clusters?similarity=2")).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
 }

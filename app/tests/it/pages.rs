@@ -166,3 +166,26 @@ async fn another_sites_page_can_neither_act_nor_reach_us_by_name() {
     rebound.headers_mut().insert("host", "evil.example".parse().unwrap());
     assert_eq!(app.send(rebound).await.status, StatusCode::MISDIRECTED_REQUEST);
 }
+
+#[tokio::test]
+async fn broader_and_narrower_are_links_that_keep_their_view() {
+    let app = TestApp::start().await;
+    let report = app.analyse("a.log", three_kinds()).await.replace("/api/v1", "");
+    let page = app.page(&report).await;
+    let mut broader = attributes(&page, ".views a", "href")[0].clone();
+    let mut page = app.page(&broader).await;
+    for _ in 0..20 {
+        let links = attributes(&page, ".views a", "href");
+        let texts = texts(&page, ".views a");
+        let Some(at) = texts.iter().position(|text| text == "Broader") else { break };
+        broader.clone_from(&links[at]);
+        page = app.page(&broader).await;
+    }
+    assert!(broader.ends_with("similarity=0"), "{broader}");
+    assert_eq!(texts(&page, ".clusters tbody td.number"), ["83"]);
+    let cluster = &attributes(&page, ".clusters tbody th a", "href")[0];
+    let shown = app.page(cluster).await;
+    assert_eq!(attributes(&shown, ".lines tbody tr", "class").len(), 0);
+    assert!(texts(&shown, "p.quiet").iter().any(|text| text.contains("of 83 lines")), "{cluster}");
+    assert_eq!(attributes(&shown, ".crumbs a", "href"), [format!("{report}?similarity=0")]);
+}

@@ -157,7 +157,7 @@ async fn paths_outside_the_roots_are_refused_however_they_are_written() {
 }
 
 #[tokio::test]
-async fn folders_missing_files_and_pipes_are_refused_with_the_reason() {
+async fn empty_folders_missing_files_and_pipes_are_refused_with_the_reason() {
     let app = TestApp::idle().await;
     let socket = app.logs().join("socket");
     let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
@@ -165,7 +165,7 @@ async fn folders_missing_files_and_pipes_are_refused_with_the_reason() {
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
     let folder = app.logs().display().to_string();
     let cases = [
-        (folder.clone(), "is a folder"),
+        (folder.clone(), "holds no file to read"),
         (format!("{folder}/gone.log"), "there is no file"),
         (socket.display().to_string(), "not a regular file"),
         (pipe.display().to_string(), "not a regular file"),
@@ -362,7 +362,7 @@ fn serve(data_dir: &str, listen: &[&str], no_auth: bool) -> Serve {
         listen: listen.iter().map(ToString::to_string).collect(),
         name: None,
         access: Access { no_auth, allow_hosts: Vec::new() },
-        state: State { data_dir: Some(data_dir.into()), allow_roots: Vec::new() },
+        state: State { data_dir: Some(data_dir.into()), allow_roots: Vec::new(), rules: None },
     }
 }
 
@@ -392,4 +392,24 @@ async fn a_large_upload_arrives_whole() {
     let body = futures_util::stream::iter((0..40).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
     let answer = app.post("/api/v1/reports?name=big", "application/octet-stream", Body::from_stream(body)).await;
     assert_eq!((answer.status, answer.json()["bytes"].as_u64()), (StatusCode::ACCEPTED, Some(12_000_000)));
+}
+
+#[tokio::test]
+async fn a_folder_is_the_files_below_it_and_no_link_leads_out_of_it() {
+    let app = TestApp::start().await;
+    for name in ["x.log", "x.log.1", "deep/y.log"] {
+        std::fs::create_dir_all(app.logs().join("deep")).unwrap();
+        app.log(name, "job 1 done\njob 2 done\n");
+    }
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(outside.path(), "secret\n").unwrap();
+    std::os::unix::fs::symlink(outside.path(), app.logs().join("z.log")).unwrap();
+    std::os::unix::fs::symlink("/", app.logs().join("root")).unwrap();
+    let folder = json!({ "path": app.logs() }).to_string();
+    let answer = app.post("/api/v1/reports", "application/json", folder).await;
+    let report = app.settled(answer.headers["location"].to_str().unwrap()).await;
+    let names: Vec<&str> =
+        report["origins"].as_array().unwrap().iter().map(|origin| origin["name"].as_str().unwrap()).collect();
+    assert_eq!((&report["status"], &report["totals"]["lines"]), (&json!("done"), &json!(6)), "{report}");
+    assert_eq!(names, ["deep/y.log", "x.log.1", "x.log"]);
 }

@@ -9,7 +9,7 @@ use logkin_engine::evaluate::label_messages;
 fuzz_target!(|input: (u8, &str)| {
     let (similarity, text) = (f64::from(input.0) / 255.0, input.1);
     let mut messages: Vec<&[u8]> = text.split('\n').map(str::as_bytes).collect();
-    let mut named = |messages: &[&[u8]]| {
+    let named = |messages: &[&[u8]]| {
         let labels = label_messages(messages.iter().copied(), similarity);
         let ids: BTreeSet<_> = labels.templates.iter().map(|template| template.id()).collect();
         assert_eq!(ids.len(), labels.templates.len(), "two clusters read the same");

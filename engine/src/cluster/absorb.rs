@@ -1,10 +1,11 @@
 //! What a settled cluster tells about the rest: a rare message that says the same words around its variables belongs to
 //! it, whatever number of words its values have; a word that is a value there is one elsewhere.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::{
-    sequence::{self, Lexicon, SLOT, WORD, is_state},
+    outline::{Lexicon, SLOT, WORD},
+    sequence::{self, is_state},
     tree::Sets,
     words::{MANY, Node, RARE, merge_equal, together},
 };
@@ -32,15 +33,15 @@ struct Uses {
 struct Vocabulary<'a> {
     lexicon: &'a Lexicon<'a>,
     uses: HashMap<u32, Uses>,
-    /// Values of several words, by their first.
-    names: HashMap<u32, BTreeSet<&'a [u32]>>,
+    /// Values of several words.
+    names: HashSet<&'a [u32]>,
 }
 
 impl<'a> Vocabulary<'a> {
     /// `outlines` are those of the single shapes.
     fn of(nodes: &[Node], outlines: &'a [Vec<u32>], lexicon: &'a Lexicon<'a>) -> Self {
         let mut uses: HashMap<u32, Uses> = HashMap::new();
-        let mut names: HashMap<u32, BTreeSet<&[u32]>> = HashMap::new();
+        let mut names: HashSet<&[u32]> = HashSet::new();
         for node in nodes.iter().filter(|node| is_settled(node)) {
             let literals: HashSet<u32> = words(&node.outline).collect();
             let found = node.members.iter().flat_map(|member| values(&node.outline, &outlines[*member]));
@@ -48,9 +49,7 @@ impl<'a> Vocabulary<'a> {
             let values: HashSet<u32> = found.iter().flat_map(|value| words(value)).collect();
             literals.iter().for_each(|word| uses.entry(*word).or_default().literal += 1);
             values.difference(&literals).for_each(|word| uses.entry(*word).or_default().value += 1);
-            for name in found.into_iter().filter(|name| is_name(name, lexicon)) {
-                names.entry(name[0]).or_default().insert(name);
-            }
+            names.extend(found.into_iter().filter(|name| is_name(name, lexicon)));
         }
         Self { lexicon, uses, names }
     }
@@ -60,8 +59,8 @@ impl<'a> Vocabulary<'a> {
         let mut plain = Vec::with_capacity(outline.len());
         let mut rest = outline;
         while let Some(word) = rest.first() {
-            let names = self.names.get(word).into_iter().flatten();
-            let name = names.filter(|name| rest.starts_with(name)).map(|name| name.len()).max();
+            let name =
+                (2..=NAME).rev().find(|length| rest.get(..*length).is_some_and(|name| self.names.contains(name)));
             let length = name.unwrap_or(1);
             plain.push(if name.is_some() || self.is_value(*word) { SLOT } else { *word });
             rest = &rest[length..];

@@ -1,5 +1,7 @@
 //! The template that shapes have in common: their tokens laid side by side, what all have is literal.
 
+use std::collections::HashSet;
+
 use super::sequence::{Token, is_unit, tokens};
 use crate::template::{Kind, Part, Template};
 
@@ -13,16 +15,31 @@ const TIDIED: usize = 16;
 pub(super) fn common<'a>(shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Template {
     let mut rest = shapes.clone();
     let mut common: Vec<Token<'a>> = rest.next().map(|shape| tokens(shape).collect()).unwrap_or_default();
+    let everywhere = everywhere(&common, rest.clone());
     let mut template = written(&common);
     for shape in rest {
         if template.widen(shape.as_bytes()) {
             continue;
         }
         let before: Vec<Token<'_>> = tokens_of(&template, &common);
-        common = merge(&before, &tokens(shape).collect::<Vec<_>>());
+        common = merge(&before, &tokens(shape).collect::<Vec<_>>(), &everywhere);
         template = written(&common);
     }
     gathered(tidied(template, shapes), shapes)
+}
+
+/// Words that every shape has: others are values, even where two shapes have the same.
+fn everywhere<'a>(first: &[Token<'a>], rest: impl Iterator<Item = &'a str>) -> HashSet<&'a str> {
+    let word = |token: Token<'a>| match token {
+        Token::Word(word) => Some(word),
+        _ => None,
+    };
+    let mut everywhere: HashSet<&str> = first.iter().copied().filter_map(word).collect();
+    for shape in rest {
+        let kept = tokens(shape).filter_map(word).filter(|word| everywhere.contains(word)).collect();
+        everywhere = kept;
+    }
+    everywhere
 }
 
 fn written(tokens: &[Token<'_>]) -> Template {
@@ -67,8 +84,8 @@ fn tidied<'a>(template: Template, shapes: &(impl Iterator<Item = &'a str> + Clon
     tidied
 }
 
-/// `<*> <*>` as `<*>`, where the shapes have different numbers of words in the two together, so that it is chance where the
-/// first ends; in quotes always.
+/// `<*> <*>` as `<*>`, where the shapes have different numbers of words in all such together, so that it is chance where one
+/// of them ends; in quotes always.
 fn gathered<'a>(template: Template, shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Template {
     let mut gathered = template;
     let mut at = 0;
@@ -79,7 +96,8 @@ fn gathered<'a>(template: Template, shapes: &(impl Iterator<Item = &'a str> + Cl
         at += next;
         tries += 1;
         let mut fewer = gathered.clone();
-        fewer.parts.splice(at..at + 3, [Part::Slot(Kind::Any)]);
+        let pairs = fewer.parts[at..].windows(3).step_by(2).take_while(|parts| is_apart(parts)).count();
+        fewer.parts.splice(at..=at + 2 * pairs, [Part::Slot(Kind::Any)]);
         let slot = fewer.parts[..at].iter().filter(|part| matches!(part, Part::Slot(_))).count();
         let blanks = |shape: &str| {
             let found = fewer.spans_of_shape(shape.as_bytes())?;
@@ -90,7 +108,7 @@ fn gathered<'a>(template: Template, shapes: &(impl Iterator<Item = &'a str> + Cl
         if is_quoted(&fewer.parts, at) || counts.any(|count| count != first) {
             gathered = fewer;
         } else {
-            at += 1;
+            at += 2 * pairs;
         }
     }
     gathered
@@ -124,10 +142,10 @@ fn is_untidy(parts: &[Part]) -> bool {
 }
 
 /// What two sequences have in common, a slot where they differ.
-fn merge<'a>(a: &[Token<'a>], b: &[Token<'a>]) -> Vec<Token<'a>> {
+fn merge<'a>(a: &[Token<'a>], b: &[Token<'a>], everywhere: &HashSet<&str>) -> Vec<Token<'a>> {
     let mut merged = Vec::with_capacity(a.len().max(b.len()));
     let (mut i, mut j) = (0, 0);
-    for (x, y) in matches(a, b).into_iter().chain([(a.len(), b.len())]) {
+    for (x, y) in matches(a, b, everywhere).into_iter().chain([(a.len(), b.len())]) {
         differ(&a[i..x], &b[j..y], &mut merged);
         match (a.get(x), b.get(y)) {
             (Some(Token::Slot(one)), Some(Token::Slot(two))) => push(&mut merged, Token::Slot(one.or(*two))),
@@ -165,9 +183,9 @@ fn differ<'a>(a: &[Token<'a>], b: &[Token<'a>], merged: &mut Vec<Token<'a>>) {
 }
 
 /// How much it is worth that two tokens stand side by side; 0 when they cannot.
-fn worth(a: Token<'_>, b: Token<'_>) -> u32 {
+fn worth(a: Token<'_>, b: Token<'_>, everywhere: &HashSet<&str>) -> u32 {
     match (a, b) {
-        (Token::Word(one), Token::Word(two)) if one == two => 8,
+        (Token::Word(one), Token::Word(two)) if one == two && everywhere.contains(one) => 8,
         (Token::Slot(one), Token::Slot(two)) => 4 + u32::from(one == two),
         (Token::Sign(one), Token::Sign(two)) if one == two => 3,
         (Token::Blank, Token::Blank) => 2,
@@ -176,27 +194,28 @@ fn worth(a: Token<'_>, b: Token<'_>) -> u32 {
 }
 
 /// Positions of the tokens that stand side by side, in order: the longest common subsequence by [`worth`].
-fn matches(a: &[Token<'_>], b: &[Token<'_>]) -> Vec<(usize, usize)> {
-    let mut front = a.iter().zip(b).take_while(|(x, y)| worth(**x, **y) > 0).count();
+fn matches(a: &[Token<'_>], b: &[Token<'_>], everywhere: &HashSet<&str>) -> Vec<(usize, usize)> {
+    let mut front = a.iter().zip(b).take_while(|(x, y)| worth(**x, **y, everywhere) > 0).count();
     // A blank belongs to what follows it: `bytes<*> sent`, not `bytes <*>sent`.
     front -= usize::from(front > 0 && a[front - 1] == Token::Blank);
     let (a_rest, b_rest) = (&a[front..], &b[front..]);
-    let back = a_rest.iter().rev().zip(b_rest.iter().rev()).take_while(|(x, y)| worth(**x, **y) > 0).count();
+    let back =
+        a_rest.iter().rev().zip(b_rest.iter().rev()).take_while(|(x, y)| worth(**x, **y, everywhere) > 0).count();
     let (a_mid, b_mid) = (&a_rest[..a_rest.len() - back], &b_rest[..b_rest.len() - back]);
     let mut pairs: Vec<(usize, usize)> = (0..front).map(|i| (i, i)).collect();
     if !a_mid.is_empty() && !b_mid.is_empty() && a_mid.len() * b_mid.len() <= MOST_CELLS {
-        pairs.extend(longest(a_mid, b_mid).into_iter().map(|(i, j)| (front + i, front + j)));
+        pairs.extend(longest(a_mid, b_mid, everywhere).into_iter().map(|(i, j)| (front + i, front + j)));
     }
     pairs.extend((0..back).rev().map(|i| (a.len() - 1 - i, b.len() - 1 - i)));
     pairs
 }
 
-fn longest(a: &[Token<'_>], b: &[Token<'_>]) -> Vec<(usize, usize)> {
+fn longest(a: &[Token<'_>], b: &[Token<'_>], everywhere: &HashSet<&str>) -> Vec<(usize, usize)> {
     let width = b.len() + 1;
     let mut best = vec![0_u32; (a.len() + 1) * width];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {
-            let worth = worth(a[i], b[j]);
+            let worth = worth(a[i], b[j], everywhere);
             let skip = best[(i + 1) * width + j].max(best[i * width + j + 1]);
             best[i * width + j] = if worth > 0 { skip.max(best[(i + 1) * width + j + 1] + worth) } else { skip };
         }
@@ -205,7 +224,7 @@ fn longest(a: &[Token<'_>], b: &[Token<'_>]) -> Vec<(usize, usize)> {
     let (mut i, mut j) = (0, 0);
     while i < a.len() && j < b.len() {
         let here = best[i * width + j];
-        let worth = worth(a[i], b[j]);
+        let worth = worth(a[i], b[j], everywhere);
         if here == best[(i + 1) * width + j] {
             i += 1;
         } else if here == best[i * width + j + 1] {

@@ -4,12 +4,16 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    sequence::{Bracket, Lexicon, Outline, SLOT, WORD, is_state},
+    outline::{Bracket, Lexicon, Outline, SLOT, WORD},
+    sequence::is_state,
     words::MANY,
 };
 
 /// Words before and behind that a place is known by.
 const BESIDE: usize = 2;
+
+/// Words of a reason at most.
+const REASON: usize = 16;
 
 /// A place: the sign, the words before and behind it.
 type Place = (u8, [u32; BESIDE], [u32; BESIDE]);
@@ -70,7 +74,7 @@ pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon<'_>) {
     let mut heads: HashMap<&[u32], HashSet<[u32; BESIDE]>> = HashMap::new();
     let mut tails: HashMap<[u32; BESIDE], HashSet<&[u32]>> = HashMap::new();
     let reason = |outline: &Outline| -> Option<(usize, [u32; BESIDE])> {
-        let from = outline.reason.filter(|from| *from < outline.words.len())?;
+        let from = outline.reason.filter(|from| (1..=REASON).contains(&(outline.words.len() - from)))?;
         let head = &outline.words[..from];
         (lexicon.weight(head) >= BESIDE * WORD).then(|| (from, last(head)))
     };

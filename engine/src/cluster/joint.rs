@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use super::{
-    sequence::{Lexicon, SLOT, WORD, is_state},
+    outline::{Lexicon, SLOT, WORD},
+    sequence::is_state,
     tree::Sets,
     words::{MANY, Node, merge_equal, union},
 };

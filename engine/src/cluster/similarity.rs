@@ -1,10 +1,12 @@
-//! How alike two outlines are, and the joining of what is alike enough when a broader view than the default is asked
-//! for. Token-level edit distance and set overlap, both from 0 to 1.
+//! How alike two outlines are, and which of many are, for views broader than the default. Token-level edit distance and set overlap, both from 0 to 1.
 
-use super::{sequence::SLOT, tree::Sets, words::Node};
+use super::{outline::SLOT, words::Node};
 
-/// Outlines with the same word that are compared, nearest in order first.
-const NEIGHBOURS: usize = 32;
+/// Outlines with the same word that one is compared with, nearest in order first.
+const NEIGHBOURS: usize = 8;
+
+/// Words of an outline by which others to compare it with are looked up, the rarest.
+const RAREST: usize = 4;
 
 /// Past this many pairs of words the order of outlines is compared from both ends only.
 const MOST_CELLS: usize = 1 << 14;
@@ -42,13 +44,9 @@ fn ends_in_common(a: &[u32], b: &[u32]) -> usize {
     front + a[front..].iter().rev().zip(b[front..].iter().rev()).take_while(|(x, y)| x == y).count()
 }
 
-/// Joins the nodes that are at least `least` alike, by way of others if need be; at 0 all of them.
-pub(super) fn join(nodes: &[Node], least: f64) -> Vec<Vec<usize>> {
-    let mut sets = Sets::new(nodes.len());
-    if least <= 0.0 {
-        (1..nodes.len()).for_each(|node| sets.join(0, node));
-        return sets.groups();
-    }
+/// Pairs of nodes that are alike, most alike first, each with how much; enough of them for a tree, and no more than a
+/// fixed number for each node.
+pub(super) fn pairs(nodes: &[Node]) -> Vec<(f64, usize, usize)> {
     let mut by_word: Vec<(u32, usize)> = nodes
         .iter()
         .enumerate()
@@ -56,17 +54,27 @@ pub(super) fn join(nodes: &[Node], least: f64) -> Vec<Vec<usize>> {
         .collect();
     by_word.sort_unstable();
     by_word.dedup();
+    // For each node where its words stand in `by_word`, those that the fewest others have first.
+    let mut places: Vec<Vec<(usize, usize)>> = vec![Vec::new(); nodes.len()];
+    let mut start = 0;
+    for bucket in by_word.chunk_by(|a, b| a.0 == b.0) {
+        for (i, (_, node)) in bucket.iter().enumerate().take(bucket.len() - 1) {
+            places[*node].push((bucket.len(), start + i));
+        }
+        start += bucket.len();
+    }
     let mut pairs: Vec<(usize, usize)> = Vec::new();
-    for (i, (word, a)) in by_word.iter().enumerate() {
-        let same_word = by_word[i + 1..].iter().take_while(|(other, _)| other == word);
-        pairs.extend(same_word.take(NEIGHBOURS).map(|(_, b)| (*a, *b)));
+    for (node, places) in places.iter_mut().enumerate() {
+        places.sort_unstable();
+        for (_, at) in places.iter().take(RAREST) {
+            let same = by_word[at + 1..].iter().take(NEIGHBOURS).take_while(|(word, _)| *word == by_word[*at].0);
+            pairs.extend(same.map(|(_, other)| (node, *other)));
+        }
     }
     pairs.sort_unstable();
     pairs.dedup();
-    for (a, b) in pairs {
-        if sets.root(a) != sets.root(b) && alike(&nodes[a].outline, &nodes[b].outline) >= least {
-            sets.join(a, b);
-        }
-    }
-    sets.groups()
+    let mut alike: Vec<(f64, usize, usize)> =
+        pairs.into_iter().map(|(a, b)| (alike(&nodes[a].outline, &nodes[b].outline), a, b)).collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    alike
 }

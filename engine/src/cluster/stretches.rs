@@ -4,13 +4,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    sequence::{Lexicon, SLOT, WORD, is_cue, is_state},
+    outline::{Lexicon, SLOT, WORD},
+    sequence::{is_cue, is_state},
     tree::Sets,
     words::{Node, merge_equal, mix, together},
 };
 
 /// Words of a name at most.
-const LONGEST: usize = 4;
+const LONGEST: usize = 6;
 
 /// Different stretches at one place that make it a variable.
 const MANY: usize = 5;

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    sequence::{Lexicon, SLOT, WORD, is_cue, is_name, is_state},
+    outline::{Lexicon, SLOT, WORD},
+    sequence::{is_cue, is_name, is_state},
     tree::Sets,
 };
 

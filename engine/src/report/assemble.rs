@@ -1,21 +1,25 @@
-//! From the table of shapes to the report: phase two, then sums per cluster. A function of the table and the summaries; every
+//! From the table of shapes to the hierarchy, and from a cut of that to the report: sums per cluster. Pure functions; every
 //! list in it is sorted by something that does not depend on how the run went.
 
 use std::cmp::Reverse;
 
-use super::{Cluster, Column, ColumnValue, Histogram, InputSummary, Report, SetAside, Totals};
+use super::{
+    Cluster, Column, ColumnValue, Histogram, InputSummary, Report, RuleUsed, RulesUsed, SetAside, Totals,
+    arrange::{self, Arranged},
+    hierarchy::{About, Hierarchy, Leaf},
+};
 use crate::{
     Settings,
     aside::Aside,
-    cluster::{self, Group, Weighted},
+    cluster,
     format::values::{self, Values},
     record::Level,
+    rules::reading::set_aside_by,
     table::{EXACT, Entry},
     tally::{
         Examples, LEVELS, Tally,
         times::{LADDER, axis},
     },
-    template::Part,
 };
 
 /// Form of the report that this code writes.
@@ -34,46 +38,89 @@ pub(crate) struct Found {
     pub(crate) aside: [u64; Aside::ALL.len()],
     /// Lines of which only the beginning was looked at.
     pub(crate) shortened: u64,
+    /// Lines that each rule masked something in, by its position.
+    pub(crate) masked: Vec<u64>,
     /// What the fields of lines hold.
     pub(crate) values: Values,
 }
 
-/// The report on what was found.
-pub(crate) fn assemble(found: Found, settings: &Settings) -> Report {
-    // What stands for joined shapes may, by chance, read like a shape that is not one of them.
-    let alike: Vec<&[Entry]> = found.entries.chunk_by(|a, b| a.shape == b.shape).collect();
-    let events = |entries: &[Entry]| entries.iter().map(|e| e.tally.events).sum();
-    let shapes: Vec<Weighted<'_>> =
-        alike.iter().map(|entries| Weighted { shape: &entries[0].shape, events: events(entries) }).collect();
-    let groups = cluster::cluster(&shapes, settings.similarity);
+/// What was found, at every similarity that the settings may ask for.
+pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
+    let mut set_aside = set_aside_lines(found.aside);
+    let mut touched = found.masked;
+    for entry in found.entries.extract_if(.., |entry| set_aside_by(&entry.shape).is_some()) {
+        let (name, lines) = (set_aside_by(&entry.shape).unwrap_or_default(), entry.tally.lines);
+        let rules = settings.rules.as_ref().map(|rules| rules.all()).unwrap_or_default();
+        let rule = rules.iter().position(|rule| rule.name == name);
+        set_aside.push(SetAside { reason: format!("ignored by `{name}`"), lines, shape: entry.key().0 });
+        if let Some(rule) = rule {
+            touched[rule] += lines;
+        }
+    }
+    let about = About {
+        problems: problems(&found.entries, settings),
+        set_aside,
+        inputs: found.inputs,
+        columns: found.values.columns().into_iter().map(column).collect(),
+        shortened: found.shortened,
+        similarity: settings.similarity,
+        touched,
+    };
+    let mut leaves: Vec<Leaf> = Vec::with_capacity(found.entries.len());
+    let mut before: Box<[u8]> = Box::default();
+    for entry in found.entries {
+        let (key, Entry { shape, tally, examples, .. }) = (entry.key().0, entry);
+        match leaves.last_mut().filter(|_| shape == before) {
+            // What stands for joined shapes may, by chance, read like a shape that is not one of them.
+            Some(leaf) => {
+                leaf.keys.push(key);
+                leaf.tally.merge(&tally);
+                leaf.examples.merge(examples);
+            }
+            None => {
+                let text = String::from_utf8_lossy(&shape).into_owned();
+                leaves.push(Leaf { shape: text, keys: vec![key], tally, examples });
+            }
+        }
+        before = shape;
+    }
+    Hierarchy::grow(about, leaves, settings.rules.clone(), settings.similarity < cluster::ALIKE)
+}
+
+/// The report at a similarity.
+pub(super) fn cut(hierarchy: &Hierarchy, similarity: f64) -> Report {
+    let Hierarchy { about, leaves, .. } = hierarchy;
+    let (groups, rules) = arranged(hierarchy, similarity);
     let mut whole = Tally::default();
-    found.entries.iter().for_each(|e| whole.merge(&e.tally));
+    leaves.iter().for_each(|leaf| whole.merge(&leaf.tally));
     let axis = whole.times.span().map(|(first, last)| axis(first, last));
 
-    let set_aside: u64 = found.aside.iter().sum();
+    let set_aside: u64 = about.set_aside.iter().map(|aside| aside.lines).sum();
     let lines = whole.lines + set_aside;
-    let mut clusters: Vec<Cluster> = groups.iter().map(|group| cluster_of(group, &alike, lines, axis)).collect();
+    let mut clusters: Vec<Cluster> = groups.into_iter().map(|group| cluster_of(group, leaves, lines, axis)).collect();
     clusters.sort_by(|a, b| (Reverse(a.lines), &a.id).cmp(&(Reverse(b.lines), &b.id)));
     Report {
         version: VERSION,
+        similarity,
         totals: Totals {
             lines,
             events: whole.events,
             clusters: clusters.len() as u64,
-            shapes: found.entries.len() as u64,
+            shapes: leaves.iter().map(|leaf| leaf.keys.len() as u64).sum(),
             set_aside,
-            shortened: found.shortened,
-            bytes: found.inputs.iter().map(|i| i.bytes).sum(),
+            shortened: about.shortened,
+            bytes: about.inputs.iter().map(|i| i.bytes).sum(),
         },
-        inputs: found.inputs,
-        problems: problems(&found.entries, settings),
-        set_aside: set_aside_lines(found.aside),
+        inputs: about.inputs.clone(),
+        problems: about.problems.iter().cloned().chain(idle(hierarchy, rules.as_ref())).collect(),
+        rules,
+        set_aside: about.set_aside.clone(),
         histogram: axis.map(|(rung, start, _)| Histogram {
             start_ms: start * LADDER[usize::from(rung)],
             step_ms: LADDER[usize::from(rung)],
             counts: over_time(&whole, axis),
         }),
-        columns: found.values.columns().into_iter().map(column).collect(),
+        columns: about.columns.clone(),
         clusters,
     }
 }
@@ -96,25 +143,53 @@ fn column(column: &values::Column) -> Column {
     }
 }
 
-fn cluster_of(group: &Group, alike: &[&[Entry]], lines: u64, axis: Axis) -> Cluster {
+/// The clusters with the rules applied, and what became of these.
+fn arranged(hierarchy: &Hierarchy, similarity: f64) -> (Vec<Arranged>, Option<RulesUsed>) {
+    let Hierarchy { about, leaves, tree, rules } = hierarchy;
+    let Some(rules) = rules else {
+        let plain = |group| Arranged { group, title: None, is_muted: false };
+        return (tree.groups(similarity, |leaf| leaves[leaf].template()).into_iter().map(plain).collect(), None);
+    };
+    let shapes: Vec<&str> = leaves.iter().map(|leaf| leaf.shape.as_str()).collect();
+    let subjects = arrange::subjects(tree, &shapes, rules, about.similarity);
+    let groups = arrange::arrange(tree, &shapes, rules, &subjects, similarity);
+    let lines_of = |subject: &[usize]| subject.iter().map(|leaf| leaves[*leaf].tally.lines).sum::<u64>();
+    let used = rules.all().iter().zip(&subjects).zip(&about.touched).map(|((rule, subject), touched)| RuleUsed {
+        name: rule.name.clone(),
+        action: rule.verb().to_owned(),
+        lines: touched + lines_of(subject),
+    });
+    let used = RulesUsed { file: rules.file().to_owned(), hash: rules.hash(), rules: used.collect() };
+    (groups, Some(used))
+}
+
+/// A problem for each rule that matches nothing.
+fn idle(hierarchy: &Hierarchy, used: Option<&RulesUsed>) -> Vec<String> {
+    let (Some(rules), Some(used)) = (&hierarchy.rules, used) else { return Vec::new() };
+    let idle = rules.all().iter().zip(&used.rules).filter(|(_, used)| used.lines == 0);
+    idle.map(|(rule, _)| {
+        format!("{}:{}: `{}` matches nothing in this log; correct or remove it", rules.file(), rule.line, rule.name)
+    })
+    .collect()
+}
+
+fn cluster_of(Arranged { group, title, is_muted }: Arranged, leaves: &[Leaf], lines: u64, axis: Axis) -> Cluster {
     let mut tally = Tally::default();
     let mut examples = Examples::default();
     let mut shapes = Vec::with_capacity(group.members.len());
-    for entry in group.members.iter().flat_map(|member| alike[*member]) {
-        tally.merge(&entry.tally);
-        examples.merge(entry.examples.clone());
-        shapes.push(entry.key().0);
+    for leaf in group.members.iter().map(|member| &leaves[*member]) {
+        tally.merge(&leaf.tally);
+        examples.merge(leaf.examples.clone());
+        shapes.extend(&leaf.keys);
     }
     shapes.sort_unstable();
     let levels: Vec<(Level, u64)> = LEVELS.into_iter().zip(tally.levels).filter(|(_, events)| *events > 0).collect();
-    let slot = |part: &Part| match part {
-        Part::Slot(kind) => Some(*kind),
-        Part::Literal(_) => None,
-    };
     Cluster {
         id: group.template.id(),
         template: group.template.text(),
-        slots: group.template.parts.iter().filter_map(slot).collect(),
+        slots: group.template.slots().collect(),
+        title,
+        is_muted,
         lines: tally.lines,
         events: tally.events,
         share: tally.lines as f64 / lines as f64,
@@ -149,8 +224,8 @@ fn problems(entries: &[Entry], settings: &Settings) -> Vec<String> {
     let (kinds, events) = joined.fold((0, 0), |(kinds, events), e| (kinds + 1, events + e.tally.events));
     let message = || {
         format!(
-            "there are more distinct shapes than the {} that are kept apart; where too many begin alike they were \
-             counted as one ({kinds} such beginnings with {events} events); allow more shapes to tell them apart",
+            "there are more distinct shapes than the {} that are kept apart; where too many begin or \
+             are built alike they were counted as one ({kinds} such kinds with {events} events); allow more shapes to tell them apart",
             settings.max_shapes
         )
     };

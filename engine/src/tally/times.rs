@@ -38,7 +38,7 @@ pub(crate) const MAX_STEPS: usize = 150;
 const FEW: usize = 16;
 
 /// When the events of a shape happened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Times {
     /// Earliest and latest, milliseconds since the epoch.
     span: Option<(i64, i64)>,

@@ -27,6 +27,10 @@ mod limits;
 mod torture;
 /// What holds for every input.
 mod laws;
+/// Corrections by a person.
+mod rules;
+/// Broader and narrower views.
+mod cuts;
 /// Lines as they come, partial results added up.
 mod partials;
 /// Files that grow.

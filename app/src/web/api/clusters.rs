@@ -11,7 +11,11 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use logkin_engine::{record::Level, report::Cluster, template::Kind};
+use logkin_engine::{
+    record::Level,
+    report::{Cluster, explain::Explanation},
+    template::Kind,
+};
 use serde::Serialize;
 
 use super::{IdPath, find, reports::List, result};
@@ -42,6 +46,10 @@ pub struct ClusterJson<'a> {
     pub id: &'a str,
     /// Slots as `<*>`.
     pub template: &'a str,
+    /// What a rule shows it as.
+    pub title: Option<&'a str>,
+    /// Whether a rule keeps it out of lists, unless `muted=shown`.
+    pub is_muted: bool,
     /// What stands in each slot, in order.
     pub slots: &'a [Kind],
     /// Lines.
@@ -85,6 +93,8 @@ impl<'a> ClusterJson<'a> {
         Self {
             id: &cluster.id.0,
             template: &cluster.template,
+            title: cluster.title.as_deref(),
+            is_muted: cluster.is_muted,
             slots: &cluster.slots,
             lines: cluster.lines,
             events: cluster.events,
@@ -115,7 +125,7 @@ impl LineJson {
 pub async fn list(Shared(app): Shared<App>, Path(id): IdPath, uri: Uri) -> Result<Response, WebError> {
     let selection = Selection::of(&Query::of(&uri, &selection::PARAMETERS)?)?;
     let row = find(&app, &id).await?;
-    let bound = result(&app, &row).await?;
+    let bound = result(&app, &row, selection.similarity).await?;
     let (clusters, total) = selection.select(&bound.report.clusters);
     let items = clusters.into_iter().map(ClusterJson::of).collect();
     Ok(Json(List { items, next: selection.next(total), total: total as u64 }).into_response())
@@ -127,11 +137,25 @@ pub async fn read(
     Path((id, cluster)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Response, WebError> {
-    Query::of(&uri, &[])?;
+    let query = Query::of(&uri, &["similarity"])?;
     let row = find(&app, &id).await?;
-    let bound = result(&app, &row).await?;
+    let bound = result(&app, &row, query.similarity()?).await?;
     let cluster = bound.cluster(&cluster).ok_or_else(|| WebError::no_cluster(&row.report.id))?;
     Ok(Json(ClusterJson { examples: Some(&cluster.examples), ..ClusterJson::of(cluster) }).into_response())
+}
+
+/// `GET /api/v1/reports/{id}/clusters/{cluster}/explanation`: why its lines are together, and what is nearest to it.
+pub async fn explanation(
+    Shared(app): Shared<App>,
+    Path((id, cluster)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Json<Explanation>, WebError> {
+    let query = Query::of(&uri, &["similarity"])?;
+    let row = find(&app, &id).await?;
+    let bound = result(&app, &row, query.similarity()?).await?;
+    let State::Done { attempt, .. } = &row.state else { return Err(WebError::not_done(&row.report.id)) };
+    let found = app.shelf.explain(&row.report.id, *attempt, cluster, bound.report.similarity).await?;
+    found.map(Json).map_err(|_| WebError::no_cluster(&row.report.id))
 }
 
 /// `GET /api/v1/reports/{id}/clusters/{cluster}/lines`: in input order, on all pages together as many as the cluster
@@ -141,10 +165,10 @@ pub async fn lines(
     Path((id, cluster)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Json<List<LineJson>>, WebError> {
-    let query = Query::of(&uri, &["limit", "cursor"])?;
+    let query = Query::of(&uri, &["similarity", "limit", "cursor"])?;
     let limit = query.number("limit", DEFAULT_LINES, 1..=MAX_LINES)?;
     let row = find(&app, &id).await?;
-    let bound = result(&app, &row).await?;
+    let bound = result(&app, &row, query.similarity()?).await?;
     let cluster = bound.cluster(&cluster).ok_or_else(|| WebError::no_cluster(&row.report.id))?;
     let (lines, next) = page(&app, &row, cluster, selection::cursor(&query)?, limit).await?;
     Ok(Json(List { items: lines.iter().map(LineJson::of).collect(), next, total: cluster.lines }))
@@ -170,7 +194,7 @@ pub async fn page(
 
 /// `GET /api/v1/reports/{id}/export`: the same bytes as `logkin cluster` prints.
 pub async fn export(Shared(app): Shared<App>, Path(id): IdPath, uri: Uri) -> Result<Response, WebError> {
-    let query = Query::of(&uri, &["format"])?;
+    let query = Query::of(&uri, &["format", "similarity"])?;
     let (format, kind, ending) = match query.text("format").unwrap_or("json") {
         "csv" => (TableFormat::Csv, "text/csv; charset=utf-8; header=present", "csv"),
         "json" => (TableFormat::Json, "application/json", "json"),
@@ -178,7 +202,7 @@ pub async fn export(Shared(app): Shared<App>, Path(id): IdPath, uri: Uri) -> Res
         _ => return Err(query.wrong("format", "csv, json or ndjson")),
     };
     let row = find(&app, &id).await?;
-    let bound = result(&app, &row).await?;
+    let bound = result(&app, &row, query.similarity()?).await?;
     let mut body = Vec::new();
     output::write(&bound.report, format, 0, output::Terminal::default(), &mut body)
         .expect("memory takes all that is written");

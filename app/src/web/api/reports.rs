@@ -8,7 +8,7 @@ use axum::{
 };
 use logkin_engine::{
     Report,
-    report::{Histogram, InputSummary, SetAside, Totals},
+    report::{Histogram, InputSummary, RulesUsed, SetAside, Totals},
 };
 use serde::Serialize;
 
@@ -99,8 +99,14 @@ pub struct ProgressJson {
 /// What a finished report says besides its clusters.
 #[derive(Debug, Serialize)]
 pub struct DetailJson {
+    /// How alike the lines of a cluster are, from 0 to 1.
+    pub similarity: f64,
     /// What was read.
     pub inputs: Vec<InputSummary>,
+    /// The corrections that were applied; null without.
+    pub rules: Option<RulesUsed>,
+    /// What limits the report as a whole.
+    pub problems: Vec<String>,
     /// Lines in no cluster, by reason.
     pub set_aside: Vec<SetAside>,
     /// Events over time.
@@ -165,7 +171,14 @@ impl ProgressJson {
 
 impl DetailJson {
     fn of(report: &Report) -> Self {
-        Self { inputs: report.inputs.clone(), set_aside: report.set_aside.clone(), histogram: report.histogram.clone() }
+        Self {
+            similarity: report.similarity,
+            inputs: report.inputs.clone(),
+            rules: report.rules.clone(),
+            problems: report.problems.clone(),
+            set_aside: report.set_aside.clone(),
+            histogram: report.histogram.clone(),
+        }
     }
 }
 
@@ -210,11 +223,13 @@ fn position(cursor: &str) -> Option<Position> {
 
 /// `GET /api/v1/reports/{id}`
 pub async fn read(Shared(app): Shared<App>, Path(id): IdPath, uri: Uri) -> Result<Json<ReportJson>, WebError> {
-    Query::of(&uri, &[])?;
+    let query = Query::of(&uri, &["similarity"])?;
     let row = find(&app, &id).await?;
     let mut json = ReportJson::of(&row);
     if matches!(row.state, State::Done { .. }) {
-        json.detail = Some(DetailJson::of(&result(&app, &row).await?.report));
+        let bound = result(&app, &row, query.similarity()?).await?;
+        json.totals = Some(bound.report.totals);
+        json.detail = Some(DetailJson::of(&bound.report));
     }
     Ok(Json(json))
 }

@@ -8,6 +8,7 @@ use axum::{
 };
 use logkin_engine::{record::Level, report::Cluster};
 
+use super::report::suffix;
 use crate::{
     output::visible,
     shelf::Line,
@@ -32,6 +33,8 @@ const PAGE: u64 = 100;
 struct ClusterPage {
     report: String,
     report_name: String,
+    /// What an address of this view ends with, as only parameter.
+    view: String,
     id: String,
     bits: Vec<Bit>,
     lines: String,
@@ -69,10 +72,11 @@ pub async fn cluster(
     Path((id, cluster)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Response, WebError> {
-    let query = Query::of(&uri, &["cursor"])?;
+    let query = Query::of(&uri, &["similarity", "cursor"])?;
+    let similarity = query.similarity()?;
     let skip = selection::cursor(&query)?;
     let row = api::find(&app, &id).await?;
-    let bound = api::result(&app, &row).await?;
+    let bound = api::result(&app, &row, similarity).await?;
     let cluster = bound.cluster(&cluster).ok_or_else(|| WebError::no_cluster(&row.report.id))?;
     // A file that changed takes only its lines away, not what was found out about them.
     let shown = clusters::page(&app, &row, cluster, skip, PAGE).await;
@@ -82,6 +86,7 @@ pub async fn cluster(
     page(&ClusterPage {
         report: row.report.id.to_string(),
         report_name: row.report.name.clone(),
+        view: suffix(similarity),
         chart: frame.and_then(|frame| chart::chart(frame, &cluster.over_time)),
         shown,
         ..ClusterPage::head(cluster)
@@ -93,6 +98,7 @@ impl ClusterPage {
         Self {
             report: String::new(),
             report_name: String::new(),
+            view: String::new(),
             id: cluster.id.0.clone(),
             bits: marked::template(cluster),
             lines: counted(cluster.lines, "line"),

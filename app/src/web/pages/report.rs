@@ -48,6 +48,10 @@ struct Done {
     inputs: Vec<InputRow>,
     set_aside: Vec<(String, String)>,
     chart: Option<Chart>,
+    views: Views,
+    muted: Option<Muted>,
+    rules: Option<String>,
+    problems: Vec<String>,
     levels: Vec<LevelChip>,
     columns: Vec<Column>,
     rows: Vec<ClusterRow>,
@@ -82,6 +86,27 @@ struct InputRow {
     problems: Vec<String>,
 }
 
+/// The clusters that rules keep out of lists.
+struct Muted {
+    clusters: String,
+    are_shown: bool,
+    /// To the other view.
+    href: String,
+}
+
+/// The way to broader and narrower clusters.
+struct Views {
+    similarity: f64,
+    broader: Option<String>,
+    narrower: Option<String>,
+    /// Back to how the analysis gave it; `None` there.
+    back: Option<String>,
+    /// For forms.
+    field: Option<String>,
+    /// For addresses of this view that have no other parameter.
+    suffix: String,
+}
+
 struct LevelChip {
     name: &'static str,
     href: String,
@@ -99,6 +124,7 @@ struct Column {
 
 struct ClusterRow {
     href: String,
+    title: Option<String>,
     bits: Vec<Bit>,
     lines: String,
     share: String,
@@ -120,7 +146,7 @@ pub async fn report(Shared(app): Shared<App>, Path(id): IdPath, uri: Uri) -> Res
         State::Queued | State::Running(_) => open(&stored),
         State::Failed { error, .. } => Shown::Failed { error: visible(error).into_owned() },
         State::Done { .. } => {
-            let bound = api::result(&app, &stored).await?;
+            let bound = api::result(&app, &stored, selection.similarity).await?;
             Shown::Done(Box::new(done(&stored, &bound, &selection)))
         }
     };
@@ -148,9 +174,16 @@ fn done(stored: &ReportRow, bound: &Bound, selection: &Selection) -> Done {
         inputs: report.inputs.iter().map(InputRow::of).collect(),
         set_aside: report.set_aside.iter().map(|aside: &SetAside| (aside.reason.clone(), count(aside.lines))).collect(),
         chart: report.histogram.as_ref().and_then(|frame| chart::chart(frame, &frame.counts)),
+        muted: Muted::of(&here, &report.clusters, selection),
+        rules: report.rules.as_ref().map(|used| format!("{} ({})", visible(&used.file), used.hash)),
+        problems: report.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
+        views: Views::of(&here, report.similarity, selection),
         levels: chips(&here, &report.clusters, selection),
         columns: columns(&here, selection),
-        rows: clusters.iter().map(|cluster| ClusterRow::of(&here, cluster, is_one_day(report))).collect(),
+        rows: clusters
+            .iter()
+            .map(|cluster| ClusterRow::of((&here, &suffix(selection.similarity)), cluster, is_one_day(report)))
+            .collect(),
         q: selection.q.clone(),
         level: selection.level.map(level_name).unwrap_or_default().to_owned(),
         sort: selection.sort.name(),
@@ -192,11 +225,12 @@ impl InputRow {
 }
 
 impl ClusterRow {
-    fn of(here: &str, cluster: &Cluster, is_one_day: bool) -> Self {
+    fn of((here, suffix): (&str, &str), cluster: &Cluster, is_one_day: bool) -> Self {
         let seen = |ms: Option<i64>| ms.map(if is_one_day { time } else { moment }).unwrap_or_default();
         let full = |ms: Option<i64>| ms.map(moment).unwrap_or_default();
         Self {
-            href: format!("{here}/clusters/{}", cluster.id.0),
+            href: format!("{here}/clusters/{}{suffix}", cluster.id.0),
+            title: cluster.title.as_ref().map(|title| visible(title).into_owned()),
             bits: marked::template(cluster),
             lines: count(cluster.lines),
             share: percent(cluster.share),
@@ -209,6 +243,47 @@ impl ClusterRow {
             seen: format!("{} to {} UTC", full(cluster.first_seen_ms), full(cluster.last_seen_ms)),
         }
     }
+}
+
+impl Muted {
+    fn of(here: &str, clusters: &[Cluster], selection: &Selection) -> Option<Self> {
+        let muted = clusters.iter().filter(|cluster| cluster.is_muted).count() as u64;
+        let next = Selection { with_muted: !selection.with_muted, skip: 0, ..selection.clone() };
+        let href = format!("{here}?{}", address(&next));
+        (muted > 0).then(|| Self { clusters: counted(muted, "cluster"), are_shown: selection.with_muted, href })
+    }
+}
+
+impl Views {
+    fn of(here: &str, similarity: f64, selection: &Selection) -> Self {
+        let view = |similarity: Option<u16>| {
+            let next = Selection { similarity, skip: 0, ..selection.clone() };
+            format!("{here}?{}", address(&next))
+        };
+        // From 0 to 1000.
+        let now = (similarity * 1000.0).round() as u16;
+        Self {
+            similarity,
+            broader: VIEWS.iter().rev().find(|view| **view < now).map(|at| view(Some(*at))),
+            narrower: VIEWS.iter().find(|view| **view > now).map(|at| view(Some(*at))),
+            back: selection.similarity.map(|_| view(None)),
+            field: selection.similarity.map(thousandths),
+            suffix: suffix(selection.similarity),
+        }
+    }
+}
+
+/// The similarities that the links go to, in thousandths: where the steps of joining end, and below the default some more.
+const VIEWS: [u16; 12] = [0, 50, 100, 150, 200, 250, 300, 400, 500, 700, 800, 1000];
+
+/// What an address of this view ends with when it has no other parameter.
+pub(super) fn suffix(similarity: Option<u16>) -> String {
+    similarity.map_or_else(String::new, |at| format!("?similarity={}", thousandths(at)))
+}
+
+/// As an address has it: `0.35`.
+pub(super) fn thousandths(number: u16) -> String {
+    format!("{}", f64::from(number) / 1000.0)
 }
 
 /// Whether all times of a report are of one day, which then need not be said in every row.
@@ -264,6 +339,10 @@ fn address(selection: &Selection) -> String {
     if let Some(level) = selection.level {
         parts.push(format!("level={}", level_name(level)));
     }
+    if selection.with_muted {
+        parts.push("muted=shown".to_owned());
+    }
+    parts.extend(selection.similarity.map(|at| format!("similarity={}", thousandths(at))));
     if selection.skip > 0 {
         parts.push(format!("cursor={}", selection::format_cursor(selection.skip as u64)));
     }

@@ -1,0 +1,181 @@
+//! Grows the `Dendrogram`: takes what each step of joining has joined, as it was after that step, and makes one tree of it.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    iter,
+};
+
+use super::{
+    align,
+    dendrogram::{Dendrogram, Join, Step, height},
+    similarity,
+    tree::Sets,
+    words::Node,
+};
+use crate::template::{Part, Template};
+
+/// A tree that is being grown, from the leaves up.
+pub(super) struct Growth<'t> {
+    texts: &'t [Cow<'t, str>],
+    tree: Dendrogram,
+    sets: Sets,
+    /// By the first member of each group.
+    groups: BTreeMap<usize, Grown>,
+    /// Text of its template to first member of the group.
+    by_text: HashMap<String, usize>,
+}
+
+/// A group so far.
+struct Grown {
+    node: usize,
+    /// Positions of its shapes.
+    members: Vec<usize>,
+    template: Template,
+}
+
+/// The node of a group that has none yet.
+const NONE: usize = usize::MAX;
+
+impl<'t> Growth<'t> {
+    /// Shapes by themselves, those that read the same together.
+    pub(super) fn new(texts: &'t [Cow<'t, str>]) -> Self {
+        let leaf = |n: usize| Grown { node: n, members: vec![n], template: align::common(&iter::once(&*texts[n])) };
+        let mut growth = Self {
+            texts,
+            tree: Dendrogram::new(texts.len()),
+            sets: Sets::new(texts.len()),
+            groups: (0..texts.len()).map(|n| (n, leaf(n))).collect(),
+            by_text: HashMap::with_capacity(texts.len()),
+        };
+        let all: Vec<usize> = (0..texts.len()).collect();
+        growth.settle(all, height(1.0), Step::Equal, |parts| common(parts, texts));
+        growth
+    }
+
+    /// Takes what a step has joined, which may be what steps before it have joined already.
+    pub(super) fn take<'n>(&mut self, nodes: impl Iterator<Item = &'n Node>, similarity: f64, step: Step) {
+        let mut joined: Vec<Vec<usize>> = Vec::new();
+        for node in nodes {
+            let mut firsts: Vec<usize> = node.members.iter().map(|member| self.sets.root(*member)).collect();
+            firsts.sort_unstable();
+            firsts.dedup();
+            if firsts.len() > 1 {
+                joined.push(firsts);
+            }
+        }
+        let (changed, texts) = (self.unite(&joined), self.texts);
+        self.settle(changed, height(similarity), step, |parts| common(parts, texts));
+    }
+
+    /// Joins what is merely alike, most alike first, and at last everything; all of it below the similarity `top`.
+    pub(super) fn join_alike(&mut self, nodes: &[Node], top: f64) {
+        let below = |alike: f64| height(alike * top).min(height(top) - 1);
+        let pairs: Vec<(u16, usize, usize)> = similarity::pairs(nodes)
+            .into_iter()
+            .map(|(alike, a, b)| (below(alike), nodes[a].members[0], nodes[b].members[0]))
+            .collect();
+        for level in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let mut joined = Vec::new();
+            for (_, a, b) in level {
+                let (a, b) = (self.sets.root(*a), self.sets.root(*b));
+                if a != b {
+                    joined.push(vec![a, b]);
+                }
+            }
+            let changed = self.unite(&joined);
+            self.settle(changed, level[0].0, Step::Alike, widest);
+        }
+        let rest: Vec<usize> = self.groups.keys().copied().collect();
+        if rest.len() > 1 {
+            let changed = self.unite(&[rest]);
+            self.settle(changed, 0, Step::Alike, widest);
+        }
+    }
+
+    /// The tree.
+    pub(super) fn grown(self) -> Dendrogram {
+        self.tree
+    }
+
+    /// Joins sets; gives the first members of the groups concerned as they were before.
+    fn unite(&mut self, joined: &[Vec<usize>]) -> Vec<usize> {
+        for group in joined {
+            for other in &group[1..] {
+                self.sets.join(group[0], *other);
+            }
+        }
+        joined.iter().flatten().copied().collect()
+    }
+
+    /// Makes the groups of those that were joined, until no two templates read the same.
+    fn settle(&mut self, mut changed: Vec<usize>, height: u16, step: Step, made: impl Fn(&[Grown]) -> Grown) {
+        // What is joined in this step, by first member: its parts. Their node comes when the step is through.
+        let mut under: BTreeMap<usize, Vec<Grown>> = BTreeMap::new();
+        while !changed.is_empty() {
+            let mut parts: BTreeMap<usize, Vec<Grown>> = BTreeMap::new();
+            for first in changed.drain(..) {
+                let Some(grown) = self.groups.remove(&first) else { continue };
+                if let Entry::Occupied(entry) = self.by_text.entry(grown.template.text())
+                    && *entry.get() == first
+                {
+                    entry.remove();
+                }
+                let below = under.remove(&first).unwrap_or_else(|| vec![grown]);
+                parts.entry(self.sets.root(first)).or_default().extend(below);
+            }
+            for (root, mut below) in parts {
+                let grown = match below.pop() {
+                    Some(only) if below.is_empty() => only,
+                    last => {
+                        below.extend(last);
+                        below.sort_by_key(|part| part.node);
+                        made(&below)
+                    }
+                };
+                match self.by_text.entry(grown.template.text()) {
+                    Entry::Vacant(free) => drop(free.insert(root)),
+                    Entry::Occupied(same) => {
+                        self.sets.join(root, *same.get());
+                        changed.extend([root, *same.get()]);
+                    }
+                }
+                self.groups.insert(root, grown);
+                if !below.is_empty() {
+                    under.insert(root, below);
+                }
+            }
+        }
+        for (root, below) in under {
+            let grown = self.groups.get_mut(&root).expect("what was joined is a group");
+            let nodes: Vec<usize> = below.iter().map(|part| part.node).collect();
+            grown.node = self.tree.join(&nodes, Join { height, step, template: grown.template.clone() });
+        }
+    }
+}
+
+/// One group of several, by what all their shapes have in common.
+fn common(parts: &[Grown], texts: &[Cow<'_, str>]) -> Grown {
+    let mut members: Vec<usize> = parts.iter().flat_map(|part| part.members.iter().copied()).collect();
+    members.sort_unstable();
+    let template = align::common(&members.iter().map(|member| &*texts[*member]));
+    Grown { node: NONE, members, template }
+}
+
+/// One group of several, by what their templates have in common, each taken for a shape. Past the steps that look at
+/// shapes nobody asks for members.
+fn widest(parts: &[Grown]) -> Grown {
+    let texts: Vec<String> = parts.iter().map(|part| as_shape(&part.template)).collect();
+    Grown { node: NONE, members: Vec::new(), template: align::common(&texts.iter().map(String::as_str)) }
+}
+
+fn as_shape(template: &Template) -> String {
+    let mut text = String::new();
+    for part in &template.parts {
+        match part {
+            Part::Literal(literal) => text.push_str(literal),
+            Part::Slot(kind) => text.push(char::from(kind.byte())),
+        }
+    }
+    text
+}

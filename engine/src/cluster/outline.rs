@@ -1,0 +1,326 @@
+//! Shapes as outlines: their words in order, with what varies by its form taken away. Owns what form says is a variable; what
+//! the words of other outlines say is its siblings' business.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use super::sequence::{Token, is_unit, tokens};
+use crate::token::is_unspaced;
+
+/// A variable in an outline.
+pub(super) const SLOT: u32 = 0;
+
+/// Characters of a script without blanks that say as much as a word.
+pub(super) const WORD: usize = 3;
+
+/// Words by number, numbered in order of first sight.
+#[derive(Debug)]
+pub(super) struct Lexicon<'a> {
+    numbers: HashMap<Cow<'a, str>, u32>,
+    words: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Lexicon<'a> {
+    pub(super) fn new() -> Self {
+        Self { numbers: HashMap::new(), words: vec![Cow::Borrowed("<*>")] }
+    }
+
+    fn number(&mut self, word: Cow<'a, str>) -> u32 {
+        if let Some(number) = self.numbers.get(&word) {
+            return *number;
+        }
+        let number = u32::try_from(self.words.len()).expect("fewer words than bytes of 100,000 bounded shapes");
+        self.words.push(word.clone());
+        self.numbers.insert(word, number);
+        number
+    }
+
+    pub(super) fn word(&self, number: u32) -> &str {
+        &self.words[number as usize]
+    }
+
+    /// Whether it is a character of a script without blanks.
+    pub(super) fn is_unspaced(&self, number: u32) -> bool {
+        self.word(number).chars().next().is_some_and(is_unspaced)
+    }
+
+    /// How much the words say, variables nothing, in parts of a word.
+    pub(super) fn weight(&self, words: &[u32]) -> usize {
+        let weight = |word: &u32| if self.is_unspaced(*word) { 1 } else { WORD };
+        words.iter().filter(|word| **word != SLOT).map(weight).sum()
+    }
+
+    /// What is left of a shape when all that varies by its form is taken away: its words in order, with [`SLOT`] for
+    /// variables. Signs are left out, neighbouring variables are one, so are lists of any length; what follows `=` is
+    /// a variable; a unit belongs to its number; brackets with nothing but variables may as well be absent; digits in
+    /// words are all the same. A shape of signs alone is its own outline.
+    pub(super) fn outline(&mut self, shape: &'a str) -> Outline {
+        let tokens: Vec<Token<'a>> = tokens(shape).collect();
+        let mut outline = Vec::new();
+        let mut brackets = Brackets::default();
+        let mut reason = None;
+        let mut at = 0;
+        while at < tokens.len() {
+            if let Some(end) = list(&tokens, at) {
+                push(&mut outline, SLOT);
+                at = end;
+                continue;
+            }
+            at += match tokens[at] {
+                Token::Blank => 1,
+                Token::Slot(_) => {
+                    push(&mut outline, SLOT);
+                    1 + following_unit(&tokens[at + 1..])
+                }
+                Token::Sign("=") => {
+                    push(&mut outline, SLOT);
+                    1 + following_value(&tokens[at + 1..])
+                }
+                Token::Sign(quote @ ("\"" | "'" | "`")) => match quoted(&tokens[at..], quote) {
+                    Some(length) => {
+                        brackets.empty(quote, outline.len());
+                        push(&mut outline, SLOT);
+                        length
+                    }
+                    None => {
+                        brackets.sign(quote, outline.len());
+                        1
+                    }
+                },
+                Token::Sign("「" | "『" | "《" | "“") => match embraced(&tokens[at..]) {
+                    Some(length) => {
+                        push(&mut outline, SLOT);
+                        length
+                    }
+                    None => 1,
+                },
+                Token::Sign(sign @ ("(" | "[" | "（" | "【")) => {
+                    let empty = empty_brackets(&tokens[at..]);
+                    match empty {
+                        Some(_) => brackets.empty(sign, outline.len()),
+                        None => brackets.open(sign, outline.len()),
+                    }
+                    empty.unwrap_or(1)
+                }
+                Token::Sign(sign) => {
+                    brackets.sign(sign, outline.len());
+                    if sign == "：" || sign == ":" && tokens.get(at + 1) == Some(&Token::Blank) {
+                        reason = Some(outline.len());
+                    }
+                    1
+                }
+                Token::Word(word) => {
+                    let number = self.number(without_digits(word));
+                    push(&mut outline, number);
+                    1
+                }
+            };
+        }
+        if outline.is_empty() {
+            outline.push(self.number(Cow::Borrowed(shape)));
+        }
+        Outline { words: outline, brackets: brackets.closed, reason }
+    }
+}
+
+/// What [`Lexicon::outline`] finds.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub(super) words: Vec<u32>,
+    /// Ascending, none within another.
+    pub(super) brackets: Vec<Bracket>,
+    /// Where the words behind the last colon begin.
+    pub(super) reason: Option<usize>,
+}
+
+/// Words of an outline that stand between brackets or quotes; none where those hold variables only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bracket {
+    /// The sign that opens them.
+    pub(super) sign: u8,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+/// The sign, or what stands for its wide form.
+fn narrow(sign: &str) -> u8 {
+    match sign {
+        "（" => b'(',
+        "【" => b'[',
+        sign => sign.as_bytes()[0],
+    }
+}
+
+/// Finds the innermost brackets of a shape.
+#[derive(Debug, Default)]
+struct Brackets {
+    open: Option<(u8, usize)>,
+    closed: Vec<Bracket>,
+}
+
+impl Brackets {
+    fn empty(&mut self, sign: &str, at: usize) {
+        self.open = None;
+        self.closed.push(Bracket { sign: narrow(sign), from: at, to: at });
+    }
+
+    fn open(&mut self, sign: &str, at: usize) {
+        self.open = Some((narrow(sign), at));
+    }
+
+    fn sign(&mut self, sign: &str, at: usize) {
+        let opening = match sign {
+            ")" | "）" => b'(',
+            "]" | "】" => b'[',
+            "\"" | "'" | "`" => sign.as_bytes()[0],
+            _ => return,
+        };
+        match self.open.take() {
+            Some((sign, from)) if sign == opening && from < at => self.closed.push(Bracket { sign, from, to: at }),
+            _ if matches!(opening, b'"' | b'\'' | b'`') => self.open(sign, at),
+            _ => {}
+        }
+    }
+}
+
+fn push(outline: &mut Vec<u32>, number: u32) {
+    if number != SLOT || outline.last() != Some(&SLOT) {
+        outline.push(number);
+    }
+}
+
+/// The word with every run of digits as one `0`.
+fn without_digits(word: &str) -> Cow<'_, str> {
+    if !word.bytes().any(|b| b.is_ascii_digit()) {
+        return Cow::Borrowed(word);
+    }
+    let mut kept = String::with_capacity(word.len());
+    for c in word.chars() {
+        if !c.is_ascii_digit() {
+            kept.push(c);
+        } else if !kept.ends_with('0') {
+            kept.push('0');
+        }
+    }
+    Cow::Owned(kept)
+}
+
+/// Tokens of a unit that stands behind a number: ` KB`.
+fn following_unit(tokens: &[Token<'_>]) -> usize {
+    match tokens {
+        [Token::Blank, Token::Word(word), ..] if is_unit(word) => 2,
+        _ => 0,
+    }
+}
+
+/// Tokens of the value behind `=`: what is in quotes, or all up to the next blank or separator.
+fn following_value(tokens: &[Token<'_>]) -> usize {
+    let start = usize::from(tokens.first() == Some(&Token::Blank));
+    if let Some(length) = balanced(&tokens[start..]) {
+        return start + length;
+    }
+    if let Some(Token::Sign(quote @ ("\"" | "'"))) = tokens.get(start) {
+        let closing = tokens[start + 1..].iter().position(|token| *token == Token::Sign(quote));
+        return closing.map_or(0, |i| start + i + 2);
+    }
+    let length = tokens[start..]
+        .iter()
+        .take_while(|token| match token {
+            Token::Word(_) | Token::Slot(_) => true,
+            Token::Sign(sign) => {
+                matches!(*sign, "*" | "-" | "." | "/" | "~" | ":" | "@" | "$" | "+" | "%" | "\\" | "|")
+            }
+            Token::Blank => false,
+        })
+        .count();
+    // What is followed by `=` is the next key, the value is empty.
+    match &tokens[start + length..] {
+        [Token::Sign("="), ..] | [Token::Blank, Token::Sign("="), ..] => 0,
+        _ if length == 0 => 0,
+        _ => start + length,
+    }
+}
+
+/// Tokens of which a value in brackets consists at most.
+const DUMPED: usize = 512;
+
+/// Tokens of the brackets at the front, brackets in them included.
+fn balanced(tokens: &[Token<'_>]) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (i, token) in tokens.iter().enumerate().take(DUMPED) {
+        match token {
+            Token::Sign("(" | "[" | "{") => depth += 1,
+            Token::Sign(")" | "]" | "}") => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return (i > 0).then_some(i + 1);
+        }
+    }
+    None
+}
+
+/// Tokens of the quoted name at the front, blanks none, quotes included; it may be empty.
+fn quoted(tokens: &[Token<'_>], quote: &str) -> Option<usize> {
+    if tokens.get(1) == Some(&Token::Sign(quote)) {
+        return Some(2);
+    }
+    let end = tokens[1..].iter().take(16).position(|token| *token == Token::Sign(quote) || *token == Token::Blank)? + 1;
+    (end > 1 && tokens[end] == Token::Sign(quote)).then_some(end + 1)
+}
+
+/// Tokens of what stands at the front in quotes that open and close differently, quotes included.
+fn embraced(tokens: &[Token<'_>]) -> Option<usize> {
+    let end = tokens.iter().take(BRACKETED).position(|token| matches!(token, Token::Sign("」" | "』" | "》" | "”")))?;
+    (end > 1).then_some(end + 1)
+}
+
+/// Tokens of which brackets with nothing but variables in them consist at most.
+const BRACKETED: usize = 64;
+
+/// Tokens of the brackets at the front, when they hold nothing but variables and signs.
+fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
+    for (i, token) in tokens.iter().enumerate().take(BRACKETED).skip(1) {
+        match token {
+            Token::Sign(")" | "]" | "）" | "】") => return Some(i + 1),
+            Token::Word(word) if is_unit(word) => {}
+            Token::Sign("=") | Token::Word(_) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Items a list has at least where something introduces it.
+const LIST: usize = 2;
+
+/// Items a list has at least in the midst of words.
+const PLAIN_LIST: usize = 3;
+
+/// The end of the list of single words that starts at `at`. A bracket, quote, colon or `=` introduces it, or it is longer.
+fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let item = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(_) | Token::Slot(_)));
+    let introduced = match tokens[..at] {
+        [.., Token::Sign(sign)] | [.., Token::Sign(sign), Token::Blank] => {
+            matches!(sign, "(" | "[" | "{" | "<" | ":" | "=" | "\"" | "'")
+        }
+        _ => false,
+    };
+    if !item(tokens.get(at)) || !(introduced || tokens.get(at + 1) == Some(&Token::Sign(","))) {
+        return None;
+    }
+    let mut end = at + 1;
+    let mut items = 1;
+    while tokens.get(end) == Some(&Token::Sign(",")) {
+        let next = end + 1 + usize::from(tokens.get(end + 1) == Some(&Token::Blank));
+        if !item(tokens.get(next)) {
+            break;
+        }
+        end = next + 1;
+        items += 1;
+    }
+    let closed = !matches!(
+        tokens.get(end..),
+        Some([Token::Blank, Token::Word(_) | Token::Slot(_), ..] | [Token::Sign("="), ..])
+    );
+    (items >= PLAIN_LIST || introduced && items >= LIST && closed).then_some(end)
+}
