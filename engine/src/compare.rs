@@ -142,9 +142,7 @@ impl Difference {
 /// # Panics
 ///
 /// When they were made with different [`max_shapes`](crate::Settings::max_shapes).
-pub fn compare(mut base: Partial, mut other: Partial, bar: Bar) -> Comparison {
-    base.settle();
-    other.settle();
+pub fn compare(base: Partial, other: Partial, bar: Bar) -> Comparison {
     let tables = [base.table.clone(), other.table.clone()];
     let of = |side: &Partial| (side.inputs.clone(), side.set_aside(), side.shortened);
     let sides = [of(&base), of(&other)];

@@ -49,13 +49,13 @@ pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
 }
 
 /// How lines begin, by the lines of an input that are there first, or as the settings say.
-pub(crate) fn voted<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, settings: &Settings) -> Arc<Layout> {
+fn voted<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, settings: &Settings) -> Arc<Layout> {
     let voted = || Arc::new(Layout::vote(lines, settings.reference_time));
     settings.line_format.layout().map_or_else(voted, Arc::clone)
 }
 
 /// The lines of a text, without their line ends.
-pub(crate) fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     let lines = text.strip_suffix(b"\n").unwrap_or(text).split(|b| *b == b'\n');
     lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }

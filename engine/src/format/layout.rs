@@ -248,8 +248,9 @@ fn form(key: &[u8], members: &[&Sketch<'_>], reference: i64) -> Option<Form> {
     }
     let mut form = Form { parts };
     learn_times(&mut form, members, reference);
-    learn_columns(&mut form, members, reference);
-    Some(form)
+    // What a form cannot express (klog's date, a name with blanks) is left to the reading of lines by themselves.
+    let fitting = learn_columns(&mut form, members, reference);
+    (fitting * 2 > members.len()).then_some(form)
 }
 
 /// How the times are mostly written.
@@ -275,14 +276,16 @@ fn learn_times(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
     }
 }
 
-/// What the columns are called.
-fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
+/// What the columns are called; tells how many of the lines have the form.
+fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) -> usize {
     let mut values: HashMap<usize, Vec<&[u8]>> = HashMap::new();
     let mut day = Day::default();
+    let mut fitting = 0;
     for sketch in members {
-        form.read(sketch.line, reference, &mut day, |part, range| {
+        let read = form.read(sketch.line, reference, &mut day, |part, range| {
             values.entry(part).or_default().push(&sketch.line[range]);
         });
+        fitting += usize::from(read.is_some());
     }
     let mut names: Vec<String> = Vec::new();
     for at in 0..form.parts.len() {
@@ -304,6 +307,7 @@ fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
         field.name = free.as_str().into();
         names.push(free);
     }
+    fitting
 }
 
 /// Where a column stands.
