@@ -269,14 +269,18 @@ async fn a_broader_view_has_fewer_clusters_and_exactly_the_same_lines() {
         let mut sum = 0;
         for cluster in items {
             let id = cluster["id"].as_str().unwrap();
-            let lines = app.get(&format!("{report}/clusters/{id}/lines?similarity={similarity}&limit=1000")).await.json();
+            let lines =
+                app.get(&format!("{report}/clusters/{id}/lines?similarity={similarity}&limit=1000")).await.json();
             assert_eq!(lines["items"].as_array().unwrap().len() as u64, cluster["lines"].as_u64().unwrap());
             sum += cluster["lines"].as_u64().unwrap();
             let why = app.get(&format!("{report}/clusters/{id}/explanation?similarity={similarity}")).await.json();
             assert_eq!(why["lines"], cluster["lines"]);
         }
         assert_eq!(sum, 83);
-        assert_eq!(app.get(&format!("{report}?similarity={similarity}")).await.json()["totals"]["clusters"], items.len());
+        assert_eq!(
+            app.get(&format!("{report}?similarity={similarity}")).await.json()["totals"]["clusters"],
+            items.len()
+        );
     }
     assert_eq!(before, 1);
     let refused = app.get(&format!("{report}/clusters?similarity=2")).await;
