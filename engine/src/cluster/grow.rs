@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::{BTreeMap, hash_map::Entry},
     iter,
 };
 
@@ -13,7 +13,10 @@ use super::{
     tree::Sets,
     words::Node,
 };
-use crate::template::{Part, Template};
+use crate::{
+    tally::{ByKey, Key},
+    template::{Part, Template},
+};
 
 /// A tree that is being grown, from the leaves up.
 pub(super) struct Growth<'t> {
@@ -22,16 +25,19 @@ pub(super) struct Growth<'t> {
     sets: Sets,
     /// By the first member of each group.
     groups: BTreeMap<usize, Grown>,
-    /// Text of its template to first member of the group.
-    by_text: HashMap<String, usize>,
+    /// Key of its template's text to first member of the group.
+    by_text: ByKey<usize>,
 }
 
 /// A group so far.
 struct Grown {
     node: usize,
-    /// Positions of its shapes.
+    /// Positions of its shapes; of a leaf, its node is the only one.
     members: Vec<usize>,
-    template: Template,
+    /// Of its template's text.
+    key: Key,
+    /// A leaf's is made when it is asked for: there may be many that nothing is joined with.
+    template: Option<Template>,
 }
 
 /// The node of a group that has none yet.
@@ -40,13 +46,13 @@ const NONE: usize = usize::MAX;
 impl<'t> Growth<'t> {
     /// Shapes by themselves, those that read the same together.
     pub(super) fn new(texts: &'t [Cow<'t, str>]) -> Self {
-        let leaf = |n: usize| Grown { node: n, members: vec![n], template: align::common(&iter::once(&*texts[n])) };
+        let leaf = |n: usize| Grown { node: n, members: Vec::new(), key: key(&lone(texts, n)), template: None };
         let mut growth = Self {
             texts,
             tree: Dendrogram::new(texts.len()),
             sets: Sets::new(texts.len()),
             groups: (0..texts.len()).map(|n| (n, leaf(n))).collect(),
-            by_text: HashMap::with_capacity(texts.len()),
+            by_text: ByKey::default(),
         };
         let all: Vec<usize> = (0..texts.len()).collect();
         growth.settle(all, height(1.0), Step::Equal, |parts| common(parts, texts));
@@ -70,6 +76,7 @@ impl<'t> Growth<'t> {
 
     /// Joins what is merely alike, most alike first, and at last everything; all of it below the similarity `top`.
     pub(super) fn join_alike(&mut self, nodes: &[Node], top: f64) {
+        let texts = self.texts;
         let below = |alike: f64| height(alike * top).min(height(top) - 1);
         let pairs: Vec<(u16, usize, usize)> = similarity::pairs(nodes)
             .into_iter()
@@ -84,12 +91,12 @@ impl<'t> Growth<'t> {
                 }
             }
             let changed = self.unite(&joined);
-            self.settle(changed, level[0].0, Step::Alike, widest);
+            self.settle(changed, level[0].0, Step::Alike, |parts| widest(parts, texts));
         }
         let rest: Vec<usize> = self.groups.keys().copied().collect();
         if rest.len() > 1 {
             let changed = self.unite(&[rest]);
-            self.settle(changed, 0, Step::Alike, widest);
+            self.settle(changed, 0, Step::Alike, |parts| widest(parts, texts));
         }
     }
 
@@ -116,7 +123,7 @@ impl<'t> Growth<'t> {
             let mut parts: BTreeMap<usize, Vec<Grown>> = BTreeMap::new();
             for first in changed.drain(..) {
                 let Some(grown) = self.groups.remove(&first) else { continue };
-                if let Entry::Occupied(entry) = self.by_text.entry(grown.template.text())
+                if let Entry::Occupied(entry) = self.by_text.entry(grown.key)
                     && *entry.get() == first
                 {
                     entry.remove();
@@ -133,7 +140,7 @@ impl<'t> Growth<'t> {
                         made(&below)
                     }
                 };
-                match self.by_text.entry(grown.template.text()) {
+                match self.by_text.entry(grown.key) {
                     Entry::Vacant(free) => drop(free.insert(root)),
                     Entry::Occupied(same) => {
                         self.sets.join(root, *same.get());
@@ -149,24 +156,40 @@ impl<'t> Growth<'t> {
         for (root, below) in under {
             let grown = self.groups.get_mut(&root).expect("what was joined is a group");
             let nodes: Vec<usize> = below.iter().map(|part| part.node).collect();
-            grown.node = self.tree.join(&nodes, Join { height, step, template: grown.template.clone() });
+            grown.node = self.tree.join(
+                &nodes,
+                Join { height, step, template: grown.template.clone().expect("what was joined has a template") },
+            );
         }
     }
 }
 
 /// One group of several, by what all their shapes have in common.
 fn common(parts: &[Grown], texts: &[Cow<'_, str>]) -> Grown {
-    let mut members: Vec<usize> = parts.iter().flat_map(|part| part.members.iter().copied()).collect();
+    let of = |part: &Grown| if part.members.is_empty() { vec![part.node] } else { part.members.clone() };
+    let mut members: Vec<usize> = parts.iter().flat_map(of).collect();
     members.sort_unstable();
     let template = align::common(&members.iter().map(|member| &*texts[*member]));
-    Grown { node: NONE, members, template }
+    Grown { node: NONE, members, key: key(&template), template: Some(template) }
 }
 
 /// One group of several, by what their templates have in common, each taken for a shape. Past the steps that look at
 /// shapes nobody asks for members.
-fn widest(parts: &[Grown]) -> Grown {
-    let texts: Vec<String> = parts.iter().map(|part| as_shape(&part.template)).collect();
-    Grown { node: NONE, members: Vec::new(), template: align::common(&texts.iter().map(String::as_str)) }
+fn widest(parts: &[Grown], texts: &[Cow<'_, str>]) -> Grown {
+    let template = |part: &Grown| part.template.as_ref().map_or_else(|| as_shape(&lone(texts, part.node)), as_shape);
+    let shapes: Vec<String> = parts.iter().map(template).collect();
+    let template = align::common(&shapes.iter().map(String::as_str));
+    Grown { node: NONE, members: Vec::new(), key: key(&template), template: Some(template) }
+}
+
+/// The template of a shape that is alone.
+fn lone(texts: &[Cow<'_, str>], leaf: usize) -> Template {
+    align::common(&iter::once(&*texts[leaf]))
+}
+
+/// Stands for the text of a template, of which there may be many.
+fn key(template: &Template) -> Key {
+    Key::of(template.text().as_bytes())
 }
 
 fn as_shape(template: &Template) -> String {
