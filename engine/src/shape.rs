@@ -9,7 +9,9 @@ use crate::{
     format::time,
     mask,
     template::Kind,
-    token::{self, AT, BLANK, CLASS, COLON, Class, Clean, DELIMITER, DIGIT, DOT, HIGH, LETTER, MARK, SLASH},
+    token::{
+        self, AT, BLANK, CLASS, COLON, Class, Clean, DELIMITER, DIGIT, DOT, HEX_LETTER, HIGH, LETTER, MARK, SLASH,
+    },
 };
 
 /// Turns messages into shapes, reusing its buffers.
@@ -176,6 +178,10 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: Cl
         writer.slot(Kind::Number);
         return end;
     }
+    if is_left(text, start, end, classes) {
+        writer.literal(piece);
+        return end;
+    }
     if classes & (DIGIT | MARK | COLON) == 0 {
         if mask::is_bool(piece) {
             writer.slot(Kind::Bool);
@@ -210,6 +216,14 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: Cl
     let key = text.get(end) == Some(&b'=');
     trimmed(writer, piece, classes, key);
     end
+}
+
+/// Whether the piece is what masking left of a longer one: a slot touches it. Alone it may read like a value (`true.` of
+/// `true.00`), but masking was done with it. Digits without letters it leaves nowhere, so they are none.
+fn is_left(text: &[u8], start: usize, end: usize, classes: Class) -> bool {
+    let touches = (text.get(end) == Some(&b'<') && text[end..].starts_with(b"<*>"))
+        || (start > 0 && text[start - 1] == b'>' && text[..start].ends_with(b"<*>"));
+    touches && (classes & DIGIT == 0 || classes & (LETTER | HEX_LETTER) != 0)
 }
 
 /// What stands behind an address: a port, a colon, both and something else.

@@ -21,6 +21,22 @@ fn control_characters_are_shown_and_colours_left_out() {
 }
 
 #[test]
+fn what_is_left_of_a_value_is_none_when_it_is_masked_again() {
+    let mut shaper = Shaper::default();
+    for (message, expected) in [
+        ("e2::e2ee:99999", "e2::e2ee:<*>"),
+        ("EEEEEEEE.0", "EEEEEEEE.<*>"),
+        ("true.00", "true.<*>"),
+        ("e2:e2::BB::BBBB..9", "e2:e2::BB::BBBB..<*>"),
+        ("<*>:50010 /mnt/<*>/data <*>12", "<*>:<*> /mnt/<*>/data <*>"),
+    ] {
+        let once = Template::of_shape(shaper.shape(message.as_bytes())).text();
+        assert_eq!(once, expected);
+        assert_eq!(Template::of_shape(shaper.shape(once.as_bytes())).text(), once);
+    }
+}
+
+#[test]
 fn slots_are_found_again_in_the_message() {
     let mut shaper = Shaper::default();
     let message = b"  took 12ms\tfor 10.0.0.1:80 ";
