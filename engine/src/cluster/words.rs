@@ -30,22 +30,28 @@ const SAVED: usize = 12 * WORD;
 /// Events per word up to which words are rather values than states.
 pub(super) const RARE: u64 = 8;
 
+/// Places looked at together. They are taken in parts, by their hashes, as all of them at once would be the largest thing in
+/// memory where there are many shapes.
+const PART: usize = 1 << 18;
+
 /// Joins the nodes that differ in one place, where that place is a variable. Says whether any were joined.
 /// `known` are words that were variables elsewhere; those found here are added.
 pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>, known: &mut HashSet<u32>) -> bool {
-    let mut places = places(nodes);
-    places.sort_unstable();
     let mut sets = Sets::new(nodes.len());
     let mut joined = false;
     let mut found = HashSet::new();
-    for bucket in places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|bucket| bucket.len() > 1) {
-        let position = bucket[0].1;
-        let place = Place::of(nodes, lexicon, bucket.iter().map(|(_, _, node)| *node), position);
-        if place.is_variable(lexicon, known) {
-            joined = true;
-            found.extend(place.words.iter().copied());
-            for (_, _, node) in &bucket[1..] {
-                sets.join(bucket[0].2, *node);
+    let parts = nodes.iter().map(|node| node.outline.len()).sum::<usize>().div_ceil(PART) as u64;
+    let mut places = Vec::new();
+    for part in 0..parts {
+        fill(&mut places, nodes, |hash| (u128::from(hash) * u128::from(parts)) >> 64 == u128::from(part));
+        places.sort_unstable();
+        for bucket in places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|bucket| bucket.len() > 1) {
+            let members = bucket.iter().map(|(_, _, node)| *node as usize);
+            let place = Place::of(nodes, lexicon, members.clone(), bucket[0].1 as usize);
+            if place.is_variable(lexicon, known) {
+                joined = true;
+                found.extend(place.words.iter().copied());
+                members.for_each(|node| sets.join(bucket[0].2 as usize, node));
             }
         }
     }
@@ -76,9 +82,9 @@ pub(super) fn merge_equal(nodes: &mut Vec<Node>) {
     *nodes = merged;
 }
 
-/// For each node and place: a hash of the rest of the outline, the place, the node.
-fn places(nodes: &[Node]) -> Vec<(u64, usize, usize)> {
-    let mut places = Vec::new();
+/// For each node and place whose hash is asked for: a hash of the rest of the outline, the place, the node.
+fn fill(places: &mut Vec<(u64, u32, u32)>, nodes: &[Node], asked: impl Fn(u64) -> bool) {
+    places.clear();
     for (n, node) in nodes.iter().enumerate() {
         let mut ends = vec![0_u64; node.outline.len() + 1];
         for (i, word) in node.outline.iter().enumerate().rev() {
@@ -86,11 +92,13 @@ fn places(nodes: &[Node]) -> Vec<(u64, usize, usize)> {
         }
         let mut start = 1;
         for (i, word) in node.outline.iter().enumerate() {
-            places.push((hash(start, ends[i + 1], node.outline.len()), i, n));
+            let hash = hash(start, ends[i + 1], node.outline.len());
+            if asked(hash) {
+                places.push((hash, i as u32, n as u32));
+            }
             start = mix(start, *word);
         }
     }
-    places
 }
 
 pub(super) fn mix(hash: u64, word: u32) -> u64 {
