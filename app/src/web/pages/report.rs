@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use logkin_engine::{
+    Report,
     record::Level,
     report::{Cluster, InputSummary, SetAside},
 };
@@ -45,7 +46,11 @@ struct ReportPage {
 
 struct Done {
     equation: Equation,
+    /// The first ones.
     inputs: Vec<InputRow>,
+    all_inputs: usize,
+    input_count: String,
+    input_problems: Vec<String>,
     set_aside: Vec<(String, String)>,
     chart: Option<Chart>,
     views: Views,
@@ -78,12 +83,15 @@ struct Equation {
     size: String,
 }
 
+/// Inputs and problems of inputs that the page lists.
+const MAX_INPUTS: usize = 1000;
+
 struct InputRow {
     name: String,
     lines: String,
     size: String,
-    packing: String,
-    problems: Vec<String>,
+    /// How it was packed, encoded and read.
+    about: String,
 }
 
 /// The clusters that rules keep out of lists.
@@ -171,7 +179,10 @@ fn done(stored: &ReportRow, bound: &Bound, selection: &Selection) -> Done {
     let link = |skip: usize| format!("{here}?{}", address(&Selection { skip, ..selection.clone() }));
     Done {
         equation: Equation::of(report),
-        inputs: report.inputs.iter().map(InputRow::of).collect(),
+        inputs: report.inputs.iter().take(MAX_INPUTS).map(InputRow::of).collect(),
+        all_inputs: report.inputs.len(),
+        input_count: count(report.inputs.len() as u64),
+        input_problems: problems_of_inputs(report),
         set_aside: report.set_aside.iter().map(|aside: &SetAside| (aside.reason.clone(), count(aside.lines))).collect(),
         chart: report.histogram.as_ref().and_then(|frame| chart::chart(frame, &frame.counts)),
         muted: Muted::of(&here, &report.clusters, selection),
@@ -212,14 +223,25 @@ impl Equation {
     }
 }
 
+fn problems_of_inputs(report: &Report) -> Vec<String> {
+    let problems = report.inputs.iter().flat_map(|input| &input.problems);
+    problems.take(MAX_INPUTS).map(|problem| visible(problem).into_owned()).collect()
+}
+
 impl InputRow {
     fn of(input: &InputSummary) -> Self {
+        let form = input.formats.iter().max_by_key(|share| share.lines).map(|share| match &*share.form {
+            "plain" => "lines without a header".to_owned(),
+            "other" => "headers of several forms".to_owned(),
+            form => format!("lines read as {}", visible(form)),
+        });
+        let packing = (!input.packing.is_empty()).then(|| format!("unpacked from {}", input.packing.join(", ")));
+        let encoding = input.encoding.as_ref().map(|encoding| format!("decoded from {encoding}"));
         Self {
             name: visible(&input.name).into_owned(),
             lines: counted(input.lines, "line"),
             size: size(input.bytes),
-            packing: input.packing.join(", "),
-            problems: input.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
+            about: [packing, encoding, form].into_iter().flatten().collect::<Vec<_>>().join(" · "),
         }
     }
 }
