@@ -18,7 +18,7 @@ pub(crate) mod values;
 
 use std::sync::Arc;
 
-use self::{clock::Day, colours::ESCAPE, fields::Written, json::Found, layout::FORMS, values::Values};
+use self::{clock::Day, colours::ESCAPE, fields::Written, json::Found, layout::FORMS, time::Seen, values::Values};
 pub use self::{
     form::FormError,
     layout::{Layout, LineFormat},
@@ -99,11 +99,12 @@ impl Reader {
             written.each(|name, value| values.count(name, value));
             return of_fields(line, &found, *reference, &written.line, text);
         }
+        day.seen = Seen::default();
         if let Some((form, record)) = layout.read(line, *reference, day) {
             ways[form] += 1;
             return within(record, *reference);
         }
-        let record = read(line, *reference);
+        let record = read_alone(line, *reference, day.seen);
         ways[if record.time.is_some() || record.level.is_some() { OTHER } else { PLAIN }] += 1;
         record
     }
@@ -144,6 +145,11 @@ fn of_fields<'a>(
 /// assert_eq!(record.time, Some(1_714_557_600_250));
 /// ```
 pub fn read(line: &[u8], reference_time: i64) -> Record<'_> {
+    read_alone(line, reference_time, Seen::default())
+}
+
+/// As [`read`], with the time in the line that was looked for last.
+fn read_alone(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let found = match line.first() {
         Some(b'{') => json::read(line, reference_time, &mut ()),
@@ -154,7 +160,7 @@ pub fn read(line: &[u8], reference_time: i64) -> Record<'_> {
         Some(Found { time, level, message, .. }) => {
             within(Record { time, level, message: message.unwrap_or(line) }, reference_time)
         }
-        None => within(header::read(line, reference_time), reference_time),
+        None => within(header::read(line, reference_time, seen), reference_time),
     }
 }
 

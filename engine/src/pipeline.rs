@@ -1,9 +1,8 @@
-//! The one place that joins the steps: the calling thread reads, cuts, and adds up in the order of the input; the threads of
-//! a pool fold chunks in between.
+//! The one place that joins the steps: one thread of a pool reads, cuts, and adds up in the order of the input; the others
+//! fold chunks in between.
 //!
 //! Memory is that of a fixed number of places for chunks (`Fold`), which go round: filled here, folded there, added up
-//! here, filled again. When none is free the calling thread folds along if it is a thread of the pool itself, and waits if
-//! not; so one thread is enough.
+//! here, filled again. When none is free the thread that reads folds along; so one thread is enough.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -56,16 +55,15 @@ pub fn gather(
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
 ) -> Result<Partial, Error> {
+    // All of it runs in the pool, reading too: a thread beside the pool would be one more than there are cores.
     let Some(threads) = settings.threads else {
         let places = places(rayon::current_num_threads());
-        return rayon::in_place_scope_fifo(move |scope| {
-            Run::new(scope, places, settings, progress, recorder)?.all(inputs)
-        });
+        return rayon::scope_fifo(move |scope| Run::new(scope, places, settings, progress, recorder)?.all(inputs));
     };
     let threads = threads.clamp(1, Settings::MAX_THREADS);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("fold-{n}")).build();
     let pool = pool.map_err(|e| Error::Threads { threads, reason: e.to_string() })?;
-    pool.in_place_scope_fifo(move |scope| Run::new(scope, places(threads), settings, progress, recorder)?.all(inputs))
+    pool.scope_fifo(move |scope| Run::new(scope, places(threads), settings, progress, recorder)?.all(inputs))
 }
 
 /// Enough for every thread to have one at hand while another is added up and the next is filled.
@@ -235,7 +233,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         });
     }
 
-    /// Waits for a chunk, folding along if this is a thread of the pool, and adds up what is next in turn.
+    /// Waits for a chunk, folding along, and adds up what is next in turn.
     fn make_room(&mut self) -> Result<(), Error> {
         let done = loop {
             if let Ok(done) = self.done.try_recv() {

@@ -466,7 +466,9 @@ fn plain(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
         let name = &piece[number..];
         return trimmed(writer, name, mask::classes(name), key);
     }
-    if let Some(dot) = piece.iter().rposition(|b| *b == b'.') {
+    if classes & DOT != 0
+        && let Some(dot) = piece.iter().rposition(|b| *b == b'.')
+    {
         let (name, number) = (&piece[..dot], &piece[dot + 1..]);
         let is_name = !name.iter().any(u8::is_ascii_digit) && name.iter().any(u8::is_ascii_alphabetic);
         if is_name && !number.is_empty() && number.iter().all(u8::is_ascii_digit) {

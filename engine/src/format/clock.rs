@@ -1,7 +1,7 @@
 //! Times that are all written alike, read fast: where the digits of the time of day stand is known, and the day is
 //! computed once for all lines that write it with the same bytes.
 
-use super::time::{self, Stamp};
+use super::time::{self, Seen};
 
 /// How the times of a layout are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(super) struct Day {
     after: Vec<u8>,
     /// Milliseconds since the epoch at which it begins; `None` is a day that cannot be.
     begin: Option<i64>,
+    /// Of the line that is read; emptied before the next one.
+    pub(super) seen: Seen,
 }
 
 const OF_DAY: &[u8] = b"00:00:00";
@@ -65,7 +67,7 @@ impl Clock {
                 }
             }
         }
-        slow(bytes, reference)
+        day.seen.dated(bytes).map(|stamp| (stamp.length, stamp.millis(reference)))
     }
 
     fn fits(&self, text: &[u8]) -> bool {
@@ -84,12 +86,6 @@ fn class_of(b: u8) -> u8 {
         b'A'..=b'Z' | b'a'..=b'z' => b'a',
         _ => b,
     }
-}
-
-fn slow(bytes: &[u8], reference: i64) -> Option<(usize, Option<i64>)> {
-    let alone = |stamp: &Stamp| stamp.has_date() || stamp.length >= 7;
-    let stamp = time::stamp(bytes).filter(alone).or_else(|| time::epoch(bytes))?;
-    Some((stamp.length, stamp.millis(reference)))
 }
 
 /// Of `hh:mm:ss`.

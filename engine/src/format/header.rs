@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::{
     columns::{COLUMN, Column, closing, is_context, tag_end},
     level, time,
-    time::Stamp,
+    time::Seen,
 };
 use crate::record::{Level, Record};
 
@@ -18,13 +18,16 @@ const BEFORE: usize = 6;
 const BETWEEN: usize = 5;
 
 /// Reads the header of a line of text.
-pub(super) fn read(line: &[u8], reference: i64) -> Record<'_> {
-    find(line, reference).record()
+pub(super) fn read(line: &[u8], reference: i64, seen: Seen) -> Record<'_> {
+    found(Header { line, seen, ..Header::default() }, reference).record()
 }
 
 /// Finds the header of a line of text.
 pub(super) fn find(line: &[u8], reference: i64) -> Header<'_> {
-    let mut header = Header { line, ..Header::default() };
+    found(Header { line, ..Header::default() }, reference)
+}
+
+fn found(mut header: Header<'_>, reference: i64) -> Header<'_> {
     header.priority();
     if header.klog(reference) || header.logcat() {
         return header;
@@ -57,6 +60,8 @@ pub(super) struct Header<'a> {
     ended: bool,
     /// Whether the line says to follow RFC 5424.
     versioned: bool,
+    /// The time that was looked for last.
+    seen: Seen,
 }
 
 impl<'a> Header<'a> {
@@ -201,7 +206,8 @@ impl<'a> Header<'a> {
         };
         let inner = &rest[usize::from(closing.is_some())..];
         let inner = inner.trim_ascii_start();
-        let Some(stamp) = dated(inner, alone) else { return false };
+        let found = if alone { self.seen.dated(inner) } else { time::dated(inner, false) };
+        let Some(stamp) = found else { return false };
         let begin = rest.len() - inner.len();
         let mut end = begin + stamp.length;
         let written = self.at + begin..self.at + end;
@@ -536,9 +542,10 @@ impl<'a> Header<'a> {
 
     /// `[   12.345678] `: seconds since the start, as the kernel prints them.
     fn uptime(&mut self) {
-        let Some(end) = self.rest().iter().take(20).position(|b| *b == b']').filter(|_| self.peek(0) == b'[') else {
+        if self.peek(0) != b'[' {
             return;
-        };
+        }
+        let Some(end) = self.rest().iter().take(20).position(|b| *b == b']') else { return };
         let inner = self.rest()[1..end].trim_ascii();
         let is_seconds =
             inner.iter().filter(|b| **b == b'.').count() == 1 && inner.iter().all(|b| b.is_ascii_digit() || *b == b'.');
@@ -571,11 +578,6 @@ impl<'a> Header<'a> {
             }
         }
     }
-}
-
-/// A time that may stand in a header.
-fn dated(bytes: &[u8], alone: bool) -> Option<Stamp> {
-    time::stamp(bytes).filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7)).or_else(|| time::epoch(bytes))
 }
 
 /// Whether what follows a letter says that the letter is a level: a component in capitals, set off.

@@ -15,6 +15,7 @@ use super::{
     colours::{self, ESCAPE},
     form::{End, Field, Form, FormError, Look, PARTS, Part},
     sketch::{self, Sketch, Step, sketch},
+    time::Seen,
 };
 use crate::{record::Record, tally::Key};
 
@@ -282,6 +283,7 @@ fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) -> us
     let mut day = Day::default();
     let mut fitting = 0;
     for sketch in members {
+        day.seen = Seen::default();
         let read = form.read(sketch.line, reference, &mut day, |part, range| {
             values.entry(part).or_default().push(&sketch.line[range]);
         });

@@ -50,7 +50,25 @@ impl Stamp {
 }
 
 /// Reads the date, the time of day, or both, that the bytes start with; the longest there is.
+#[inline]
 pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
+    if may_begin(bytes) { whole(bytes) } else { None }
+}
+
+/// Whether digits and what stands behind them may begin a date or a time of day. Most numbers do not, which this tells before
+/// anything is read.
+#[inline]
+fn may_begin(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().take(9).take_while(|b| b.is_ascii_digit()).count();
+    match (digits, bytes.get(digits)) {
+        (0, first) => first.is_some_and(u8::is_ascii_alphabetic),
+        (1 | 2, Some(b'/' | b'-' | b'.' | b' ' | b':')) | (4, Some(b'-' | b'/' | b'.')) | (6, _) => true,
+        (8, Some(b'-' | b' ' | b'T' | b'_')) => true,
+        _ => false,
+    }
+}
+
+fn whole(bytes: &[u8]) -> Option<Stamp> {
     let mut reader = Reader { bytes, at: 0 };
     let mut stamp = Stamp::default();
     match bytes.first()? {
@@ -65,6 +83,30 @@ pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
     }
     stamp.length = reader.at;
     Some(stamp)
+}
+
+/// A time that may stand in a header; `alone`: a time of day without a date will do.
+pub(super) fn dated(bytes: &[u8], alone: bool) -> Option<Stamp> {
+    stamp(bytes).filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7)).or_else(|| epoch(bytes))
+}
+
+/// The time that was looked for last in a line. Several forms, and the reading of the line by itself, look at the same place.
+/// Saves work, changes nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen(Option<(usize, Option<Stamp>)>);
+
+impl Seen {
+    /// As [`dated`] with a time of day alone, for bytes that go to the end of the line.
+    pub(super) fn dated(&mut self, bytes: &[u8]) -> Option<Stamp> {
+        match self.0 {
+            Some((behind, found)) if behind == bytes.len() => found,
+            _ => {
+                let found = dated(bytes, true);
+                self.0 = Some((bytes.len(), found));
+                found
+            }
+        }
+    }
 }
 
 /// Seconds, milliseconds, microseconds or nanoseconds since the epoch, between 2001 and 2065.
