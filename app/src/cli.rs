@@ -40,7 +40,7 @@ pub enum Command {
 pub struct Grouping {
     /// How alike the lines of a cluster are, from 0 (broader: all are one) to 1 (narrower: only what reads the same);
     /// a broader cluster is made of whole narrower ones
-    #[arg(long, value_name = "0..1", default_value_t = 0.5, value_parser = similarity)]
+    #[arg(long, value_name = "0..1", default_value_t = 0.5, value_parser = similarity, allow_negative_numbers = true)]
     pub similarity: f64,
     /// Corrections that stay: a TOML file of rules that merge, split, rename, mask, ignore, mute; see docs/rules.md
     #[arg(long, value_name = "FILE")]
@@ -329,7 +329,15 @@ fn line_size(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{line_size, size};
+    use clap::Parser;
+
+    use super::{Cli, line_size, size};
+
+    #[test]
+    fn a_similarity_below_zero_is_told_the_range() {
+        let refused = Cli::try_parse_from(["logkin", "cluster", "--similarity", "-0.1"]).unwrap_err().to_string();
+        assert!(refused.contains("expected a number from 0 to 1"), "{refused}");
+    }
 
     #[test]
     fn sizes_are_read_as_people_write_them() {

@@ -68,6 +68,9 @@ fn varying(number: usize, slot: &SlotTold, out: &mut dyn Write) -> io::Result<()
         slot.most_frequent.iter().take(SHOWN).map(|(text, lines)| format!("{} ({lines})", visible(text))).collect();
     writeln!(out, "  {number}. <{}>, {} different: {}", slot.kind.name(), slot.texts, texts.join(", "))?;
     let examples: Vec<String> = slot.examples.iter().map(|value| visible(value).into_owned()).collect();
+    if examples.is_empty() {
+        return Ok(());
+    }
     writeln!(out, "     in its first lines: {}", examples.join(", "))
 }
 

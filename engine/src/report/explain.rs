@@ -121,7 +121,8 @@ impl Hierarchy {
     pub fn explain(&self, prefix: &str, similarity: f64) -> Result<Explanation, Unexplained> {
         let whole = self.clone().whole();
         let report = whole.cut(similarity);
-        let fits: Vec<&Cluster> = report.clusters.iter().filter(|cluster| cluster.id.0.starts_with(prefix)).collect();
+        let begins = prefix.to_ascii_lowercase();
+        let fits: Vec<&Cluster> = report.clusters.iter().filter(|cluster| cluster.id.0.starts_with(&begins)).collect();
         match fits[..] {
             [] => Err(Unexplained::Unknown(prefix.to_owned())),
             [cluster] => Ok(Explained::of(&whole, &report, cluster).told()),

@@ -104,8 +104,12 @@ impl Found<'_> {
     fn action(&mut self, keys: &mut Keys<'_, '_>) -> Option<Action> {
         let given: Vec<&'static str> = ACTIONS.into_iter().filter(|action| keys.table.contains_key(*action)).collect();
         let [action] = given[..] else {
-            let how_many = if given.is_empty() { "nothing".to_owned() } else { given.join(" and ") };
-            self.add(keys.at.clone(), format!("the rule says to {how_many}; expected one of {}", ACTIONS.join(", ")));
+            let what = if given.is_empty() {
+                "has nothing to do".to_owned()
+            } else {
+                format!("says to {}", given.join(" and "))
+            };
+            self.add(keys.at.clone(), format!("the rule {what}; expected one of {}", ACTIONS.join(", ")));
             keys.known.extend(ACTIONS);
             keys.known.extend(["kind", "template", "slot", "texts", "title"]);
             return None;
@@ -165,9 +169,14 @@ impl Found<'_> {
         let number = value.get_ref().as_integer().and_then(|n| n.as_str().parse::<usize>().ok());
         let slot = number.and_then(|number| number.checked_sub(1)).filter(|slot| *slot < most);
         if slot.is_none() {
+            let expected = match most {
+                0 => "a <*> in each pattern".to_owned(),
+                usize::MAX => "a number from 1".to_owned(),
+                _ => format!("1 to {most}"),
+            };
             self.add(
                 value.span(),
-                format!("`slot` is not the number of a <*> that each pattern has; expected 1 to {most}"),
+                format!("`slot` is not the number of a <*> that each pattern has; expected {expected}"),
             );
         }
         slot

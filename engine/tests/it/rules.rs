@@ -85,6 +85,13 @@ slot = 2
 
 [[rule]]
 split = "a <*>"
+
+[[rule]]
+name = "idle"
+
+[[rule]]
+split = "no place"
+slot = 1
 "#;
     let mistakes = Rules::parse("some/rules.toml", text).unwrap_err().0;
     let expected = [
@@ -100,6 +107,8 @@ split = "a <*>"
         "some/rules.toml:22: unknown key `titel`; expected here: name, rename, title",
         "some/rules.toml:26: `slot` is not the number of a <*> that each pattern has; expected 1 to 1",
         "some/rules.toml:28: `split` needs either `slot`, the number of a <*>, or `texts` to tell lines apart by",
+        "some/rules.toml:31: the rule has nothing to do; expected one of mask, ignore, merge, split, rename, mute",
+        "some/rules.toml:36: `slot` is not the number of a <*> that each pattern has; expected a <*> in each pattern",
     ];
     assert_eq!(mistakes, expected);
     let broken = Rules::parse("rules.toml", "[[rule]\nmute = \n").unwrap_err().0;

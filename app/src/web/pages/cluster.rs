@@ -36,6 +36,8 @@ struct ClusterPage {
     /// What an address of this view ends with, as only parameter.
     view: String,
     id: String,
+    /// What a rule calls it.
+    title: Option<String>,
     bits: Vec<Bit>,
     lines: String,
     count: String,
@@ -100,6 +102,7 @@ impl ClusterPage {
             report_name: String::new(),
             view: String::new(),
             id: cluster.id.0.clone(),
+            title: cluster.title.clone(),
             bits: marked::template(cluster),
             lines: counted(cluster.lines, "line"),
             count: count(cluster.lines),
