@@ -219,11 +219,12 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: Cl
 }
 
 /// Whether the piece is what masking left of a longer one: a slot touches it. Alone it may read like a value (`true.` of
-/// `true.00`), but masking was done with it. Digits without letters it leaves nowhere, so they are none.
+/// `true.00`), but masking was done with it. Digits without letters it leaves nowhere, so they are none; nor is a path behind
+/// a slot, as an event of several lines is written down with its folders left out.
 fn is_left(text: &[u8], start: usize, end: usize, classes: Class) -> bool {
-    let touches = (text.get(end) == Some(&b'<') && text[end..].starts_with(b"<*>"))
-        || (start > 0 && text[start - 1] == b'>' && text[..start].ends_with(b"<*>"));
-    touches && (classes & DIGIT == 0 || classes & (LETTER | HEX_LETTER) != 0)
+    let before = start > 0 && text[start - 1] == b'>' && text[..start].ends_with(b"<*>") && classes & SLASH == 0;
+    let after = text.get(end) == Some(&b'<') && text[end..].starts_with(b"<*>");
+    (before || after) && (classes & DIGIT == 0 || classes & (LETTER | HEX_LETTER) != 0)
 }
 
 /// What stands behind an address: a port, a colon, both and something else.
