@@ -114,15 +114,13 @@ pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
     for nodes in &mut parts {
         joint::join(nodes, &lexicon);
         words::join_names(nodes, &lexicon);
-        absorb::join_values(nodes, &outlines, &lexicon);
-        absorb::absorb(nodes, &outlines, &lexicon);
+        absorb::tell(nodes, &outlines, &lexicon);
     }
     growth.take(parts.iter().flatten(), NAMES, Step::Words);
     for nodes in &mut parts {
         stretches::join_lists(nodes, &lexicon);
         stretches::join(nodes, &lexicon);
-        absorb::join_values(nodes, &outlines, &lexicon);
-        absorb::absorb(nodes, &outlines, &lexicon);
+        absorb::tell(nodes, &outlines, &lexicon);
     }
     growth.take(parts.iter().flatten(), STRETCHES, Step::Stretches);
     if whole {

@@ -89,8 +89,15 @@ fn is_settled(node: &Node) -> bool {
     node.members.len() >= MANY || node.events > RARE * node.members.len() as u64
 }
 
+/// Lets what many lines have settled tell what the few are: values there are values here, and a rare message with all the
+/// words of a settled cluster belongs to it.
+pub(super) fn tell(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
+    join_values(nodes, outlines, lexicon);
+    absorb(nodes, outlines, lexicon);
+}
+
 /// Joins nodes that are equal when the words that are values elsewhere are taken for variables.
-pub(super) fn join_values(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
+fn join_values(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
     let vocabulary = Vocabulary::of(nodes, outlines, lexicon);
     let plain = |node: &Node| match &node.outline[..] {
         outline if outline.len() <= LONGEST => vocabulary.plain(outline),
@@ -113,7 +120,7 @@ pub(super) fn join_values(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon:
 
 /// Joins each node to the larger settled cluster whose words it has, in order and with values where that has variables;
 /// that with most words in common first.
-pub(super) fn absorb(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
+fn absorb(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
     let vocabulary = Vocabulary::of(nodes, outlines, lexicon);
     let wide: Vec<usize> = (0..nodes.len()).filter(|n| is_wide(&nodes[*n], lexicon)).collect();
     let mut count: HashMap<u32, usize> = HashMap::new();
