@@ -12,6 +12,7 @@ use crate::{
     event::{Joiner, skeleton::Skeleton},
     format::{Layout, Reader, colours::ESCAPE},
     input::chunks::Chunk,
+    memo::{Known, Memo, Memos, Recalled},
     record::{Level, Record},
     recording::columns::{Columns, OPEN},
     rules::reading::{Corrections, set_aside_by},
@@ -38,6 +39,7 @@ pub(crate) struct Fold {
     /// Reads the headers, and counts what it finds.
     pub(crate) reader: Reader,
     events: Events,
+    memos: Memos,
 }
 
 /// How the lines of an input begin, by its first chunk, or as the settings say.
@@ -149,6 +151,8 @@ struct Open<'c> {
     aside: usize,
     /// Where its last line ends in the chunk, without the line end.
     end: usize,
+    /// What is known of its first line's shape.
+    known: Option<Known>,
 }
 
 impl Open<'_> {
@@ -159,9 +163,9 @@ impl Open<'_> {
 }
 
 impl Fold {
-    /// An empty place, for a run with these corrections.
-    pub(crate) fn with(corrections: Option<Corrections>) -> Self {
-        Self { events: Events { corrections, ..Events::default() }, ..Self::default() }
+    /// An empty place, for a run with these corrections and memos.
+    pub(crate) fn with(corrections: Option<Corrections>, memos: Memos) -> Self {
+        Self { events: Events { corrections, ..Events::default() }, memos, ..Self::default() }
     }
 
     /// Folds the chunk that was put in.
@@ -172,14 +176,17 @@ impl Fold {
         self.reader.begin(&self.layout, manner.reference_time);
         self.events.again.begin(&self.layout, manner.reference_time);
         let chunk = std::mem::take(&mut self.chunk);
-        self.fold(&chunk, manner);
+        // What corrections look for in a message, its outline does not tell.
+        let mut memo = self.events.corrections.is_none().then(|| self.memos.take(&self.layout, manner.reference_time));
+        self.fold(&chunk, manner, memo.as_mut());
+        memo.into_iter().for_each(|memo| self.memos.give(memo));
         if manner.record {
             self.columns.close(chunk.recorded.then(|| &chunk.bytes()[chunk.mark..]));
         }
         self.chunk = chunk;
     }
 
-    fn fold(&mut self, chunk: &Chunk, manner: Manner) {
+    fn fold(&mut self, chunk: &Chunk, manner: Manner, mut memo: Option<&mut Memo>) {
         let bytes = chunk.bytes();
         let nul = memchr::memchr(0, bytes).is_some();
         self.reader.coloured = memchr::memchr(ESCAPE, bytes).is_some();
@@ -202,7 +209,7 @@ impl Fold {
                 }
                 None => {
                     let rest = bytes.get(lines.start..).unwrap_or_default();
-                    self.line(&mut open, &mut joiner, (line, text, rest), bytes);
+                    self.line(&mut open, &mut joiner, (line, text, rest), bytes, memo.as_deref_mut());
                     OPEN
                 }
             };
@@ -221,6 +228,7 @@ impl Fold {
         joiner: &mut Joiner<'c>,
         (line, text, rest): (Line<'c>, &'c [u8], &[u8]),
         bytes: &[u8],
+        mut memo: Option<&mut Memo>,
     ) {
         let Self { reader, events, columns, .. } = self;
         if let Some(open) = open
@@ -228,7 +236,15 @@ impl Fold {
         {
             return open.add(line);
         }
-        let read = reader.read(text);
+        let recalled = memo.as_mut().and_then(|memo| memo.of(text, reader));
+        let known = recalled.map(|recalled| recalled.known);
+        let read = match recalled {
+            Some(recalled) => {
+                reader.ways[recalled.way] += 1;
+                recalled.record
+            }
+            None => reader.read(text),
+        };
         let (time, level) = (read.time, read.level);
         if let Some(open) = open
             && joiner.continues(text, rest, time.is_some())
@@ -236,10 +252,17 @@ impl Fold {
             return open.add(line);
         }
         joiner.begin(text, read.message);
-        events.close(open.take(), bytes, columns);
-        shape(&mut events.shaper, &mut events.corrections, read.message);
+        let before = events.close(open.take(), bytes, columns);
+        match recalled {
+            Some(Recalled { known: Known { place: Some(_), .. }, .. }) => {}
+            Some(recalled) => events.shaper.recall(recalled.shape),
+            None => shape(&mut events.shaper, &mut events.corrections, read.message),
+        }
+        if let (Some(memo), Some((known, place))) = (memo, before) {
+            memo.place(known, place);
+        }
         let end = line.start + line.text.len();
-        *open = Some(Open { first: line, text, time, level, lines: 1, aside: 0, end });
+        *open = Some(Open { first: line, text, time, level, lines: 1, aside: 0, end, known });
     }
 
     /// Adds the lines in which rules masked something to sums, by the rules' positions.
@@ -271,11 +294,14 @@ impl Fold {
 }
 
 impl Events {
-    /// Counts an event. In the columns the lines of it and those set aside among them are the last ones.
+    /// Counts an event; tells where, if a memo is to know. In the columns the lines of it and those set aside among them are
+    /// the last ones.
     #[inline]
-    fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], columns: &mut Columns) {
-        let Some(Open { first, text, time, mut level, lines, aside, end }) = open else { return };
+    fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], columns: &mut Columns) -> Option<(Known, u32)> {
+        let Open { first, text, time, mut level, lines, aside, end, known } = open?;
+        let mut known = known;
         if lines > 1 {
+            known = None;
             let message = self.again.read(text).message;
             let several = self.skeleton.of(text, message, &bytes[first.start + first.text.len()..end]);
             if several.trace {
@@ -284,13 +310,19 @@ impl Events {
             shape(&mut self.shaper, &mut self.corrections, several.text);
         }
         let corrected = self.corrections.as_mut().map(|corrections| corrections.settle(lines));
-        let place = self.kinds.place(corrected.unwrap_or(self.shaper.last()));
+        let shape = corrected.unwrap_or(self.shaper.last());
+        let place = match known {
+            Some(Known { place: Some(place), .. }) => place,
+            Some(Known { key, .. }) => self.kinds.place(key, shape),
+            None => self.kinds.place(Key::of(shape), shape),
+        };
         let kind = &mut self.kinds.all[place as usize];
         if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
             *example = (first.number, first.start, end - first.start);
         }
         kind.tally.count(&Record { time, level, message: &[] }, lines);
         columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
+        known.filter(|known| known.place.is_none()).map(|known| (known, place))
     }
 }
 
@@ -323,8 +355,7 @@ impl Kinds {
 
     /// The place of a shape, new or known.
     #[inline]
-    fn place(&mut self, shape: &[u8]) -> u32 {
-        let key = Key::of(shape);
+    fn place(&mut self, key: Key, shape: &[u8]) -> u32 {
         let Some(place) = self.places.get(&key) else { return self.add(key, shape) };
         if shape < self.shape(&self.all[*place as usize]) {
             // Two shapes of one key count as one, under the smaller text, see `Key`.

@@ -10,7 +10,8 @@ mod header;
 mod fields;
 mod json;
 mod logfmt;
-mod clock;
+pub(crate) mod clock;
+pub(crate) mod digits;
 mod form;
 mod sketch;
 mod layout;
@@ -18,7 +19,16 @@ pub(crate) mod values;
 
 use std::sync::Arc;
 
-use self::{clock::Day, colours::ESCAPE, fields::Written, json::Found, layout::FORMS, time::Seen, values::Values};
+use self::{
+    clock::Days,
+    colours::ESCAPE,
+    digits::{Digits, Said},
+    fields::Written,
+    json::Found,
+    layout::FORMS,
+    time::Seen,
+    values::Values,
+};
 pub use self::{
     form::FormError,
     layout::{Layout, LineFormat},
@@ -40,7 +50,7 @@ pub(crate) const WAYS_BEHIND_FORMS: [&str; WAYS - FORMS] = ["json", "logfmt", "o
 pub struct Reader {
     layout: Arc<Layout>,
     reference: i64,
-    day: Day,
+    days: Days,
     /// Whether lines may have escape sequences.
     pub(crate) coloured: bool,
     /// The line without its colours.
@@ -60,7 +70,7 @@ impl Reader {
     pub fn begin(&mut self, layout: &Arc<Layout>, reference_time: i64) {
         if self.reference != reference_time {
             // The year of a day without one depends on it.
-            self.day = Day::default();
+            self.days = Days::default();
         }
         self.layout = Arc::clone(layout);
         self.reference = reference_time;
@@ -72,7 +82,7 @@ impl Reader {
     /// Reads the header of one line (without its line end).
     #[inline]
     pub fn read<'a>(&'a mut self, line: &'a [u8]) -> Record<'a> {
-        let Self { layout, reference, day, coloured, plain, written, text, ways, values } = self;
+        let Self { layout, reference, days, coloured, plain, written, text, ways, values } = self;
         let mut line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         if layout.plain {
             ways[PLAIN] += 1;
@@ -99,14 +109,37 @@ impl Reader {
             written.each(|name, value| values.count(name, value));
             return of_fields(line, &found, *reference, &written.line, text);
         }
-        day.seen = Seen::default();
-        if let Some((form, record)) = layout.read(line, *reference, day) {
+        days.seen = Seen::default();
+        if let Some((form, said)) = layout.read(Digits::open(line), *reference, days) {
             ways[form] += 1;
-            return within(record, *reference);
+            return within(said.record(), *reference);
         }
-        let record = read_alone(line, *reference, day.seen);
+        let record = read_alone(line, *reference, days.seen);
         ways[if record.time.is_some() || record.level.is_some() { OTHER } else { PLAIN }] += 1;
         record
+    }
+
+    /// Whether a line is read the same way as all others with its outline, given the same answers: a line of text, whose
+    /// fields are not counted and whose message is a part of it.
+    pub(crate) fn takes_outline(&self, line: &[u8]) -> bool {
+        let fields = match line.first() {
+            Some(b'{' | 0xef) | None => true,
+            Some(b'a'..=b'z' | b'@') => logfmt::may_begin(line),
+            _ => false,
+        };
+        !fields && !self.layout.given
+    }
+
+    /// Reads a line that [takes it](Self::takes_outline) by its outline: what it says and which way it was read, uncounted.
+    /// `None` where its message is a line of its own.
+    pub(crate) fn read_outline<'a>(&mut self, digits: Digits<'a>) -> Option<(usize, Said<'a>)> {
+        let Self { layout, reference, days, .. } = self;
+        days.seen = Seen::default();
+        let (way, said) = layout.read(digits, *reference, days).unwrap_or_else(|| {
+            let said = header::read(digits, *reference, days.seen);
+            (if said.time.is_some() || said.level.is_some() { OTHER } else { PLAIN }, said)
+        });
+        contained(said.message).is_none().then_some((way, said))
     }
 }
 
@@ -160,7 +193,7 @@ fn read_alone(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
         Some(Found { time, level, message, .. }) => {
             within(Record { time, level, message: message.unwrap_or(line) }, reference_time)
         }
-        None => within(header::read(line, reference_time, seen), reference_time),
+        None => within(header::read(Digits::open(line), reference_time, seen).record(), reference_time),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod rules;
 pub mod settings;
 mod table;
 mod aside;
+mod memo;
 mod event;
 pub mod input;
 pub mod cluster;

@@ -158,6 +158,13 @@ fn labels(piece: &[u8]) -> Option<(&[u8], &[u8], usize)> {
     (count >= 2 && !ROOTS.contains(&first)).then_some((first, last, count))
 }
 
+/// Whether what [`value`] says of a piece may depend on which digits it has.
+pub(crate) fn reads_digits(piece: &[u8]) -> bool {
+    let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (a.is_ascii_digit() && b.is_ascii_digit());
+    let is_like = |term: &&[u8]| term.len() == piece.len() && term.iter().zip(piece).all(same);
+    piece.get(1).is_some_and(|b| b | 0x20 == b'x') || is_short(piece) && TERMS.iter().any(is_like)
+}
+
 /// What a piece without colon, at sign and slash is as a whole, when it has a digit. `None` for a word.
 pub(crate) fn value(piece: &[u8], classes: Class) -> Option<Kind> {
     if classes & (LETTER | HEX_LETTER) == 0 {
@@ -196,7 +203,12 @@ pub(crate) fn value(piece: &[u8], classes: Class) -> Option<Kind> {
 fn is_word(piece: &[u8]) -> bool {
     let digits = piece.iter().filter(|b| b.is_ascii_digit()).count();
     (digits == 1 && !piece[0].is_ascii_digit())
-        || (4..=7).contains(&piece.len()) && TERMS.iter().any(|term| piece.eq_ignore_ascii_case(term))
+        || is_short(piece) && TERMS.iter().any(|term| piece.eq_ignore_ascii_case(term))
+}
+
+/// Whether it is as long as [`TERMS`] are.
+fn is_short(piece: &[u8]) -> bool {
+    (4..=7).contains(&piece.len())
 }
 
 /// Digits with dots, dashes and signs.

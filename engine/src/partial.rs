@@ -11,6 +11,7 @@ use crate::{
     fold::{Fold, Manner, layout_of},
     format::{Layout, values::Values},
     input::chunks::{self, Chunks},
+    memo::Memos,
     report::{
         Hierarchy, InputSummary,
         assemble::{self, Found},
@@ -51,6 +52,7 @@ pub struct Partial {
     growing: Vec<Growing>,
     /// Places for chunks, kept for the next lines.
     places: Vec<Fold>,
+    memos: Memos,
 }
 
 /// An input that lines are added to.
@@ -83,8 +85,8 @@ impl Partial {
         values: Values,
         masked: Vec<u64>,
     ) -> Self {
-        let (growing, places) = Default::default();
-        Self { settings: settings.clone(), inputs, table, aside, shortened, masked, values, growing, places }
+        let (growing, places, memos) = Default::default();
+        Self { settings: settings.clone(), inputs, table, aside, shortened, masked, values, growing, places, memos }
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -139,7 +141,8 @@ impl Partial {
                     break;
                 }
                 if self.places.len() == filled {
-                    self.places.push(Fold::with(self.settings.rules.as_ref().and_then(Corrections::of)));
+                    let corrections = self.settings.rules.as_ref().and_then(Corrections::of);
+                    self.places.push(Fold::with(corrections, self.memos.clone()));
                 }
                 let place = &mut self.places[filled];
                 if !chunks.next(&mut place.chunk) {
@@ -222,6 +225,7 @@ impl Partial {
             values: self.values.clone(),
             growing: self.growing.clone(),
             places: Vec::new(),
+            memos: Memos::default(),
             ..*self
         };
         whole.into_report()

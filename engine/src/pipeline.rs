@@ -29,6 +29,7 @@ use crate::{
         text::{About, Text},
         unpack::{self, Opened},
     },
+    memo::Memos,
     recording::{Recorder, writer::Writer},
     report::InputSummary,
     rules::reading::Corrections,
@@ -110,6 +111,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         let (back, done) = sync_channel(places);
         let corrections = settings.rules.as_ref().and_then(Corrections::of);
         let (max_line_bytes, reference_time) = (settings.max_line_bytes, settings.reference_time);
+        let memos = Memos::default();
         let manner =
             Manner { max_line_bytes, reference_time, record: recorder.is_some(), gives_way: settings.gives_way };
         Ok(Self {
@@ -118,7 +120,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             manner,
             progress,
             writer: recorder.map(Writer::begin).transpose().map_err(Error::Recording)?,
-            free: (0..places).map(|_| Fold::with(corrections.clone())).collect(),
+            free: (0..places).map(|_| Fold::with(corrections.clone(), memos.clone())).collect(),
             waiting: VecDeque::with_capacity(places),
             turn: 0,
             back,

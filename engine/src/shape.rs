@@ -6,12 +6,13 @@
 //! masking what was masked changes nothing.
 
 use crate::{
-    format::time,
+    format::{
+        digits::{Digits, How},
+        time,
+    },
     mask,
     template::Kind,
-    token::{
-        self, AT, BLANK, CLASS, COLON, Class, Clean, DELIMITER, DIGIT, DOT, HEX_LETTER, HIGH, LETTER, MARK, SLASH,
-    },
+    token::{self, AT, BLANK, CLASS, COLON, Class, Clean, DIGIT, DOT, HEX_LETTER, HIGH, LETTER, MARK, SLASH, STOP},
 };
 
 /// Turns messages into shapes, reusing its buffers.
@@ -25,16 +26,25 @@ impl Shaper {
     /// The shape of a message: a pure function of its bytes. Valid UTF-8 whatever the message holds, free of line
     /// feeds; masking a shape's own text again changes nothing.
     pub fn shape(&mut self, message: &[u8]) -> &[u8] {
-        let mut writer = Writer { out: std::mem::take(&mut self.shape), blank: false };
-        writer.out.clear();
         if token::is_clean(message) {
-            write(&mut writer, message);
+            write_into(&mut self.shape, Digits::open(message), message);
         } else {
             self.clean.fill(message);
-            write(&mut writer, &self.clean.text);
+            write_into(&mut self.shape, Digits::open(&self.clean.text), &self.clean.text);
         }
-        self.shape = writer.out;
         &self.shape
+    }
+
+    /// The shape of a message that is clean, by its outline, which is a part of `digits`.
+    pub(crate) fn shape_outline(&mut self, digits: Digits<'_>, message: &[u8]) -> &[u8] {
+        write_into(&mut self.shape, digits, message);
+        &self.shape
+    }
+
+    /// Takes a shape for the last one made.
+    pub(crate) fn recall(&mut self, shape: &[u8]) {
+        self.shape.clear();
+        self.shape.extend_from_slice(shape);
     }
 }
 
@@ -45,8 +55,7 @@ impl Shaper {
         text: &[u8],
         known: impl Iterator<Item = (std::ops::Range<usize>, Kind)>,
     ) -> &[u8] {
-        let mut writer = Writer { out: std::mem::take(&mut self.shape), blank: false };
-        writer.out.clear();
+        let mut writer = Writer::new(std::mem::take(&mut self.shape), Digits::open(text));
         let mut at = 0;
         for (place, kind) in known {
             write(&mut writer, &text[at..place.start]);
@@ -64,16 +73,20 @@ impl Shaper {
     }
 }
 
-/// Where a piece ends.
-const STOP: Class = BLANK | DELIMITER | HIGH;
-
 /// What a shape is written with: blanks are held back until something follows them.
-struct Writer {
+struct Writer<'d> {
     out: Vec<u8>,
     blank: bool,
+    /// What the text is a part of.
+    digits: Digits<'d>,
 }
 
-impl Writer {
+impl<'d> Writer<'d> {
+    fn new(mut out: Vec<u8>, digits: Digits<'d>) -> Self {
+        out.clear();
+        Self { out, blank: false, digits }
+    }
+
     fn catch_up(&mut self) {
         if self.blank {
             self.blank = false;
@@ -99,9 +112,15 @@ impl Writer {
         self.blank |= blank;
     }
 
+    /// A part of the text as it is.
     fn literal(&mut self, text: &[u8]) {
         self.catch_up();
-        self.out.extend_from_slice(text);
+        self.out.extend_from_slice(self.digits.exactly(text));
+    }
+
+    fn sign(&mut self, sign: u8) {
+        self.catch_up();
+        self.out.push(sign);
     }
 
     fn slot(&mut self, kind: Kind) {
@@ -113,8 +132,14 @@ impl Writer {
     }
 }
 
+fn write_into(shape: &mut Vec<u8>, digits: Digits<'_>, text: &[u8]) {
+    let mut writer = Writer::new(std::mem::take(shape), digits);
+    write(&mut writer, text);
+    *shape = writer.out;
+}
+
 /// Goes through the text; what is neither blank nor variable is written in runs as long as they come.
-fn write(writer: &mut Writer, text: &[u8]) {
+fn write(writer: &mut Writer<'_>, text: &[u8]) {
     let mut at = 0;
     let mut run = 0;
     while let Some(first) = text.get(at) {
@@ -172,7 +197,7 @@ fn is_name(word: &[u8]) -> bool {
 }
 
 /// Writes the piece `text[start..end]`; says where reading goes on, which is later than `end` for what spans pieces.
-fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: Class) -> usize {
+fn piece(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize, classes: Class) -> usize {
     let piece = &text[start..end];
     if classes == DIGIT {
         writer.slot(Kind::Number);
@@ -206,12 +231,12 @@ fn piece(writer: &mut Writer, text: &[u8], start: usize, end: usize, classes: Cl
     }
     if piece[0].is_ascii_digit()
         && looks_like_time(piece)
-        && let Some(stamp) = time::stamp(&text[start..])
-        && start + stamp.length >= end
-        && ends_piece(text, start + stamp.length)
+        && let Some(time) = writer.digits.time(&text[start..], How::Any)
+        && start + time.stamp.length >= end
+        && ends_piece(text, start + time.stamp.length)
     {
         writer.slot(Kind::Time);
-        return start + stamp.length;
+        return start + time.stamp.length;
     }
     let key = text.get(end) == Some(&b'=');
     trimmed(writer, piece, classes, key);
@@ -228,13 +253,13 @@ fn is_left(text: &[u8], start: usize, end: usize, classes: Class) -> bool {
 }
 
 /// What stands behind an address: a port, a colon, both and something else.
-fn address_tail(writer: &mut Writer, tail: &[u8]) {
+fn address_tail(writer: &mut Writer<'_>, tail: &[u8]) {
     let digits = tail.iter().skip(1).take_while(|b| b.is_ascii_digit()).count();
     match tail {
         [] => {}
         [_] => writer.literal(tail),
         _ if digits > 0 && (digits + 1 == tail.len() || tail[digits + 1] == b':') => {
-            writer.literal(b":");
+            writer.sign(b':');
             writer.slot(Kind::Port);
             let rest = &tail[digits + 1..];
             trimmed(writer, rest, mask::classes(rest), false);
@@ -244,11 +269,11 @@ fn address_tail(writer: &mut Writer, tail: &[u8]) {
 }
 
 /// A month or weekday, with the date it begins.
-fn dated(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> usize {
-    match time::stamp(&text[start..]) {
-        Some(stamp) if stamp.has_time() && ends_piece(text, start + stamp.length) => {
+fn dated(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) -> usize {
+    match writer.digits.time(&text[start..], How::Any) {
+        Some(time) if time.stamp.has_time() && ends_piece(text, start + time.stamp.length) => {
             writer.slot(Kind::Time);
-            start + stamp.length
+            start + time.stamp.length
         }
         _ => {
             writer.literal(&text[start..end]);
@@ -273,7 +298,7 @@ fn looks_like_time(piece: &[u8]) -> bool {
 }
 
 /// Paths and addresses of the web, which may hold delimiters; all have a slash.
-fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<usize> {
+fn long(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) -> Option<usize> {
     if writer.is_behind_slot() {
         // What continues a value (`1/b`) is no path.
         return None;
@@ -316,7 +341,7 @@ fn long(writer: &mut Writer, text: &[u8], start: usize, end: usize) -> Option<us
         .filter(|i| rooted && *i > 0 && text[start + i + 1..to].iter().all(u8::is_ascii_digit));
     writer.slot(if scheme { Kind::Url } else { Kind::Path });
     if let Some(colon) = port {
-        writer.literal(b":");
+        writer.sign(b':');
         writer.slot(Kind::Number);
         debug_assert!(start + colon < to);
     }
@@ -331,7 +356,7 @@ fn is_slashed_address(piece: &[u8]) -> bool {
 }
 
 /// Writes a piece whose ends may be punctuation.
-fn trimmed(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
+fn trimmed(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
     let is_trim = |b: &u8| matches!(b, b'.' | b':' | b'*' | b'-' | b'+' | b'~' | b'@' | b'\\' | b'/' | b'$' | b'_');
     let mut from = piece.iter().position(|b| !is_trim(b)).unwrap_or(piece.len());
     let to = piece.iter().rposition(|b| !is_trim(b)).map_or(from, |i| i + 1);
@@ -350,7 +375,7 @@ fn trimmed(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
 const LONGEST_TAKEN_APART: usize = 1 << 10;
 
 /// Writes a piece that has a digit or a mark, without punctuation at its ends.
-fn core(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
+fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
     if piece.len() > LONGEST_TAKEN_APART {
         return match piece {
             _ if piece.contains(&b'/') => writer.slot(Kind::Path),
@@ -365,15 +390,15 @@ fn core(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
             return writer.slot(kind);
         }
         let mut addressed = false;
-        if is_host_and_port(piece) {
+        if is_host_and_port(writer, piece) {
             writer.slot(Kind::Host);
-            writer.literal(b":");
+            writer.sign(b':');
             return writer.slot(Kind::Port);
         }
         let last = if key { piece.iter().filter(|b| **b == b':').count() } else { 0 };
         for (i, part) in piece.split(|b| *b == b':').enumerate() {
             if i > 0 {
-                writer.literal(b":");
+                writer.sign(b':');
             }
             if addressed && !part.is_empty() && part.iter().all(u8::is_ascii_digit) {
                 writer.slot(Kind::Port);
@@ -399,7 +424,7 @@ fn core(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
             return writer.slot(Kind::Mail);
         }
         trimmed(writer, name, mask::classes(name), false);
-        writer.literal(b"@");
+        writer.sign(b'@');
         return trimmed(writer, host, mask::classes(host), key);
     }
     if classes & DOT != 0
@@ -420,17 +445,20 @@ fn core(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
 
 /// A name in small letters before a number: `example.asia:8080`, `redis:6379`. In code, names before a line number have
 /// a capital letter or the ending of a file; names without a dot need the port of a service.
-fn is_host_and_port(piece: &[u8]) -> bool {
+fn is_host_and_port(writer: &Writer<'_>, piece: &[u8]) -> bool {
     let Some(at) = piece.iter().position(|b| *b == b':') else { return false };
     let (host, port) = (&piece[..at], &piece[at + 1..]);
     let is_port = (2..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
-    let short =
-        host.len() >= 2 && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'-') && mask::is_service_port(port);
-    is_port && (short || mask::may_be_host(host))
+    let short = || {
+        host.len() >= 2
+            && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
+            && mask::is_service_port(writer.digits.exactly(port))
+    };
+    is_port && (mask::may_be_host(host) || short())
 }
 
 /// Two words with a slash between; `HTTP/1.1` is one.
-fn halves(writer: &mut Writer, piece: &[u8], key: bool) {
+fn halves(writer: &mut Writer<'_>, piece: &[u8], key: bool) {
     let at = piece.iter().position(|b| matches!(b, b'/' | b'\\')).unwrap_or(0);
     let (before, after) = (&piece[..at], &piece[at + 1..]);
     let protocol = before.iter().all(u8::is_ascii_uppercase) && after.iter().all(|b| b.is_ascii_digit() || *b == b'.');
@@ -443,7 +471,7 @@ fn halves(writer: &mut Writer, piece: &[u8], key: bool) {
 }
 
 /// Writes a piece without separators but dots and dashes.
-fn plain(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
+fn plain(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
     if classes & DIGIT == 0 {
         if mask::is_bool(piece) {
             writer.slot(Kind::Bool);
@@ -477,8 +505,17 @@ fn plain(writer: &mut Writer, piece: &[u8], classes: Class, key: bool) {
             return writer.slot(Kind::Number);
         }
     }
-    match mask::value(piece, classes) {
+    match mask::value(known(writer.digits, piece), classes) {
         Some(kind) => writer.slot(kind),
         None => writer.literal(piece),
     }
+}
+
+/// The piece with all digits that [`mask::value`] looks at.
+fn known<'p, 'd: 'p>(digits: Digits<'d>, piece: &'p [u8]) -> &'p [u8] {
+    if !digits.is_hidden() {
+        return piece;
+    }
+    let prefixed = matches!(piece, [b'0', b'x' | b'X', ..]) && digits.exactly(&piece[..1]) == b"0";
+    if !prefixed && mask::reads_digits(piece) { digits.exactly(piece) } else { piece }
 }

@@ -29,6 +29,9 @@ pub(crate) const BLANK: Class = 64;
 /// Part of a character outside ASCII.
 pub(crate) const HIGH: Class = 128;
 
+/// Where a piece ends.
+pub(crate) const STOP: Class = BLANK | DELIMITER | HIGH;
+
 /// The class of each byte. What is left at 0 (`-`, `_`, `+`, `$`, …) joins letters and digits into a piece.
 pub(crate) const CLASS: [Class; 256] = {
     let mut class = [0; 256];

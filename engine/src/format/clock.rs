@@ -14,15 +14,33 @@ pub(super) struct Clock {
     fraction: usize,
 }
 
-/// The day that was read last, by its bytes. Saves work, changes nothing.
+/// Days that are remembered: lines of several programs may come in turns.
+const DAYS: usize = 8;
+
+/// The days that were read last, by their bytes. Saves work, changes nothing.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Day {
+pub(crate) struct Days {
+    days: [Day; DAYS],
+    /// Of the line that is read; emptied before the next one.
+    pub(super) seen: Seen,
+}
+
+/// A day as it is written.
+#[derive(Debug, Clone, Default)]
+struct Day {
     before: Vec<u8>,
     after: Vec<u8>,
     /// Milliseconds since the epoch at which it begins; `None` is a day that cannot be.
     begin: Option<i64>,
-    /// Of the line that is read; emptied before the next one.
-    pub(super) seen: Seen,
+}
+
+impl Days {
+    /// The place of a day that is written like this before the time.
+    #[inline]
+    fn place(&mut self, before: &[u8]) -> &mut Day {
+        let sum = before.iter().fold(0_usize, |sum, b| sum.wrapping_mul(31).wrapping_add(usize::from(*b)));
+        &mut self.days[sum % DAYS]
+    }
 }
 
 const OF_DAY: &[u8] = b"00:00:00";
@@ -30,18 +48,30 @@ const OF_DAY: &[u8] = b"00:00:00";
 impl Clock {
     /// Of a pattern as [`pattern`] gives it.
     pub(super) fn of(pattern: &[u8]) -> Self {
-        let Some(of_day) = memchr::memmem::find(pattern, OF_DAY).filter(|at| *at > 0) else { return Self::default() };
+        // Not the year before it: `2024:12:00:00`.
+        let begins = |at: &usize| pattern[*at..].starts_with(OF_DAY) && pattern[at - 1] != b'0';
+        let Some(of_day) = (1..pattern.len()).find(begins) else { return Self::default() };
         let behind = &pattern[of_day + OF_DAY.len()..];
+        let letters = behind.iter().rev().take_while(|b| **b == b'a').count();
+        if letters == 2 {
+            // `PM`: which hour of the day it is depends on more than the digits.
+            return Self::default();
+        }
         let digits = match behind.first() {
-            Some(b'.' | b',') => behind[1..].iter().take_while(|b| **b == b'0').count(),
+            Some(b'.' | b',' | b':') => behind[1..].iter().take_while(|b| **b == b'0').count(),
             _ => 0,
         };
         Self { pattern: pattern.into(), of_day, fraction: if digits > 0 { digits + 1 } else { 0 } }
     }
 
+    /// Whether it knows how its times are written; otherwise it reads any.
+    pub(super) fn is_known(&self) -> bool {
+        !self.pattern.is_empty()
+    }
+
     /// Reads the time at the front: its bytes, and milliseconds since the epoch where it says which day it was.
     #[inline]
-    pub(super) fn read(&self, bytes: &[u8], reference: i64, day: &mut Day) -> Option<(usize, Option<i64>)> {
+    pub(super) fn read(&self, bytes: &[u8], reference: i64, days: &mut Days) -> Option<(usize, Option<i64>)> {
         let length = self.pattern.len();
         if let Some(text) = bytes.get(..length).filter(|_| length > 0)
             && !bytes.get(length).is_some_and(u8::is_ascii_digit)
@@ -52,6 +82,7 @@ impl Clock {
                 (&text[..self.of_day], &text[behind..behind + self.fraction], &text[behind + self.fraction..]);
             let millis = fraction_millis(fraction);
             if let Some(millis) = millis {
+                let day = days.place(before);
                 if day.before == before && day.after == after {
                     return Some((length, day.begin.map(|begin| begin + of_day + millis)));
                 }
@@ -67,7 +98,7 @@ impl Clock {
                 }
             }
         }
-        day.seen.dated(bytes).map(|stamp| (stamp.length, stamp.millis(reference)))
+        days.seen.dated(bytes).map(|stamp| (stamp.length, stamp.millis(reference)))
     }
 
     fn fits(&self, text: &[u8]) -> bool {
@@ -105,7 +136,7 @@ fn millis_of_day(text: &[u8]) -> Option<i64> {
 #[inline]
 fn fraction_millis(text: &[u8]) -> Option<i64> {
     let [mark, digits @ ..] = text else { return Some(0) };
-    if !matches!(mark, b'.' | b',') || !digits.iter().all(u8::is_ascii_digit) {
+    if !matches!(mark, b'.' | b',' | b':') || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     Some((0..3).fold(0, |millis, i| millis * 10 + digits.get(i).map_or(0, |digit| i64::from(digit - b'0'))))

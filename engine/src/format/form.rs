@@ -5,11 +5,12 @@
 use std::{fmt, ops::Range};
 
 use super::{
-    clock::{Clock, Day},
+    clock::{Clock, Days},
     columns::Column,
+    digits::{Digits, Moment, Said},
     level,
 };
-use crate::record::{Level, Record};
+use crate::record::Level;
 
 /// Bytes of a field at most.
 const FIELD: usize = 256;
@@ -110,35 +111,36 @@ impl Form {
     #[inline]
     pub(super) fn read<'a>(
         &self,
-        line: &'a [u8],
+        digits: Digits<'a>,
         reference: i64,
-        day: &mut Day,
+        days: &mut Days,
         seen: impl FnMut(usize, Range<usize>),
-    ) -> Option<Record<'a>> {
+    ) -> Option<Said<'a>> {
         let mut at = 0;
-        let (time, level) = self.walk(line, reference, day, &mut at, seen)?;
-        let message = line[at..].trim_ascii();
-        Some(Record { time, level: level.or_else(|| level::leading(message)), message })
+        let (time, level) = self.walk(digits, reference, days, &mut at, seen)?;
+        let message = digits.outline()[at..].trim_ascii();
+        Some(Said { time, level: level.or_else(|| level::leading(message)), message })
     }
 
     /// Goes over the parts, `at` being where it stands in the line.
     #[inline]
     fn walk(
         &self,
-        line: &[u8],
+        digits: Digits<'_>,
         reference: i64,
-        day: &mut Day,
+        days: &mut Days,
         at: &mut usize,
         mut seen: impl FnMut(usize, Range<usize>),
-    ) -> Option<(Option<i64>, Option<Level>)> {
+    ) -> Option<(Option<Moment>, Option<Level>)> {
+        let line = digits.outline();
         let (mut time, mut level) = (None, None);
         for (i, part) in self.parts.iter().enumerate() {
             let rest = &line[*at..];
             *at += match part {
                 Part::Literal(text) => literal(text, rest)?,
                 Part::Time(clock) => {
-                    let (length, millis) = clock.read(rest, reference, day)?;
-                    time = time.or(millis);
+                    let (length, moment) = digits.clocked(rest, clock, reference, days)?;
+                    time = time.or(moment);
                     length
                 }
                 Part::Level { short } => {
@@ -147,10 +149,9 @@ impl Form {
                     length
                 }
                 Part::Priority => {
-                    let digits = rest.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
-                    let number = rest[..digits].iter().fold(0, |number, b| number * 10 + u32::from(b - b'0'));
-                    level = (digits > 0).then(|| level::severity(number % 8));
-                    level.map(|_| digits)?
+                    let length = rest.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
+                    level = (length > 0).then(|| level::of_priority(digits.exactly(&rest[..length])));
+                    level.map(|_| length)?
                 }
                 Part::Field(field) => {
                     let next = match self.parts.get(i + 1) {
@@ -169,7 +170,7 @@ impl Form {
     /// Bytes that the header takes, blanks behind it included.
     pub(super) fn length(&self, line: &[u8], reference: i64) -> Option<usize> {
         let mut at = 0;
-        self.walk(line, reference, &mut Day::default(), &mut at, |_, _| {})?;
+        self.walk(Digits::open(line), reference, &mut Days::default(), &mut at, |_, _| {})?;
         Some(at)
     }
 

@@ -6,10 +6,11 @@ use std::ops::Range;
 
 use super::{
     columns::{COLUMN, Column, closing, is_context, tag_end},
-    level, time,
+    digits::{Digits, How, Moment, Said},
+    level,
     time::Seen,
 };
-use crate::record::{Level, Record};
+use crate::record::Level;
 
 /// Columns that may stand before the time.
 const BEFORE: usize = 6;
@@ -18,13 +19,13 @@ const BEFORE: usize = 6;
 const BETWEEN: usize = 5;
 
 /// Reads the header of a line of text.
-pub(super) fn read(line: &[u8], reference: i64, seen: Seen) -> Record<'_> {
-    found(Header { line, seen, ..Header::default() }, reference).record()
+pub(super) fn read(digits: Digits<'_>, reference: i64, seen: Seen) -> Said<'_> {
+    found(Header { line: digits.outline(), digits, seen, ..Header::default() }, reference).said()
 }
 
 /// Finds the header of a line of text.
 pub(super) fn find(line: &[u8], reference: i64) -> Header<'_> {
-    found(Header { line, ..Header::default() }, reference)
+    found(Header { line, digits: Digits::open(line), ..Header::default() }, reference)
 }
 
 fn found(mut header: Header<'_>, reference: i64) -> Header<'_> {
@@ -44,9 +45,10 @@ fn found(mut header: Header<'_>, reference: i64) -> Header<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Header<'a> {
     line: &'a [u8],
+    digits: Digits<'a>,
     /// Where the message starts, as far as known.
     pub(super) at: usize,
-    time: Option<i64>,
+    time: Option<Moment>,
     level: Option<Level>,
     /// Where the first time is written, without its brackets; empty is nowhere.
     pub(super) time_at: Range<usize>,
@@ -66,9 +68,9 @@ pub(super) struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// What the line says.
-    pub(super) fn record(self) -> Record<'a> {
+    fn said(self) -> Said<'a> {
         let message = self.line[self.at..].trim_ascii();
-        Record { time: self.time, level: self.level.or_else(|| level::before_colon(message)), message }
+        Said { time: self.time, level: self.level.or_else(|| level::before_colon(message)), message }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -101,10 +103,9 @@ impl<'a> Header<'a> {
         if digits == 0 || self.line.get(1 + digits) != Some(&b'>') {
             return;
         }
-        let number = self.line[1..=digits].iter().fold(0, |number, b| number * 10 + u32::from(b - b'0'));
-        self.level = Some(level::severity(number % 8));
+        self.level = Some(level::of_priority(self.digits.exactly(&self.line[1..=digits])));
         self.at = digits + 2;
-        if self.peek(0) == b'1' && self.peek(1) == b' ' {
+        if self.peek(0).is_ascii_digit() && self.peek(1) == b' ' && self.digits.exactly(&self.rest()[..1]) == b"1" {
             self.at += 2;
             self.versioned = true;
         }
@@ -130,11 +131,11 @@ impl<'a> Header<'a> {
         if !matches!(self.peek(0), b'I' | b'W' | b'E' | b'F') || !self.peek(1).is_ascii_digit() {
             return false;
         }
-        let Some(stamp) = time::compact_month_day(&self.rest()[1..]) else { return false };
+        let Some(time) = self.digits.time(&self.rest()[1..], How::MonthDay) else { return false };
         let Some(end) = self.rest().iter().take(160).position(|b| *b == b']') else { return false };
         self.level = level::lettered(self.peek(0));
-        self.time = stamp.millis(reference);
-        (self.level_at, self.time_at) = (self.at..self.at + 1, self.at + 1..self.at + 1 + stamp.length);
+        self.time = time.moment(reference);
+        (self.level_at, self.time_at) = (self.at..self.at + 1, self.at + 1..self.at + 1 + time.stamp.length);
         self.at += end + 1;
         true
     }
@@ -157,7 +158,7 @@ impl<'a> Header<'a> {
         let (mut before_is_dash, mut words) = (false, false);
         for i in 0..=BEFORE {
             // Behind words only what can be nothing else: seconds since the epoch.
-            if (!words || time::epoch(self.rest()).is_some()) && self.stamp(reference, i == 0) {
+            if (!words || self.digits.time(self.rest(), How::Epoch).is_some()) && self.stamp(reference, i == 0) {
                 return true;
             }
             if self.peek(0) == b'[' {
@@ -206,10 +207,13 @@ impl<'a> Header<'a> {
         };
         let inner = &rest[usize::from(closing.is_some())..];
         let inner = inner.trim_ascii_start();
-        let found = if alone { self.seen.dated(inner) } else { time::dated(inner, false) };
-        let Some(stamp) = found else { return false };
+        let found = match alone {
+            true => self.digits.dated(inner, &mut self.seen),
+            false => self.digits.time(inner, How::Dated { alone }),
+        };
+        let Some(time) = found else { return false };
         let begin = rest.len() - inner.len();
-        let mut end = begin + stamp.length;
+        let mut end = begin + time.stamp.length;
         let written = self.at + begin..self.at + end;
         match closing {
             Some(closing) => {
@@ -224,7 +228,7 @@ impl<'a> Header<'a> {
             None => {}
         }
         self.at += end;
-        self.time = self.time.or(stamp.millis(reference));
+        self.time = self.time.or(time.moment(reference));
         self.times_end = written.end;
         if self.time_at.is_empty() {
             self.time_at = written;

@@ -11,13 +11,14 @@ use std::{
 };
 
 use super::{
-    clock::{self, Clock, Day},
+    clock::{self, Clock, Days},
     colours::{self, ESCAPE},
+    digits::{Digits, Said},
     form::{End, Field, Form, FormError, Look, PARTS, Part},
     sketch::{self, Sketch, Step, sketch},
     time::Seen,
 };
-use crate::{record::Record, tally::Key};
+use crate::tally::Key;
 
 /// Forms of an input at most; the most frequent are kept.
 pub(crate) const FORMS: usize = 8;
@@ -117,8 +118,8 @@ impl Layout {
 
     /// Reads a line by the first form that it fits; tells which.
     #[inline]
-    pub(super) fn read<'a>(&self, line: &'a [u8], reference: i64, day: &mut Day) -> Option<(usize, Record<'a>)> {
-        self.forms.iter().enumerate().find_map(|(i, form)| Some((i, form.read(line, reference, day, |_, _| {})?)))
+    pub(super) fn read<'a>(&self, digits: Digits<'a>, reference: i64, days: &mut Days) -> Option<(usize, Said<'a>)> {
+        self.forms.iter().enumerate().find_map(|(i, form)| Some((i, form.read(digits, reference, days, |_, _| {})?)))
     }
 }
 
@@ -265,7 +266,7 @@ fn learn_times(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
             let start = before.length(sketch.line, reference);
             let written = start.and_then(|start| {
                 let rest = &sketch.line[start..];
-                Clock::default().read(rest, reference, &mut Day::default()).map(|(length, _)| &rest[..length])
+                Clock::default().read(rest, reference, &mut Days::default()).map(|(length, _)| &rest[..length])
             });
             if let Some(written) = written {
                 *patterns.entry(clock::pattern(written)).or_default() += 1;
@@ -280,11 +281,11 @@ fn learn_times(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
 /// What the columns are called; tells how many of the lines have the form.
 fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) -> usize {
     let mut values: HashMap<usize, Vec<&[u8]>> = HashMap::new();
-    let mut day = Day::default();
+    let mut days = Days::default();
     let mut fitting = 0;
     for sketch in members {
-        day.seen = Seen::default();
-        let read = form.read(sketch.line, reference, &mut day, |part, range| {
+        days.seen = Seen::default();
+        let read = form.read(Digits::open(sketch.line), reference, &mut days, |part, range| {
             values.entry(part).or_default().push(&sketch.line[range]);
         });
         fitting += usize::from(read.is_some());

@@ -55,6 +55,11 @@ pub(super) fn severity(number: u32) -> Level {
     }
 }
 
+/// The level in the number that syslog begins with, at most three digits.
+pub(super) fn of_priority(digits: &[u8]) -> Level {
+    severity(digits.iter().fold(0, |number, b| number * 10 + u32::from(b - b'0')) % 8)
+}
+
 /// The level of a number as loggers for Node (10 to 60) write it.
 pub(super) fn numbered(number: u32) -> Option<Level> {
     Some(match number {

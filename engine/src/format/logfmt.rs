@@ -9,6 +9,12 @@ const MESSAGES: [&[u8]; 4] = [b"msg", b"message", b"event", b"err"];
 /// Pairs that a line must begin with to be logfmt: two, one of them a time or a level.
 const PAIRS: usize = 2;
 
+/// Whether the line begins with as many pairs as [`read`] asks for.
+pub(super) fn may_begin(line: &[u8]) -> bool {
+    let behind = |at: usize| pair(line, at).map(|(_, _, next)| next + blanks(&line[next..]));
+    (0..PAIRS).try_fold(0, |at, _| behind(at)).is_some()
+}
+
 /// Reads the pairs; `None` when the line does not begin like logfmt. `fields` is told every pair.
 pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields) -> Option<Found<'a>> {
     let mut found = Found { rank: usize::MAX, ..Found::default() };
@@ -42,9 +48,13 @@ pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields)
             fields.value(value, line.get(next.wrapping_sub(1)) == Some(&b'"'));
             fields.leave(mark);
         }
-        at = next + line[next..].iter().take_while(|b| **b == b' ').count();
+        at = next + blanks(&line[next..]);
     }
     (pairs >= PAIRS && (found.time.is_some() || found.level.is_some())).then_some(found)
+}
+
+fn blanks(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|b| **b == b' ').count()
 }
 
 /// Key, value and where the pair ends.

@@ -58,7 +58,7 @@ pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
 /// Whether digits and what stands behind them may begin a date or a time of day. Most numbers do not, which this tells before
 /// anything is read.
 #[inline]
-fn may_begin(bytes: &[u8]) -> bool {
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
     let digits = bytes.iter().take(9).take_while(|b| b.is_ascii_digit()).count();
     match (digits, bytes.get(digits)) {
         (0, first) => first.is_some_and(u8::is_ascii_alphabetic),
@@ -109,6 +109,12 @@ impl Seen {
     }
 }
 
+/// Whether there are as many digits as [`epoch`] takes.
+#[inline]
+pub(super) fn may_be_epoch(bytes: &[u8]) -> bool {
+    matches!(bytes.iter().take(20).take_while(|b| b.is_ascii_digit()).count(), 10 | 13 | 16 | 19)
+}
+
 /// Seconds, milliseconds, microseconds or nanoseconds since the epoch, between 2001 and 2065.
 pub(crate) fn epoch(bytes: &[u8]) -> Option<Stamp> {
     let digits = bytes.iter().take(20).take_while(|b| b.is_ascii_digit()).count();
@@ -150,6 +156,11 @@ pub(crate) fn compact_month_day(bytes: &[u8]) -> Option<Stamp> {
 /// Whether the bytes are the English name of a month or weekday, short or whole.
 pub(crate) fn is_name(word: &[u8]) -> bool {
     month(word).is_some() || weekday(word).is_some()
+}
+
+/// Whether the first word is such a name: what [`stamp`] reads in words begins with one.
+pub(super) fn begins_with_name(bytes: &[u8]) -> bool {
+    is_name(Reader { bytes, at: 0 }.word())
 }
 
 const MONTHS: [&[u8]; 12] = [

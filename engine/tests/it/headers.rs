@@ -76,6 +76,21 @@ fn the_lines_of_an_input_together_tell_how_they_begin() {
 }
 
 #[test]
+fn the_year_and_the_half_of_the_day_are_no_part_of_what_is_remembered_of_a_day() {
+    for lines in [
+        ["12/Oct/2024:13:55:36 INFO a", "12/Oct/2023:13:55:36 INFO b", "12/Oct/2022:14:55:36 INFO c"],
+        ["10/12/2024 01:30:00 PM INFO a", "10/12/2024 12:30:00 PM INFO b", "10/12/2024 12:30:00 AM INFO c"],
+    ] {
+        let lines = lines.map(str::as_bytes);
+        let mut reader = Reader::default();
+        reader.begin(&Arc::new(Layout::vote(lines.iter().copied().cycle().take(60), reference())), reference());
+        for line in lines {
+            assert_eq!(said(&reader.read(line)), said(&format::read(line, reference())));
+        }
+    }
+}
+
+#[test]
 fn the_report_says_how_lines_begin_and_how_many_of_them() {
     let line = |n: u64| format!("2024-05-01 10:00:{:02},250 - shop.jobs - INFO - job {n} queued\n", n % 60);
     let text: String = (0..95).map(line).chain((0..5).map(|n| format!("no header {n}\n"))).collect();
