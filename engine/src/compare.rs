@@ -12,7 +12,7 @@ use crate::{
     record::Level,
     report::{Cluster, InputSummary, Totals},
     table::Table,
-    tally::{LEVELS, Tally},
+    tally::Tally,
     template::{ClusterId, Kind},
 };
 use significance::{Bar, Judged, judge};
@@ -227,13 +227,12 @@ fn side_of(
 }
 
 fn counts_of(tally: &Tally, all: u64, per_hour: Option<f64>) -> Counts {
-    let levels = LEVELS.into_iter().zip(tally.levels).filter(|(_, events)| *events > 0);
     Counts {
         lines: tally.lines,
         events: tally.events,
         share: if all == 0 { 0.0 } else { tally.events as f64 / all as f64 },
         per_hour,
-        level: levels.max_by_key(|(level, events)| (*events, *level)).map(|(level, _)| level),
+        level: tally.levels.each().max_by_key(|(level, events)| (*events, *level)).map(|(level, _)| level),
         first_seen_ms: tally.times.span().map(|(first, _)| first),
         last_seen_ms: tally.times.span().map(|(_, last)| last),
     }

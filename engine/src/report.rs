@@ -1,15 +1,15 @@
 //! `Report`: the engine's only serialised form, shared by the command line, the API and the store.
 
 mod keys;
+mod over_time;
 pub(crate) mod arrange;
 pub(crate) mod hierarchy;
 pub(crate) mod assemble;
 pub mod explain;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+pub use crate::tally::Levels;
 use crate::{
     Settings,
     format::{Layout, WAYS},
@@ -17,6 +17,7 @@ use crate::{
     template::{ClusterId, Kind},
 };
 pub use hierarchy::Hierarchy;
+pub use over_time::OverTime;
 
 /// The result of one analysis. Counts close: `totals.lines` = the lines of all clusters + `totals.set_aside`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,13 +195,13 @@ pub struct Cluster {
     /// The level most of its events name; the worse one of equals.
     pub level: Option<Level>,
     /// Events by level.
-    pub levels: BTreeMap<Level, u64>,
+    pub levels: Levels,
     /// Earliest and latest time, milliseconds since the epoch.
     pub first_seen_ms: Option<i64>,
     /// See `first_seen_ms`.
     pub last_seen_ms: Option<i64>,
     /// Events over time, in the steps of the report's histogram; empty when the report has none.
-    pub over_time: Vec<u64>,
+    pub over_time: OverTime,
     /// A few of its first lines, at most 1 KiB of each, control characters included: escape before showing.
     pub examples: Vec<String>,
     /// Keys of its shapes in the recording, ascending.

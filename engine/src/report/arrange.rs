@@ -205,7 +205,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::*;
-    use crate::cluster::{Weighted, dendrogram};
+    use crate::cluster::dendrogram;
 
     fn rule() -> impl Strategy<Value = String> {
         let pattern = select(vec!["a <*>", "<*> b", "<*>", "a b <*>", "<*> c <*>", "a", "b c", "<*> x"]);
@@ -246,7 +246,7 @@ mod tests {
         ) {
             let shapes: BTreeSet<String> = shapes.into_iter().collect();
             let shapes: Vec<&str> = shapes.iter().map(String::as_str).collect();
-            let weighted: Vec<Weighted<'_>> = shapes.iter().map(|s| Weighted { shape: s.as_bytes(), events: 1 }).collect();
+            let weighted: Vec<(&str, u64)> = shapes.iter().map(|shape| (*shape, 1)).collect();
             let (tree, rules) = (dendrogram(&weighted, true), Rules::parse("r", &rules.concat()).unwrap());
             let subjects = subjects(&tree, &shapes, &rules, 0.5);
             let arranged = |similarity: f64| {

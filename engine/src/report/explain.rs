@@ -148,7 +148,7 @@ struct Explained<'h> {
 
 impl<'h> Explained<'h> {
     fn of(hierarchy: &'h Hierarchy, report: &'h Report, cluster: &'h Cluster) -> Self {
-        let is_own = |leaf: &Leaf| leaf.keys.iter().any(|key| cluster.shapes.binary_search(key).is_ok());
+        let is_own = |leaf: &Leaf| leaf.keys.all().any(|key| cluster.shapes.binary_search(&key).is_ok());
         let members: Vec<usize> = (0..hierarchy.leaves.len()).filter(|n| is_own(&hierarchy.leaves[*n])).collect();
         let own = hierarchy.tree.below(&members);
         Self { hierarchy, report, cluster, members, own }
@@ -172,7 +172,7 @@ impl<'h> Explained<'h> {
     }
 
     fn shapes(&self) -> Vec<ShapeTold> {
-        let leaf = |member: &usize| &self.hierarchy.leaves[*member];
+        let leaf = |member: &usize| &*self.hierarchy.leaves[*member];
         let mut shapes: Vec<&Leaf> = self.members.iter().map(leaf).collect();
         shapes.sort_by(|a, b| (Reverse(a.tally.lines), &a.shape).cmp(&(Reverse(b.tally.lines), &b.shape)));
         let told = |leaf: &Leaf| ShapeTold { shape: typed(&leaf.shape), lines: leaf.tally.lines };
@@ -261,8 +261,8 @@ impl<'h> Explained<'h> {
             .collect();
         let mut nearest: BTreeMap<usize, usize> = BTreeMap::new();
         for (_, node, leaf) in met.into_iter().filter(|(height, ..)| *height == highest) {
-            let key = self.hierarchy.leaves[leaf].keys.first()?;
-            nearest.entry(*cluster_of.get(key)?).or_insert(node);
+            let key = self.hierarchy.leaves[leaf].keys.all().next()?;
+            nearest.entry(*cluster_of.get(&key)?).or_insert(node);
         }
         let alike = |cluster: &Cluster| cluster::likeness(&self.cluster.template, &cluster.template);
         let best = nearest.into_iter().map(|(at, node)| (&self.report.clusters[at], node));
