@@ -148,8 +148,8 @@ impl Place {
             return false;
         }
         let count = self.words.len();
-        if self.slot {
-            return self.constants >= 2 * WORD && count >= 1;
+        if self.slot && self.constants >= 2 * WORD {
+            return count >= 1;
         }
         if count >= 2 && self.words.iter().all(|word| known.contains(word)) {
             return true;
