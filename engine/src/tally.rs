@@ -226,6 +226,11 @@ impl Tally {
 }
 
 impl Examples {
+    /// The first lines, first first.
+    pub(crate) fn first(&self) -> &[Example] {
+        &self.0
+    }
+
     /// Their texts, first first.
     pub(crate) fn into_texts(self) -> Vec<String> {
         let text = |example: Example| {
