@@ -209,6 +209,21 @@ pub struct Cluster {
     pub shapes: Vec<u64>,
 }
 
+impl RulesUsed {
+    /// The rules that matched nothing.
+    pub fn idle(&self) -> impl Iterator<Item = &RuleUsed> {
+        self.rules.iter().filter(|rule| rule.lines == 0)
+    }
+
+    /// Whether a problem of the report says that a rule matched nothing.
+    pub fn is_about_idle(&self, problem: &str) -> bool {
+        problem.strip_prefix(&self.file).is_some_and(|rest| rest.starts_with(':') && rest.ends_with(IDLE))
+    }
+}
+
+/// What is told of a rule that matched nothing.
+const IDLE: &str = "matches nothing in this log; correct or remove it";
+
 impl InputSummary {
     /// Counts lines by the ways in which they were read.
     pub(crate) fn count_formats(&mut self, layout: &Layout, ways: &[u64; WAYS]) {

@@ -4,7 +4,8 @@
 use std::{borrow::Cow, cmp::Reverse};
 
 use super::{
-    Cluster, Column, ColumnValue, Histogram, InputSummary, OverTime, Report, RuleUsed, RulesUsed, SetAside, Totals,
+    Cluster, Column, ColumnValue, Histogram, IDLE, InputSummary, OverTime, Report, RuleUsed, RulesUsed, SetAside,
+    Totals,
     arrange::{self, Arranged},
     hierarchy::{About, Hierarchy, Leaf, LeafKeys},
 };
@@ -236,10 +237,7 @@ fn arranged(
 /// A problem for each rule that matches nothing.
 fn idle(rules: &Rules, used: &RulesUsed) -> Vec<String> {
     let idle = rules.all().iter().zip(&used.rules).filter(|(_, used)| used.lines == 0);
-    idle.map(|(rule, _)| {
-        format!("{}:{}: `{}` matches nothing in this log; correct or remove it", rules.file(), rule.line, rule.name)
-    })
-    .collect()
+    idle.map(|(rule, _)| format!("{}:{}: `{}` {IDLE}", rules.file(), rule.line, rule.name)).collect()
 }
 
 fn cluster_of(
