@@ -143,7 +143,7 @@ fn groups(shapes: &[Weighted<'_>], settings: &Settings) -> Vec<Group> {
     let weighted: Vec<(&str, u64)> = texts.iter().zip(shapes).map(|(text, shape)| (*text, shape.events)).collect();
     let tree = cluster::dendrogram(&weighted, settings.similarity < cluster::ALIKE);
     let subjects = arrange::subjects(&tree, &texts, rules, settings.similarity);
-    let arranged = arrange::arrange(&tree, &texts, rules, &subjects, settings.similarity);
+    let (arranged, _) = arrange::arrange(&tree, &texts, rules, &subjects, settings.similarity);
     arranged.into_iter().map(|arranged| arranged.group).collect()
 }
 

@@ -6,7 +6,7 @@ use std::{borrow::Cow, cmp::Reverse};
 use super::{
     Cluster, Column, ColumnValue, Histogram, IDLE, InputSummary, OverTime, Report, RuleUsed, RulesUsed, SetAside,
     Totals,
-    arrange::{self, Arranged},
+    arrange::{self, Arranged, Misfit},
     hierarchy::{About, Hierarchy, Leaf, LeafKeys},
 };
 use crate::{
@@ -14,12 +14,13 @@ use crate::{
     aside::Aside,
     cluster::{self, Dendrogram, Group},
     format::values::{self, Values},
-    rules::{Rules, reading::set_aside_by},
+    rules::{Rule, Rules, reading::set_aside_by},
     table::{EXACT, Entry},
     tally::{
         Examples, Tally,
         times::{LADDER, axis},
     },
+    template::Template,
 };
 
 /// Form of the report that this code writes.
@@ -146,7 +147,7 @@ fn report(about: &About, mut leaves: Leaves<'_>, tree: &Dendrogram, rules: Optio
     let lines = whole.lines + set_aside;
     let shapes = leaves.all().map(|leaf| leaf.keys.all().count() as u64).sum();
     let arranged = rules.map(|rules| arranged(about, &leaves, tree, rules, similarity));
-    let (groups, used) = arranged.map_or((None, None), |(groups, used)| (Some(groups), Some(used)));
+    let (groups, used, misfits) = arranged.map_or((None, None, Vec::new()), |(g, used, m)| (Some(g), Some(used), m));
     let mut clusters = match groups {
         Some(groups) => groups.into_iter().map(|group| cluster_of(group, &mut leaves, lines, axis)).collect(),
         None => plain(&mut leaves, tree, similarity, lines, axis),
@@ -166,7 +167,7 @@ fn report(about: &About, mut leaves: Leaves<'_>, tree: &Dendrogram, rules: Optio
             bytes: about.inputs.iter().map(|i| i.bytes).sum(),
         },
         inputs: about.inputs.clone(),
-        problems: about.problems.iter().cloned().chain(idle).collect(),
+        problems: about.problems.iter().cloned().chain(idle).chain(misfits).collect(),
         rules: used,
         set_aside: about.set_aside.clone(),
         histogram: axis.map(|(rung, start, _)| Histogram {
@@ -220,10 +221,11 @@ fn arranged(
     tree: &Dendrogram,
     rules: &Rules,
     similarity: f64,
-) -> (Vec<Arranged>, RulesUsed) {
+) -> (Vec<Arranged>, RulesUsed, Vec<String>) {
     let shapes: Vec<&str> = leaves.all().map(|leaf| leaf.shape.as_str()).collect();
     let subjects = arrange::subjects(tree, &shapes, rules, about.similarity);
-    let groups = arrange::arrange(tree, &shapes, rules, &subjects, similarity);
+    let (groups, misfits) = arrange::arrange(tree, &shapes, rules, &subjects, similarity);
+    let misfits = misfits.iter().map(|misfit| told(misfit, rules, shapes[misfit.shape])).collect();
     let lines_of = |subject: &[usize]| subject.iter().map(|leaf| leaves.at(*leaf).tally.lines).sum::<u64>();
     let used = rules.all().iter().zip(&subjects).zip(&about.touched).map(|((rule, subject), touched)| RuleUsed {
         name: rule.name.clone(),
@@ -231,7 +233,19 @@ fn arranged(
         lines: touched + lines_of(subject),
     });
     let used = RulesUsed { file: rules.file().to_owned(), hash: rules.hash(), rules: used.collect() };
-    (groups, used)
+    (groups, used, misfits)
+}
+
+/// What is to be said of a template that does not fit.
+fn told(misfit: &Misfit, rules: &Rules, shape: &str) -> String {
+    let Misfit { rule, shapes, of, .. } = *misfit;
+    let Rule { name, line, .. } = &rules.all()[rule];
+    let shape = Template::of_shape(shape.as_bytes()).text();
+    format!(
+        "{}:{line}: the `template` of `{name}` does not fit {shapes} of the {of} shapes that it merges, as `{shape}`, so what \
+         they have in common is shown; write `<*>` in it where they differ",
+        rules.file()
+    )
 }
 
 /// A problem for each rule that matches nothing.
