@@ -55,6 +55,12 @@ pub struct Difference {
     pub id: ClusterId,
     /// Slots as `<*>`.
     pub template: String,
+    /// What a rule shows it as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Whether a rule keeps it out of lists. It is counted and judged all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_muted: bool,
     /// What stands in each slot, in order.
     pub slots: Vec<Kind>,
     /// What became of it.
@@ -131,9 +137,9 @@ impl Difference {
         self.is_error && self.change == Change::New
     }
 
-    /// Findings, and new errors.
+    /// Findings, and new errors; not what a rule mutes.
     pub fn matters(&self) -> bool {
-        self.is_finding || self.is_new_error()
+        !self.is_muted && (self.is_finding || self.is_new_error())
     }
 }
 
@@ -243,6 +249,8 @@ fn difference(cluster: &Cluster, judged: Judged, base: Counts, other: Counts) ->
     Difference {
         id: cluster.id.clone(),
         template: cluster.template.clone(),
+        title: cluster.title.clone(),
+        is_muted: cluster.is_muted,
         slots: cluster.slots.clone(),
         change: judged.change,
         is_finding: judged.is_finding,
