@@ -87,7 +87,7 @@ pub struct Bounds {
     /// Bytes unpacked for each byte read, past the first GiB; reading stops there, and it is told
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_ratio: u64,
-    /// Bytes unpacked of one input; reading stops there, and it is told
+    /// Bytes read of one input, packed or not, and bytes unpacked of it; reading stops there, and it is told
     #[arg(long, value_name = "SIZE", default_value = "1TiB", value_parser = size)]
     pub max_bytes: u64,
     /// Memory a packing may ask for (zstd window, xz dictionary); data that ask for more are left out, and told

@@ -20,7 +20,7 @@ use crate::cli::TableFormat;
 
 pub use board::Board;
 pub use comparison::write as write_comparison;
-pub(crate) use csv::Rows;
+pub(crate) use csv::{Rows, truth};
 pub use explain::explain;
 use markdown::code;
 pub use table::Terminal;

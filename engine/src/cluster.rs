@@ -23,7 +23,7 @@ use crate::{event::signature::signature, template::Template};
 pub(crate) use dendrogram::Dendrogram;
 pub use dendrogram::Step;
 use grow::Growth;
-use outline::{Lexicon, Outline};
+use outline::{Lexicon, Outline, Outlines};
 use words::Node;
 
 /// Similarity at and below which equal outlines are one.
@@ -67,7 +67,9 @@ pub struct Group {
 /// narrower cut joins, a broader one joins too.
 pub fn cluster(shapes: &[Weighted<'_>], similarity: f64) -> Vec<Group> {
     let leaf = |n: usize| common(&iter::once(&*String::from_utf8_lossy(shapes[n].shape)));
-    dendrogram(shapes, similarity < ALIKE).groups(similarity, leaf)
+    let texts: Vec<Cow<'_, str>> = shapes.iter().map(|weighted| String::from_utf8_lossy(weighted.shape)).collect();
+    let weighted: Vec<(&str, u64)> = texts.iter().zip(shapes).map(|(text, shape)| (&**text, shape.events)).collect();
+    dendrogram(&weighted, similarity < ALIKE).groups(similarity, leaf)
 }
 
 /// The template that shapes have in common.
@@ -84,22 +86,19 @@ pub(crate) fn likeness(a: &str, b: &str) -> f64 {
     similarity::alike(&a.words, &b.words)
 }
 
-/// The tree over the shapes (as in [`cluster`]) of which every similarity is a cut: down to the default, or `whole`.
-pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
-    let texts: Vec<Cow<'_, str>> = shapes.iter().map(|weighted| String::from_utf8_lossy(weighted.shape)).collect();
-    let mut growth = Growth::new(&texts);
+/// The tree over the shapes (as in [`cluster`], each with its events) of which every similarity is a cut: down to the default,
+/// or `whole`.
+pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
+    let mut growth = Growth::new(shapes);
     let mut lexicon = Lexicon::new();
-    let mut outlines: Vec<Outline> = texts.iter().map(|text| lexicon.outline(text)).collect();
+    let mut outlines: Vec<Outline> = shapes.iter().map(|(text, _)| lexicon.outline(text)).collect();
     brackets::close_reasons(&mut outlines, &lexicon);
     brackets::close(&mut outlines, &lexicon);
-    let outlines: Vec<Vec<u32>> = outlines.into_iter().map(|outline| outline.words).collect();
-    let node = |(i, outline): (usize, &Vec<u32>)| Node {
-        outline: outline.clone(),
-        events: shapes[i].events,
-        members: vec![i],
-    };
-    let nodes = outlines.iter().enumerate().map(node).collect();
-    let mut parts = apart(nodes, &texts);
+    lexicon.close();
+    let all = Outlines::of(&outlines);
+    let node = |(i, outline): (usize, Outline)| Node { outline: outline.words, events: shapes[i].1, members: vec![i] };
+    let nodes = outlines.into_iter().enumerate().map(node).collect();
+    let mut parts = apart(nodes, shapes);
     parts.iter_mut().for_each(words::merge_equal);
     growth.take(parts.iter().flatten(), OUTLINES, Step::Outlines);
     for nodes in &mut parts {
@@ -114,13 +113,13 @@ pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
     for nodes in &mut parts {
         joint::join(nodes, &lexicon);
         words::join_names(nodes, &lexicon);
-        absorb::tell(nodes, &outlines, &lexicon);
+        absorb::tell(nodes, &all, &lexicon);
     }
     growth.take(parts.iter().flatten(), NAMES, Step::Words);
     for nodes in &mut parts {
         stretches::join_lists(nodes, &lexicon);
         stretches::join(nodes, &lexicon);
-        absorb::tell(nodes, &outlines, &lexicon);
+        absorb::tell(nodes, &all, &lexicon);
     }
     growth.take(parts.iter().flatten(), STRETCHES, Step::Stretches);
     if whole {
@@ -131,10 +130,11 @@ pub(crate) fn dendrogram(shapes: &[Weighted<'_>], whole: bool) -> Dendrogram {
 
 /// The nodes of single lines, and those of each trace: whatever else is alike in them, traces of different exceptions or
 /// frames are no variants of each other.
-fn apart(nodes: Vec<Node>, texts: &[Cow<'_, str>]) -> Vec<Vec<Node>> {
-    let mut apart: BTreeMap<Option<String>, Vec<Node>> = BTreeMap::new();
-    for node in nodes {
-        apart.entry(signature(&texts[node.members[0]])).or_default().push(node);
+fn apart(mut nodes: Vec<Node>, shapes: &[(&str, u64)]) -> Vec<Vec<Node>> {
+    let signature = |node: &Node| signature(shapes[node.members[0]].0);
+    let mut traces: BTreeMap<Option<String>, Vec<Node>> = BTreeMap::new();
+    for node in nodes.extract_if(.., |node| signature(node).is_some()) {
+        traces.entry(signature(&node)).or_default().push(node);
     }
-    apart.into_values().collect()
+    std::iter::once(nodes).chain(traces.into_values()).collect()
 }

@@ -12,7 +12,7 @@ use crate::{
     record::Level,
     report::{Cluster, InputSummary, Totals},
     table::Table,
-    tally::{LEVELS, Tally},
+    tally::Tally,
     template::{ClusterId, Kind},
 };
 use significance::{Bar, Judged, judge};
@@ -55,6 +55,12 @@ pub struct Difference {
     pub id: ClusterId,
     /// Slots as `<*>`.
     pub template: String,
+    /// What a rule shows it as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Whether a rule keeps it out of lists. It is counted and judged all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_muted: bool,
     /// What stands in each slot, in order.
     pub slots: Vec<Kind>,
     /// What became of it.
@@ -131,9 +137,9 @@ impl Difference {
         self.is_error && self.change == Change::New
     }
 
-    /// Findings, and new errors.
+    /// Findings, and new errors; not what a rule mutes.
     pub fn matters(&self) -> bool {
-        self.is_finding || self.is_new_error()
+        !self.is_muted && (self.is_finding || self.is_new_error())
     }
 }
 
@@ -227,13 +233,12 @@ fn side_of(
 }
 
 fn counts_of(tally: &Tally, all: u64, per_hour: Option<f64>) -> Counts {
-    let levels = LEVELS.into_iter().zip(tally.levels).filter(|(_, events)| *events > 0);
     Counts {
         lines: tally.lines,
         events: tally.events,
         share: if all == 0 { 0.0 } else { tally.events as f64 / all as f64 },
         per_hour,
-        level: levels.max_by_key(|(level, events)| (*events, *level)).map(|(level, _)| level),
+        level: tally.levels.each().max_by_key(|(level, events)| (*events, *level)).map(|(level, _)| level),
         first_seen_ms: tally.times.span().map(|(first, _)| first),
         last_seen_ms: tally.times.span().map(|(_, last)| last),
     }
@@ -244,6 +249,8 @@ fn difference(cluster: &Cluster, judged: Judged, base: Counts, other: Counts) ->
     Difference {
         id: cluster.id.clone(),
         template: cluster.template.clone(),
+        title: cluster.title.clone(),
+        is_muted: cluster.is_muted,
         slots: cluster.slots.clone(),
         change: judged.change,
         is_finding: judged.is_finding,

@@ -2,6 +2,7 @@
 //! reading of files with such truth.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     hash::Hash,
     io::{self, Read},
@@ -137,11 +138,12 @@ pub fn label_messages_with<'a>(messages: impl IntoIterator<Item = &'a [u8]>, set
 
 fn groups(shapes: &[Weighted<'_>], settings: &Settings) -> Vec<Group> {
     let Some(rules) = &settings.rules else { return cluster::cluster(shapes, settings.similarity) };
-    let tree = cluster::dendrogram(shapes, settings.similarity < cluster::ALIKE);
-    let texts: Vec<String> = shapes.iter().map(|s| String::from_utf8_lossy(s.shape).into_owned()).collect();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let texts: Vec<Cow<'_, str>> = shapes.iter().map(|s| String::from_utf8_lossy(s.shape)).collect();
+    let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+    let weighted: Vec<(&str, u64)> = texts.iter().zip(shapes).map(|(text, shape)| (*text, shape.events)).collect();
+    let tree = cluster::dendrogram(&weighted, settings.similarity < cluster::ALIKE);
     let subjects = arrange::subjects(&tree, &texts, rules, settings.similarity);
-    let arranged = arrange::arrange(&tree, &texts, rules, &subjects, settings.similarity);
+    let (arranged, _) = arrange::arrange(&tree, &texts, rules, &subjects, settings.similarity);
     arranged.into_iter().map(|arranged| arranged.group).collect()
 }
 

@@ -234,7 +234,7 @@ impl Partial {
     /// The last report.
     pub fn into_report(self) -> Report {
         let similarity = self.settings.similarity;
-        self.into_hierarchy().cut(similarity)
+        self.into_hierarchy().into_cut(similarity)
     }
 
     /// What was found, for reports at more than one similarity.

@@ -46,7 +46,7 @@ pub fn analyze(
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
 ) -> Result<Report, Error> {
-    gather(inputs, settings, progress, recorder).map(Partial::into_report)
+    read(inputs, settings, progress, recorder, Partial::into_report)
 }
 
 /// Reads all inputs as [`analyze`] does, up to where shapes are clustered: to be added to what else was found.
@@ -56,15 +56,27 @@ pub fn gather(
     progress: &Progress,
     recorder: Option<Recorder<'_>>,
 ) -> Result<Partial, Error> {
-    // All of it runs in the pool, reading too: a thread beside the pool would be one more than there are cores.
+    read(inputs, settings, progress, recorder, |partial| partial)
+}
+
+/// All of it runs in the pool, on one thread of it, reading and what follows too: a thread beside the pool would be one more
+/// than there are cores, and allocators give to a thread what it has freed itself.
+fn read<T: Send>(
+    inputs: Vec<Input>,
+    settings: &Settings,
+    progress: &Progress,
+    recorder: Option<Recorder<'_>>,
+    then: impl FnOnce(Partial) -> T + Send,
+) -> Result<T, Error> {
     let Some(threads) = settings.threads else {
         let places = places(rayon::current_num_threads());
-        return rayon::scope_fifo(move |scope| Run::new(scope, places, settings, progress, recorder)?.all(inputs));
+        let run = |scope: &_| Run::new(scope, places, settings, progress, recorder)?.all(inputs).map(then);
+        return rayon::scope_fifo(run);
     };
     let threads = threads.clamp(1, Settings::MAX_THREADS);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("fold-{n}")).build();
     let pool = pool.map_err(|e| Error::Threads { threads, reason: e.to_string() })?;
-    pool.scope_fifo(move |scope| Run::new(scope, places(threads), settings, progress, recorder)?.all(inputs))
+    pool.scope_fifo(|scope| Run::new(scope, places(threads), settings, progress, recorder)?.all(inputs).map(then))
 }
 
 /// Enough for every thread to have one at hand while another is added up and the next is filled.

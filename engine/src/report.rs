@@ -1,15 +1,15 @@
 //! `Report`: the engine's only serialised form, shared by the command line, the API and the store.
 
 mod keys;
+mod over_time;
 pub(crate) mod arrange;
 pub(crate) mod hierarchy;
 pub(crate) mod assemble;
 pub mod explain;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+pub use crate::tally::Levels;
 use crate::{
     Settings,
     format::{Layout, WAYS},
@@ -17,6 +17,7 @@ use crate::{
     template::{ClusterId, Kind},
 };
 pub use hierarchy::Hierarchy;
+pub use over_time::OverTime;
 
 /// The result of one analysis. Counts close: `totals.lines` = the lines of all clusters + `totals.set_aside`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,19 +195,34 @@ pub struct Cluster {
     /// The level most of its events name; the worse one of equals.
     pub level: Option<Level>,
     /// Events by level.
-    pub levels: BTreeMap<Level, u64>,
+    pub levels: Levels,
     /// Earliest and latest time, milliseconds since the epoch.
     pub first_seen_ms: Option<i64>,
     /// See `first_seen_ms`.
     pub last_seen_ms: Option<i64>,
     /// Events over time, in the steps of the report's histogram; empty when the report has none.
-    pub over_time: Vec<u64>,
+    pub over_time: OverTime,
     /// A few of its first lines, at most 1 KiB of each, control characters included: escape before showing.
     pub examples: Vec<String>,
     /// Keys of its shapes in the recording, ascending.
     #[serde(with = "keys")]
     pub shapes: Vec<u64>,
 }
+
+impl RulesUsed {
+    /// The rules that matched nothing.
+    pub fn idle(&self) -> impl Iterator<Item = &RuleUsed> {
+        self.rules.iter().filter(|rule| rule.lines == 0)
+    }
+
+    /// Whether a problem of the report says that a rule matched nothing.
+    pub fn is_about_idle(&self, problem: &str) -> bool {
+        problem.strip_prefix(&self.file).is_some_and(|rest| rest.starts_with(':') && rest.ends_with(IDLE))
+    }
+}
+
+/// What is told of a rule that matched nothing.
+const IDLE: &str = "matches nothing in this log; correct or remove it";
 
 impl InputSummary {
     /// Counts lines by the ways in which they were read.

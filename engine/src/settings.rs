@@ -34,7 +34,7 @@ pub struct Settings {
     pub rules: Option<Arc<Rules>>,
 }
 
-/// Bounds of unpacking, for each input as it was given: an archive with all that is in it counts as one. What is met at a
+/// Bounds of reading and unpacking, for each input as it was given: an archive with all that is in it counts as one. What is met at a
 /// bound is told as a problem of the input; what came before it is counted. Nothing is ever written to a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unpacking {
@@ -45,7 +45,7 @@ pub struct Unpacking {
     /// Bytes unpacked for each byte read, once more than [`Unpacking::FREE_BYTES`] are unpacked: text of log files rarely
     /// gives more than a hundred, a bomb of zeros a thousand from gzip and millions from others. Reading stops there.
     pub max_ratio: u64,
-    /// Bytes unpacked in all, those of inner packings included. Reading stops there.
+    /// Bytes read, packed or not, and bytes unpacked in all, those of inner packings included. Reading stops there.
     pub max_bytes: u64,
     /// Bytes of window (zstd) or dictionary (xz) that a packing may ask for, which are held in memory for each packing
     /// around the text; the others need a few megabytes at most. Data that ask for more are not unpacked. zstd takes it as

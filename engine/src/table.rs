@@ -152,9 +152,10 @@ impl Table {
     }
 
     /// The shapes, by their text, on the lowest rung that they fit on.
-    pub(crate) fn finish(mut self) -> Vec<Entry> {
+    #[expect(clippy::vec_box, reason = "the memory of each is given back when it is made into something else")]
+    pub(crate) fn finish(mut self) -> Vec<Box<Entry>> {
         self.settle();
-        let mut entries: Vec<Entry> = self.entries.into_values().map(|entry| *entry).collect();
+        let mut entries: Vec<Box<Entry>> = self.entries.into_values().collect();
         for entry in entries.iter_mut().filter(|e| e.depth < EXACT) {
             entry.shape = with_rest(&entry.shape);
         }

@@ -3,10 +3,13 @@
 
 pub(crate) mod times;
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::record::{Level, Record};
 pub(crate) use times::Times;
@@ -40,11 +43,27 @@ pub(crate) struct Tally {
     pub(crate) events: u64,
     /// Lines: at least as many.
     pub(crate) lines: u64,
-    /// Events per level, by [`LEVELS`].
-    pub(crate) levels: [u64; LEVELS.len()],
+    /// Events per level.
+    #[serde(with = "per_level")]
+    pub(crate) levels: Levels,
     /// When they happened, as far as they say.
     pub(crate) times: Times,
 }
+
+/// Events per level. Nearly all shapes have one level or none, and there may be many shapes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Levels(Few);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Few {
+    /// No other than this one.
+    One(Level, u64),
+    /// Two or more of [`LEVELS`].
+    Several(Box<PerLevel>),
+}
+
+/// Events by [`LEVELS`].
+type PerLevel = [u64; LEVELS.len()];
 
 /// The first few lines, by where they stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +122,80 @@ impl Hasher for AsIs {
     }
 }
 
+impl Levels {
+    /// Those that some events have, ascending.
+    pub fn each(&self) -> impl DoubleEndedIterator<Item = (Level, u64)> {
+        LEVELS.into_iter().zip(self.per_level()).filter(|(_, events)| *events > 0)
+    }
+
+    #[inline]
+    fn add(&mut self, level: Level, more: u64) {
+        match &mut self.0 {
+            Few::One(_, events) if *events == 0 => self.0 = Few::One(level, more),
+            Few::One(one, events) if *one == level => *events += more,
+            Few::Several(events) => events[level as usize] += more,
+            Few::One(..) => {
+                let mut all = self.per_level();
+                all[level as usize] += more;
+                self.0 = Few::Several(Box::new(all));
+            }
+        }
+    }
+
+    fn per_level(&self) -> PerLevel {
+        match &self.0 {
+            Few::One(level, events) => {
+                let mut all = [0; LEVELS.len()];
+                all[*level as usize] = *events;
+                all
+            }
+            Few::Several(all) => **all,
+        }
+    }
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self(Few::One(Level::Trace, 0))
+    }
+}
+
+impl FromIterator<(Level, u64)> for Levels {
+    fn from_iter<I: IntoIterator<Item = (Level, u64)>>(each: I) -> Self {
+        let mut levels = Self::default();
+        each.into_iter().filter(|(_, events)| *events > 0).for_each(|(level, events)| levels.add(level, events));
+        levels
+    }
+}
+
+/// By the names of the levels, those that some events have.
+impl Serialize for Levels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.each())
+    }
+}
+
+impl<'de> Deserialize<'de> for Levels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(Self::from_iter)
+    }
+}
+
+/// Levels as a list, by [`LEVELS`].
+mod per_level {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{LEVELS, Levels, PerLevel};
+
+    pub(super) fn serialize<S: Serializer>(levels: &Levels, serializer: S) -> Result<S::Ok, S::Error> {
+        levels.per_level().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Levels, D::Error> {
+        Ok(LEVELS.into_iter().zip(PerLevel::deserialize(deserializer)?).collect())
+    }
+}
+
 impl Tally {
     /// Counts one event of so many lines.
     #[inline]
@@ -110,7 +203,7 @@ impl Tally {
         self.events += 1;
         self.lines += lines;
         if let Some(level) = record.level {
-            self.levels[level as usize] += 1;
+            self.levels.add(level, 1);
         }
         if let Some(time) = record.time {
             self.times.count(time);
@@ -121,15 +214,13 @@ impl Tally {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.events += other.events;
         self.lines += other.lines;
-        for (mine, theirs) in self.levels.iter_mut().zip(other.levels) {
-            *mine += theirs;
-        }
+        other.levels.each().for_each(|(level, events)| self.levels.add(level, events));
         self.times.merge(&other.times);
     }
 
     /// Back to nothing, keeping the memory.
     pub(crate) fn clear(&mut self) {
-        (self.events, self.lines, self.levels) = (0, 0, [0; LEVELS.len()]);
+        (self.events, self.lines, self.levels) = Default::default();
         self.times.clear();
     }
 }
@@ -138,6 +229,15 @@ impl Examples {
     /// The first lines, first first.
     pub(crate) fn first(&self) -> &[Example] {
         &self.0
+    }
+
+    /// Their texts, first first.
+    pub(crate) fn into_texts(self) -> Vec<String> {
+        let text = |example: Example| {
+            String::from_utf8(example.text.into())
+                .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+        };
+        self.0.into_iter().map(text).collect()
     }
 
     /// Keeps the line if it is among the first; `text` is asked for only then.
@@ -158,6 +258,10 @@ impl Examples {
 
     /// The first of both.
     pub(crate) fn merge(&mut self, other: Self) {
+        if self.0.is_empty() {
+            *self = other;
+            return;
+        }
         self.0.extend(other.0);
         self.0.sort_unstable();
         self.0.truncate(EXAMPLES);

@@ -70,7 +70,7 @@ fn gate(comparison: &Comparison, flags: &Compare) -> u8 {
         FailOn::Any => is_new_error(one) || one.is_finding,
         FailOn::None => false,
     };
-    u8::from(comparison.clusters.iter().any(fails))
+    u8::from(comparison.clusters.iter().filter(|one| !one.is_muted).any(fails))
 }
 
 fn write(comparison: &Comparison, format: TableFormat, top: usize) -> io::Result<()> {

@@ -7,7 +7,7 @@ use logkin_engine::compare::{Change, Comparison, Counts, Difference, Side};
 use super::{
     Rows, Terminal, code, level_name, moment,
     table::{CYAN, RED, RESET, SLOT, count, fit, level_colour, percent},
-    visible,
+    truth, visible,
 };
 use crate::cli::TableFormat;
 
@@ -87,7 +87,7 @@ fn table(
             level(one)
         );
         let room = terminal.width.map(|width| width.saturating_sub(head.len()).max(20));
-        let template = fit(&visible(&one.template), room);
+        let template = fit(&visible(one.title.as_ref().unwrap_or(&one.template)), room);
         if terminal.colour {
             let tint = if one.is_new_error() { RED } else { level_colour(one.other.level) };
             writeln!(out, "{tint}{head}{RESET}{}", template.replace(SLOT, &format!("{CYAN}{SLOT}{RESET}")))?;
@@ -111,8 +111,8 @@ fn footer(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     };
     writeln!(out, "{}; {}", side("BASE", &comparison.base), side("OTHER", &comparison.other))?;
     let number = |of: &dyn Fn(&&Difference) -> bool| comparison.clusters.iter().filter(of).count() as u64;
-    let found = |change: Change| number(&|one| one.is_finding && one.change == change);
-    let few = number(&|one| !one.is_finding && matches!(one.change, Change::New | Change::Gone));
+    let found = |change: Change| number(&|one| one.is_finding && one.change == change && !one.is_muted);
+    let few = number(&|one| !one.is_finding && !one.is_muted && matches!(one.change, Change::New | Change::Gone));
     write!(
         out,
         "{} new, {} more, {} gone, {} less, {} alike",
@@ -120,12 +120,15 @@ fn footer(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
         found(Change::More),
         found(Change::Gone),
         found(Change::Less),
-        number(&|one| one.change == Change::Same)
+        number(&|one| one.change == Change::Same && !one.is_muted)
     )?;
     if few > 0 {
         write!(out, ", {few} on one side only with too few events to tell")?;
     }
-    if let errors @ 1.. = number(&|one| one.is_new_error()) {
+    if let muted @ 1.. = number(&|one| one.is_muted) {
+        write!(out, "; muted by rules: {muted}")?;
+    }
+    if let errors @ 1.. = number(&|one| one.is_new_error() && !one.is_muted) {
         write!(out, "; new errors: {errors}")?;
     }
     writeln!(out)
@@ -150,9 +153,10 @@ fn markdown(comparison: &Comparison, shown: &[&Difference], top: usize, out: &mu
         let (change, by, level) = (word(one), factor(one), level(one));
         writeln!(
             out,
-            "| {change} | {} | {was} | {} | {is} | {by} | {level} | {} |",
+            "| {change} | {} | {was} | {} | {is} | {by} | {level} | {}{} |",
             base.events,
             other.events,
+            one.title.as_ref().map_or_else(String::new, |title| code(title) + " "),
             code(&one.template)
         )?;
     }
@@ -180,6 +184,8 @@ fn csv(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
         "first_seen",
         "last_seen",
         "template",
+        "title",
+        "muted",
     ])?;
     for one in &comparison.clusters {
         let per_hour = |counts: &Counts| counts.per_hour.map_or_else(String::new, |rate| format!("{rate:.3}"));
@@ -187,8 +193,8 @@ fn csv(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
         rows.write([
             one.id.0.as_str(),
             one.change.name(),
-            if one.is_finding { "true" } else { "false" },
-            if one.is_error { "true" } else { "false" },
+            truth(one.is_finding),
+            truth(one.is_error),
             &one.factor.map_or_else(String::new, |factor| format!("{factor:.6}")),
             &format!("{:.3e}", one.p),
             &format!("{:.3e}", one.q),
@@ -202,6 +208,8 @@ fn csv(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
             &moment(last.first_seen_ms),
             &moment(last.last_seen_ms),
             &one.template,
+            one.title.as_deref().unwrap_or_default(),
+            truth(one.is_muted),
         ])?;
     }
     rows.finish()

@@ -8,7 +8,18 @@ use super::{level_name, moment};
 
 pub(super) fn write(report: &Report, shown: usize, out: &mut dyn Write) -> io::Result<()> {
     let mut rows = Rows::new(out);
-    rows.write(["cluster", "lines", "events", "share", "level", "first_seen", "last_seen", "template"])?;
+    rows.write([
+        "cluster",
+        "lines",
+        "events",
+        "share",
+        "level",
+        "first_seen",
+        "last_seen",
+        "template",
+        "title",
+        "muted",
+    ])?;
     for cluster in &report.clusters[..shown] {
         rows.write([
             cluster.id.0.as_str(),
@@ -19,9 +30,16 @@ pub(super) fn write(report: &Report, shown: usize, out: &mut dyn Write) -> io::R
             &moment(cluster.first_seen_ms),
             &moment(cluster.last_seen_ms),
             &cluster.template,
+            cluster.title.as_deref().unwrap_or_default(),
+            truth(cluster.is_muted),
         ])?;
     }
     rows.finish()
+}
+
+/// As CSV says it.
+pub(crate) fn truth(is_so: bool) -> &'static str {
+    if is_so { "true" } else { "false" }
 }
 
 /// Rows of CSV on a writer.
@@ -45,5 +63,26 @@ impl<'a> Rows<'a> {
     /// All of it to the writer.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logkin_engine::{Input, Progress, Settings, analyze, rules::Rules};
+
+    #[test]
+    fn titles_and_mutes_of_rules_have_columns() {
+        let text = "[[rule]]\nrename = \"job <*> done\"\ntitle = \"A job\"\n[[rule]]\nmute = \"up\"\n";
+        let rules = Rules::parse("rules.toml", text).unwrap();
+        let settings = Settings { rules: Some(rules.into()), ..Settings::default() };
+        let log = Input::reader("log", &b"job 1 done\njob 2 done\nup\n"[..]);
+        let report = analyze(vec![log], &settings, &Progress::default(), None).unwrap();
+        let mut out = Vec::new();
+        super::write(&report, 2, &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        let ends: Vec<&str> = out.lines().collect();
+        assert!(ends[0].ends_with(",template,title,muted"), "{out}");
+        assert!(ends[1].ends_with(",job <*> done,A job,false"), "{out}");
+        assert!(ends[2].ends_with(",up,,true"), "{out}");
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    outline::{Lexicon, SLOT, WORD},
+    outline::{Lexicon, Outlines, SLOT, WORD},
     sequence::{self, is_state},
     tree::Sets,
-    words::{MANY, Node, RARE, merge_equal, together},
+    words::{MANY, Node, RARE, equal_by, regroup},
 };
 
 /// Words of an outline up to which it is looked at here.
@@ -31,7 +31,7 @@ struct Uses {
 
 /// What settled clusters say about words.
 struct Vocabulary<'a> {
-    lexicon: &'a Lexicon<'a>,
+    lexicon: &'a Lexicon,
     uses: HashMap<u32, Uses>,
     /// Values of several words.
     names: HashSet<&'a [u32]>,
@@ -39,7 +39,7 @@ struct Vocabulary<'a> {
 
 impl<'a> Vocabulary<'a> {
     /// `outlines` are those of the single shapes.
-    fn of(nodes: &[Node], outlines: &'a [Vec<u32>], lexicon: &'a Lexicon<'a>) -> Self {
+    fn of(nodes: &[Node], outlines: &'a Outlines, lexicon: &'a Lexicon) -> Self {
         let mut uses: HashMap<u32, Uses> = HashMap::new();
         let mut names: HashSet<&[u32]> = HashSet::new();
         for node in nodes.iter().filter(|node| is_settled(node)) {
@@ -91,36 +91,27 @@ fn is_settled(node: &Node) -> bool {
 
 /// Lets what many lines have settled tell what the few are: values there are values here, and a rare message with all the
 /// words of a settled cluster belongs to it.
-pub(super) fn tell(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
+pub(super) fn tell(nodes: &mut Vec<Node>, outlines: &Outlines, lexicon: &Lexicon) {
     join_values(nodes, outlines, lexicon);
     absorb(nodes, outlines, lexicon);
 }
 
 /// Joins nodes that are equal when the words that are values elsewhere are taken for variables.
-fn join_values(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
+fn join_values(nodes: &mut Vec<Node>, outlines: &Outlines, lexicon: &Lexicon) {
     let vocabulary = Vocabulary::of(nodes, outlines, lexicon);
     let plain = |node: &Node| match &node.outline[..] {
         outline if outline.len() <= LONGEST => vocabulary.plain(outline),
         outline => outline.to_vec(),
     };
-    let mut keyed: Vec<(Vec<u32>, usize)> = nodes.iter().enumerate().map(|(i, node)| (plain(node), i)).collect();
-    keyed.sort_unstable();
-    let mut joined = Vec::new();
-    for bucket in keyed.chunk_by(|a, b| a.0 == b.0) {
-        let group: Vec<usize> = bucket.iter().map(|(_, node)| *node).collect();
-        if group.len() > 1 && lexicon.weight(&bucket[0].0) >= 2 * WORD {
-            joined.push(Node { outline: bucket[0].0.clone(), ..together(nodes, &group) });
-        } else {
-            joined.extend(group.into_iter().map(|node| nodes[node].clone()));
-        }
-    }
-    *nodes = joined;
-    merge_equal(nodes);
+    let mut groups = equal_by(nodes, plain);
+    groups.retain(|(outline, _)| lexicon.weight(outline) >= 2 * WORD);
+    drop(vocabulary);
+    regroup(nodes, groups);
 }
 
 /// Joins each node to the larger settled cluster whose words it has, in order and with values where that has variables;
 /// that with most words in common first.
-fn absorb(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
+fn absorb(nodes: &mut Vec<Node>, outlines: &Outlines, lexicon: &Lexicon) {
     let vocabulary = Vocabulary::of(nodes, outlines, lexicon);
     let wide: Vec<usize> = (0..nodes.len()).filter(|n| is_wide(&nodes[*n], lexicon)).collect();
     let mut count: HashMap<u32, usize> = HashMap::new();
@@ -147,19 +138,17 @@ fn absorb(nodes: &mut Vec<Node>, outlines: &[Vec<u32>], lexicon: &Lexicon<'_>) {
             into.insert(n, *best);
         }
     }
-    let groups = sets.groups();
-    *nodes = groups
-        .into_iter()
-        .map(|group| {
-            let wide = group.iter().copied().find(|node| !into.contains_key(node)).unwrap_or(group[0]);
-            Node { outline: nodes[wide].outline.clone(), ..together(nodes, &group) }
-        })
-        .collect();
-    merge_equal(nodes);
+    let groups = sets.groups().into_iter().map(|group| {
+        let wide = group.iter().copied().find(|node| !into.contains_key(node)).unwrap_or(group[0]);
+        (nodes[wide].outline.clone(), group)
+    });
+    let groups = groups.collect();
+    drop(vocabulary);
+    regroup(nodes, groups);
 }
 
 /// Whether a node has variables and enough around them to know others by.
-fn is_wide(node: &Node, lexicon: &Lexicon<'_>) -> bool {
+fn is_wide(node: &Node, lexicon: &Lexicon) -> bool {
     let slots = node.outline.iter().filter(|word| **word == SLOT).count();
     is_settled(node)
         && node.outline.len() <= LONGEST
@@ -177,7 +166,7 @@ fn words(outline: &[u32]) -> impl Iterator<Item = u32> + '_ {
 }
 
 /// Whether a value is a name of several words, none of them a variable or a state.
-fn is_name(value: &[u32], lexicon: &Lexicon<'_>) -> bool {
+fn is_name(value: &[u32], lexicon: &Lexicon) -> bool {
     (2..=NAME).contains(&value.len()) && !value.iter().any(|word| *word == SLOT || is_state(lexicon.word(*word)))
 }
 

@@ -28,7 +28,7 @@ struct Contents {
 }
 
 impl Contents {
-    fn is_variable(&self, lexicon: &Lexicon<'_>) -> bool {
+    fn is_variable(&self, lexicon: &Lexicon) -> bool {
         let is_state = |words: &&Vec<u32>| words.iter().all(|word| is_state(lexicon.word(*word)));
         let mut need = if self.slot { 2 } else { MANY };
         if self.words.iter().filter(is_state).count() * 2 > self.words.len() {
@@ -40,7 +40,7 @@ impl Contents {
 
 /// Takes what stands in brackets for a variable where the file has many different things at that place: leaves it out, as
 /// [`Lexicon::outline`] does with brackets that hold variables only; quotes leave a variable behind.
-pub(super) fn close(outlines: &mut [Outline], lexicon: &Lexicon<'_>) {
+pub(super) fn close(outlines: &mut [Outline], lexicon: &Lexicon) {
     let mut places: HashMap<Place, Contents> = HashMap::new();
     for outline in &*outlines {
         for bracket in &outline.brackets {
@@ -70,7 +70,7 @@ pub(super) fn close(outlines: &mut [Outline], lexicon: &Lexicon<'_>) {
 /// Takes what stands behind a last colon for a variable where the file has many such ends, most of which it has behind other
 /// words too: `cannot open it: Permission denied`. Words alone count, since whole messages that follow a component's name
 /// have variables of their own.
-pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon<'_>) {
+pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon) {
     let mut heads: HashMap<&[u32], HashSet<[u32; BESIDE]>> = HashMap::new();
     let mut tails: HashMap<[u32; BESIDE], HashSet<&[u32]>> = HashMap::new();
     let reason = |outline: &Outline| -> Option<(usize, [u32; BESIDE])> {
@@ -108,7 +108,7 @@ pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon<'_>) {
 }
 
 /// Where a known reason of two words or more begins that ends a message without a colon before it.
-fn known_end(words: &[u32], known: &HashSet<Vec<u32>>, lexicon: &Lexicon<'_>) -> Option<usize> {
+fn known_end(words: &[u32], known: &HashSet<Vec<u32>>, lexicon: &Lexicon) -> Option<usize> {
     let longest = known.iter().map(Vec::len).max()?;
     let from = words.len().saturating_sub(longest)..words.len().saturating_sub(1);
     from.into_iter().find(|from| known.contains(&words[*from..]) && lexicon.weight(&words[..*from]) >= BESIDE * WORD)
@@ -128,7 +128,7 @@ fn is_quote(sign: u8) -> bool {
 }
 
 /// `None` where nothing beside it says which place it is.
-fn place(words: &[u32], bracket: Bracket, lexicon: &Lexicon<'_>) -> Option<Place> {
+fn place(words: &[u32], bracket: Bracket, lexicon: &Lexicon) -> Option<Place> {
     let before = last(&words[..bracket.from]);
     let mut behind = [u32::MAX; BESIDE];
     // A variable in quotes is left as such, of which the words behind it are one further.

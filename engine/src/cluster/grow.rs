@@ -1,7 +1,6 @@
 //! Grows the `Dendrogram`: takes what each step of joining has joined, as it was after that step, and makes one tree of it.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, hash_map::Entry},
     iter,
 };
@@ -20,10 +19,14 @@ use crate::{
 
 /// A tree that is being grown, from the leaves up.
 pub(super) struct Growth<'t> {
-    texts: &'t [Cow<'t, str>],
+    /// Each with its events.
+    texts: &'t [(&'t str, u64)],
     tree: Dendrogram,
     sets: Sets,
-    /// By the first member of each group.
+    /// Of each shape that is alone: of its template's text. There may be many that nothing is ever joined with, so this is all
+    /// that is kept of them.
+    alone: Vec<Option<Key>>,
+    /// Of several shapes, by the first member of each.
     groups: BTreeMap<usize, Grown>,
     /// Key of its template's text to first member of the group.
     by_text: ByKey<usize>,
@@ -45,17 +48,20 @@ const NONE: usize = usize::MAX;
 
 impl<'t> Growth<'t> {
     /// Shapes by themselves, those that read the same together.
-    pub(super) fn new(texts: &'t [Cow<'t, str>]) -> Self {
-        let leaf = |n: usize| Grown { node: n, members: Vec::new(), key: key(&lone(texts, n)), template: None };
-        let mut growth = Self {
-            texts,
-            tree: Dendrogram::new(texts.len()),
-            sets: Sets::new(texts.len()),
-            groups: (0..texts.len()).map(|n| (n, leaf(n))).collect(),
-            by_text: ByKey::default(),
-        };
-        let all: Vec<usize> = (0..texts.len()).collect();
-        growth.settle(all, height(1.0), Step::Equal, |parts| common(parts, texts));
+    pub(super) fn new(texts: &'t [(&'t str, u64)]) -> Self {
+        let alone = (0..texts.len()).map(|n| Some(key(&lone(texts, n)))).collect();
+        let (tree, sets) = (Dendrogram::new(texts.len()), Sets::new(texts.len()));
+        let mut growth = Self { texts, tree, sets, alone, groups: BTreeMap::new(), by_text: ByKey::default() };
+        let mut same = Vec::new();
+        for n in 0..texts.len() {
+            let key = growth.alone[n].expect("nothing is joined yet");
+            let first = *growth.by_text.entry(key).or_insert(n);
+            if first != n {
+                growth.sets.join(first, n);
+                same.extend([first, n]);
+            }
+        }
+        growth.settle(same, height(1.0), Step::Equal, |parts| common(parts, texts));
         growth
     }
 
@@ -93,7 +99,9 @@ impl<'t> Growth<'t> {
             let changed = self.unite(&joined);
             self.settle(changed, level[0].0, Step::Alike, |parts| widest(parts, texts));
         }
-        let rest: Vec<usize> = self.groups.keys().copied().collect();
+        let alone = (0..texts.len()).filter(|n| self.alone[*n].is_some());
+        let mut rest: Vec<usize> = alone.chain(self.groups.keys().copied()).collect();
+        rest.sort_unstable();
         if rest.len() > 1 {
             let changed = self.unite(&[rest]);
             self.settle(changed, 0, Step::Alike, |parts| widest(parts, texts));
@@ -103,6 +111,20 @@ impl<'t> Growth<'t> {
     /// The tree.
     pub(super) fn grown(self) -> Dendrogram {
         self.tree
+    }
+
+    /// Takes a group out, by its first member.
+    fn remove(&mut self, first: usize) -> Option<Grown> {
+        let leaf = |key| Grown { node: first, members: Vec::new(), key, template: None };
+        self.alone[first].take().map(leaf).or_else(|| self.groups.remove(&first))
+    }
+
+    fn insert(&mut self, first: usize, grown: Grown) {
+        if grown.node < self.texts.len() {
+            self.alone[first] = Some(grown.key);
+        } else {
+            self.groups.insert(first, grown);
+        }
     }
 
     /// Joins sets; gives the first members of the groups concerned as they were before.
@@ -122,7 +144,7 @@ impl<'t> Growth<'t> {
         while !changed.is_empty() {
             let mut parts: BTreeMap<usize, Vec<Grown>> = BTreeMap::new();
             for first in changed.drain(..) {
-                let Some(grown) = self.groups.remove(&first) else { continue };
+                let Some(grown) = self.remove(first) else { continue };
                 if let Entry::Occupied(entry) = self.by_text.entry(grown.key)
                     && *entry.get() == first
                 {
@@ -147,7 +169,7 @@ impl<'t> Growth<'t> {
                         changed.extend([root, *same.get()]);
                     }
                 }
-                self.groups.insert(root, grown);
+                self.insert(root, grown);
                 if !below.is_empty() {
                     under.insert(root, below);
                 }
@@ -165,17 +187,17 @@ impl<'t> Growth<'t> {
 }
 
 /// One group of several, by what all their shapes have in common.
-fn common(parts: &[Grown], texts: &[Cow<'_, str>]) -> Grown {
+fn common(parts: &[Grown], texts: &[(&str, u64)]) -> Grown {
     let of = |part: &Grown| if part.members.is_empty() { vec![part.node] } else { part.members.clone() };
     let mut members: Vec<usize> = parts.iter().flat_map(of).collect();
     members.sort_unstable();
-    let template = align::common(&members.iter().map(|member| &*texts[*member]));
+    let template = align::common(&members.iter().map(|member| texts[*member].0));
     Grown { node: NONE, members, key: key(&template), template: Some(template) }
 }
 
 /// One group of several, by what their templates have in common, each taken for a shape. Past the steps that look at
 /// shapes nobody asks for members.
-fn widest(parts: &[Grown], texts: &[Cow<'_, str>]) -> Grown {
+fn widest(parts: &[Grown], texts: &[(&str, u64)]) -> Grown {
     let template = |part: &Grown| part.template.as_ref().map_or_else(|| as_shape(&lone(texts, part.node)), as_shape);
     let shapes: Vec<String> = parts.iter().map(template).collect();
     let template = align::common(&shapes.iter().map(String::as_str));
@@ -183,8 +205,8 @@ fn widest(parts: &[Grown], texts: &[Cow<'_, str>]) -> Grown {
 }
 
 /// The template of a shape that is alone.
-fn lone(texts: &[Cow<'_, str>], leaf: usize) -> Template {
-    align::common(&iter::once(&*texts[leaf]))
+fn lone(texts: &[(&str, u64)], leaf: usize) -> Template {
+    align::common(&iter::once(texts[leaf].0))
 }
 
 /// Stands for the text of a template, of which there may be many.

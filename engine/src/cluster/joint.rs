@@ -7,14 +7,14 @@ use super::{
     outline::{Lexicon, SLOT, WORD},
     sequence::is_state,
     tree::Sets,
-    words::{MANY, Node, merge_equal, union},
+    words::{MANY, Node, unite},
 };
 
 /// Words of an outline up to which it is looked at here, which bounds the splitting.
 const LONGEST: usize = 64;
 
 /// Joins the nodes of one length that differ in several places, where all of those are variables at once.
-pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
+pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
     let mut by_length: HashMap<usize, Vec<usize>> = HashMap::new();
     for (n, node) in nodes.iter().enumerate().filter(|(_, node)| node.outline.len() <= LONGEST) {
         by_length.entry(node.outline.len()).or_default().push(n);
@@ -32,22 +32,21 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
             .iter()
             .max_by(|a, b| (a.share, b.position).partial_cmp(&(b.share, a.position)).expect("shares are numbers"))
         {
-            let mut ways: HashMap<u32, Vec<usize>> = HashMap::new();
-            for node in group {
-                ways.entry(nodes[node].outline[place.position]).or_default().push(node);
-            }
-            open.extend(ways.into_values());
+            let word = |node: &usize| nodes[*node].outline[place.position];
+            let mut group = group;
+            group.sort_by_key(word);
+            let ways = group.chunk_by(|a, b| word(a) == word(b));
+            open.extend(ways.filter(|way| way.len() >= MANY).map(<[usize]>::to_vec));
         }
     }
-    *nodes = sets.groups().into_iter().map(|group| union(nodes, &group)).collect();
-    merge_equal(nodes);
+    unite(nodes, sets);
 }
 
 /// A place where the nodes of a group differ.
 struct Varying {
     position: usize,
-    /// Different words and how many shapes have each.
-    words: HashMap<u32, usize>,
+    /// Different words, ascending, and how many shapes have each.
+    words: Vec<(u32, u32)>,
     /// Whether some have a variable there already.
     slot: bool,
     /// The chance that two shapes with words there have the same.
@@ -57,13 +56,19 @@ struct Varying {
 fn varying(nodes: &[Node], group: &[usize]) -> Vec<Varying> {
     let length = nodes[group[0]].outline.len();
     let place = |position: usize| {
-        let mut words: HashMap<u32, usize> = HashMap::new();
-        for node in group {
-            *words.entry(nodes[*node].outline[position]).or_default() += nodes[*node].members.len();
-        }
-        let slot = words.remove(&SLOT).is_some();
-        let squares: usize = words.values().map(|count| count * count).sum();
-        let all: usize = words.values().sum();
+        let of = |node: &usize| (nodes[*node].outline[position], nodes[*node].members.len() as u32);
+        let mut words: Vec<(u32, u32)> = group.iter().map(of).collect();
+        words.sort_unstable();
+        words.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            kept.1 += if same { next.1 } else { 0 };
+            same
+        });
+        let slot = words.first().is_some_and(|(word, _)| *word == SLOT);
+        words.drain(..usize::from(slot));
+        words.shrink_to_fit();
+        let squares: usize = words.iter().map(|(_, count)| (*count as usize).pow(2)).sum();
+        let all: usize = words.iter().map(|(_, count)| *count as usize).sum();
         let share = squares as f64 / (all * all).max(1) as f64;
         Varying { position, words, slot, share }
     };
@@ -72,18 +77,18 @@ fn varying(nodes: &[Node], group: &[usize]) -> Vec<Varying> {
 
 /// Whether the places, several of them, hold many values each that go with each other in most ways there are, or in as
 /// many as there are events; states and what stands first need more values, as for single places.
-fn are_variables(nodes: &[Node], lexicon: &Lexicon<'_>, group: &[usize], places: &[Varying]) -> bool {
+fn are_variables(nodes: &[Node], lexicon: &Lexicon, group: &[usize], places: &[Varying]) -> bool {
     let outline = &nodes[group[0]].outline;
     let constant: Vec<u32> =
         (0..outline.len()).filter(|i| places.iter().all(|place| place.position != *i)).map(|i| outline[i]).collect();
     if places.len() < 2 || lexicon.weight(&constant) < WORD * places.len().div_ceil(2).max(2) {
         return false;
     }
-    if places.iter().any(|place| place.words.keys().any(|word| lexicon.is_unspaced(*word))) {
+    if places.iter().any(|place| place.words.iter().any(|(word, _)| lexicon.is_unspaced(*word))) {
         return false;
     }
     let is_variable = |place: &Varying| {
-        let states = place.words.keys().filter(|word| is_state(lexicon.word(**word))).count();
+        let states = place.words.iter().filter(|(word, _)| is_state(lexicon.word(*word))).count();
         let mut need = match (place.slot, place.position) {
             (true, _) => 1,
             (false, 0) => 2 * MANY,
@@ -108,8 +113,9 @@ fn are_variables(nodes: &[Node], lexicon: &Lexicon<'_>, group: &[usize], places:
 /// it says how things stand.
 fn are_alike(places: &[Varying]) -> bool {
     let (first, rest) = places.split_first().expect("groups differ in several places");
+    let is_first = |word: u32| first.words.binary_search_by_key(&word, |(word, _)| *word).is_ok();
     rest.iter().all(|place| {
-        let shared = place.words.keys().filter(|word| first.words.contains_key(word)).count();
+        let shared = place.words.iter().filter(|(word, _)| is_first(*word)).count();
         shared >= MANY && shared * 2 >= first.words.len().max(place.words.len())
     })
 }

@@ -1,10 +1,10 @@
 //! Shapes as outlines: their words in order, with what varies by its form taken away. Owns what form says is a variable; what
 //! the words of other outlines say is its siblings' business.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, ops::Index};
 
 use super::sequence::{Token, is_unit, tokens};
-use crate::token::is_unspaced;
+use crate::{tally::Key, token::is_unspaced};
 
 /// A variable in an outline.
 pub(super) const SLOT: u32 = 0;
@@ -12,30 +12,67 @@ pub(super) const SLOT: u32 = 0;
 /// Characters of a script without blanks that say as much as a word.
 pub(super) const WORD: usize = 3;
 
-/// Words by number, numbered in order of first sight.
+/// Words by number, numbered in order of first sight. Where messages are random words there are many times more of them than
+/// shapes, so they lie in one text, and are looked up in a table of their numbers.
 #[derive(Debug)]
-pub(super) struct Lexicon<'a> {
-    numbers: HashMap<Cow<'a, str>, u32>,
-    words: Vec<Cow<'a, str>>,
+pub(super) struct Lexicon {
+    text: String,
+    /// Where each word ends in the text.
+    ends: Vec<u32>,
+    /// Numbers at places that follow from the words; [`SLOT`] where there is none. At most three quarters are taken.
+    table: Vec<u32>,
 }
 
-impl<'a> Lexicon<'a> {
+impl Lexicon {
     pub(super) fn new() -> Self {
-        Self { numbers: HashMap::new(), words: vec![Cow::Borrowed("<*>")] }
+        let slot = "<*>";
+        Self { text: slot.to_owned(), ends: vec![slot.len() as u32], table: vec![SLOT; 64] }
     }
 
-    fn number(&mut self, word: Cow<'a, str>) -> u32 {
-        if let Some(number) = self.numbers.get(&word) {
-            return *number;
+    fn number(&mut self, word: &str) -> u32 {
+        let place = self.place(word);
+        if self.table[place] != SLOT {
+            return self.table[place];
         }
-        let number = u32::try_from(self.words.len()).expect("fewer words than bytes of 100,000 bounded shapes");
-        self.words.push(word.clone());
-        self.numbers.insert(word, number);
+        let number = u32::try_from(self.ends.len()).expect("fewer words than bytes of 100,000 bounded shapes");
+        self.text.push_str(word);
+        self.ends.push(u32::try_from(self.text.len()).expect("no more bytes than those of 100,000 bounded shapes"));
+        self.table[place] = number;
+        if self.ends.len() * 4 > self.table.len() * 3 {
+            self.widen();
+        }
         number
     }
 
+    /// Where the number of a word is in the table, or is to be.
+    fn place(&self, word: &str) -> usize {
+        let mask = self.table.len() - 1;
+        let mut place = Key::of(word.as_bytes()).0 as usize & mask;
+        while self.table[place] != SLOT && self.word(self.table[place]) != word {
+            place = (place + 1) & mask;
+        }
+        place
+    }
+
+    fn widen(&mut self) {
+        self.table = vec![SLOT; self.table.len() * 2];
+        for number in 1..self.ends.len() as u32 {
+            let place = self.place(self.word(number));
+            self.table[place] = number;
+        }
+    }
+
+    /// To be called when no more words come: gives back what it takes to find their numbers.
+    pub(super) fn close(&mut self) {
+        self.table = Vec::new();
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
     pub(super) fn word(&self, number: u32) -> &str {
-        &self.words[number as usize]
+        let number = number as usize;
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start as usize..self.ends[number] as usize]
     }
 
     /// Whether it is a character of a script without blanks.
@@ -53,9 +90,10 @@ impl<'a> Lexicon<'a> {
     /// variables. Signs are left out, neighbouring variables are one, so are lists of any length; what follows `=` is
     /// a variable; a unit belongs to its number; brackets with nothing but variables may as well be absent; digits in
     /// words are all the same. A shape of signs alone is its own outline.
-    pub(super) fn outline(&mut self, shape: &'a str) -> Outline {
-        let tokens: Vec<Token<'a>> = tokens(shape).collect();
-        let mut outline = Vec::new();
+    pub(super) fn outline(&mut self, shape: &str) -> Outline {
+        let tokens: Vec<Token<'_>> = tokens(shape).collect();
+        // Made at once and then cut out: what is left over of vectors that grew would be a good part of the memory.
+        let mut outline = Vec::with_capacity(tokens.len() + 1);
         let mut brackets = Brackets::default();
         let mut reason = None;
         let mut at = 0;
@@ -109,16 +147,44 @@ impl<'a> Lexicon<'a> {
                     1
                 }
                 Token::Word(word) => {
-                    let number = self.number(without_digits(word));
+                    let number = self.number(&without_digits(word));
                     push(&mut outline, number);
                     1
                 }
             };
         }
         if outline.is_empty() {
-            outline.push(self.number(Cow::Borrowed(shape)));
+            outline.push(self.number(shape));
         }
-        Outline { words: outline, brackets: brackets.closed, reason }
+        Outline { words: outline.as_slice().to_vec(), brackets: brackets.closed, reason }
+    }
+}
+
+/// The words of many outlines, in one piece.
+#[derive(Debug, Default)]
+pub(super) struct Outlines {
+    words: Vec<u32>,
+    ends: Vec<usize>,
+}
+
+impl Outlines {
+    pub(super) fn of(outlines: &[Outline]) -> Self {
+        let mut all = Self::default();
+        all.words.reserve_exact(outlines.iter().map(|outline| outline.words.len()).sum());
+        all.ends.reserve_exact(outlines.len());
+        for outline in outlines {
+            all.words.extend(&outline.words);
+            all.ends.push(all.words.len());
+        }
+        all
+    }
+}
+
+impl Index<usize> for Outlines {
+    type Output = [u32];
+
+    fn index(&self, at: usize) -> &[u32] {
+        &self.words[at.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[at]]
     }
 }
 

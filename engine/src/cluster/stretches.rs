@@ -7,7 +7,7 @@ use super::{
     outline::{Lexicon, SLOT, WORD},
     sequence::{is_cue, is_state},
     tree::Sets,
-    words::{Node, merge_equal, mix, together},
+    words::{Node, merge_equal, mix, regroup},
 };
 
 /// Words of a name at most.
@@ -19,7 +19,7 @@ const MANY: usize = 5;
 /// Different lists at one place that make it a variable.
 const LISTS: usize = 8;
 
-/// Stretches looked at together, about: 8 MiB of them.
+/// Stretches looked at together, about: 4 MiB of them.
 const PART: usize = 1 << 18;
 
 /// Words around a stretch at least, by [`Lexicon::weight`].
@@ -28,8 +28,19 @@ const AROUND: usize = 2 * WORD;
 /// A stretch of an outline: a hash of what is around it, the node, where it begins and ends.
 type Stretch = (u64, usize, usize, usize);
 
+/// A stretch of up to [`LONGEST`] words in half the memory: its hash, the node, where it begins and how long it is.
+type Packed = (u64, u32, u32);
+
+/// Bits that the length of such a stretch takes.
+const LENGTH_BITS: u32 = 3;
+
+fn unpacked((hash, node, place): &Packed) -> Stretch {
+    let (from, length) = (place >> LENGTH_BITS, place & ((1 << LENGTH_BITS) - 1));
+    (*hash, *node as usize, from as usize, (from + length) as usize)
+}
+
 /// Joins nodes that are equal but for a stretch of up to [`LONGEST`] words, where there are many different ones.
-pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
+pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
     let mut sets = Sets::new(nodes.len());
     let mut cuts: HashMap<usize, (usize, usize)> = HashMap::new();
     let mut buckets = variables(nodes, lexicon);
@@ -47,11 +58,11 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
 
 /// The stretches with the same around them, where they are a variable. There are several for each word, so they are looked at
 /// in parts, by their hashes, each part of about [`PART`]: of most nothing is kept.
-fn variables(nodes: &[Node], lexicon: &Lexicon<'_>) -> Vec<Vec<Stretch>> {
+fn variables(nodes: &[Node], lexicon: &Lexicon) -> Vec<Vec<Stretch>> {
     let words: usize = nodes.iter().map(|node| node.outline.len()).sum();
     let parts = (words * LONGEST).div_ceil(PART) as u64;
     let mut buckets = Vec::new();
-    let mut stretches: Vec<Stretch> = Vec::new();
+    let mut stretches: Vec<Packed> = Vec::new();
     for part in 0..parts {
         stretches.clear();
         for (n, node) in nodes.iter().enumerate() {
@@ -61,7 +72,7 @@ fn variables(nodes: &[Node], lexicon: &Lexicon<'_>) -> Vec<Vec<Stretch>> {
                 for (to, end) in ends.iter().enumerate().skip(from + 1).take(LONGEST) {
                     let hash = mix(start, 1).wrapping_add(end.rotate_left(17));
                     if hash % parts == part {
-                        stretches.push((hash, n, from, to));
+                        stretches.push((hash, n as u32, ((from << LENGTH_BITS) | (to - from)) as u32));
                     }
                 }
                 start = mix(start, node.outline[from]);
@@ -69,13 +80,15 @@ fn variables(nodes: &[Node], lexicon: &Lexicon<'_>) -> Vec<Vec<Stretch>> {
         }
         stretches.sort_unstable();
         let same = stretches.chunk_by(|a, b| a.0 == b.0);
-        buckets.extend(same.filter(|b| b.len() > 1 && is_variable(nodes, lexicon, b)).map(<[_]>::to_vec));
+        let several = same.filter(|bucket| bucket.len() > 1);
+        let unpacked = several.map(|bucket| bucket.iter().map(unpacked).collect::<Vec<Stretch>>());
+        buckets.extend(unpacked.filter(|bucket| is_variable(nodes, lexicon, bucket)));
     }
     buckets
 }
 
 /// Joins nodes that begin and end alike and have lists between: the same words in other orders and numbers.
-pub(super) fn join_lists(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
+pub(super) fn join_lists(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
     let fronts = branches(nodes, lexicon, |node, i| node.outline.get(i).copied());
     let mut buckets: Vec<Stretch> = Vec::new();
     for (n, node) in nodes.iter().enumerate() {
@@ -105,14 +118,14 @@ fn ends(outline: &[u32]) -> Vec<u64> {
     ends
 }
 
-fn around(node: &Node, lexicon: &Lexicon<'_>, from: usize, to: usize) -> usize {
+fn around(node: &Node, lexicon: &Lexicon, from: usize, to: usize) -> usize {
     lexicon.weight(&node.outline[..from]) + lexicon.weight(&node.outline[to..])
 }
 
 /// Many different stretches that do not begin or end alike. Where a variable was seen in the same place, fewer will do;
 /// at the end of a message, where reasons stand, and at its beginning, where subjects and verbs do, there have to be more,
 /// and far more where they say how things stand.
-fn is_variable(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> bool {
+fn is_variable(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
     let (_, first, from, to) = bucket[0];
     let stretch = |stretch: &Stretch| &nodes[stretch.1].outline[stretch.2..stretch.3];
     let around = around(&nodes[first], lexicon, from, to);
@@ -147,29 +160,25 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> boo
 }
 
 /// For each node the first place, behind [`AROUND`] words, where the nodes that agree so far go many ways.
-fn branches(nodes: &[Node], lexicon: &Lexicon<'_>, word: impl Fn(&Node, usize) -> Option<u32>) -> Vec<Option<usize>> {
+fn branches(nodes: &[Node], lexicon: &Lexicon, word: impl Fn(&Node, usize) -> Option<u32>) -> Vec<Option<usize>> {
     let mut found = vec![None; nodes.len()];
     let mut open: Vec<Vec<usize>> = vec![(0..nodes.len()).collect()];
     let mut depth = 0;
     while !open.is_empty() {
         let mut next = Vec::new();
-        for group in open {
-            let mut ways: HashMap<Option<u32>, Vec<usize>> = HashMap::new();
-            for node in group {
-                ways.entry(word(&nodes[node], depth)).or_default().push(node);
-            }
-            let many = ways.len() >= MANY;
-            for node in ways
-                .values()
-                .flatten()
-                .filter(|node| many && around(&nodes[**node], lexicon, depth, nodes[**node].outline.len()) >= AROUND)
-            {
+        for mut group in open {
+            let way = |node: &usize| word(&nodes[*node], depth);
+            group.sort_by_key(way);
+            let ways = group.chunk_by(|a, b| way(a) == way(b));
+            let many = ways.clone().count() >= MANY;
+            let is_branch =
+                |node: &&usize| around(&nodes[**node], lexicon, depth, nodes[**node].outline.len()) >= AROUND;
+            for node in group.iter().filter(|node| many && is_branch(node)) {
                 found[*node] = Some(depth);
             }
-            let further = ways.into_iter().filter(|(way, nodes)| way.is_some() && nodes.len() >= LISTS);
-            next.extend(
-                further.map(|(_, nodes)| nodes.into_iter().filter(|node| found[*node].is_none()).collect::<Vec<_>>()),
-            );
+            let further = ways.filter(|nodes| way(&nodes[0]).is_some() && nodes.len() >= LISTS);
+            let is_open = |node: &usize| found[*node].is_none();
+            next.extend(further.map(|nodes| nodes.iter().copied().filter(is_open).collect::<Vec<_>>()));
         }
         open = next;
         open.retain(|group| group.len() >= LISTS);
@@ -205,7 +214,7 @@ fn by_tail(nodes: &[Node], bucket: &[Stretch]) -> Vec<Vec<Stretch>> {
 
 /// Stretches of several lengths whose words recur at different places. Characters of scripts without blanks do that in any
 /// text.
-fn is_list(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: &[Stretch]) -> bool {
+fn is_list(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
     let lengths: HashSet<usize> = bucket.iter().map(|(_, _, from, to)| to - from).collect();
     if bucket.len() < LISTS || lengths.len() < 3 {
         return false;
@@ -233,15 +242,16 @@ fn adopt(bucket: &[Stretch], sets: &mut Sets, cuts: &mut HashMap<usize, (usize, 
 
 /// Puts a slot in place of the stretches, and joins what was found to be one.
 fn replace(nodes: &mut Vec<Node>, mut sets: Sets, cuts: &HashMap<usize, (usize, usize)>) {
-    let mut joined = Vec::with_capacity(nodes.len());
-    for group in sets.groups() {
-        let mut node = together(nodes, &group);
-        if let Some((from, to)) = cuts.get(&group[0]) {
-            node.outline.splice(*from..*to, [SLOT]);
-            node.outline.dedup_by(|a, b| *a == SLOT && *b == SLOT);
-        }
-        joined.push(node);
+    if cuts.is_empty() {
+        return;
     }
-    *nodes = joined;
+    // What is joined has the outline of its first.
+    for (node, (from, to)) in cuts.iter().filter(|(node, _)| sets.root(**node) == **node) {
+        let outline = &mut nodes[*node].outline;
+        outline.splice(*from..*to, [SLOT]);
+        outline.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+    }
+    let groups = sets.groups().into_iter().map(|group| (nodes[group[0]].outline.clone(), group)).collect();
+    regroup(nodes, groups);
     merge_equal(nodes);
 }

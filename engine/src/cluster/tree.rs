@@ -26,14 +26,22 @@ impl Sets {
         self.parent[a.max(b)] = a.min(b);
     }
 
-    /// The sets, each ascending, in order of their smallest members.
+    /// The sets of several, each ascending, in order of their smallest members.
     pub(super) fn groups(&mut self) -> Vec<Vec<usize>> {
-        let mut groups: Vec<Vec<usize>> = vec![Vec::new(); self.parent.len()];
+        let mut sizes = vec![0_u32; self.parent.len()];
         for node in 0..self.parent.len() {
-            let root = self.root(node);
-            groups[root].push(node);
+            sizes[self.root(node)] += 1;
         }
-        groups.retain(|group| !group.is_empty());
+        let mut joined: Vec<usize> = (0..self.parent.len()).filter(|node| sizes[self.root(*node)] > 1).collect();
+        joined.sort_by_key(|node| self.root(*node));
+        let roots: Vec<usize> = joined.iter().map(|node| self.root(*node)).collect();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (at, node) in joined.into_iter().enumerate() {
+            match groups.last_mut().filter(|_| at > 0 && roots[at] == roots[at - 1]) {
+                Some(group) => group.push(node),
+                None => groups.push(vec![node]),
+            }
+        }
         groups
     }
 }

@@ -1,7 +1,7 @@
 //! Variables that look like words: a place in otherwise equal outlines where the file has many different words.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -36,7 +36,7 @@ const PART: usize = 1 << 18;
 
 /// Joins the nodes that differ in one place, where that place is a variable. Says whether any were joined.
 /// `known` are words that were variables elsewhere; those found here are added.
-pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>, known: &mut HashSet<u32>) -> bool {
+pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon, known: &mut HashSet<u32>) -> bool {
     let mut sets = Sets::new(nodes.len());
     let mut joined = false;
     let mut found = HashSet::new();
@@ -56,30 +56,24 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>, known: &mut Has
         }
     }
     known.extend(found);
-    if joined {
-        *nodes = sets.groups().into_iter().map(|group| union(nodes, &group)).collect();
-        merge_equal(nodes);
-    }
+    unite(nodes, sets);
     joined
 }
 
 /// Joins nodes of the same outline.
 pub(super) fn merge_equal(nodes: &mut Vec<Node>) {
     nodes.sort_by(|a, b| a.outline.cmp(&b.outline));
-    let mut merged: Vec<Node> = Vec::new();
-    for node in nodes.drain(..) {
-        match merged.last_mut() {
-            Some(last) if last.outline == node.outline => {
-                last.events += node.events;
-                last.members.extend(node.members);
-            }
-            _ => merged.push(node),
+    nodes.dedup_by(|next, kept| {
+        let same = next.outline == kept.outline;
+        if same {
+            kept.events += next.events;
+            kept.members.append(&mut next.members);
         }
-    }
-    for node in &mut merged {
+        same
+    });
+    for node in nodes {
         node.members.sort_unstable();
     }
-    *nodes = merged;
 }
 
 /// For each node and place whose hash is asked for: a hash of the rest of the outline, the place, the node.
@@ -130,7 +124,7 @@ struct Place {
 }
 
 impl Place {
-    fn of(nodes: &[Node], lexicon: &Lexicon<'_>, bucket: impl Iterator<Item = usize> + Clone, position: usize) -> Self {
+    fn of(nodes: &[Node], lexicon: &Lexicon, bucket: impl Iterator<Item = usize> + Clone, position: usize) -> Self {
         let first = bucket.clone().next().map_or(&[][..], |node| &nodes[node].outline);
         let others = lexicon.weight(first) - lexicon.weight(first.get(position..=position).unwrap_or_default());
         let mut words: Vec<u32> = bucket.clone().map(|node| nodes[node].outline[position]).collect();
@@ -149,13 +143,13 @@ impl Place {
         }
     }
 
-    fn is_variable(&self, lexicon: &Lexicon<'_>, known: &HashSet<u32>) -> bool {
+    fn is_variable(&self, lexicon: &Lexicon, known: &HashSet<u32>) -> bool {
         if self.constants < WORD {
             return false;
         }
         let count = self.words.len();
-        if self.slot {
-            return self.constants >= 2 * WORD && count >= 1;
+        if self.slot && self.constants >= 2 * WORD {
+            return count >= 1;
         }
         if count >= 2 && self.words.iter().all(|word| known.contains(word)) {
             return true;
@@ -183,50 +177,72 @@ impl Place {
 }
 
 /// Joins nodes that differ only in words built like names, wherever those stand.
-pub(super) fn join_names(nodes: &mut Vec<Node>, lexicon: &Lexicon<'_>) {
+pub(super) fn join_names(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
     let plain = |node: &Node| -> Vec<u32> {
         let is_slot = |word: &u32| *word == SLOT || is_name(lexicon.word(*word));
         let mut plain: Vec<u32> = node.outline.iter().map(|word| if is_slot(word) { SLOT } else { *word }).collect();
         plain.dedup_by(|a, b| *a == SLOT && *b == SLOT);
         plain
     };
-    let mut keyed: Vec<(Vec<u32>, usize)> = nodes.iter().enumerate().map(|(i, node)| (plain(node), i)).collect();
-    keyed.sort_unstable();
-    let mut joined = Vec::new();
-    for bucket in keyed.chunk_by(|a, b| a.0 == b.0) {
-        let events: u64 = bucket.iter().map(|(_, node)| nodes[*node].events).sum();
-        let constants = lexicon.weight(&bucket[0].0);
-        let join = bucket.len() > 1 && constants >= 2 * WORD && events <= RARE * bucket.len() as u64;
-        if join {
-            let group: Vec<usize> = bucket.iter().map(|(_, node)| *node).collect();
-            joined.push(Node { outline: bucket[0].0.clone(), ..together(nodes, &group) });
-        } else {
-            joined.extend(bucket.iter().map(|(_, node)| nodes[*node].clone()));
+    let mut groups = equal_by(nodes, plain);
+    groups.retain(|(outline, group)| {
+        let events: u64 = group.iter().map(|node| nodes[*node].events).sum();
+        lexicon.weight(outline) >= 2 * WORD && events <= RARE * group.len() as u64
+    });
+    regroup(nodes, groups);
+}
+
+/// The nodes, several at least, whose outlines are equal once they are made `plain`, and what they are then. Of all others
+/// nothing is kept, of which there may be many.
+pub(super) fn equal_by(nodes: &[Node], plain: impl Fn(&Node) -> Vec<u32>) -> Vec<(Vec<u32>, Vec<usize>)> {
+    let hash = |node: &Node| plain(node).into_iter().fold(1, mix);
+    let mut hashes: Vec<(u64, usize)> = nodes.iter().enumerate().map(|(n, node)| (hash(node), n)).collect();
+    hashes.sort_unstable();
+    let mut groups = Vec::new();
+    for bucket in hashes.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() > 1) {
+        let mut equal: BTreeMap<Vec<u32>, Vec<usize>> = BTreeMap::new();
+        for (_, node) in bucket {
+            equal.entry(plain(&nodes[*node])).or_default().push(*node);
         }
+        groups.extend(equal.into_iter().filter(|(_, group)| group.len() > 1));
     }
-    *nodes = joined;
+    groups
+}
+
+/// Makes one node of each group, with the outline given.
+pub(super) fn regroup(nodes: &mut Vec<Node>, groups: Vec<(Vec<u32>, Vec<usize>)>) {
+    if groups.is_empty() {
+        return;
+    }
+    for (outline, group) in groups {
+        let mut one = Node { outline, events: 0, members: Vec::new() };
+        for node in &group {
+            let part = &mut nodes[*node];
+            one.events += part.events;
+            one.members.append(&mut part.members);
+        }
+        nodes[group[0]] = one;
+    }
+    nodes.retain(|node| !node.members.is_empty());
     merge_equal(nodes);
 }
 
-/// One node of several whose outlines have the same length.
-pub(super) fn union(nodes: &[Node], group: &[usize]) -> Node {
-    let mut node = together(nodes, group);
+/// Makes one node of each set, whose outlines have the same length.
+pub(super) fn unite(nodes: &mut Vec<Node>, mut sets: Sets) {
+    let groups = sets.groups().into_iter().map(|group| (common(nodes, &group), group)).collect();
+    regroup(nodes, groups);
+}
+
+/// What several outlines of the same length have in common.
+fn common(nodes: &[Node], group: &[usize]) -> Vec<u32> {
+    let mut common = nodes[group[0]].outline.clone();
     for other in &group[1..] {
-        for (word, also) in node.outline.iter_mut().zip(&nodes[*other].outline) {
+        for (word, also) in common.iter_mut().zip(&nodes[*other].outline) {
             if *word != *also {
                 *word = SLOT;
             }
         }
     }
-    node.outline.dedup_by(|a, b| *a == SLOT && *b == SLOT);
-    node
-}
-
-/// One node of several, with the outline of the first.
-pub(super) fn together(nodes: &[Node], group: &[usize]) -> Node {
-    Node {
-        outline: nodes[group[0]].outline.clone(),
-        events: group.iter().map(|node| nodes[*node].events).sum(),
-        members: group.iter().flat_map(|node| nodes[*node].members.iter().copied()).collect(),
-    }
+    common.dedup_by(|a, b| *a == SLOT && *b == SLOT);
+    common
 }

@@ -96,6 +96,11 @@ pub(super) fn is_ruby_frame(text: &[u8]) -> bool {
     digits > 0 && place.len() > digits + 1 && place[place.len() - digits - 1] == b':' && !place.contains(&b' ')
 }
 
+/// `/a/b.rb:12:in 'f': why (CError)`: the first line of what Ruby did not catch.
+pub(super) fn is_ruby_crash(text: &[u8]) -> bool {
+    is_ruby_frame(text) && ends_with_exception(text)
+}
+
 /// `/a/b.go:12 +0x1d`.
 pub(super) fn is_go_place(text: &[u8]) -> bool {
     let Some(at) = memchr::memmem::find(text, b".go:").or_else(|| memchr::memmem::find(text, b".s:")) else {

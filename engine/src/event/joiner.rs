@@ -149,6 +149,9 @@ impl<'c> Joiner<'c> {
     }
 
     fn unindented(&mut self, line: &[u8], rest: &[u8]) -> bool {
+        if self.is_anothers(line) {
+            return false;
+        }
         if let Some(next) = self.asked_for(line, rest) {
             (self.trace, self.awaits) = next;
             return true;
@@ -160,6 +163,16 @@ impl<'c> Joiner<'c> {
         let opened = self.timed && matches!(line, [b'{' | b'[' | b'(']);
         self.bracket |= opened;
         drawn || opened || (self.bracket || self.trace == Trace::Frames) && matches!(line[0], b'}' | b']' | b')')
+    }
+
+    /// Whether another trace begins here, of which that which is open says nothing: the messages of panics, and what Node shows
+    /// of a script, may read in any way.
+    fn is_anothers(&self, line: &[u8]) -> bool {
+        match self.trace {
+            Trace::Panic | Trace::Source | Trace::None | Trace::Chained => false,
+            Trace::Frames => is_crash(line),
+            _ => is_crash(line) || line.starts_with(grammar::TRACEBACK),
+        }
     }
 
     /// What comes after a line that the trace asks for at this place.
@@ -262,7 +275,10 @@ pub(super) fn is_inner(line: &[u8]) -> bool {
 fn is_crash(line: &[u8]) -> bool {
     const CRASHES: [&[u8]; 6] =
         [b"Exception in thread ", b"Unhandled exception", b"Uncaught ", b"panic: ", b"fatal error: ", b"PHP Fatal "];
-    CRASHES.iter().any(|begin| line.starts_with(begin)) || grammar::is_rust_panic(line) || grammar::is_node_source(line)
+    CRASHES.iter().any(|begin| line.starts_with(begin))
+        || grammar::is_rust_panic(line)
+        || grammar::is_node_source(line)
+        || grammar::is_ruby_crash(line)
 }
 
 fn is_of_go(line: &[u8]) -> bool {

@@ -35,7 +35,8 @@ impl<'p> Ledger<'p> {
 
     /// Puts the bytes of the input on the account as they are read, and as they are used.
     pub(crate) fn raw<'l>(&'l self, raw: Box<dyn Read>) -> impl BufRead + use<'l, 'p> {
-        Taken { inner: BufReader::with_capacity(BUFFER, Metered { raw, failure: None, ledger: self }), ledger: self }
+        let metered = Metered { raw, left: self.bounds.max_bytes, failure: None, ledger: self };
+        Taken { inner: BufReader::with_capacity(BUFFER, metered), ledger: self }
     }
 
     /// Puts what a decoder gives on the account, and the damage that it finds.
@@ -99,6 +100,15 @@ impl<'p> Ledger<'p> {
         Err(io::Error::other("a bound of unpacking"))
     }
 
+    /// The input goes on behind the bound.
+    fn bound(&self) -> io::Error {
+        let max = self.bounds.max_bytes;
+        self.keep(0, || {
+            format!("has more than the {max} bytes that are read of an input (`max_bytes`); raise the bound to read it to its end")
+        });
+        io::Error::other("a bound of reading")
+    }
+
     fn too_much_memory(&self, name: &str) -> String {
         let bound = self.bounds.max_window;
         format!(
@@ -107,10 +117,12 @@ impl<'p> Ledger<'p> {
     }
 }
 
-/// Tells the progress what is read, and fails once the run is cancelled, so that nothing reads on for long. Fills what it is
-/// given: how much a decoder gives before a damage depends on how its bytes arrive.
+/// Tells the progress what is read, and fails once the run is cancelled, so that nothing reads on for long, and where an input
+/// has more bytes than are to be read. Fills what it is given: how much a decoder gives before a damage depends on how its bytes arrive.
 struct Metered<'l, 'p> {
     raw: Box<dyn Read>,
+    /// Bytes that may still be read.
+    left: u64,
     failure: Option<io::Error>,
     ledger: &'l Ledger<'p>,
 }
@@ -122,9 +134,12 @@ impl Read for Metered<'_, '_> {
         }
         let mut filled = 0;
         while filled < buffer.len() && self.failure.is_none() {
-            match self.raw.read(&mut buffer[filled..]) {
+            let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len() - filled);
+            // At the bound one byte more tells whether the input goes on.
+            match self.raw.read(&mut buffer[filled..][..room.max(1)]) {
                 Ok(0) => break,
-                Ok(n) => filled += n,
+                Ok(_) if room == 0 => self.failure = Some(self.ledger.bound()),
+                Ok(n) => (filled, self.left) = (filled + n, self.left - n as u64),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => self.failure = Some(e),
             }

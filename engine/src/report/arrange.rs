@@ -1,7 +1,7 @@
 //! What rules do to a cut: merge, split, rename, mute, in the order written. Each rule is about a set of shapes that does
 //! not depend on the cut, so cuts that nest without rules nest with them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     cluster::{self, Dendrogram, Group},
@@ -19,6 +19,19 @@ pub(crate) struct Arranged {
     pub(crate) is_muted: bool,
 }
 
+/// A template that a rule gives to shapes that it does not all fit, so that it is not theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// Position of the rule.
+    pub(crate) rule: usize,
+    /// The first shape that it does not fit.
+    pub(crate) shape: usize,
+    /// How many it does not fit.
+    pub(crate) shapes: usize,
+    /// Of how many.
+    pub(crate) of: usize,
+}
+
 /// Which shapes each rule is about, by its position; empty for those that act while lines are read.
 pub(crate) type Subjects = Vec<Vec<usize>>;
 
@@ -29,8 +42,8 @@ struct Arrangement<'a> {
     shapes: &'a [&'a str],
     /// The group of each shape.
     groups: Vec<usize>,
-    /// Of each group from the first that a rule has made: the template it was given.
-    made: Vec<Option<Template>>,
+    /// Of each group from the first that a rule has made: the rule that gave it a template, and that.
+    made: Vec<Option<(usize, Template)>>,
     /// The rule that gave each shape its title.
     titles: Vec<Option<usize>>,
     muted: Vec<bool>,
@@ -53,19 +66,24 @@ pub(crate) fn subjects(tree: &Dendrogram, shapes: &[&str], rules: &Rules, simila
     subjects
 }
 
-/// The clusters of a cut with the rules applied, in order of their first members.
+/// The clusters of a cut with the rules applied, in order of their first members, and the templates that were of no use.
 pub(crate) fn arrange(
     tree: &Dendrogram,
     shapes: &[&str],
     rules: &Rules,
     subjects: &Subjects,
     similarity: f64,
-) -> Vec<Arranged> {
+) -> (Vec<Arranged>, Vec<Misfit>) {
     let mut arrangement = Arrangement::of(tree, shapes, similarity);
     for ((at, rule), subject) in rules.all().iter().enumerate().zip(subjects) {
         arrangement.apply(at, &rule.action, subject);
     }
-    arrangement.arranged(rules)
+    let misfits = arrangement.misfits();
+    (arrangement.arranged(rules), misfits)
+}
+
+fn fits(template: &Template, shape: &str) -> bool {
+    template.spans_of_shape(shape.as_bytes()).is_some()
 }
 
 impl<'a> Arrangement<'a> {
@@ -78,7 +96,7 @@ impl<'a> Arrangement<'a> {
         match action {
             Action::Mask(..) | Action::Ignore(_) => {}
             Action::Merge(_, template) => {
-                let group = self.make(template.clone());
+                let group = self.make(template.clone().map(|template| (at, template)));
                 subject.iter().for_each(|shape| self.groups[*shape] = group);
             }
             Action::Split(patterns, by) => self.split(patterns, by, subject),
@@ -112,7 +130,7 @@ impl<'a> Arrangement<'a> {
     }
 
     /// A new group, as yet without shapes.
-    fn make(&mut self, template: Option<Template>) -> usize {
+    fn make(&mut self, template: Option<(usize, Template)>) -> usize {
         self.made.push(template);
         self.tree.nodes() + self.made.len() - 1
     }
@@ -170,14 +188,32 @@ impl<'a> Arrangement<'a> {
 
     fn template(&self, group: usize, members: &[usize], sizes: &[usize]) -> Template {
         let texts = members.iter().map(|shape| self.shapes[*shape]);
-        let fits = |given: &Template| texts.clone().all(|text| given.spans_of_shape(text.as_bytes()).is_some());
+        let fits = |given: &Template| texts.clone().all(|text| fits(given, text));
         let known = match group.checked_sub(self.tree.nodes()) {
-            Some(made) => self.made[made].as_ref().filter(|given| fits(given)),
+            Some(made) => self.made[made].as_ref().map(|(_, given)| given).filter(|given| fits(given)),
             // A rule may have taken shapes out of it.
             None if sizes[group] == members.len() => self.tree.at(group).map(|join| &join.template),
             None => None,
         };
         known.cloned().unwrap_or_else(|| cluster::common(&texts))
+    }
+
+    /// The templates given that do not fit all that they were given to.
+    fn misfits(&self) -> Vec<Misfit> {
+        let mut misfits: BTreeMap<usize, Misfit> = BTreeMap::new();
+        for (shape, group) in self.groups.iter().enumerate() {
+            let Some((rule, template)) = group.checked_sub(self.tree.nodes()).and_then(|made| self.made[made].as_ref())
+            else {
+                continue;
+            };
+            let misfit = misfits.entry(*group).or_insert(Misfit { rule: *rule, shape, shapes: 0, of: 0 });
+            misfit.of += 1;
+            if !fits(template, self.shapes[shape]) {
+                misfit.shape = if misfit.shapes == 0 { shape } else { misfit.shape };
+                misfit.shapes += 1;
+            }
+        }
+        misfits.into_values().filter(|misfit| misfit.shapes > 0).collect()
     }
 
     fn arranged(self, rules: &Rules) -> Vec<Arranged> {
@@ -205,7 +241,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::*;
-    use crate::cluster::{Weighted, dendrogram};
+    use crate::cluster::dendrogram;
 
     fn rule() -> impl Strategy<Value = String> {
         let pattern = select(vec!["a <*>", "<*> b", "<*>", "a b <*>", "<*> c <*>", "a", "b c", "<*> x"]);
@@ -246,7 +282,7 @@ mod tests {
         ) {
             let shapes: BTreeSet<String> = shapes.into_iter().collect();
             let shapes: Vec<&str> = shapes.iter().map(String::as_str).collect();
-            let weighted: Vec<Weighted<'_>> = shapes.iter().map(|s| Weighted { shape: s.as_bytes(), events: 1 }).collect();
+            let weighted: Vec<(&str, u64)> = shapes.iter().map(|shape| (*shape, 1)).collect();
             let (tree, rules) = (dendrogram(&weighted, true), Rules::parse("r", &rules.concat()).unwrap());
             let subjects = subjects(&tree, &shapes, &rules, 0.5);
             let arranged = |similarity: f64| {

@@ -1,25 +1,26 @@
 //! From the table of shapes to the hierarchy, and from a cut of that to the report: sums per cluster. Pure functions; every
 //! list in it is sorted by something that does not depend on how the run went.
 
-use std::cmp::Reverse;
+use std::{borrow::Cow, cmp::Reverse};
 
 use super::{
-    Cluster, Column, ColumnValue, Histogram, InputSummary, Report, RuleUsed, RulesUsed, SetAside, Totals,
-    arrange::{self, Arranged},
-    hierarchy::{About, Hierarchy, Leaf},
+    Cluster, Column, ColumnValue, Histogram, IDLE, InputSummary, OverTime, Report, RuleUsed, RulesUsed, SetAside,
+    Totals,
+    arrange::{self, Arranged, Misfit},
+    hierarchy::{About, Hierarchy, Leaf, LeafKeys},
 };
 use crate::{
     Settings,
     aside::Aside,
-    cluster,
+    cluster::{self, Dendrogram, Group},
     format::values::{self, Values},
-    record::Level,
-    rules::reading::set_aside_by,
+    rules::{Rule, Rules, reading::set_aside_by},
     table::{EXACT, Entry},
     tally::{
-        Examples, LEVELS, Tally,
+        Examples, Tally,
         times::{LADDER, axis},
     },
+    template::Template,
 };
 
 /// Form of the report that this code writes.
@@ -33,7 +34,8 @@ pub(crate) struct Found {
     /// The inputs, in the order given.
     pub(crate) inputs: Vec<InputSummary>,
     /// Of the table, sorted by shape.
-    pub(crate) entries: Vec<Entry>,
+    #[expect(clippy::vec_box, reason = "the memory of each is given back when it is made into something else")]
+    pub(crate) entries: Vec<Box<Entry>>,
     /// Lines in no cluster, by [`Aside::ALL`].
     pub(crate) aside: [u64; Aside::ALL.len()],
     /// Lines of which only the beginning was looked at.
@@ -66,10 +68,10 @@ pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
         similarity: settings.similarity,
         touched,
     };
-    let mut leaves: Vec<Leaf> = Vec::with_capacity(found.entries.len());
+    let mut leaves: Vec<Box<Leaf>> = Vec::with_capacity(found.entries.len());
     let mut before: Box<[u8]> = Box::default();
     for entry in found.entries {
-        let (key, Entry { shape, tally, examples, .. }) = (entry.key().0, entry);
+        let (key, Entry { shape, tally, examples, .. }) = (entry.key().0, *entry);
         match leaves.last_mut().filter(|_| shape == before) {
             // What stands for joined shapes may, by chance, read like a shape that is not one of them.
             Some(leaf) => {
@@ -79,7 +81,7 @@ pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
             }
             None => {
                 let text = String::from_utf8_lossy(&shape).into_owned();
-                leaves.push(Leaf { shape: text, keys: vec![key], tally, examples });
+                leaves.push(Box::new(Leaf { shape: text, keys: LeafKeys::of(key), tally, examples }));
             }
         }
         before = shape;
@@ -88,17 +90,70 @@ pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
 }
 
 /// The report at a similarity.
-pub(super) fn cut(hierarchy: &Hierarchy, similarity: f64) -> Report {
-    let Hierarchy { about, leaves, .. } = hierarchy;
-    let (groups, rules) = arranged(hierarchy, similarity);
-    let mut whole = Tally::default();
-    leaves.iter().for_each(|leaf| whole.merge(&leaf.tally));
-    let axis = whole.times.span().map(|(first, last)| axis(first, last));
+pub(super) fn cut(Hierarchy { about, leaves, tree, rules }: &Hierarchy, similarity: f64) -> Report {
+    report(about, Leaves::Kept(leaves), tree, rules.as_deref(), similarity)
+}
 
+/// The last report: what is known of the shapes is moved into it, so that it is never held twice.
+pub(super) fn last_cut(Hierarchy { about, leaves, tree, rules }: Hierarchy, similarity: f64) -> Report {
+    report(&about, Leaves::Spent(leaves.into_iter().map(Some).collect()), &tree, rules.as_deref(), similarity)
+}
+
+/// The shapes that a report is made of.
+enum Leaves<'a> {
+    /// They are there after it too.
+    Kept(&'a [Box<Leaf>]),
+    /// They are not.
+    Spent(Vec<Option<Box<Leaf>>>),
+}
+
+impl Leaves<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Kept(leaves) => leaves.len(),
+            Self::Spent(leaves) => leaves.len(),
+        }
+    }
+
+    /// A shape that was not taken.
+    fn at(&self, leaf: usize) -> &Leaf {
+        match self {
+            Self::Kept(leaves) => &leaves[leaf],
+            Self::Spent(leaves) => leaves[leaf].as_ref().expect(TAKEN_ONCE),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Leaf> {
+        (0..self.len()).map(|leaf| self.at(leaf))
+    }
+
+    /// A shape, which is asked for once.
+    fn take(&mut self, leaf: usize) -> Cow<'_, Leaf> {
+        match self {
+            Self::Kept(leaves) => Cow::Borrowed(&leaves[leaf]),
+            Self::Spent(leaves) => Cow::Owned(*leaves[leaf].take().expect(TAKEN_ONCE)),
+        }
+    }
+}
+
+/// Each shape is in one cluster, which is made once.
+const TAKEN_ONCE: &str = "shapes are taken when their cluster is made, each once";
+
+fn report(about: &About, mut leaves: Leaves<'_>, tree: &Dendrogram, rules: Option<&Rules>, similarity: f64) -> Report {
+    let mut whole = Tally::default();
+    leaves.all().for_each(|leaf| whole.merge(&leaf.tally));
+    let axis = whole.times.span().map(|(first, last)| axis(first, last));
     let set_aside: u64 = about.set_aside.iter().map(|aside| aside.lines).sum();
     let lines = whole.lines + set_aside;
-    let mut clusters: Vec<Cluster> = groups.into_iter().map(|group| cluster_of(group, leaves, lines, axis)).collect();
-    clusters.sort_by(|a, b| (Reverse(a.lines), &a.id).cmp(&(Reverse(b.lines), &b.id)));
+    let shapes = leaves.all().map(|leaf| leaf.keys.all().count() as u64).sum();
+    let arranged = rules.map(|rules| arranged(about, &leaves, tree, rules, similarity));
+    let (groups, used, misfits) = arranged.map_or((None, None, Vec::new()), |(g, used, m)| (Some(g), Some(used), m));
+    let mut clusters = match groups {
+        Some(groups) => groups.into_iter().map(|group| cluster_of(group, &mut leaves, lines, axis)).collect(),
+        None => plain(&mut leaves, tree, similarity, lines, axis),
+    };
+    clusters.sort_unstable_by(|a, b| (Reverse(a.lines), &a.id).cmp(&(Reverse(b.lines), &b.id)));
+    let idle = rules.zip(used.as_ref()).map_or_else(Vec::new, |(rules, used)| idle(rules, used));
     Report {
         version: VERSION,
         similarity,
@@ -106,14 +161,14 @@ pub(super) fn cut(hierarchy: &Hierarchy, similarity: f64) -> Report {
             lines,
             events: whole.events,
             clusters: clusters.len() as u64,
-            shapes: leaves.iter().map(|leaf| leaf.keys.len() as u64).sum(),
+            shapes,
             set_aside,
             shortened: about.shortened,
             bytes: about.inputs.iter().map(|i| i.bytes).sum(),
         },
         inputs: about.inputs.clone(),
-        problems: about.problems.iter().cloned().chain(idle(hierarchy, rules.as_ref())).collect(),
-        rules,
+        problems: about.problems.iter().cloned().chain(idle).chain(misfits).collect(),
+        rules: used,
         set_aside: about.set_aside.clone(),
         histogram: axis.map(|(rung, start, _)| Histogram {
             start_ms: start * LADDER[usize::from(rung)],
@@ -123,6 +178,22 @@ pub(super) fn cut(hierarchy: &Hierarchy, similarity: f64) -> Report {
         columns: about.columns.clone(),
         clusters,
     }
+}
+
+/// The clusters without rules, each made and done before the next.
+fn plain(leaves: &mut Leaves<'_>, tree: &Dendrogram, similarity: f64, lines: u64, axis: Axis) -> Vec<Cluster> {
+    let tops = tree.cut(similarity);
+    let mut members: Vec<usize> = (0..tops.len()).collect();
+    members.sort_by_key(|member| tops[*member]);
+    let groups = members.chunk_by(|a, b| tops[*a] == tops[*b]);
+    let mut clusters = Vec::with_capacity(groups.clone().count());
+    for members in groups {
+        let top = tops[members[0]];
+        let template = tree.at(top).map_or_else(|| leaves.at(top).template(), |join| join.template.clone());
+        let group = Group { template, members: members.to_vec() };
+        clusters.push(cluster_of(Arranged { group, title: None, is_muted: false }, leaves, lines, axis));
+    }
+    clusters
 }
 
 /// Values of a column that are listed.
@@ -144,46 +215,64 @@ fn column(column: &values::Column) -> Column {
 }
 
 /// The clusters with the rules applied, and what became of these.
-fn arranged(hierarchy: &Hierarchy, similarity: f64) -> (Vec<Arranged>, Option<RulesUsed>) {
-    let Hierarchy { about, leaves, tree, rules } = hierarchy;
-    let Some(rules) = rules else {
-        let plain = |group| Arranged { group, title: None, is_muted: false };
-        return (tree.groups(similarity, |leaf| leaves[leaf].template()).into_iter().map(plain).collect(), None);
-    };
-    let shapes: Vec<&str> = leaves.iter().map(|leaf| leaf.shape.as_str()).collect();
+fn arranged(
+    about: &About,
+    leaves: &Leaves<'_>,
+    tree: &Dendrogram,
+    rules: &Rules,
+    similarity: f64,
+) -> (Vec<Arranged>, RulesUsed, Vec<String>) {
+    let shapes: Vec<&str> = leaves.all().map(|leaf| leaf.shape.as_str()).collect();
     let subjects = arrange::subjects(tree, &shapes, rules, about.similarity);
-    let groups = arrange::arrange(tree, &shapes, rules, &subjects, similarity);
-    let lines_of = |subject: &[usize]| subject.iter().map(|leaf| leaves[*leaf].tally.lines).sum::<u64>();
+    let (groups, misfits) = arrange::arrange(tree, &shapes, rules, &subjects, similarity);
+    let misfits = misfits.iter().map(|misfit| told(misfit, rules, shapes[misfit.shape])).collect();
+    let lines_of = |subject: &[usize]| subject.iter().map(|leaf| leaves.at(*leaf).tally.lines).sum::<u64>();
     let used = rules.all().iter().zip(&subjects).zip(&about.touched).map(|((rule, subject), touched)| RuleUsed {
         name: rule.name.clone(),
         action: rule.verb().to_owned(),
         lines: touched + lines_of(subject),
     });
     let used = RulesUsed { file: rules.file().to_owned(), hash: rules.hash(), rules: used.collect() };
-    (groups, Some(used))
+    (groups, used, misfits)
+}
+
+/// What is to be said of a template that does not fit.
+fn told(misfit: &Misfit, rules: &Rules, shape: &str) -> String {
+    let Misfit { rule, shapes, of, .. } = *misfit;
+    let Rule { name, line, .. } = &rules.all()[rule];
+    let shape = Template::of_shape(shape.as_bytes()).text();
+    format!(
+        "{}:{line}: the `template` of `{name}` does not fit {shapes} of the {of} shapes that it merges, as `{shape}`, so what \
+         they have in common is shown; write `<*>` in it where they differ",
+        rules.file()
+    )
 }
 
 /// A problem for each rule that matches nothing.
-fn idle(hierarchy: &Hierarchy, used: Option<&RulesUsed>) -> Vec<String> {
-    let (Some(rules), Some(used)) = (&hierarchy.rules, used) else { return Vec::new() };
+fn idle(rules: &Rules, used: &RulesUsed) -> Vec<String> {
     let idle = rules.all().iter().zip(&used.rules).filter(|(_, used)| used.lines == 0);
-    idle.map(|(rule, _)| {
-        format!("{}:{}: `{}` matches nothing in this log; correct or remove it", rules.file(), rule.line, rule.name)
-    })
-    .collect()
+    idle.map(|(rule, _)| format!("{}:{}: `{}` {IDLE}", rules.file(), rule.line, rule.name)).collect()
 }
 
-fn cluster_of(Arranged { group, title, is_muted }: Arranged, leaves: &[Leaf], lines: u64, axis: Axis) -> Cluster {
+fn cluster_of(
+    Arranged { group, title, is_muted }: Arranged,
+    leaves: &mut Leaves<'_>,
+    lines: u64,
+    axis: Axis,
+) -> Cluster {
     let mut tally = Tally::default();
     let mut examples = Examples::default();
     let mut shapes = Vec::with_capacity(group.members.len());
-    for leaf in group.members.iter().map(|member| &leaves[*member]) {
+    for member in &group.members {
+        let leaf = leaves.take(*member);
         tally.merge(&leaf.tally);
-        examples.merge(leaf.examples.clone());
-        shapes.extend(&leaf.keys);
+        shapes.extend(leaf.keys.all());
+        match leaf {
+            Cow::Borrowed(leaf) => examples.merge(leaf.examples.clone()),
+            Cow::Owned(leaf) => examples.merge(leaf.examples),
+        }
     }
     shapes.sort_unstable();
-    let levels: Vec<(Level, u64)> = LEVELS.into_iter().zip(tally.levels).filter(|(_, events)| *events > 0).collect();
     Cluster {
         id: group.template.id(),
         template: group.template.text(),
@@ -193,12 +282,12 @@ fn cluster_of(Arranged { group, title, is_muted }: Arranged, leaves: &[Leaf], li
         lines: tally.lines,
         events: tally.events,
         share: tally.lines as f64 / lines as f64,
-        level: levels.iter().max_by_key(|(level, events)| (*events, *level)).map(|(level, _)| *level),
-        levels: levels.into_iter().collect(),
+        level: tally.levels.each().max_by_key(|(level, events)| (*events, *level)).map(|(level, _)| level),
+        levels: tally.levels.clone(),
         first_seen_ms: tally.times.span().map(|(first, _)| first),
         last_seen_ms: tally.times.span().map(|(_, last)| last),
-        over_time: over_time(&tally, axis),
-        examples: examples.first().iter().map(|e| String::from_utf8_lossy(&e.text).into_owned()).collect(),
+        over_time: OverTime::from(&over_time(&tally, axis)[..]),
+        examples: examples.into_texts(),
         shapes,
     }
 }
@@ -219,7 +308,7 @@ fn set_aside_lines(lines: [u64; Aside::ALL.len()]) -> Vec<SetAside> {
     Aside::ALL.into_iter().zip(lines).filter(|(_, lines)| *lines > 0).map(of).collect()
 }
 
-fn problems(entries: &[Entry], settings: &Settings) -> Vec<String> {
+fn problems(entries: &[Box<Entry>], settings: &Settings) -> Vec<String> {
     let joined = entries.iter().filter(|e| e.depth < EXACT);
     let (kinds, events) = joined.fold((0, 0), |(kinds, events), e| (kinds + 1, events + e.tally.events));
     let message = || {

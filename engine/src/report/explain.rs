@@ -3,14 +3,18 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
 };
 
+use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::{Cluster, Hierarchy, Report, hierarchy::Leaf};
 use crate::{
     cluster::{self, Step, dendrogram::similarity},
-    format,
+    event,
+    format::{self, LineFormat},
+    tally::{Example, Examples},
     template::{ClusterId, Kind, Template},
 };
 
@@ -148,7 +152,7 @@ struct Explained<'h> {
 
 impl<'h> Explained<'h> {
     fn of(hierarchy: &'h Hierarchy, report: &'h Report, cluster: &'h Cluster) -> Self {
-        let is_own = |leaf: &Leaf| leaf.keys.iter().any(|key| cluster.shapes.binary_search(key).is_ok());
+        let is_own = |leaf: &Leaf| leaf.keys.all().any(|key| cluster.shapes.binary_search(&key).is_ok());
         let members: Vec<usize> = (0..hierarchy.leaves.len()).filter(|n| is_own(&hierarchy.leaves[*n])).collect();
         let own = hierarchy.tree.below(&members);
         Self { hierarchy, report, cluster, members, own }
@@ -172,7 +176,7 @@ impl<'h> Explained<'h> {
     }
 
     fn shapes(&self) -> Vec<ShapeTold> {
-        let leaf = |member: &usize| &self.hierarchy.leaves[*member];
+        let leaf = |member: &usize| &*self.hierarchy.leaves[*member];
         let mut shapes: Vec<&Leaf> = self.members.iter().map(leaf).collect();
         shapes.sort_by(|a, b| (Reverse(a.tally.lines), &a.shape).cmp(&(Reverse(b.tally.lines), &b.shape)));
         let told = |leaf: &Leaf| ShapeTold { shape: typed(&leaf.shape), lines: leaf.tally.lines };
@@ -214,9 +218,9 @@ impl<'h> Explained<'h> {
                 *texts.entry(typed(leaf.shape.get(place).unwrap_or_default())).or_default() += leaf.tally.lines;
             }
         }
-        for example in &self.cluster.examples {
-            let message = format::read(example.as_bytes(), 0).message;
-            for (seen, (place, _)) in examples.iter_mut().zip(template.spans(message).unwrap_or_default()) {
+        for example in self.first_lines().first() {
+            let Some(message) = self.message(example, &template) else { continue };
+            for (seen, (place, _)) in examples.iter_mut().zip(template.spans(&message).unwrap_or_default()) {
                 seen.insert(String::from_utf8_lossy(&message[place]).into_owned());
             }
         }
@@ -230,6 +234,34 @@ impl<'h> Explained<'h> {
                 SlotTold { kind: *kind, texts: count, most_frequent: texts, examples: examples.into_iter().collect() }
             })
             .collect()
+    }
+
+    /// The first lines of the cluster, and where they stand.
+    fn first_lines(&self) -> Examples {
+        let mut first = Examples::default();
+        self.members.iter().for_each(|member| first.merge(self.hierarchy.leaves[*member].examples.clone()));
+        first
+    }
+
+    /// What an example says behind its header, in the form of its input that makes it fit the template; an event of several
+    /// lines as one.
+    fn message(&self, example: &Example, template: &Template) -> Option<Vec<u8>> {
+        let input = self.hierarchy.about.inputs.get(example.input as usize);
+        let forms = input.into_iter().flat_map(|input| &input.formats);
+        let formats = forms.filter_map(|share| share.form.parse::<LineFormat>().ok());
+        let layouts = formats.filter_map(|format| format.layout().cloned()).chain([Arc::default()]);
+        let mut lines = example.text.lines().map(<[u8]>::trim_ascii_end);
+        let first = lines.next()?;
+        let rest: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
+        let mut reader = format::Reader::default();
+        layouts.into_iter().find_map(|layout| {
+            reader.begin(&layout, 0);
+            let message = reader.read(first).message;
+            let parts: Vec<&[u8]> =
+                std::iter::once(message).chain(rest.iter().copied()).filter(|part| !part.is_empty()).collect();
+            let event = parts.join(format!(" {} ", event::BREAK).as_bytes());
+            template.spans(&event).is_some().then_some(event)
+        })
     }
 
     fn rules(&self) -> Vec<String> {
@@ -261,8 +293,8 @@ impl<'h> Explained<'h> {
             .collect();
         let mut nearest: BTreeMap<usize, usize> = BTreeMap::new();
         for (_, node, leaf) in met.into_iter().filter(|(height, ..)| *height == highest) {
-            let key = self.hierarchy.leaves[leaf].keys.first()?;
-            nearest.entry(*cluster_of.get(key)?).or_insert(node);
+            let key = self.hierarchy.leaves[leaf].keys.all().next()?;
+            nearest.entry(*cluster_of.get(&key)?).or_insert(node);
         }
         let alike = |cluster: &Cluster| cluster::likeness(&self.cluster.template, &cluster.template);
         let best = nearest.into_iter().map(|(at, node)| (&self.report.clusters[at], node));

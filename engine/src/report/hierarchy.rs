@@ -4,11 +4,12 @@
 
 use std::{
     io::{self, BufReader, Read, Write},
-    iter,
+    iter, panic,
     sync::Arc,
+    thread,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{
     Column, InputSummary, Report, SetAside,
@@ -16,7 +17,7 @@ use super::{
     assemble, keys,
 };
 use crate::{
-    cluster::{self, Dendrogram, Step, Weighted},
+    cluster::{self, Dendrogram, Step},
     rules::Rules,
     tally::{Examples, Tally},
     template::Template,
@@ -32,7 +33,9 @@ const MAX_BYTES: u64 = 4 << 30;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hierarchy {
     pub(super) about: About,
-    pub(super) leaves: Vec<Leaf>,
+    /// Each by itself, so that its memory can be had for its cluster when that is made.
+    #[expect(clippy::vec_box, reason = "the memory of each is given back when it is made into something else")]
+    pub(super) leaves: Vec<Box<Leaf>>,
     pub(super) tree: Dendrogram,
     pub(super) rules: Option<Arc<Rules>>,
 }
@@ -52,15 +55,50 @@ pub(super) struct About {
 }
 
 /// A distinct shape and what is known of its lines.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Leaf {
     /// Slots as their bytes.
     pub(super) shape: String,
     /// Its keys in the recording: one, or more where joined shapes by chance read like another.
-    #[serde(with = "keys")]
-    pub(super) keys: Vec<u64>,
+    pub(super) keys: LeafKeys,
     pub(super) tally: Tally,
     pub(super) examples: Examples,
+}
+
+/// Keys, of which there is nearly always one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct LeafKeys {
+    first: u64,
+    more: Box<[u64]>,
+}
+
+impl LeafKeys {
+    pub(super) fn of(key: u64) -> Self {
+        Self { first: key, more: Box::default() }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = u64> {
+        iter::once(self.first).chain(self.more.iter().copied())
+    }
+
+    pub(super) fn push(&mut self, key: u64) {
+        self.more = self.more.iter().copied().chain([key]).collect();
+    }
+}
+
+impl Serialize for LeafKeys {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        keys::serialize(&self.all().collect::<Vec<u64>>(), serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for LeafKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let all = keys::deserialize(deserializer)?;
+        let (first, more) =
+            all.split_first().ok_or_else(|| D::Error::custom("a shape has no key; one was expected"))?;
+        Ok(Self { first: *first, more: more.into() })
+    }
 }
 
 /// All of it as written, but for the leaves, which come after it, one per line.
@@ -77,8 +115,9 @@ struct Head {
 
 impl Hierarchy {
     /// Of shapes in ascending order; `whole` when it is to be cut at similarities below the default.
-    pub(super) fn grow(about: About, leaves: Vec<Leaf>, rules: Option<Arc<Rules>>, whole: bool) -> Self {
-        let tree = cluster::dendrogram(&weighted(&leaves), whole);
+    #[expect(clippy::vec_box, reason = "the memory of each is given back when it is made into something else")]
+    pub(super) fn grow(about: About, leaves: Vec<Box<Leaf>>, rules: Option<Arc<Rules>>, whole: bool) -> Self {
+        let tree = tree(&leaves, whole);
         Self { about, leaves, tree, rules }
     }
 
@@ -86,10 +125,16 @@ impl Hierarchy {
     /// similarity. Below the default the tree is grown first, if it was not when the analysis ran.
     pub fn cut(&self, similarity: f64) -> Report {
         if similarity < cluster::ALIKE && !self.is_whole() {
-            let tree = cluster::dendrogram(&weighted(&self.leaves), true);
+            let tree = tree(&self.leaves, true);
             return assemble::cut(&Self { tree, ..self.clone() }, similarity);
         }
         assemble::cut(self, similarity)
+    }
+
+    /// The last report, as [`Hierarchy::cut`] gives it.
+    pub fn into_cut(self, similarity: f64) -> Report {
+        let whole = if similarity < cluster::ALIKE { self.whole() } else { self };
+        assemble::last_cut(whole, similarity)
     }
 
     /// The same with the tree grown for every similarity, as it is worth being kept.
@@ -123,7 +168,7 @@ impl Hierarchy {
         if head.version != VERSION {
             return Err(damaged("of another form than this program reads"));
         }
-        let leaves = lines.map(serde_json::from_slice).collect::<Result<Vec<Leaf>, _>>()?;
+        let leaves = lines.map(serde_json::from_slice).collect::<Result<Vec<Box<Leaf>>, _>>()?;
         if leaves.len() != head.leaves {
             return Err(damaged("cut off"));
         }
@@ -152,8 +197,15 @@ impl Leaf {
     }
 }
 
-fn weighted(leaves: &[Leaf]) -> Vec<Weighted<'_>> {
-    leaves.iter().map(|leaf| Weighted { shape: leaf.shape.as_bytes(), events: leaf.tally.events }).collect()
+/// The tree over the shapes. It is grown in a thread of its own, of which nothing is left but the tree: allocators keep the
+/// memory of each thread apart, and where no piece of it is in use any more it is given back, before the report takes some.
+fn tree(leaves: &[Box<Leaf>], whole: bool) -> Dendrogram {
+    let grow = || {
+        let weighted = leaves.iter().map(|leaf| (&*leaf.shape, leaf.tally.events));
+        cluster::dendrogram(&weighted.collect::<Vec<_>>(), whole)
+    };
+    let grown = thread::scope(|scope| scope.spawn(grow).join());
+    grown.map_or_else(|panic| panic::resume_unwind(panic), |tree| tree.clone())
 }
 
 fn damaged(how: &str) -> io::Error {

@@ -120,6 +120,10 @@ impl Times {
     }
 
     fn insert(&mut self, at: usize, step: i64, events: u64) {
+        // Most shapes of a run with very many of them have one event.
+        if self.steps.is_empty() {
+            self.steps.reserve_exact(1);
+        }
         self.steps.insert(at, (step, events));
         self.fit();
     }

@@ -1,7 +1,7 @@
 //! What one log has that another has not.
 
 use logkin_engine::{
-    Partial, Progress, Settings,
+    Partial, Progress, Rules, Settings,
     compare::{
         Change, Comparison, compare,
         significance::{Bar, judge},
@@ -186,4 +186,20 @@ fn stack_traces_are_errors_whatever_their_level() {
     let trace = "Traceback (most recent call last):\n";
     let found = compared("job 1 done\n", &format!("job 2 done\n{trace}"));
     assert!(found.clusters[0].is_new_error(), "{:?}", found.clusters);
+}
+
+#[test]
+fn titles_and_mutes_of_rules_hold_for_a_comparison() {
+    let rules =
+        "[[rule]]\nrename = \"disk <*> failed\"\ntitle = \"A disk is broken\"\n[[rule]]\nmute = \"cache <*> lost\"\n";
+    let rules = Rules::parse("rules.toml", rules).unwrap();
+    let settings = Settings { rules: Some(rules.into()), ..Settings::default() };
+    let read = |text: &str| gather(vec![reader(text)], &settings, &Progress::default(), None).unwrap();
+    let other = "INFO up\nERROR disk 1 failed\nERROR disk 2 failed\nERROR cache 3 lost\n";
+    let comparison = compare(read("INFO up\n"), read(other), Bar::default());
+    let of = |template: &str| comparison.clusters.iter().find(|one| one.template == template).unwrap();
+    let (disk, cache) = (of("disk <*> failed"), of("cache <*> lost"));
+    assert_eq!((disk.title.as_deref(), disk.is_muted, disk.matters()), (Some("A disk is broken"), false, true));
+    assert_eq!((cache.title.as_deref(), cache.is_muted, cache.matters()), (None, true, false));
+    assert!(cache.is_new_error(), "it is judged as any other");
 }

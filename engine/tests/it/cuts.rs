@@ -155,3 +155,18 @@ fn a_hundred_thousand_shapes_are_cut_anew_in_a_moment_and_kept_in_little_room() 
     let broad = Hierarchy::read(&packed[..]).unwrap().cut(0.8);
     assert_nested(&broad, &hierarchy.cut(0.5));
 }
+
+#[test]
+fn the_examples_of_an_explanation_are_read_by_the_form_of_their_input() {
+    let line = |n: u64| format!("2026-05-01T12:00:{:02}Z INFO w{n} user {} left", n % 60, words(n * 7919 + 1000));
+    let text: String = (0..30).map(|n| line(n) + "\n").collect();
+    let line_format = "{time} {level} {worker} {message}".parse().unwrap();
+    let settings = Settings { line_format, ..Settings::default() };
+    let found = gather(vec![reader(text)], &settings, &Progress::default(), None).unwrap().into_hierarchy();
+    let report = found.cut(0.5);
+    assert_eq!(report.clusters[0].template, "user <*> left");
+    let told = found.explain(&report.clusters[0].id.0, 0.5).unwrap();
+    let mut expected = [0, 1, 2].map(|n| words(n * 7919 + 1000));
+    expected.sort_unstable();
+    assert_eq!(told.slots[0].examples, expected);
+}

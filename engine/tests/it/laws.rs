@@ -103,7 +103,7 @@ fn the_histogram_has_every_event_that_says_when_it_was() {
     assert!(histogram.start_ms % histogram.step_ms == 0 && histogram.counts.len() <= 150);
     let mut sums = vec![0; histogram.counts.len()];
     for cluster in &report.clusters {
-        for (sum, count) in sums.iter_mut().zip(&cluster.over_time) {
+        for (sum, count) in sums.iter_mut().zip(cluster.over_time.counts()) {
             *sum += count;
         }
     }

@@ -365,6 +365,18 @@ fn the_bound_of_bytes_holds_for_all_members_together() {
 }
 
 #[test]
+fn the_bound_of_bytes_holds_for_an_input_that_is_not_packed_and_is_told() {
+    let read =
+        |max_bytes| run_with(vec![reader("one\ntwo\nthree\n")], &with(Unpacking { max_bytes, ..Unpacking::default() }));
+    let bound = "lines: has more than the 8 bytes that are read of an input (`max_bytes`); raise the bound to read it to its \
+         end; the lines before it are counted (2)";
+    let cut = read(8);
+    assert_eq!((cut.report.totals.lines, cut.problem()), (2, bound));
+    let whole = read(14).report;
+    assert_eq!((whole.totals.lines, &whole.inputs[0].problems[..]), (3, &[][..]));
+}
+
+#[test]
 fn a_window_larger_than_the_bound_is_not_made() {
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
     encoder.window_log(24).unwrap();

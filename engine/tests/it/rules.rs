@@ -122,6 +122,19 @@ fn a_rule_that_matches_nothing_is_a_problem_with_its_line() {
 }
 
 #[test]
+fn a_template_that_does_not_fit_what_its_rule_merges_is_a_problem() {
+    let merge = "[[rule]]\nname = \"logins\"\nmerge = [\"login of <*> failed\", \"<*> was refused\"]\n";
+    let lines = ["login of 1 failed", "login of 2 failed", "authentication of 3 was refused"];
+    let run = with(&format!("{merge}template = \"login of <*>\"\n"), &lines);
+    let expected = "rules.toml:1: the `template` of `logins` does not fit 1 of the 2 shapes that it merges, as \
+         `authentication of <*> was refused`, so what they have in common is shown; write `<*>` in it where they differ";
+    assert_eq!(run.report.problems, [expected]);
+    assert_eq!(told(&run.report), ["3 | <*> of <*> |"]);
+    let run = with(&format!("{merge}template = \"<*> of <*> <*>\"\n"), &lines);
+    assert_eq!((run.report.problems.len(), &*run.report.clusters[0].template), (0, "<*> of <*> <*>"));
+}
+
+#[test]
 fn a_cluster_is_named_by_its_id_too() {
     let lines = ["user 1 went away", "the disk is full", "the disk is full"];
     let plain = with("", &lines).report;

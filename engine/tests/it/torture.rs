@@ -17,6 +17,7 @@
 //! | paths that are absolute, have `..` or controls; links and devices | `packings::paths_that_lead_elsewhere_are_names_only`, `packings::links_and_devices_are_left_out_and_counted` |
 //! | UTF-16 and UTF-32 without a mark | `encodings::wide_encodings_are_decoded_with_a_mark_and_without`; a single line of it here |
 //! | ten million distinct shapes | here, in a process of its own; in any order: `laws::a_million_distinct_shapes_are_bounded_alike_in_any_order_and_on_any_threads` |
+//! | distinct shapes up to the bound, all of which go into the report | here, in a process of its own |
 //! | a word of any length and make; times of too many digits | `masks::a_word_of_any_length_and_make_is_masked_without_using_up_the_stack`; here |
 
 use std::{
@@ -115,6 +116,45 @@ fn ten_million_distinct_shapes_are_counted_in_bounded_memory_and_their_joining_i
             let told = "there are more distinct shapes than the 100000 that are kept apart";
             assert!(report.problems[0].starts_with(told), "{:?}", report.problems);
         });
+    assert!(peak.is_none_or(|mib| mib < PEAK_MIB), "{peak:?} MiB");
+}
+
+/// Lines of six random words, always the same, made as they are read.
+struct Random {
+    lines: u64,
+    state: u64,
+    rest: Cursor<Vec<u8>>,
+}
+
+impl Random {
+    fn next(&mut self, below: u64) -> u64 {
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.state >> 33) % below
+    }
+
+    fn word(&mut self) -> String {
+        (0..self.next(7) + 3).map(|_| char::from(b'a' + self.next(26) as u8)).collect()
+    }
+}
+
+impl Read for Random {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest.position() == self.rest.get_ref().len() as u64 && self.lines > 0 {
+            self.lines -= 1;
+            let words = [(); 6].map(|()| self.word()).join(" ");
+            let time = format!("2026-05-01T12:{:02}:{:02}Z", self.lines / 60 % 60, self.lines % 60);
+            self.rest = Cursor::new(format!("{time} INFO {words}\n").into_bytes());
+        }
+        self.rest.read(buffer)
+    }
+}
+
+#[test]
+fn as_many_shapes_as_are_kept_apart_are_clustered_in_bounded_memory_too() {
+    let peak = alone("torture::as_many_shapes_as_are_kept_apart_are_clustered_in_bounded_memory_too", || {
+        let report = analyzed("random words", Random { lines: 100_000, state: 1, rest: Cursor::default() });
+        assert_eq!((report.clusters.len(), report.problems), (100_000, Vec::new()));
+    });
     assert!(peak.is_none_or(|mib| mib < PEAK_MIB), "{peak:?} MiB");
 }
 

@@ -1,7 +1,5 @@
 //! Clusters of a report: list, read, their lines, exports.
 
-use std::collections::BTreeMap;
-
 use axum::{
     Json,
     extract::{Path, State as Shared},
@@ -13,7 +11,7 @@ use axum::{
 };
 use logkin_engine::{
     record::Level,
-    report::{Cluster, explain::Explanation},
+    report::{Cluster, Levels, OverTime, explain::Explanation},
     template::Kind,
 };
 use serde::Serialize;
@@ -61,13 +59,13 @@ pub struct ClusterJson<'a> {
     /// The level most of its events name.
     pub level: Option<Level>,
     /// Events by level.
-    pub levels: &'a BTreeMap<Level, u64>,
+    pub levels: &'a Levels,
     /// RFC 3339, UTC.
     pub first_seen: Option<String>,
     /// RFC 3339, UTC.
     pub last_seen: Option<String>,
     /// Events in the steps of the report's histogram.
-    pub over_time: &'a [u64],
+    pub over_time: &'a OverTime,
     /// A few of its first lines; only on the cluster itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub examples: Option<&'a [String]>,

@@ -89,7 +89,7 @@ pub async fn cluster(
         report: row.report.id.to_string(),
         report_name: row.report.name.clone(),
         view: suffix(similarity),
-        chart: frame.and_then(|frame| chart::chart(frame, &cluster.over_time)),
+        chart: frame.and_then(|frame| chart::chart(frame, &cluster.over_time.counts())),
         shown,
         ..ClusterPage::head(cluster)
     })
@@ -109,7 +109,7 @@ impl ClusterPage {
             events: (cluster.events != cluster.lines).then(|| count(cluster.events)),
             share: percent(cluster.share),
             level: cluster.level.map(Level::name),
-            levels: cluster.levels.iter().rev().map(|(level, n)| (level.name(), count(*n))).collect(),
+            levels: cluster.levels.each().rev().map(|(level, n)| (level.name(), count(n))).collect(),
             first_seen: cluster.first_seen_ms.map(moment),
             last_seen: cluster.last_seen_ms.map(moment),
             chart: None,

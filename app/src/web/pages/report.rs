@@ -9,7 +9,7 @@ use axum::{
 use logkin_engine::{
     Report,
     record::Level,
-    report::{Cluster, InputSummary, SetAside},
+    report::{Cluster, InputSummary, RulesUsed, SetAside},
 };
 
 use super::list::Row;
@@ -55,7 +55,7 @@ struct Done {
     chart: Option<Chart>,
     views: Views,
     muted: Option<Muted>,
-    rules: Option<String>,
+    rules: Option<RulesRow>,
     problems: Vec<String>,
     levels: Vec<LevelChip>,
     columns: Vec<Column>,
@@ -71,6 +71,15 @@ struct Done {
     all: String,
     previous: Option<String>,
     next: Option<String>,
+}
+
+/// The corrections that the report was made with.
+struct RulesRow {
+    /// The name of the file; where it lies is the operator's business.
+    file: String,
+    hash: String,
+    /// Those that matched nothing.
+    idle: Vec<String>,
 }
 
 /// Lines read = lines in clusters + lines set aside.
@@ -186,8 +195,8 @@ fn done(stored: &ReportRow, bound: &Bound, selection: &Selection) -> Done {
         set_aside: report.set_aside.iter().map(|aside: &SetAside| (aside.reason.clone(), count(aside.lines))).collect(),
         chart: report.histogram.as_ref().and_then(|frame| chart::chart(frame, &frame.counts)),
         muted: Muted::of(&here, &report.clusters, selection),
-        rules: report.rules.as_ref().map(|used| format!("{} ({})", visible(&used.file), used.hash)),
-        problems: report.problems.iter().map(|problem| visible(problem).into_owned()).collect(),
+        rules: report.rules.as_ref().map(RulesRow::of),
+        problems: problems(report),
         views: Views::of(&here, report.similarity, selection),
         levels: chips(&here, &report.clusters, selection),
         columns: columns(&here, selection),
@@ -221,6 +230,24 @@ impl Equation {
             size: size(totals.bytes),
         }
     }
+}
+
+impl RulesRow {
+    fn of(used: &RulesUsed) -> Self {
+        let name = std::path::Path::new(&used.file).file_name().map_or("".into(), |name| name.to_string_lossy());
+        Self {
+            file: visible(&name).into_owned(),
+            hash: used.hash.clone(),
+            idle: used.idle().map(|rule| visible(&rule.name).into_owned()).collect(),
+        }
+    }
+}
+
+/// Problems of the report as a whole. What rules are idle is said beside their file: with rules for many logs it is no fault
+/// that some find nothing in this one.
+fn problems(report: &Report) -> Vec<String> {
+    let is_idle = |problem: &&String| report.rules.as_ref().is_some_and(|used| used.is_about_idle(problem));
+    report.problems.iter().filter(|problem| !is_idle(problem)).map(|problem| visible(problem).into_owned()).collect()
 }
 
 fn problems_of_inputs(report: &Report) -> Vec<String> {
@@ -258,8 +285,8 @@ impl ClusterRow {
             share: percent(cluster.share),
             width: (cluster.share * 1000.0).round() / 10.0,
             level: cluster.level.map(Level::name),
-            spark: chart::spark(&cluster.over_time),
-            spark_width: chart::spark_width(&cluster.over_time),
+            spark: chart::spark(&cluster.over_time.counts()),
+            spark_width: chart::spark_width(&cluster.over_time.counts()),
             first_seen: seen(cluster.first_seen_ms),
             last_seen: seen(cluster.last_seen_ms),
             seen: format!("{} to {} UTC", full(cluster.first_seen_ms), full(cluster.last_seen_ms)),
@@ -373,4 +400,23 @@ fn address(selection: &Selection) -> String {
 
 fn level_name(level: Option<Level>) -> &'static str {
     level.map_or("none", Level::name)
+}
+
+#[cfg(test)]
+mod tests {
+    use logkin_engine::{Input, Progress, Settings, analyze, rules::Rules};
+
+    use super::{RulesRow, problems};
+
+    #[test]
+    fn idle_rules_are_one_note_without_the_path_of_their_file_and_no_problem() {
+        let text = "[[rule]]\nname = \"a\"\nmute = \"no such line\"\n[[rule]]\nmute = \"nor this\"\n";
+        let rules = Rules::parse("/etc/secret/rules.toml", text).unwrap();
+        let settings = Settings { rules: Some(rules.into()), ..Settings::default() };
+        let log = Input::reader("log", &b"job 1 done\n"[..]);
+        let report = analyze(vec![log], &settings, &Progress::default(), None).unwrap();
+        assert_eq!((report.problems.len(), problems(&report)), (2, Vec::new()));
+        let row = RulesRow::of(report.rules.as_ref().unwrap());
+        assert_eq!((row.file.as_str(), row.idle), ("rules.toml", vec!["a".to_owned(), "rule 2".to_owned()]));
+    }
 }
