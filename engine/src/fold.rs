@@ -193,13 +193,22 @@ impl Fold {
         let mut joiner = Joiner::new(chunk.timed);
         let mut open: Option<Open<'_>> = None;
         let mut lines = Lines::of(chunk);
-        while let Some(line) = lines.next() {
+        let looked_at = |line: &Line<'_>| line.looked_at(manner.max_line_bytes);
+        let mut next = lines.next();
+        if let (Some(memo), Some(first)) = (memo.as_mut(), &next) {
+            memo.go_on(&first.text[..looked_at(first)]);
+        }
+        while let Some(line) = next {
+            next = lines.next();
+            if let Some(memo) = memo.as_mut() {
+                memo.go_on(next.map_or(&[], |next| &next.text[..looked_at(&next)]));
+            }
             self.lines += 1;
             if manner.gives_way && self.lines.is_multiple_of(LINES_BETWEEN_WAYS) {
                 thread::yield_now();
             }
             self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
-            let text = &line.text[..line.looked_at(manner.max_line_bytes)];
+            let text = &line.text[..looked_at(&line)];
             let index = match chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
                 Some(aside) => {
                     self.aside[aside as usize] += 1;
@@ -208,7 +217,7 @@ impl Fold {
                     aside as u32
                 }
                 None => {
-                    let rest = bytes.get(lines.start..).unwrap_or_default();
+                    let rest = next.map_or(&[][..], |next| &bytes[next.start..]);
                     self.line(&mut open, &mut joiner, (line, text, rest), bytes, memo.as_deref_mut());
                     OPEN
                 }

@@ -48,12 +48,21 @@ pub(crate) struct Memo {
     chunk: u32,
     /// Hashes of outlines that were seen once: only what comes again is worth keeping.
     once: Vec<u32>,
-    /// Of the line looked at last.
-    outline: Vec<u8>,
-    hash: u64,
+    /// Of the line that is looked at, and of the one behind it.
+    outline: Outline,
+    next: Outline,
+    /// Of what is looked up next, so that it is at hand when it is wanted: a memo is larger than the nearest caches.
+    touched: u8,
     asked: RefCell<Asked>,
     clocks: Clocks,
     shaper: Shaper,
+}
+
+/// The outline of a line; empty of one that is too long.
+#[derive(Debug, Default)]
+struct Outline {
+    text: Vec<u8>,
+    hash: u64,
 }
 
 /// Where an entry is, and part of the hash of its outline.
@@ -134,8 +143,9 @@ impl Memo {
             kept: 0,
             chunk: 0,
             once: vec![0; PLACES * WAYS],
-            outline: Vec::new(),
-            hash: 0,
+            outline: Outline::default(),
+            next: Outline::default(),
+            touched: 0,
             asked: RefCell::default(),
             clocks: Clocks::default(),
             shaper: Shaper::default(),
@@ -156,15 +166,28 @@ impl Memo {
         self.kept = 0;
     }
 
-    /// What a line comes down to, if that is known of its outline, or is worth knowing: `None` for a line that is to be read by
-    /// itself. Counts nothing.
+    /// Goes on to the next line, which was told before, and says which one comes then.
+    #[inline]
+    pub(crate) fn go_on(&mut self, next: &[u8]) {
+        std::mem::swap(&mut self.outline, &mut self.next);
+        self.next.text.clear();
+        if next.len() <= LONGEST {
+            outline(next, &mut self.next.text);
+            self.next.hash = Key::of(&self.next.text).0;
+            let slot = self.places[place(self.next.hash)][0];
+            if let Some(entry) = self.entries.get((slot.entry as usize).wrapping_sub(1)) {
+                self.touched = entry.texts.first().copied().unwrap_or_default();
+            }
+        }
+    }
+
+    /// What the line that [it went on](Self::go_on) to comes down to, if that is known of its outline, or is worth knowing:
+    /// `None` for a line that is to be read by itself. Counts nothing.
     #[inline]
     pub(crate) fn of<'l>(&mut self, line: &'l [u8], reader: &mut Reader) -> Option<Recalled<'_, 'l>> {
-        if line.len() > LONGEST {
+        if line.len() != self.outline.text.len() || line.is_empty() {
             return None;
         }
-        outline(line, &mut self.outline);
-        self.hash = Key::of(&self.outline).0;
         let (at, time) = match self.recall(line) {
             Some(found) => found,
             None => self.learn(line, reader)?,
@@ -188,7 +211,7 @@ impl Memo {
     /// The entry that tells of the line, and its time.
     #[inline]
     fn recall(&mut self, line: &[u8]) -> Option<(usize, Option<i64>)> {
-        let Self { places, entries, outline, hash, reference, days, clocks, .. } = self;
+        let Self { places, entries, outline: Outline { text: outline, hash }, reference, days, clocks, .. } = self;
         let tag = tag(*hash);
         let slots = &places[place(*hash)];
         slots.iter().filter(|slot| slot.tag == tag && slot.entry > 0).find_map(|slot| {
@@ -203,18 +226,19 @@ impl Memo {
 
     /// Reads the line and makes its shape, if it came before and its outline tells all about it.
     fn learn(&mut self, line: &[u8], reader: &mut Reader) -> Option<(usize, Option<i64>)> {
-        let tag = tag(self.hash);
-        let seen = &mut self.once[self.hash as usize % (PLACES * WAYS)];
+        let Outline { text, hash } = &self.outline;
+        let tag = tag(*hash);
+        let seen = &mut self.once[*hash as usize % (PLACES * WAYS)];
         if std::mem::replace(seen, tag) != tag || !token::is_clean(line) || !reader.takes_outline(line) {
             return None;
         }
         self.asked.get_mut().clear();
-        let digits = Digits::hidden(&self.outline, line, &self.asked);
+        let digits = Digits::hidden(text, line, &self.asked);
         let (way, said) = reader.read_outline(digits)?;
         let shape = self.shaper.shape_outline(digits, said.message);
         let (place, time) = (digits.place(said.message), said.time.map(|moment| moment.millis));
         let entry = Entry {
-            texts: [&self.outline[..], shape].concat().into(),
+            texts: [text, shape].concat().into(),
             key: Key::of(shape),
             answers: self.asked.borrow_mut().of(line, &mut self.clocks),
             outline: line.len() as u16,
@@ -229,11 +253,12 @@ impl Memo {
 
     /// Keeps an entry; says where.
     fn keep(&mut self, entry: Entry) -> usize {
+        let hash = self.outline.hash;
         if self.kept > KEPT {
             self.forget();
         }
         self.kept += entry.texts.len();
-        let slots = &mut self.places[place(self.hash)];
+        let slots = &mut self.places[place(hash)];
         // The newest is in front, the oldest falls out.
         slots.rotate_right(1);
         let at = match slots[0].entry as usize {
@@ -246,7 +271,7 @@ impl Memo {
                 old - 1
             }
         };
-        slots[0] = Slot { tag: tag(self.hash), entry: at as u32 + 1 };
+        slots[0] = Slot { tag: tag(hash), entry: at as u32 + 1 };
         at
     }
 }

@@ -107,6 +107,8 @@ proptest! {
         learner.begin(&layout, REFERENCE);
         for line in &all {
             let line = line.as_bytes();
+            memo.go_on(line);
+            memo.go_on(b"");
             let Some(found) = memo.of(line, &mut learner) else { continue };
             reader.begin(&layout, REFERENCE);
             let record = reader.read(line);
