@@ -29,6 +29,7 @@ use super::{
     upstream::{InFlight, Lease, Sender, Upstream},
     worker::{Tried, Worker},
 };
+use crate::{access_log::Asked, http1::Version};
 
 /// Answers up to this size in memory to requests that may be repeated are taken whole before the client sees their first byte: a
 /// backend that dies in the middle of one costs nobody anything. Of longer ones this much is taken, the rest is streamed.
@@ -50,7 +51,7 @@ pub(crate) async fn forward(
     let upgrading = request.headers().contains_key(header::UPGRADE).then(|| upgrade::on(&mut request));
     let (head, body) = request.into_parts();
     let accept = head.headers.get(header::ACCEPT).cloned();
-    let mut entry = Entry::begin(&worker, client.address, &head);
+    let mut entry = Entry::begin(&worker, client.address, || asked(&head));
     let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry).await;
     client.enter(Phase::Answering);
     let mut response = match outcome {
@@ -69,6 +70,18 @@ pub(crate) async fn forward(
     response
 }
 
+fn asked(head: &request::Parts) -> Asked {
+    let version = if head.version == hyper::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
+    let field = |name| head.headers.get(name).map(HeaderValue::as_bytes);
+    Asked::new(
+        head.method.as_str().as_bytes(),
+        head.uri.to_string().as_bytes(),
+        version.name(),
+        field(header::REFERER),
+        field(header::USER_AGENT),
+    )
+}
+
 type Answer = (response::Parts, Content);
 
 async fn exchange(
@@ -82,7 +95,7 @@ async fn exchange(
     let source = Source::new(body, worker.limits.body, expects, client, &worker.background)?;
     let chunked = source.as_ref().is_some_and(|source| source.is_chunked());
     let protocol = headers::prepare(&mut head, client.address, client.server, chunked)?;
-    let idempotent = retry::is_idempotent(&head.method);
+    let idempotent = retry::is_idempotent(head.method.as_str().as_bytes());
     let mut exchange = Exchange { worker, client, head, source, idempotent, switching: protocol.is_some(), entry };
     let (mut head, content, lease) = exchange.answer().await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -160,7 +173,7 @@ impl Exchange<'_> {
     /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. What happens on a
     /// held connection says nothing about the backend.
     async fn ask(&mut self, upstream: &Rc<Upstream>) -> Result<Taken, ProxyError> {
-        while let Some(sender) = upstream.take_idle(self.worker.clients.tick()) {
+        while let Some(sender) = upstream.senders.take(self.worker.clients.tick()) {
             if !self.idempotent && !is_still_open(&sender).await {
                 continue;
             }
