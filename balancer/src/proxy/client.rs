@@ -15,7 +15,8 @@ use tokio::sync::Notify;
 
 use crate::config::Limits;
 
-/// Seconds for which a client that is being left may send nothing.
+/// Seconds for which a client that is being left may send nothing, and for which one that sends nothing more is waited
+/// with.
 const LAST_WORDS: u64 = 5;
 
 /// What a client connection is doing.
@@ -52,6 +53,8 @@ pub(crate) struct Client {
     phase: Cell<Phase>,
     since: Cell<u32>,
     overdue: Cell<bool>,
+    /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
+    ended: Cell<bool>,
     order: Cell<Order>,
     rung: Cell<bool>,
     /// Wakes the connection's task.
@@ -69,6 +72,17 @@ impl Client {
     /// Something moved: its deadline begins again.
     pub(crate) fn progress(&self) {
         self.since.set(self.tick.get());
+    }
+
+    /// It has closed its direction: it gets what comes soon.
+    pub(crate) fn end(&self) {
+        self.ended.set(true);
+        self.progress();
+    }
+
+    /// Whether it has closed its direction.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.get()
     }
 
     /// Whether the request has stood still for too long.
@@ -105,6 +119,7 @@ impl Client {
     fn check(&self, limits: &Limits) {
         let still = u64::from(self.tick.get().wrapping_sub(self.since.get()));
         match self.phase.get() {
+            _ if self.ended.get() && still > LAST_WORDS => self.give(Order::Abort),
             Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
             Phase::Forwarding if still > limits.stall_deadline.as_secs() => {
                 self.overdue.set(true);
@@ -148,6 +163,7 @@ impl Clients {
             phase: Cell::new(Phase::Waiting),
             since: Cell::new(self.tick.get()),
             overdue: Cell::new(false),
+            ended: Cell::new(false),
             order: Cell::default(),
             rung: Cell::new(false),
             bell: RefCell::default(),

@@ -52,7 +52,7 @@ const DRAINED: usize = 64 * 1024 * 1024;
 /// What comes after a request.
 enum Next {
     /// Another one; its beginning may be on the desk already.
-    Request(Box<Desk>),
+    Request,
     /// The end.
     Close,
     /// The end, once the client has stopped sending, so that it gets to read the answer (RFC 9112, 9.6).
@@ -73,17 +73,19 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
 }
 
 async fn session(worker: &Rc<Worker>, client: &Rc<Client>, mut stream: Stream) {
-    let mut desk = None;
-    loop {
-        let begun = match desk.take() {
-            Some(desk) => desk,
-            None if is_coming(client, &stream).await => worker.shelf.desk(worker.limits.head_size),
-            None => return,
+    let size = worker.limits.head_size;
+    while is_coming(client, &stream).await {
+        let mut desk = worker.shelf.desk(size);
+        let next = loop {
+            // Boxed: a client that is waited for should cost little.
+            match Box::pin(turn(worker, client, &stream, &mut desk)).await {
+                Next::Request if desk.filled > 0 => {}
+                next => break next,
+            }
         };
-        // Boxed: a client that is waited for should cost little.
-        match Box::pin(turn(worker, client, &stream, begun)).await {
-            Next::Request(begun) if begun.filled > 0 => desk = Some(begun),
-            Next::Request(empty) => worker.shelf.put_desk(empty, worker.limits.head_size),
+        worker.shelf.put_desk(desk, size);
+        match next {
+            Next::Request => {}
             Next::Close => return,
             Next::Leave => return leave(worker, client, &stream).await,
             Next::Tunnel(mut backend, in_flight) => {
@@ -107,29 +109,29 @@ async fn is_coming(client: &Client, stream: &Stream) -> bool {
 }
 
 /// One request, from its head to the last byte of its answer.
-async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, mut desk: Box<Desk>) -> Next {
+async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &mut Desk) -> Next {
     let bounds = Bounds { size: worker.limits.head_size, fields: worker.limits.head_fields };
-    let request = match read_head(client, stream, &mut desk, bounds).await {
+    let request = match read_head(client, stream, desk, bounds).await {
         Ok(Some(request)) => request,
         Ok(None) => return Next::Close,
         Err(refusal) => {
             let failure = Failure::unread(refusal.into());
-            let (status, bytes) = answer_failure(worker, client, stream, &mut desk, failure).await;
+            let (status, bytes) = answer_failure(worker, client, stream, desk, failure).await;
             worker.note_unread(client.address, status, bytes);
             return Next::Leave;
         }
     };
     client.enter(Phase::Forwarding);
     worker.budget.borrow_mut().request();
-    let mut entry = Entry::begin(worker, client.address, || asked(&desk, &request));
-    let form = Form::asked(field(&desk, Kind::Accept));
+    let mut entry = Entry::begin(worker, client.address, || asked(desk, &request));
+    let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
     let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };
-    let upload = check(&desk, &request).and_then(|()| Upload::new(&request, desk.filled, worker.limits.body));
+    let upload = check(desk, &request).and_then(|()| Upload::new(&request, desk.filled, worker.limits.body));
     let mut upload = match upload {
         Ok(upload) => upload,
         Err(error) => {
-            fail(worker, client, stream, &mut desk, entry, failed(error, false)).await;
+            fail(worker, client, stream, desk, entry, failed(error, false)).await;
             return Next::Leave;
         }
     };
@@ -141,7 +143,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, mut des
         idempotent: retry::is_idempotent(request.method.of(&desk.buffer)),
         to_head,
         switching: request.upgrade.is_some_and(|offered| may_switch(offered.of(&desk.buffer))),
-        desk: &mut desk,
+        desk: &mut *desk,
         upload: &mut upload,
         entry: &mut entry,
     };
@@ -152,7 +154,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, mut des
         Err(error) => {
             let done = upload.is_read() && error.facts().side != Side::Client;
             let stays = request.stays && done && !worker.stopping.get();
-            fail(worker, client, stream, &mut desk, entry, failed(error, stays)).await;
+            fail(worker, client, stream, desk, entry, failed(error, stays)).await;
             stays
         }
         Ok(answer) if answer.head.status == 101 => {
@@ -178,12 +180,12 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, mut des
     };
     if !stays {
         let is_done = upload.is_read();
-        upload.clear_desk(&mut desk);
+        upload.clear_desk(desk);
         return if is_done && desk.filled == 0 { Next::Close } else { Next::Leave };
     }
     client.enter(Phase::Waiting);
-    upload.clear_desk(&mut desk);
-    Next::Request(desk)
+    upload.clear_desk(desk);
+    Next::Request
 }
 
 /// Reads the head of the next request; `None` when the client has left, or is let go before it has begun one.

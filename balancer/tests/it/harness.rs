@@ -44,7 +44,8 @@ impl Balancer {
     pub(crate) fn try_run(arguments: &[&str], runtime_dir: &Path) -> Result<Self, String> {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"))
-            .args(["run", "--listen", "127.0.0.1:0", "--engine", crate::ENGINE])
+            .args(["run", "--listen", "127.0.0.1:0"])
+            .args(if arguments.contains(&"--engine") { &[][..] } else { &["--engine", crate::ENGINE] })
             .args(arguments)
             .env("XDG_RUNTIME_DIR", runtime_dir)
             .stdout(Stdio::piped())

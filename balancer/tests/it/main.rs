@@ -17,6 +17,8 @@ mod proxying;
 mod strictness;
 /// What attackers send.
 mod attacks;
+/// Both engines beside each other.
+mod engines;
 /// Who is asked.
 mod choosing;
 /// Second tries.

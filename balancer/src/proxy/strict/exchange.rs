@@ -208,7 +208,7 @@ impl Exchange<'_> {
                 // It may have said why.
                 self.upload.give_up();
             }
-            Poll::Ready(Ok(())) if self.upload.poll_left(cx, self.desk, self.stream).is_ready() => {
+            Poll::Ready(Ok(())) if self.upload.poll_left(cx, self.desk, &way).is_ready() => {
                 return Err(ProxyError::ClientLeft);
             }
             Poll::Ready(Ok(())) | Poll::Pending => {}

@@ -77,7 +77,7 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
                     relay.entry.by = error.facts().side.name();
                     return Poll::Ready(Relayed::Cut);
                 }
-                Poll::Pending => return relay.poll_left(cx),
+                Poll::Pending => return relay.poll_left(cx, from),
             }
         }
     })
@@ -135,8 +135,9 @@ impl Relay<'_> {
     }
 
     /// Whether the client has left while the backend has nothing to say.
-    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<Relayed> {
-        if self.upload.is_over(self.desk) && self.upload.poll_left(cx, self.desk, self.stream).is_ready() {
+    fn poll_left(&mut self, cx: &mut Context<'_>, to: &Stream) -> Poll<Relayed> {
+        let way = Way { client: self.client, from: self.stream, to, shelf: &self.worker.shelf };
+        if self.upload.is_over(self.desk) && self.upload.poll_left(cx, self.desk, &way).is_ready() {
             return Poll::Ready(Relayed::Cut);
         }
         Poll::Pending

@@ -104,9 +104,10 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
             field.kind,
             Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop | Kind::Upgrade
         );
-        if !stays_here && !(head.names && is_named(bytes, fields, field)) {
-            push(out, bytes, field);
+        if stays_here || head.names && is_named(bytes, fields, field) {
+            continue;
         }
+        push(out, bytes, field);
     }
     if !head.dated && status >= 200 {
         out.extend_from_slice(b"\r\nDate: ");

@@ -133,16 +133,18 @@ impl Upload {
         }
     }
 
-    /// Looks whether the client has left, and takes what it sends ahead, as far as there is room.
-    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>, desk: &mut Desk, from: &Stream) -> Poll<()> {
+    /// Looks whether the client has left, and takes what it sends ahead, as far as there is room. One that has closed only
+    /// its own direction has not left.
+    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>, desk: &mut Desk, way: &Way<'_>) -> Poll<()> {
         let (buffer, filled) = match &mut self.extra {
             Some(extra) => (&mut extra.bytes, &mut self.filled),
             None => (&mut desk.buffer, &mut desk.filled),
         };
-        while *filled < buffer.len() {
-            match ready!(from.poll_read(cx, &mut buffer[*filled..])) {
-                Ok(0) | Err(_) => return Poll::Ready(()),
+        while !way.client.has_ended() && *filled < buffer.len() {
+            match ready!(way.from.poll_read(cx, &mut buffer[*filled..])) {
+                Ok(0) => way.client.end(),
                 Ok(read) => *filled += read,
+                Err(_) => return Poll::Ready(()),
             }
         }
         Poll::Pending

@@ -101,3 +101,30 @@ fn a_body_over_the_bound_is_refused_however_it_is_framed() {
         assert!(client.is_closed());
     }
 }
+
+#[test]
+fn a_client_that_has_said_everything_still_gets_its_answers() {
+    let probe = Probe::new();
+    let mut client = probe.balancer.connect();
+    client.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\nGET /three HTTP/1.1\r\nHo");
+    client.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    let text = rest(&mut client);
+    assert!(text.contains("GET /one ") && text.contains("GET /two ") && !text.contains("/three"), "{text}");
+}
+
+#[test]
+fn a_client_that_has_left_is_not_worked_for_any_longer() {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let upstream = Upstream::scripted(move |_, peer| {
+        // Never answers; sees when nobody waits any more.
+        drop(std::io::Read::read(peer, &mut [0]));
+        tell.send(()).unwrap();
+        false
+    });
+    let balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
+    let mut client = balancer.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    crate::harness::eventually("it is at the backend", || (upstream.requests() == 1).then_some(()));
+    drop(client);
+    told.recv_timeout(PATIENCE).expect("the backend's connection is closed");
+}
