@@ -2,7 +2,6 @@
 
 use std::{
     future::poll_fn,
-    io,
     pin::{Pin, pin},
     rc::Rc,
     task::Poll,
@@ -189,10 +188,7 @@ impl Exchange<'_> {
         match upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await {
             Ok(sender) => self.send(upstream, sender).await,
             Err(error) => {
-                // A full queue of connections is a busy backend, not an absent one.
-                if error.kind() != io::ErrorKind::WouldBlock {
-                    self.worker.report_unreachable(upstream);
-                }
+                self.worker.report_unreachable(upstream, &error);
                 Err(ProxyError::Unreachable)
             }
         }

@@ -3,6 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    io,
     net::{IpAddr, TcpListener},
     rc::Rc,
     sync::Arc,
@@ -176,10 +177,17 @@ impl Worker {
         view.version = snapshot.version;
     }
 
-    /// A backend could not be reached: it shall get nothing until it answers a probe. When the queue of reports is
-    /// full, others have said the same.
-    pub(crate) fn report_unreachable(&self, upstream: &Upstream) {
-        drop(self.reports.try_send(Change::Eject(upstream.backend.id)));
+    /// A backend could not be reached: it shall get nothing until it answers a probe, if that says something about it.
+    /// When the queue of reports is full, others have said the same.
+    pub(crate) fn report_unreachable(&self, upstream: &Upstream, error: &io::Error) {
+        use rustix::io::Errno;
+        // A full queue of connections is a busy backend, not an absent one; what this machine or process has no more of
+        // is no backend's fault, and clients could use it up to put them all out.
+        const OURS: [Errno; 6] =
+            [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+        if !OURS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
+            drop(self.reports.try_send(Change::Eject(upstream.backend.id)));
+        }
     }
 
     /// The tick until which a connection that becomes idle now may be used.

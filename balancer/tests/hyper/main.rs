@@ -12,6 +12,8 @@ mod upstream;
 
 #[path = "../it/choosing.rs"]
 mod choosing;
+#[path = "../it/deadlines.rs"]
+mod deadlines;
 #[path = "../it/proxying.rs"]
 mod proxying;
 #[path = "../it/retry.rs"]

@@ -17,6 +17,8 @@ mod proxying;
 mod strictness;
 /// What attackers send.
 mod attacks;
+/// Whoever keeps the other side waiting.
+mod deadlines;
 /// Both engines beside each other.
 mod engines;
 /// Who is asked.

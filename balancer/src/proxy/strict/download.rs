@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    shelf::{BUFFER, Buffer, Shelf},
+    shelf::{Buffer, LARGE_BUFFER, Shelf},
     stream::Stream,
 };
 use crate::{
@@ -95,7 +95,7 @@ impl Download {
         let readable = from.poll_readable(cx);
         if self.filled == 0 && readable.is_pending() {
             // Nothing to hold while nothing comes.
-            self.buffer = None;
+            (self.buffer, self.taken) = (None, None);
         }
         ready!(readable)?;
         let buffer = self.buffer.get_or_insert_with(|| shelf.buffer());
@@ -130,22 +130,22 @@ impl Download {
         }
     }
 
-    /// Makes room for so many bytes of the body, all in one place; there may be none left.
+    /// Makes room for a body of this length, all in one place; there may be none left.
     pub(crate) fn grow(&mut self, body: usize, room: &Rc<Room>) -> bool {
         let Some(buffer) = &mut self.buffer else { return true };
         let size = self.data.start + body;
         if size <= buffer.bytes.len() {
             return true;
         }
-        if !room.is_left() {
+        if size > LARGE_BUFFER || !room.is_left() {
             return false;
         }
-        self.taken = Some(room.take(size.saturating_sub(BUFFER)));
-        buffer.bytes.resize(size, 0);
+        self.taken = Some(room.take(LARGE_BUFFER));
+        buffer.enlarge(self.filled);
         true
     }
 
-    /// Whether more fits into the buffer.
+    /// Whether nothing more fits into the buffer.
     pub(crate) fn is_full(&self) -> bool {
         self.buffer.as_ref().is_some_and(|buffer| buffer.bytes.len() == self.filled)
     }

@@ -2,7 +2,6 @@
 
 use std::{
     future::{Future, poll_fn},
-    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -112,10 +111,7 @@ impl Exchange<'_> {
         match upstream.dial(self.worker.limits.connect_deadline).await {
             Ok(stream) => self.send(upstream, stream).await,
             Err(error) => {
-                // A full queue of connections is a busy backend, not an absent one.
-                if error.kind() != io::ErrorKind::WouldBlock {
-                    self.worker.report_unreachable(upstream);
-                }
+                self.worker.report_unreachable(upstream, &error);
                 Err(ProxyError::Unreachable)
             }
         }
@@ -277,8 +273,10 @@ impl Exchange<'_> {
             return Poll::Ready(Err(error));
         }
         while !download.ended {
-            let length = download.data.len();
-            if length > TAKEN_WHOLE || download.is_full() && !download.grow(2 * length, &self.worker.room) {
+            if download.is_full() {
+                download.grow(TAKEN_WHOLE, &self.worker.room);
+            }
+            if download.is_full() || download.data.len() > TAKEN_WHOLE {
                 return Poll::Ready(Ok(()));
             }
             match download.poll_more(cx, stream, &self.worker.shelf) {

@@ -10,14 +10,17 @@ use crate::http1::{request, response};
 
 /// Bytes read at a time of an answer or a long body.
 pub(crate) const BUFFER: usize = 128 * 1024;
-/// The same when very many buffers are out.
+/// Bytes of a buffer for answers that are taken whole though they are long.
+pub(crate) const LARGE_BUFFER: usize = 1024 * 1024 + BUFFER;
+/// Bytes read at a time when very many buffers are out.
 const SMALL_BUFFER: usize = 16 * 1024;
-/// How many large buffers may be out at once.
-const MOST_LARGE: usize = 512;
+/// How many buffers may be out at once before that.
+const MOST_OUT: usize = 512;
 /// Room behind a head for the beginning of a body.
 const BEHIND_HEAD: usize = 4096;
-/// How many of each are kept.
+/// How many of each are kept, and how many of the large ones.
 const KEPT: usize = 64;
+const KEPT_LARGE: usize = 4;
 
 /// What one request needs beside the buffer of its answer.
 pub(crate) struct Desk {
@@ -50,6 +53,7 @@ pub(crate) struct Shelf {
     #[expect(clippy::vec_box, reason = "a desk is handed on whole; moving it would copy it each time")]
     desks: RefCell<Vec<Box<Desk>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
+    larges: RefCell<Vec<Vec<u8>>>,
     out: Cell<usize>,
 }
 
@@ -80,9 +84,21 @@ impl Shelf {
     /// A buffer with anything in it.
     pub(crate) fn buffer(self: &Rc<Self>) -> Buffer {
         self.out.set(self.out.get() + 1);
-        let size = if self.out.get() > MOST_LARGE { SMALL_BUFFER } else { BUFFER };
+        let size = if self.out.get() > MOST_OUT { SMALL_BUFFER } else { BUFFER };
         let bytes = self.buffers.borrow_mut().pop().unwrap_or_else(|| vec![0; size]);
         Buffer { bytes, shelf: Rc::clone(self) }
+    }
+
+    fn put(&self, bytes: Vec<u8>) {
+        let (list, most) = match bytes.len() {
+            BUFFER => (&self.buffers, KEPT),
+            LARGE_BUFFER => (&self.larges, KEPT_LARGE),
+            _ => return,
+        };
+        let mut list = list.borrow_mut();
+        if list.len() < most {
+            list.push(bytes);
+        }
     }
 }
 
@@ -92,12 +108,19 @@ pub(crate) struct Buffer {
     shelf: Rc<Shelf>,
 }
 
+impl Buffer {
+    /// Becomes a large one, with its first `filled` bytes as they are.
+    pub(crate) fn enlarge(&mut self, filled: usize) {
+        let large = self.shelf.larges.borrow_mut().pop();
+        let mut large = large.unwrap_or_else(|| vec![0; LARGE_BUFFER]);
+        large[..filled].copy_from_slice(&self.bytes[..filled]);
+        self.shelf.put(std::mem::replace(&mut self.bytes, large));
+    }
+}
+
 impl Drop for Buffer {
     fn drop(&mut self) {
         self.shelf.out.set(self.shelf.out.get() - 1);
-        let mut buffers = self.shelf.buffers.borrow_mut();
-        if buffers.len() < KEPT && self.bytes.len() == BUFFER {
-            buffers.push(std::mem::take(&mut self.bytes));
-        }
+        self.shelf.put(std::mem::take(&mut self.bytes));
     }
 }
