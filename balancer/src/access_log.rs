@@ -7,7 +7,6 @@ use std::{
     fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    net::IpAddr,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -56,7 +55,7 @@ impl Asked {
 /// What a line says about its request.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
-    pub(crate) client: IpAddr,
+    pub(crate) client: &'a str,
     pub(crate) asked: &'a Asked,
     pub(crate) status: u16,
     pub(crate) bytes: u64,
@@ -178,7 +177,7 @@ mod tests {
 
     fn line(asked: &Asked) -> Line<'_> {
         Line {
-            client: IpAddr::from([127, 0, 0, 1]),
+            client: "127.0.0.1",
             asked,
             status: 200,
             bytes: 5,

@@ -117,9 +117,9 @@ pub(super) fn parse(bytes: &[u8], line: Span) -> Result<Field, Refusal> {
         return Err(Refusal::Bad("there is a control character in the head"));
     }
     let name = Span { start: line.start, end: line.start + colon };
-    let trimmed = grammar::trimmed(value);
-    let start = name.end + 1 + value.iter().position(|byte| !b" \t".contains(byte)).unwrap_or(value.len());
-    Ok(Field { kind: Kind::of(name.of(bytes))?, name, value: Span { start, end: start + trimmed.len() } })
+    let (before, length) = grammar::inner(value);
+    let start = name.end + 1 + before;
+    Ok(Field { kind: Kind::of(name.of(bytes))?, name, value: Span { start, end: start + length } })
 }
 
 /// The elements of a list of tokens (RFC 9110, 5.6.1). Empty elements are passed over, as a recipient has to.

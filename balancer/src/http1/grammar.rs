@@ -94,10 +94,15 @@ fn is_encoded(text: &[u8], class: u8) -> bool {
 
 /// Without blanks and tabs at both ends.
 pub(super) fn trimmed(text: &[u8]) -> &[u8] {
+    let (start, length) = inner(text);
+    &text[start..start + length]
+}
+
+/// Where that begins, and its length.
+pub(super) fn inner(text: &[u8]) -> (usize, usize) {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = text.iter().position(|byte| !blank(byte)).unwrap_or(text.len());
-    let end = text.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
-    &text[start..end]
+    (start, text[start..].iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1))
 }
 
 #[cfg(test)]

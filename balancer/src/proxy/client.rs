@@ -48,6 +48,8 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
+    /// Its address in words.
+    pub(crate) name: Box<str>,
     /// The address it came to.
     pub(crate) server: SocketAddr,
     phase: Cell<Phase>,
@@ -159,6 +161,7 @@ impl Clients {
     pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, server: SocketAddr) -> Guest {
         let client = Rc::new(Client {
             address,
+            name: address.to_canonical().to_string().into(),
             server,
             phase: Cell::new(Phase::Waiting),
             since: Cell::new(self.tick.get()),

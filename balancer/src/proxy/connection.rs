@@ -12,7 +12,11 @@ use hyper::{StatusCode, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{client::Order, forward::forward, worker::Worker};
+use super::{
+    client::{Client, Order},
+    forward::forward,
+    worker::Worker,
+};
 
 /// Serves one client until it or we have had enough.
 pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, server: SocketAddr) {
@@ -30,7 +34,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
             // What went wrong on the client's side is the client's; requests it cut off are in the access log.
             ended = connection.as_mut() => {
                 if let Err(error) = ended && error.is_parse() {
-                    note_unread(&worker, address, &error);
+                    note_unread(&worker, &guest.client, &error);
                 }
                 return;
             }
@@ -44,7 +48,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
 }
 
 /// A head that is no HTTP, or too large, is answered by hyper before there is a request to speak of.
-fn note_unread(worker: &Worker, client: IpAddr, error: &hyper::Error) {
+fn note_unread(worker: &Worker, client: &Client, error: &hyper::Error) {
     let status =
         if error.is_parse_too_large() { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE } else { StatusCode::BAD_REQUEST };
     worker.note_unread(client, status.as_u16(), 0);

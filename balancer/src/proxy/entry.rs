@@ -1,8 +1,8 @@
 //! One request's entry in the access log and the counters, from its head to the last byte of its answer.
 
-use std::{net::IpAddr, rc::Rc, time::Instant};
+use std::{rc::Rc, time::Instant};
 
-use super::{upstream::Upstream, worker::Worker};
+use super::{client::Client, upstream::Upstream, worker::Worker};
 use crate::access_log::{Asked, Line};
 
 /// nginx's status for a client that left before its answer.
@@ -12,7 +12,7 @@ const CLIENT_LEFT: u16 = 499;
 pub(crate) struct Entry {
     worker: Rc<Worker>,
     started: Instant,
-    client: IpAddr,
+    client: Rc<Client>,
     /// Only when there is a log.
     asked: Option<Asked>,
     finished: bool,
@@ -26,13 +26,13 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// `asked` is looked at only when there is a log.
-    pub(crate) fn begin(worker: &Rc<Worker>, client: IpAddr, asked: impl FnOnce() -> Asked) -> Self {
+    pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, asked: impl FnOnce() -> Asked) -> Self {
         worker.counters.requests.add_one();
         let asked = worker.log.borrow().is_on().then(asked);
         Self {
             worker: Rc::clone(worker),
             started: Instant::now(),
-            client,
+            client: Rc::clone(client),
             asked,
             finished: false,
             status: CLIENT_LEFT,
@@ -68,7 +68,7 @@ impl Drop for Entry {
         }
         let Some(asked) = &self.asked else { return };
         self.worker.note(&Line {
-            client: self.client,
+            client: &self.client.name,
             asked,
             status: self.status,
             bytes: self.bytes,

@@ -50,7 +50,7 @@ pub(crate) async fn forward(
     let upgrading = request.headers().contains_key(header::UPGRADE).then(|| upgrade::on(&mut request));
     let (head, body) = request.into_parts();
     let accept = head.headers.get(header::ACCEPT).cloned();
-    let mut entry = Entry::begin(&worker, client.address, || asked(&head));
+    let mut entry = Entry::begin(&worker, &client, || asked(&head));
     let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry).await;
     client.enter(Phase::Answering);
     let mut response = match outcome {

@@ -117,13 +117,13 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         Err(refusal) => {
             let failure = Failure::unread(refusal.into());
             let (status, bytes) = answer_failure(worker, client, stream, desk, failure).await;
-            worker.note_unread(client.address, status, bytes);
+            worker.note_unread(client, status, bytes);
             return Next::Leave;
         }
     };
     client.enter(Phase::Forwarding);
     worker.budget.borrow_mut().request();
-    let mut entry = Entry::begin(worker, client.address, || asked(desk, &request));
+    let mut entry = Entry::begin(worker, client, || asked(desk, &request));
     let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
     let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };

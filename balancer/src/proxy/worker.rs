@@ -4,7 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     io,
-    net::{IpAddr, TcpListener},
+    net::TcpListener,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -18,7 +18,13 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Thread, body::Room, client::Clients, error::ProxyError, retry::Budget, strict::shelf::Shelf, upstream::Upstream,
+    Thread,
+    body::Room,
+    client::{Client, Clients},
+    error::ProxyError,
+    retry::Budget,
+    strict::shelf::Shelf,
+    upstream::Upstream,
 };
 use crate::{
     access_log::{AccessLog, Asked, Line},
@@ -216,9 +222,9 @@ impl Worker {
     }
 
     /// Notes a head that could not be read, and how it was answered.
-    pub(crate) fn note_unread(&self, client: IpAddr, status: u16, bytes: u64) {
+    pub(crate) fn note_unread(&self, client: &Client, status: u16, bytes: u64) {
         self.note(&Line {
-            client,
+            client: &client.name,
             asked: &Asked::unread(),
             status,
             bytes,

@@ -150,7 +150,7 @@ impl Exchange<'_> {
 
     fn write_head(&mut self) -> Result<(), ProxyError> {
         self.desk.up.clear();
-        let origin = Origin { client: self.client.address, server: self.client.server };
+        let origin = Origin { client: &self.client.name, server: self.client.server };
         let (desk, request) = (&mut *self.desk, &self.request);
         rewrite::request(&mut desk.up.front, &desk.buffer, request, desk.request.fields(), origin, self.switching);
         self.upload.begin(self.desk)

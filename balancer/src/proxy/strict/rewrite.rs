@@ -1,9 +1,6 @@
 //! Heads as they go on: written anew from what was read, with what belongs to one connection left out. Pure.
 
-use std::{
-    io::Write as _,
-    net::{IpAddr, SocketAddr},
-};
+use std::{net::SocketAddr, ops::Range};
 
 use crate::http1::{
     Version,
@@ -16,8 +13,9 @@ use crate::http1::{
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Origin {
-    pub(crate) client: IpAddr,
+pub(crate) struct Origin<'a> {
+    /// The client's address in words.
+    pub(crate) client: &'a str,
     pub(crate) server: SocketAddr,
 }
 
@@ -27,7 +25,7 @@ pub(crate) fn request(
     bytes: &[u8],
     head: &Request,
     fields: &[Field],
-    origin: Origin,
+    origin: Origin<'_>,
     upgrade: bool,
 ) {
     out.extend_from_slice(head.method.of(bytes));
@@ -40,42 +38,39 @@ pub(crate) fn request(
         (Target::Absolute { authority, .. }, _) => out.extend_from_slice(authority.of(bytes)),
         (_, Some(host)) => out.extend_from_slice(host.of(bytes)),
         // HTTP/1.0 may go without, the HTTP/1.1 that we speak to the backend may not.
-        (_, None) => write(out, format_args!("{}", origin.server)),
+        (_, None) => out.extend_from_slice(origin.server.to_string().as_bytes()),
     }
     let host = host..out.len();
-    for field in fields {
-        let goes = match field.kind {
-            Kind::Other
-            | Kind::Leading
-            | Kind::Accept
-            | Kind::ContentType
-            | Kind::Referer
-            | Kind::UserAgent
-            | Kind::Date => true,
-            Kind::Host
-            | Kind::ContentLength
-            | Kind::TransferEncoding
-            | Kind::Connection
-            | Kind::Hop
-            | Kind::Upgrade
-            | Kind::Expect
-            | Kind::Claim => false,
-        };
-        if goes && !(head.names && is_named(bytes, fields, field)) {
-            push(out, bytes, field);
-        }
-    }
-    forwarded(out, host, origin.client.to_canonical());
+    out.extend_from_slice(b"\r\n");
+    copy(out, bytes, fields, |field| match field.kind {
+        Kind::Host
+        | Kind::ContentLength
+        | Kind::TransferEncoding
+        | Kind::Connection
+        | Kind::Hop
+        | Kind::Upgrade
+        | Kind::Expect
+        | Kind::Claim => false,
+        Kind::Other
+        | Kind::Leading
+        | Kind::Accept
+        | Kind::ContentType
+        | Kind::Referer
+        | Kind::UserAgent
+        | Kind::Date => !(head.names && is_named(bytes, fields, field)),
+    });
+    forwarded(out, host, origin);
     match head.framing {
-        Framing::Length(length) => write(out, format_args!("\r\nContent-Length: {length}")),
-        Framing::Chunked => out.extend_from_slice(b"\r\nTransfer-Encoding: chunked"),
+        Framing::Length(length) => content_length(out, length),
+        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Framing::None | Framing::Close => {}
     }
     if let Some(protocol) = head.upgrade.filter(|_| upgrade) {
-        out.extend_from_slice(b"\r\nConnection: upgrade\r\nUpgrade: ");
+        out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: ");
         out.extend_from_slice(protocol.of(bytes));
+        out.extend_from_slice(b"\r\n");
     }
-    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(b"\r\n");
 }
 
 /// How an answer goes on.
@@ -99,36 +94,34 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
     let status = head.status;
     out.extend_from_slice(&[b' ', digit(status / 100), digit(status / 10 % 10), digit(status % 10), b' ']);
     out.extend_from_slice(head.reason.of(bytes));
-    for field in fields {
+    out.extend_from_slice(b"\r\n");
+    copy(out, bytes, fields, |field| {
         let stays_here = matches!(
             field.kind,
             Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop | Kind::Upgrade
         );
-        if stays_here || head.names && is_named(bytes, fields, field) {
-            continue;
-        }
-        push(out, bytes, field);
-    }
+        !stays_here && !(head.names && is_named(bytes, fields, field))
+    });
     if !head.dated && status >= 200 {
-        out.extend_from_slice(b"\r\nDate: ");
+        out.extend_from_slice(b"Date: ");
         out.extend_from_slice(onward.date.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
     match (onward.framing, onward.length_told) {
-        (Framing::Length(length), _) | (Framing::None, Some(length)) => {
-            write(out, format_args!("\r\nContent-Length: {length}"));
-        }
-        (Framing::Chunked, _) => out.extend_from_slice(b"\r\nTransfer-Encoding: chunked"),
+        (Framing::Length(length), _) | (Framing::None, Some(length)) => content_length(out, length),
+        (Framing::Chunked, _) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         (Framing::None, None) | (Framing::Close, _) => {}
     }
     match head.upgrade {
         Some(protocol) if status == 101 => {
-            out.extend_from_slice(b"\r\nConnection: upgrade\r\nUpgrade: ");
+            out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: ");
             out.extend_from_slice(protocol.of(bytes));
+            out.extend_from_slice(b"\r\n");
         }
         _ if onward.stays => {}
-        _ => out.extend_from_slice(b"\r\nConnection: close"),
+        _ => out.extend_from_slice(b"Connection: close\r\n"),
     }
-    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Whether an `Upgrade` is one that a tunnel can carry: `h2c` would need us to speak it.
@@ -164,31 +157,57 @@ fn path(out: &mut Vec<u8>, bytes: &[u8], head: &Request) {
 }
 
 /// `host` is where the host stands in `out`.
-fn forwarded(out: &mut Vec<u8>, host: std::ops::Range<usize>, client: IpAddr) {
-    out.extend_from_slice(b"\r\nX-Forwarded-For: ");
-    let address = out.len();
-    write(out, format_args!("{client}"));
-    let address = address..out.len();
+fn forwarded(out: &mut Vec<u8>, host: Range<usize>, origin: Origin<'_>) {
+    let client = origin.client.as_bytes();
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    out.extend_from_slice(client);
     out.extend_from_slice(b"\r\nX-Real-IP: ");
-    out.extend_from_within(address.clone());
+    out.extend_from_slice(client);
     out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ");
     out.extend_from_within(host.clone());
-    let (start, end) = if client.is_ipv6() { (&b"\"["[..], &b"]\""[..]) } else { (&b""[..], &b""[..]) };
+    let (start, end) = if client.contains(&b':') { (&b"\"["[..], &b"]\""[..]) } else { (&b""[..], &b""[..]) };
     out.extend_from_slice(b"\r\nForwarded: for=");
     out.extend_from_slice(start);
-    out.extend_from_within(address);
+    out.extend_from_slice(client);
     out.extend_from_slice(end);
     out.extend_from_slice(b";host=\"");
     out.extend_from_within(host);
-    out.extend_from_slice(b"\";proto=http");
+    out.extend_from_slice(b"\";proto=http\r\n");
 }
 
-/// Behind the end of the line before.
-fn push(out: &mut Vec<u8>, bytes: &[u8], field: &Field) {
+/// Copies the lines of the fields that go on; those that stand together as we would write them, in one piece.
+fn copy(out: &mut Vec<u8>, bytes: &[u8], fields: &[Field], goes: impl Fn(&Field) -> bool) {
+    let mut piece = 0..0;
+    for field in fields.iter().filter(|field| goes(field)) {
+        let (name, value) = (field.name, field.value);
+        if bytes[name.end + 1..value.start] == *b" " && bytes[value.end] == b'\r' {
+            if piece.end != name.start {
+                out.extend_from_slice(&bytes[std::mem::replace(&mut piece, name.start..name.start)]);
+            }
+            piece.end = value.end + 2;
+        } else {
+            out.extend_from_slice(&bytes[std::mem::replace(&mut piece, 0..0)]);
+            for part in [name.of(bytes), b": ", value.of(bytes), b"\r\n"] {
+                out.extend_from_slice(part);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[piece]);
+}
+
+fn content_length(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"Content-Length: ");
+    let (mut digits, mut start, mut left) = ([0; 20], 20, length);
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(field.name.of(bytes));
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(field.value.of(bytes));
 }
 
 /// Whether `Connection` names it.
@@ -202,10 +221,6 @@ fn digit(digit: u16) -> u8 {
     b'0' + u8::try_from(digit).unwrap_or_default()
 }
 
-fn write(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    out.write_fmt(text).expect("a vector takes everything that is written to it");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,8 +232,7 @@ mod tests {
         let mut reader = Requests::default();
         let head = reader.read(text.as_bytes(), BOUNDS).unwrap().unwrap();
         let mut out = Vec::new();
-        let client: IpAddr =
-            if text.contains("from-six") { "2001:db8::1".parse().unwrap() } else { [127, 0, 0, 1].into() };
+        let client = if text.contains("from-six") { "2001:db8::1" } else { "127.0.0.1" };
         let origin = Origin { client, server: ([127, 0, 0, 1], 8001).into() };
         let upgrade = head.upgrade.is_some_and(|upgrade| may_switch(upgrade.of(text.as_bytes())));
         request(&mut out, text.as_bytes(), &head, reader.fields(), origin, upgrade);
