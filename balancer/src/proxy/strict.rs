@@ -12,19 +12,20 @@ use std::{
     task::{Poll, ready},
 };
 
-use hyper::StatusCode;
-use tokio::{io::copy_bidirectional, net::TcpStream};
+use tokio::net::TcpStream;
 
 use self::{
-    exchange::{Answer, Exchange},
+    exchange::Exchange,
     relay::{Relayed, relay},
-    rewrite::{Onward, may_switch},
+    reply::{Failure, answer_failure, fail},
+    rewrite::may_switch,
     shelf::Desk,
     stream::Stream,
+    tunnel::switch,
     upload::Upload,
 };
 use super::{
-    answer::{Form, RETRY_AFTER, render},
+    answer::Form,
     client::{Client, Order, Phase},
     entry::Entry,
     error::{ProxyError, Side},
@@ -34,17 +35,19 @@ use super::{
 };
 use crate::{
     access_log::Asked,
-    http1::{Bounds, Refusal, Span, Version, fields::Kind, framing::Framing, request::Request, target::Target},
+    http1::{Bounds, Refusal, Version, fields::Kind, request::Request, target::Target},
 };
 
+pub(super) mod stream;
+mod parcel;
+pub(super) mod shelf;
+mod rewrite;
+mod upload;
 mod download;
 mod exchange;
-mod parcel;
 mod relay;
-mod rewrite;
-pub(super) mod shelf;
-pub(super) mod stream;
-mod upload;
+mod reply;
+mod tunnel;
 
 /// Most bytes read on from a client that is being left.
 const DRAINED: usize = 64 * 1024 * 1024;
@@ -72,7 +75,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
     .await;
 }
 
-async fn session(worker: &Rc<Worker>, client: &Rc<Client>, mut stream: Stream) {
+async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: Stream) {
     let size = worker.limits.head_size;
     while is_coming(client, &stream).await {
         let mut desk = worker.shelf.desk(size);
@@ -88,14 +91,7 @@ async fn session(worker: &Rc<Worker>, client: &Rc<Client>, mut stream: Stream) {
             Next::Request => {}
             Next::Close => return,
             Next::Leave => return leave(worker, client, &stream).await,
-            Next::Tunnel(mut backend, in_flight) => {
-                worker.background.spawn_local(async move {
-                    // A broken tunnel is an ended tunnel; both sides notice.
-                    drop(copy_bidirectional(&mut stream, &mut backend).await);
-                    drop(in_flight);
-                });
-                return;
-            }
+            Next::Tunnel(backend, in_flight) => return tunnel::open(worker, stream, backend, in_flight),
         }
     }
 }
@@ -224,77 +220,6 @@ fn check(desk: &Desk, request: &Request) -> Result<(), ProxyError> {
         return Err(ProxyError::ExpectationUnknown);
     }
     Ok(())
-}
-
-/// A request that fails, and its client.
-struct Failure {
-    error: ProxyError,
-    form: Form,
-    to_head: bool,
-    version: Version,
-    stays: bool,
-}
-
-impl Failure {
-    /// Of a request whose head could not be read.
-    fn unread(error: ProxyError) -> Self {
-        Self { error, form: Form::Text, to_head: false, version: Version::Http11, stays: false }
-    }
-}
-
-/// Answers a request that fails, and notes it.
-async fn fail(worker: &Worker, client: &Client, stream: &Stream, desk: &mut Desk, mut entry: Entry, failure: Failure) {
-    let facts = failure.error.facts();
-    (entry.flag, entry.by, entry.upstream) = (facts.flag, facts.side.name(), None);
-    entry.status = facts.status.as_u16();
-    entry.bytes = answer_failure(worker, client, stream, desk, failure).await.1;
-    entry.finish();
-}
-
-/// Writes an answer of ours; says its status and how long its body was.
-async fn answer_failure(
-    worker: &Worker,
-    client: &Client,
-    stream: &Stream,
-    desk: &mut Desk,
-    failure: Failure,
-) -> (u16, u64) {
-    client.enter(Phase::Answering);
-    worker.counters.own_answers.add_one();
-    let facts = failure.error.facts();
-    let (status, name) = (facts.status.as_u16(), facts.status.canonical_reason().unwrap_or_default());
-    let (kind, text) = render(facts.status, facts.words, failure.form);
-    let is_absent = facts.status == StatusCode::SERVICE_UNAVAILABLE;
-    let retry = if is_absent { format!("Retry-After: {RETRY_AFTER}\r\n") } else { String::new() };
-    let close = if failure.stays { "" } else { "Connection: close\r\n" };
-    let head = format!(
-        "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",
-        failure.version.name(),
-        text.len(),
-        worker.date.borrow(),
-    );
-    desk.down.clear();
-    desk.down.front.extend_from_slice(head.as_bytes());
-    let body = if failure.to_head { "" } else { text.as_str() };
-    desk.down.front.extend_from_slice(body.as_bytes());
-    // Who does not read it has left.
-    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
-    (status, body.len() as u64)
-}
-
-/// Tells the client that the backend has agreed to another protocol, and gives each what the other has said in it already.
-async fn switch(exchange: Exchange<'_>, answer: Answer) -> Option<(Stream, InFlight)> {
-    let Exchange { stream, desk, request, entry, .. } = exchange;
-    entry.status = answer.head.status;
-    let onward = Onward { version: request.version, framing: Framing::None, length_told: None, stays: true, date: "" };
-    let bytes = answer.download.bytes();
-    rewrite::response(&mut desk.down.front, bytes, &answer.head, desk.response.fields(), onward);
-    desk.down.data = Span { start: answer.head.length, end: bytes.len() };
-    poll_fn(|cx| desk.down.poll_send(cx, stream, bytes)).await.ok()?;
-    desk.up.clear();
-    desk.up.data = Span { start: request.length, end: desk.filled };
-    poll_fn(|cx| desk.up.poll_send(cx, &answer.stream, &desk.buffer)).await.ok()?;
-    Some((answer.stream, answer.in_flight))
 }
 
 /// Reads what the client still sends, and throws it away.
