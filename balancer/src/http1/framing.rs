@@ -89,6 +89,9 @@ fn length(value: &[u8]) -> Result<u64, Refusal> {
     Ok(value.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0')))
 }
 
+/// Most options in `Connection`. Each is looked for in each field, so many of them would only keep us busy.
+const MOST_OPTIONS: usize = 32;
+
 /// What `Connection` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Connection {
@@ -96,6 +99,7 @@ pub(super) struct Connection {
     pub(super) upgrade: bool,
     /// It names fields that are not to be passed on.
     pub(super) names: bool,
+    options: usize,
 }
 
 impl Connection {
@@ -104,6 +108,10 @@ impl Connection {
             return Err(Refusal::Bad("the Connection is not valid"));
         }
         for option in fields::options(value) {
+            self.options += 1;
+            if self.options > MOST_OPTIONS {
+                return Err(Refusal::Bad("the Connection has too many options"));
+            }
             if option.eq_ignore_ascii_case(b"close") {
                 self.close = true;
             } else if option.eq_ignore_ascii_case(b"upgrade") {

@@ -176,6 +176,79 @@ fn requests_that_are_not_are_refused() {
     }
 }
 
+/// Which bytes may stand in the place of `~`, as `read` sees it.
+fn taken(template: &str, read: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let (before, after) = template.split_once('~').unwrap();
+    (0..=255).filter(|&byte| read(&[before.as_bytes(), &[byte], after.as_bytes()].concat())).collect()
+}
+
+#[test]
+fn no_byte_too_many_is_overlooked() {
+    let is_chunked = |text: &[u8]| matches!(request(text), Ok(Some(read)) if read.framing == Framing::Chunked);
+    let is_five = |text: &[u8]| matches!(request(text), Ok(Some(read)) if read.framing == Framing::Length(5));
+    let is_read = |text: &[u8]| matches!(request(text), Ok(Some(_)));
+    let (start, end) = ("POST / HTTP/1.1\r\nHost: a\r\n", "\r\n\r\n");
+    for (field, bytes) in [
+        ("~Transfer-Encoding: chunked", ""),
+        ("Transfer~Encoding: chunked", "-"),
+        ("Transfer-Encoding~: chunked", ""),
+        ("Transfer-Encoding:~chunked", "\t "),
+        ("Transfer-Encoding: chunked~", "\t "),
+        ("Transfer-Encoding: chunke~", "Dd"),
+        ("Transfer-Encoding: ~hunked", "Cc"),
+        ("X: y~Transfer-Encoding: chunked", ""),
+        ("X: y\r~Transfer-Encoding: chunked", "\n"),
+    ] {
+        let found = taken(&format!("{start}{field}{end}"), is_chunked);
+        assert_eq!(String::from_utf8_lossy(&found), bytes, "{field}");
+    }
+    for (field, bytes) in [
+        ("~Content-Length: 5", ""),
+        ("Content-Length~: 5", ""),
+        ("Content-Length:~5", "\t 0"),
+        ("Content-Length: 5~", "\t "),
+        ("Content-Length: ~", "5"),
+    ] {
+        let found = taken(&format!("{start}{field}{end}"), is_five);
+        assert_eq!(String::from_utf8_lossy(&found), bytes, "{field}");
+    }
+    for (text, bytes) in [
+        ("GET~/ HTTP/1.1\r\nHost: a\r\n\r\n", " "),
+        ("GET /~HTTP/1.1\r\nHost: a\r\n\r\n", " "),
+        ("GET / HTTP/1.1~\nHost: a\r\n\r\n", "\r"),
+        ("GET / HTTP/1.1\r~Host: a\r\n\r\n", "\n"),
+        ("GET / HTTP/1.~\r\nHost: a\r\n\r\n", "01"),
+        ("GET / HTTP~1.1\r\nHost: a\r\n\r\n", "/"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n~\n", "\r"),
+        ("GET / HTTP/1.1\r\nHost: a~b\r\n\r\n", "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"),
+        (
+            "~GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "!#$&'*+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~",
+        ),
+    ] {
+        let found = String::from_utf8_lossy(&taken(text, is_read)).replace('%', "");
+        assert_eq!(found, bytes, "{text:?}");
+    }
+    for (chunks, bytes) in [
+        ("5~\r\nhello\r\n0\r\n\r\n", ""),
+        ("~5\r\nhello\r\n0\r\n\r\n", "0"),
+        ("5\r~hello\r\n0\r\n\r\n", "\n"),
+        ("5\r\nhello~\n0\r\n\r\n", "\r"),
+        ("5\r\nhello\r~0\r\n\r\n", "\n"),
+        ("5\r\nhello\r\n~\r\n\r\n", "0"),
+        ("5\r\nhello\r\n0~\n\r\n", "\r"),
+        ("5\r\nhello\r\n0\r\n~\n", "\r"),
+    ] {
+        assert_eq!(String::from_utf8_lossy(&taken(chunks, |text| unchunk(text).is_ok())), bytes, "{chunks:?}");
+    }
+}
+
+#[test]
+fn a_connection_with_very_many_options_is_refused() {
+    let text = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: {}\r\n\r\n", "a,".repeat(33));
+    assert!(matches!(request(text.as_bytes()), Err(Refusal::Bad(_))));
+}
+
 #[test]
 fn heads_have_bounds_that_hold_before_they_have_come_whole() {
     let line = format!("GET /{} HTTP/1.1\r\n", "a".repeat(BOUNDS.size));

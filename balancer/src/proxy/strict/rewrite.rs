@@ -95,12 +95,9 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
     out.extend_from_slice(&[b' ', digit(status / 100), digit(status / 10 % 10), digit(status % 10), b' ']);
     out.extend_from_slice(head.reason.of(bytes));
     out.extend_from_slice(b"\r\n");
-    copy(out, bytes, fields, |field| {
-        let stays_here = matches!(
-            field.kind,
-            Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop | Kind::Upgrade
-        );
-        !stays_here && !(head.names && is_named(bytes, fields, field))
+    copy(out, bytes, fields, |field| match field.kind {
+        Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop | Kind::Upgrade => false,
+        _ => !(head.names && is_named(bytes, fields, field)),
     });
     if !head.dated && status >= 200 {
         out.extend_from_slice(b"Date: ");
