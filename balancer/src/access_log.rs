@@ -137,18 +137,27 @@ impl AccessLog {
 }
 
 fn render(out: &mut String, time: &str, line: &Line<'_>) {
-    // Writing into a string does not fail.
     let (request, who) = line.asked.text.split_at(line.asked.request);
-    let (client, status, bytes) = (line.client, line.status, line.bytes);
-    let micros = line.took.as_micros();
-    let upstream = line.upstream.unwrap_or("-");
-    let _ = write!(
-        out,
-        "{client} - - [{time}] \"{request}\" {status} {bytes} \"{who}\" upstream={upstream} time_ms={}.{:03}",
-        micros / 1000,
-        micros % 1000
-    );
+    let micros = u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX);
+    let fraction = micros % 1000;
+    for part in [line.client, " - - [", time, "] \"", request, "\" "] {
+        out.push_str(part);
+    }
+    push_number(out, line.status.into());
+    out.push(' ');
+    push_number(out, line.bytes);
+    for part in [" \"", who, "\" upstream=", line.upstream.unwrap_or("-"), " time_ms="] {
+        out.push_str(part);
+    }
+    push_number(out, micros / 1000);
+    out.push_str(match fraction {
+        0..10 => ".00",
+        10..100 => ".0",
+        _ => ".",
+    });
+    push_number(out, fraction);
     if !line.retries.is_empty() {
+        // Writing into a string does not fail.
         let _ = write!(out, " retries={}:{}", line.retries.len(), line.retries.join(","));
     }
     if !line.flag.is_empty() {
@@ -160,13 +169,29 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
     out.push('\n');
 }
 
+fn push_number(out: &mut String, number: u64) {
+    let (mut digits, mut start, mut left) = ([0; 20], 20, number);
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.push_str(std::str::from_utf8(&digits[start..]).unwrap_or_default());
+}
+
 /// As nginx does it: what could end the field or the line, or is no plain text, is written as `\xHH`.
 fn push_escaped(out: &mut String, bytes: &[u8]) {
-    for &byte in bytes.iter().take(LONGEST_FIELD) {
-        if matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\' {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "\\x{byte:02X}");
+    let bytes = &bytes[..bytes.len().min(LONGEST_FIELD)];
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
+    for piece in bytes.chunk_by(|left, right| is_plain(left) && is_plain(right)) {
+        match std::str::from_utf8(piece) {
+            Ok(text) if piece.iter().all(is_plain) => out.push_str(text),
+            _ => piece.iter().for_each(|byte| {
+                let _ = write!(out, "\\x{byte:02X}");
+            }),
         }
     }
 }

@@ -14,6 +14,8 @@ mod requests;
 mod answers;
 /// Requests in the middle of which something else begins.
 mod halves;
+/// What we say and hold ourselves.
+mod ourselves;
 
 /// A balancer in front of one backend that echoes what it gets.
 struct Probe {
