@@ -28,16 +28,13 @@ use crate::{
 };
 
 mod answer;
-mod body;
 mod client;
-mod connection;
 mod entry;
 mod error;
-mod forward;
-mod headers;
+mod hyper;
 mod retry;
+mod room;
 mod strict;
-mod upgrade;
 mod upstream;
 mod worker;
 
@@ -140,7 +137,7 @@ fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, server: Soc
     let (tasks, worker) = (&worker.connections, Rc::clone(worker));
     match worker.engine {
         Engine::Strict => tasks.spawn_local(strict::serve(worker, stream, from.ip(), server)),
-        Engine::Hyper => tasks.spawn_local(connection::serve(worker, stream, from.ip(), server)),
+        Engine::Hyper => tasks.spawn_local(hyper::serve(worker, stream, from.ip(), server)),
     };
 }
 

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{body::RequestBody, strict::stream::Stream};
+use super::{hyper::body::RequestBody, strict::stream::Stream};
 use crate::backend::{Address, Backend};
 
 /// One end of a connection to a backend.

@@ -19,10 +19,10 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Thread,
-    body::Room,
     client::{Client, Clients},
     error::ProxyError,
     retry::Budget,
+    room::Room,
     strict::shelf::Shelf,
     upstream::Upstream,
 };

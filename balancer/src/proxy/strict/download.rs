@@ -13,8 +13,8 @@ use super::{
 use crate::{
     http1::{Refusal, Span, chunked::Decoder, framing::Framing},
     proxy::{
-        body::{Room, Taken},
         error::ProxyError,
+        room::{Room, Taken},
     },
 };
 

@@ -8,7 +8,7 @@ use hyper::{
     http::{request, uri},
 };
 
-use super::error::ProxyError;
+use crate::proxy::error::ProxyError;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -1,4 +1,4 @@
-//! One client connection: hyper speaks HTTP on it, orders of its thread end it.
+//! The other engine: the hyper library speaks HTTP. One client connection; orders of its thread end it.
 
 use std::{
     convert::Infallible,
@@ -12,11 +12,17 @@ use hyper::{StatusCode, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use self::forward::forward;
 use super::{
     client::{Client, Order},
-    forward::forward,
     worker::Worker,
 };
+
+mod headers;
+mod upgrade;
+pub(super) mod body;
+mod failure;
+mod forward;
 
 /// Serves one client until it or we have had enough.
 pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, server: SocketAddr) {

@@ -18,17 +18,23 @@ use hyper::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    answer,
     body::{AnswerBody, Content, Held, RequestBody, Source},
-    client::{Client, Phase},
-    entry::Entry,
-    error::{ProxyError, Retry},
-    headers, retry,
+    failure::failure,
+    headers,
     upgrade::tunnel,
-    upstream::{InFlight, Lease, Sender, Upstream},
-    worker::{Tried, Worker},
 };
-use crate::{access_log::Asked, http1::Version};
+use crate::{
+    access_log::Asked,
+    http1::Version,
+    proxy::{
+        client::{Client, Phase},
+        entry::Entry,
+        error::{ProxyError, Retry},
+        retry,
+        upstream::{InFlight, Lease, Sender, Upstream},
+        worker::{Tried, Worker},
+    },
+};
 
 /// Answers up to this size in memory to requests that may be repeated are taken whole before the client sees their first byte: a
 /// backend that dies in the middle of one costs nobody anything. Of longer ones this much is taken, the rest is streamed.
@@ -60,7 +66,7 @@ pub(crate) async fn forward(
         }
         Err(error) => {
             worker.counters.own_answers.add_one();
-            answer::failure(error, accept.as_ref(), &client, entry)
+            failure(error, accept.as_ref(), &client, entry)
         }
     };
     if worker.stopping.get() {
