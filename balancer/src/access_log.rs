@@ -7,30 +7,58 @@ use std::{
     fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    net::IpAddr,
     path::Path,
     sync::Arc,
     time::Duration,
 };
-
-use hyper::{Method, Uri, Version, header::HeaderValue};
 
 /// Bytes a thread gathers before it writes.
 const PIECE: usize = 64 * 1024;
 /// Most bytes of a target, referrer or user agent that go into a line.
 const LONGEST_FIELD: usize = 2048;
 
+/// What was asked, in the words of the log: kept until the answer has gone out.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    text: String,
+    /// Where the request ends and the rest begins.
+    request: usize,
+}
+
+impl Asked {
+    pub(crate) fn new(
+        method: &[u8],
+        target: &[u8],
+        version: &str,
+        referrer: Option<&[u8]>,
+        user_agent: Option<&[u8]>,
+    ) -> Self {
+        let mut text = String::with_capacity(128);
+        push_escaped(&mut text, method);
+        text.push(' ');
+        push_escaped(&mut text, target);
+        text.push(' ');
+        text.push_str(version);
+        let request = text.len();
+        push_escaped(&mut text, referrer.unwrap_or(b"-"));
+        text.push_str("\" \"");
+        push_escaped(&mut text, user_agent.unwrap_or(b"-"));
+        Self { text, request }
+    }
+
+    /// A head that could not be read.
+    pub(crate) fn unread() -> Self {
+        Self::new(b"-", b"-", "HTTP/1.1", None, None)
+    }
+}
+
 /// What a line says about its request.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
-    pub(crate) client: IpAddr,
-    pub(crate) method: &'a Method,
-    pub(crate) target: &'a Uri,
-    pub(crate) version: Version,
+    pub(crate) client: &'a str,
+    pub(crate) asked: &'a Asked,
     pub(crate) status: u16,
     pub(crate) bytes: u64,
-    pub(crate) referrer: Option<&'a HeaderValue>,
-    pub(crate) user_agent: Option<&'a HeaderValue>,
     /// The backend that answered; `None` when we did.
     pub(crate) upstream: Option<&'a str>,
     pub(crate) took: Duration,
@@ -109,17 +137,27 @@ impl AccessLog {
 }
 
 fn render(out: &mut String, time: &str, line: &Line<'_>) {
-    // Writing into a string does not fail.
-    let _ = write!(out, "{} - - [{time}] \"{} ", line.client, line.method);
-    push_escaped(out, line.target.to_string().as_bytes());
-    let _ = write!(out, " {:?}\" {} {} \"", line.version, line.status, line.bytes);
-    push_escaped(out, line.referrer.map_or(b"-", HeaderValue::as_bytes));
-    out.push_str("\" \"");
-    push_escaped(out, line.user_agent.map_or(b"-", HeaderValue::as_bytes));
-    let micros = line.took.as_micros();
-    let upstream = line.upstream.unwrap_or("-");
-    let _ = write!(out, "\" upstream={upstream} time_ms={}.{:03}", micros / 1000, micros % 1000);
+    let (request, who) = line.asked.text.split_at(line.asked.request);
+    let micros = u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX);
+    let fraction = micros % 1000;
+    for part in [line.client, " - - [", time, "] \"", request, "\" "] {
+        out.push_str(part);
+    }
+    push_number(out, line.status.into());
+    out.push(' ');
+    push_number(out, line.bytes);
+    for part in [" \"", who, "\" upstream=", line.upstream.unwrap_or("-"), " time_ms="] {
+        out.push_str(part);
+    }
+    push_number(out, micros / 1000);
+    out.push_str(match fraction {
+        0..10 => ".00",
+        10..100 => ".0",
+        _ => ".",
+    });
+    push_number(out, fraction);
     if !line.retries.is_empty() {
+        // Writing into a string does not fail.
         let _ = write!(out, " retries={}:{}", line.retries.len(), line.retries.join(","));
     }
     if !line.flag.is_empty() {
@@ -131,13 +169,29 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
     out.push('\n');
 }
 
+fn push_number(out: &mut String, number: u64) {
+    let (mut digits, mut start, mut left) = ([0; 20], 20, number);
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.push_str(std::str::from_utf8(&digits[start..]).unwrap_or_default());
+}
+
 /// As nginx does it: what could end the field or the line, or is no plain text, is written as `\xHH`.
 fn push_escaped(out: &mut String, bytes: &[u8]) {
-    for &byte in bytes.iter().take(LONGEST_FIELD) {
-        if matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\' {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "\\x{byte:02X}");
+    let bytes = &bytes[..bytes.len().min(LONGEST_FIELD)];
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
+    for piece in bytes.chunk_by(|left, right| is_plain(left) && is_plain(right)) {
+        match std::str::from_utf8(piece) {
+            Ok(text) if piece.iter().all(is_plain) => out.push_str(text),
+            _ => piece.iter().for_each(|byte| {
+                let _ = write!(out, "\\x{byte:02X}");
+            }),
         }
     }
 }
@@ -146,16 +200,12 @@ fn push_escaped(out: &mut String, bytes: &[u8]) {
 mod tests {
     use super::*;
 
-    fn line<'a>(target: &'a Uri, agent: &'a HeaderValue) -> Line<'a> {
+    fn line(asked: &Asked) -> Line<'_> {
         Line {
-            client: IpAddr::from([127, 0, 0, 1]),
-            method: &Method::GET,
-            target,
-            version: Version::HTTP_11,
+            client: "127.0.0.1",
+            asked,
             status: 200,
             bytes: 5,
-            referrer: None,
-            user_agent: Some(agent),
             upstream: Some("instance-8811"),
             took: Duration::from_micros(1_204),
             retries: &["connect"],
@@ -166,9 +216,9 @@ mod tests {
 
     #[test]
     fn a_line_is_the_combined_format_and_what_the_backends_did() {
-        let (target, agent) = (Uri::from_static("/a?b=c"), HeaderValue::from_static("curl/8"));
+        let asked = Asked::new(b"GET", b"/a?b=c", "HTTP/1.1", None, Some(b"curl/8"));
         let mut out = String::new();
-        render(&mut out, "20/Nov/2026:10:00:00 +0000", &line(&target, &agent));
+        render(&mut out, "20/Nov/2026:10:00:00 +0000", &line(&asked));
         assert_eq!(
             out,
             "127.0.0.1 - - [20/Nov/2026:10:00:00 +0000] \"GET /a?b=c HTTP/1.1\" 200 5 \"-\" \"curl/8\" \
@@ -178,10 +228,9 @@ mod tests {
 
     #[test]
     fn a_client_cannot_write_lines_of_its_own() {
-        let target = Uri::from_static("/");
-        let agent = HeaderValue::from_bytes(b"a\" 200 \\ \xff\tb").unwrap();
+        let asked = Asked::new(b"GET", b"/", "HTTP/1.1", None, Some(b"a\" 200 \\ \xff\tb"));
         let mut out = String::new();
-        render(&mut out, "t", &line(&target, &agent));
+        render(&mut out, "t", &line(&asked));
         assert!(out.contains(r#""a\x22 200 \x5C \xFF\x09b""#), "{out}");
     }
 }

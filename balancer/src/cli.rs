@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     Signals,
     backend::Address,
-    config::{self, Config, units},
+    config::{self, Config, Engine, units},
     shutdown::Shutdown,
     supervisor::launcher,
 };
@@ -43,6 +43,9 @@ struct Run {
     /// Threads of the data plane [default: one per usable core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Which code speaks HTTP [default: strict]
+    #[arg(long, value_enum, value_name = "NAME")]
+    engine: Option<Engine>,
     /// Write a line per request to this file
     #[arg(long, value_name = "FILE")]
     access_log: Option<PathBuf>,
@@ -117,6 +120,7 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         );
     }
     config.threads = flags.threads.map_or(config.threads, usize::from);
+    config.engine = flags.engine.unwrap_or(config.engine);
     config.access_log = flags.access_log.or(config.access_log);
     config.limits.body = flags.body_limit.or(config.limits.body);
     config.launcher = Some(vec![std::env::current_exe()?.into(), "launch".into()]);

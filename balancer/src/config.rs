@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use serde::Deserialize;
+
 use crate::backend::Address;
 
 mod check;
@@ -21,6 +23,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Threads of the data plane, one per usable core by default.
     pub threads: usize,
+    /// Which code speaks HTTP.
+    pub engine: Engine,
     /// Where the access log goes; none is written without it.
     pub access_log: Option<PathBuf>,
     /// Backends that somebody else runs.
@@ -43,6 +47,7 @@ impl Config {
         Self {
             listen,
             threads: usable_cores(),
+            engine: Engine::default(),
             access_log: None,
             servers: Vec::new(),
             programs: Vec::new(),
@@ -61,6 +66,17 @@ pub fn usable_cores() -> usize {
 
 fn runtime_dir(xdg: Option<OsString>) -> PathBuf {
     xdg.map(PathBuf::from).filter(|dir| dir.is_absolute() && dir.is_dir()).unwrap_or_else(std::env::temp_dir)
+}
+
+/// Which code speaks HTTP with clients and backends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// The balancer's own: by the letter of the standard, and fast.
+    #[default]
+    Strict,
+    /// The hyper library.
+    Hyper,
 }
 
 /// Bounds and deadlines, all with defaults.

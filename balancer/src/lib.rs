@@ -4,11 +4,12 @@
 //! control   config ----> supervisor --+
 //!                        health ------+-- Change --> pool (one writer) --> Snapshot
 //! data      listener -> proxy -> select <-----------------------------------+  read only
-//!                         +--> access_log, metrics
+//!                         +--> http1, access_log, metrics
 //! ```
 //!
 //! [`run`] is the whole of it: it takes a checked [`Config`](config::Config) and returns when it was told to stop.
 
+pub mod http1;
 pub mod backend;
 pub mod config;
 pub mod shutdown;

@@ -20,7 +20,7 @@ use tokio::{
 
 use self::{client::Order, worker::Worker};
 use crate::{
-    config::Limits,
+    config::{Engine, Limits},
     listener,
     metrics::Counters,
     pool::{Change, Pool},
@@ -28,15 +28,13 @@ use crate::{
 };
 
 mod answer;
-mod body;
 mod client;
-mod connection;
 mod entry;
 mod error;
-mod forward;
-mod headers;
+mod hyper;
 mod retry;
-mod upgrade;
+mod room;
+mod strict;
 mod upstream;
 mod worker;
 
@@ -50,6 +48,7 @@ pub(crate) struct Thread {
     pub(crate) listeners: Vec<StdListener>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) reports: mpsc::Sender<Change>,
+    pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: Option<Arc<File>>,
@@ -60,8 +59,8 @@ pub(crate) struct Thread {
 pub(crate) fn run(thread: Thread, shutdown: &Shutdown) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let Thread { number, listeners, pool, reports, limits, counters, log } = thread;
-        let worker = Rc::new(Worker::new(number, pool, reports, limits, counters, log));
+        let (worker, listeners) = Worker::new(thread);
+        let worker = Rc::new(worker);
         let serving = async {
             accept_until_stopped(&worker, listeners, shutdown).await?;
             Ok(finish(&worker, shutdown).await)
@@ -135,7 +134,11 @@ fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener, server: SocketA
 
 fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, server: SocketAddr) {
     worker.counters.connections.add_one();
-    worker.connections.spawn_local(connection::serve(Rc::clone(worker), stream, from.ip(), server));
+    let (tasks, worker) = (&worker.connections, Rc::clone(worker));
+    match worker.engine {
+        Engine::Strict => tasks.spawn_local(strict::serve(worker, stream, from.ip(), server)),
+        Engine::Hyper => tasks.spawn_local(hyper::serve(worker, stream, from.ip(), server)),
+    };
 }
 
 /// After the stop signal: answers what is under way, gives idle clients a moment for one more request (it may be on its

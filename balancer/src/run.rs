@@ -210,6 +210,7 @@ async fn balance(
             listeners,
             pool: Arc::clone(&pool),
             reports: changes.clone(),
+            engine: config.engine,
             limits: config.limits.share(config.threads),
             counters: Arc::clone(counters),
             log: log.clone(),

@@ -53,6 +53,7 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     }
     check_ports(&mut found, &config);
     config.limits = check_limits(&mut found, &file);
+    config.engine = file.engine;
     config.access_log = file.access_log;
     if found.0.is_empty() { Ok(config) } else { Err(found.0) }
 }

@@ -5,11 +5,15 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::Engine;
+
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) worker_threads: Option<usize>,
+    #[serde(default)]
+    pub(super) engine: Engine,
     pub(super) access_log: Option<PathBuf>,
     pub(super) client_max_body_size: Option<String>,
     pub(super) client_header_timeout: Option<String>,

@@ -8,11 +8,16 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     rc::Rc,
+    task::{Context, Poll, Waker},
 };
 
 use tokio::sync::Notify;
 
 use crate::config::Limits;
+
+/// Seconds for which a client that is being left may send nothing, and for which one that sends nothing more is waited
+/// with.
+const LAST_WORDS: u64 = 5;
 
 /// What a client connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub(crate) enum Phase {
     Forwarding,
     /// The answer is on its way to the client.
     Answering,
+    /// The last answer has gone out; what the client still sends is thrown away, so that it gets to read it.
+    Leaving,
 }
 
 /// What the connection's task shall do.
@@ -41,19 +48,26 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
+    /// Its address in words.
+    pub(crate) name: Box<str>,
     /// The address it came to.
     pub(crate) server: SocketAddr,
     phase: Cell<Phase>,
     since: Cell<u32>,
     overdue: Cell<bool>,
+    /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
+    ended: Cell<bool>,
     order: Cell<Order>,
-    bell: Notify,
+    rung: Cell<bool>,
+    /// Wakes the connection's task.
+    bell: RefCell<Option<Waker>>,
     tick: Rc<Cell<u32>>,
 }
 
 impl Client {
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
+        self.overdue.set(false);
         self.progress();
     }
 
@@ -62,32 +76,60 @@ impl Client {
         self.since.set(self.tick.get());
     }
 
+    /// It has closed its direction: it gets what comes soon.
+    pub(crate) fn end(&self) {
+        self.ended.set(true);
+        self.progress();
+    }
+
+    /// Whether it has closed its direction.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+
     /// Whether the request has stood still for too long.
     pub(crate) fn is_overdue(&self) -> bool {
         self.overdue.get()
     }
 
     /// The next order.
-    pub(crate) async fn order(&self) -> Order {
-        self.bell.notified().await;
-        self.order.get()
+    pub(crate) fn poll_order(&self, cx: &mut Context<'_>) -> Poll<Order> {
+        let mut bell = self.bell.borrow_mut();
+        if !bell.as_ref().is_some_and(|bell| bell.will_wake(cx.waker())) {
+            *bell = Some(cx.waker().clone());
+        }
+        if self.rung.take() { Poll::Ready(self.order.get()) } else { Poll::Pending }
+    }
+
+    /// Whether it shall close as soon as nothing is under way.
+    pub(crate) fn is_let_go(&self) -> bool {
+        self.order.get() != Order::Look
     }
 
     pub(crate) fn give(&self, order: Order) {
         self.order.set(order);
-        self.bell.notify_one();
+        self.ring();
+    }
+
+    fn ring(&self) {
+        self.rung.set(true);
+        if let Some(bell) = &*self.bell.borrow() {
+            bell.wake_by_ref();
+        }
     }
 
     fn check(&self, limits: &Limits) {
         let still = u64::from(self.tick.get().wrapping_sub(self.since.get()));
         match self.phase.get() {
+            _ if self.ended.get() && still > LAST_WORDS => self.give(Order::Abort),
             Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
             Phase::Forwarding if still > limits.stall_deadline.as_secs() => {
                 self.overdue.set(true);
-                self.bell.notify_one();
+                self.ring();
             }
+            Phase::Leaving if still > LAST_WORDS => self.give(Order::Abort),
             Phase::Answering if still > limits.stall_deadline.as_secs() => self.give(Order::Abort),
-            Phase::Waiting | Phase::Forwarding | Phase::Answering => {}
+            Phase::Waiting | Phase::Forwarding | Phase::Answering | Phase::Leaving => {}
         }
     }
 }
@@ -119,12 +161,15 @@ impl Clients {
     pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, server: SocketAddr) -> Guest {
         let client = Rc::new(Client {
             address,
+            name: address.to_canonical().to_string().into(),
             server,
             phase: Cell::new(Phase::Waiting),
             since: Cell::new(self.tick.get()),
             overdue: Cell::new(false),
+            ended: Cell::new(false),
             order: Cell::default(),
-            bell: Notify::new(),
+            rung: Cell::new(false),
+            bell: RefCell::default(),
             tick: Rc::clone(&self.tick),
         });
         let key = self.next.replace(self.next.get() + 1);

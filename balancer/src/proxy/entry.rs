@@ -1,15 +1,9 @@
 //! One request's entry in the access log and the counters, from its head to the last byte of its answer.
 
-use std::{net::IpAddr, rc::Rc, time::Instant};
+use std::{rc::Rc, time::Instant};
 
-use hyper::{
-    Method, Uri, Version,
-    header::{self, HeaderValue},
-    http::request,
-};
-
-use super::{upstream::Upstream, worker::Worker};
-use crate::access_log::Line;
+use super::{client::Client, upstream::Upstream, worker::Worker};
+use crate::access_log::{Asked, Line};
 
 /// nginx's status for a client that left before its answer.
 const CLIENT_LEFT: u16 = 499;
@@ -18,7 +12,9 @@ const CLIENT_LEFT: u16 = 499;
 pub(crate) struct Entry {
     worker: Rc<Worker>,
     started: Instant,
-    about: Option<About>,
+    client: Rc<Client>,
+    /// Only when there is a log.
+    asked: Option<Asked>,
     finished: bool,
     pub(crate) status: u16,
     pub(crate) bytes: u64,
@@ -28,31 +24,16 @@ pub(crate) struct Entry {
     pub(crate) by: &'static str,
 }
 
-/// What only the log wants to know; not kept when there is none.
-struct About {
-    client: IpAddr,
-    method: Method,
-    target: Uri,
-    version: Version,
-    referrer: Option<HeaderValue>,
-    user_agent: Option<HeaderValue>,
-}
-
 impl Entry {
-    pub(crate) fn begin(worker: &Rc<Worker>, client: IpAddr, head: &request::Parts) -> Self {
+    /// `asked` is looked at only when there is a log.
+    pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, asked: impl FnOnce() -> Asked) -> Self {
         worker.counters.requests.add_one();
-        let about = worker.log.borrow().is_on().then(|| About {
-            client,
-            method: head.method.clone(),
-            target: head.uri.clone(),
-            version: head.version,
-            referrer: head.headers.get(header::REFERER).cloned(),
-            user_agent: head.headers.get(header::USER_AGENT).cloned(),
-        });
+        let asked = worker.log.borrow().is_on().then(asked);
         Self {
             worker: Rc::clone(worker),
             started: Instant::now(),
-            about,
+            client: Rc::clone(client),
+            asked,
             finished: false,
             status: CLIENT_LEFT,
             bytes: 0,
@@ -85,24 +66,17 @@ impl Drop for Entry {
             self.worker.counters.cut.add_one();
             self.flag = "cut";
         }
-        let Some(about) = &self.about else { return };
-        let lost = self.worker.log.borrow_mut().add(&Line {
-            client: about.client,
-            method: &about.method,
-            target: &about.target,
-            version: about.version,
+        let Some(asked) = &self.asked else { return };
+        self.worker.note(&Line {
+            client: &self.client.name,
+            asked,
             status: self.status,
             bytes: self.bytes,
-            referrer: about.referrer.as_ref(),
-            user_agent: about.user_agent.as_ref(),
             upstream: self.upstream.as_ref().map(|upstream| upstream.backend.name.as_str()),
             took: self.started.elapsed(),
             retries: &self.retries,
             flag: self.flag,
             by: self.by,
         });
-        for _ in 0..lost {
-            self.worker.counters.log_lines_lost.add_one();
-        }
     }
 }

@@ -2,11 +2,19 @@
 
 use hyper::StatusCode;
 
+use crate::http1::Refusal;
+
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProxyError {
     /// The request is not HTTP as we accept it, and why.
     BadRequest(&'static str),
+    /// Another version of HTTP.
+    VersionUnknown,
+    /// The first line of the request is too long.
+    TargetTooLong,
+    /// The head of the request is too large.
+    HeadTooLarge,
     /// CONNECT: we are no forward proxy.
     MethodRefused,
     /// An expectation other than `100-continue`.
@@ -19,6 +27,8 @@ pub(crate) enum ProxyError {
     BodyStalled,
     /// The client went away, or broke its body.
     ClientGone,
+    /// The client closed before it had its answer; nobody is there to be told.
+    ClientLeft,
     /// No connection to the backend could be made.
     Unreachable,
     /// A held connection turned out closed before anything of the request was taken.
@@ -78,6 +88,19 @@ pub(crate) struct Facts {
     pub(crate) words: &'static str,
 }
 
+impl From<Refusal> for ProxyError {
+    /// What a client's message that is not taken is answered with.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Bad(why) => Self::BadRequest(why),
+            Refusal::Version => Self::VersionUnknown,
+            Refusal::Coding => Self::CodingUnknown,
+            Refusal::TargetTooLong => Self::TargetTooLong,
+            Refusal::HeadTooLarge => Self::HeadTooLarge,
+        }
+    }
+}
+
 impl ProxyError {
     /// The one place where consequences are decided.
     pub(crate) fn facts(self) -> Facts {
@@ -85,6 +108,23 @@ impl ProxyError {
         use Side::{Backend, Client, Us};
         let (status, side, retry, flag, words) = match self {
             Self::BadRequest(why) => (StatusCode::BAD_REQUEST, Client, Never, "bad_request", why),
+            Self::VersionUnknown => (
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                Client,
+                Never,
+                "bad_request",
+                "HTTP/1.1 and HTTP/1.0 are the only versions spoken here",
+            ),
+            Self::TargetTooLong => {
+                (StatusCode::URI_TOO_LONG, Client, Never, "bad_request", "the target is longer than this server takes")
+            }
+            Self::HeadTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                Client,
+                Never,
+                "bad_request",
+                "the head is larger than this server takes",
+            ),
             Self::MethodRefused => {
                 (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method", "this server does not open tunnels")
             }
@@ -105,6 +145,7 @@ impl ProxyError {
                 (StatusCode::REQUEST_TIMEOUT, Client, Never, "body_stalled", "the body stopped coming")
             }
             Self::ClientGone => (StatusCode::BAD_REQUEST, Client, Never, "client_gone", "the body ended too early"),
+            Self::ClientLeft => (StatusCode::BAD_REQUEST, Client, Never, "cut", "the client has closed the connection"),
             Self::Unreachable => {
                 (StatusCode::BAD_GATEWAY, Backend, Always, "connect", "the application could not be reached")
             }

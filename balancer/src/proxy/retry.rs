@@ -1,12 +1,10 @@
 //! When a second try is safe, and how many there may be. Pure.
 
-use hyper::Method;
-
 use super::error::Retry;
 
 /// Whether repeating a request that was executed changes nothing more (RFC 9110, 9.2.2). Methods unknown to us are not.
-pub(crate) fn is_idempotent(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE].contains(method)
+pub(crate) fn is_idempotent(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
 }
 
 /// Whether a failed request may be tried again.
@@ -77,9 +75,10 @@ mod tests {
 
     #[test]
     fn only_the_methods_of_the_standard_are_idempotent() {
-        assert!(is_idempotent(&Method::GET) && is_idempotent(&Method::DELETE));
-        assert!(!is_idempotent(&Method::POST) && !is_idempotent(&Method::PATCH));
-        assert!(!is_idempotent(&Method::from_bytes(b"LOCK").unwrap()));
+        assert!(is_idempotent(b"GET") && is_idempotent(b"DELETE"));
+        assert!(
+            !is_idempotent(b"POST") && !is_idempotent(b"PATCH") && !is_idempotent(b"LOCK") && !is_idempotent(b"get")
+        );
     }
 
     proptest! {

@@ -11,60 +11,106 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::body::RequestBody;
+use super::{hyper::body::RequestBody, strict::stream::Stream};
 use crate::backend::{Address, Backend};
 
 /// One end of a connection to a backend.
 pub(crate) type Sender = SendRequest<RequestBody>;
 
-/// A backend and the idle connections to it.
-pub(crate) struct Upstream {
-    pub(crate) backend: Arc<Backend>,
-    idle: RefCell<Vec<Idle>>,
-    most_idle: usize,
+/// A connection that can be idle.
+pub(crate) trait Held {
+    /// Whether the backend has closed it, or has said what nobody asked for, as far as we know.
+    fn is_spent(&self) -> bool;
+    /// Whether it can take a request.
+    fn is_ready(&self) -> bool;
 }
 
-struct Idle {
-    sender: Sender,
-    until: u32,
+impl Held for Sender {
+    fn is_spent(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn is_ready(&self) -> bool {
+        SendRequest::is_ready(self)
+    }
 }
 
-impl Upstream {
-    pub(crate) fn new(backend: Arc<Backend>, most_idle: usize) -> Self {
-        Self { backend, idle: RefCell::default(), most_idle }
+/// Idle connections to one backend, the one used last at the end.
+pub(crate) struct Idle<C>(RefCell<Vec<(C, u32)>>);
+
+impl<C: Held> Idle<C> {
+    fn new() -> Self {
+        Self(RefCell::default())
     }
 
     /// The connection that was used last and is ready for a request: the one least likely to be closed by the backend.
-    pub(crate) fn take_idle(&self, now: u32) -> Option<Sender> {
-        let mut idle = self.idle.borrow_mut();
+    pub(crate) fn take(&self, now: u32) -> Option<C> {
+        let mut idle = self.0.borrow_mut();
         let mut place = idle.len();
         while place > 0 {
             place -= 1;
-            let candidate = &idle[place];
-            if candidate.sender.is_closed() || candidate.until < now {
+            let (candidate, until) = &idle[place];
+            if candidate.is_spent() || *until < now {
                 idle.swap_remove(place);
-            } else if candidate.sender.is_ready() {
+            } else if candidate.is_ready() {
                 // `remove`, not `swap_remove`: the order is the age. Nearly always it is the last one.
-                return Some(idle.remove(place).sender);
+                return Some(idle.remove(place).0);
             }
         }
         None
     }
 
-    /// Drops what is closed or too old.
-    pub(crate) fn sweep(&self, now: u32) {
-        self.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && idle.until >= now);
+    /// Keeps a connection until this tick, if there is room.
+    pub(crate) fn keep(&self, connection: C, until: u32, most: usize) {
+        let mut idle = self.0.borrow_mut();
+        if idle.len() < most && !connection.is_spent() {
+            idle.push((connection, until));
+        }
     }
 
-    /// Makes a new connection; its task ends with it.
-    pub(crate) async fn connect(&self, deadline: Duration, tasks: &TaskTracker) -> io::Result<Sender> {
+    fn sweep(&self, now: u32) {
+        self.0.borrow_mut().retain(|(connection, until)| !connection.is_spent() && *until >= now);
+    }
+}
+
+/// A backend and the idle connections to it.
+pub(crate) struct Upstream {
+    pub(crate) backend: Arc<Backend>,
+    /// Those of hyper.
+    pub(crate) senders: Idle<Sender>,
+    /// Our own.
+    pub(crate) streams: Idle<Stream>,
+    pub(crate) most_idle: usize,
+}
+
+impl Upstream {
+    pub(crate) fn new(backend: Arc<Backend>, most_idle: usize) -> Self {
+        Self { backend, senders: Idle::new(), streams: Idle::new(), most_idle }
+    }
+
+    /// Drops what is closed or too old.
+    pub(crate) fn sweep(&self, now: u32) {
+        self.senders.sweep(now);
+        self.streams.sweep(now);
+    }
+
+    /// Makes a new connection.
+    pub(crate) async fn dial(&self, deadline: Duration) -> io::Result<Stream> {
         match &self.backend.address {
             Address::Tcp(address) => {
                 let stream = within(deadline, TcpStream::connect(address)).await?;
                 stream.set_nodelay(true)?;
-                open(stream, tasks).await
+                Ok(Stream::Tcp(stream))
             }
-            Address::Unix(path) => open(within(deadline, UnixStream::connect(path)).await?, tasks).await,
+            Address::Unix(path) => Ok(Stream::Unix(within(deadline, UnixStream::connect(path)).await?)),
+        }
+    }
+
+    /// Makes a new connection for hyper; its task ends with it.
+    pub(crate) async fn connect(&self, deadline: Duration, tasks: &TaskTracker) -> io::Result<Sender> {
+        match self.dial(deadline).await? {
+            Stream::Tcp(stream) => open(stream, tasks).await,
+            Stream::Unix(stream) => open(stream, tasks).await,
         }
     }
 }
@@ -111,9 +157,6 @@ impl Lease {
     /// The answer is complete: the connection may be used again.
     pub(crate) fn give_back(self) {
         let upstream = &self.in_flight.0;
-        let mut idle = upstream.idle.borrow_mut();
-        if !self.sender.is_closed() && idle.len() < upstream.most_idle {
-            idle.push(Idle { sender: self.sender, until: self.until });
-        }
+        upstream.senders.keep(self.sender, self.until, upstream.most_idle);
     }
 }

@@ -3,9 +3,11 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fs::File,
+    io,
+    net::TcpListener,
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, Cache};
@@ -15,11 +17,19 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{body::Room, client::Clients, error::ProxyError, retry::Budget, upstream::Upstream};
+use super::{
+    Thread,
+    client::{Client, Clients},
+    error::ProxyError,
+    retry::Budget,
+    room::Room,
+    strict::shelf::Shelf,
+    upstream::Upstream,
+};
 use crate::{
-    access_log::AccessLog,
+    access_log::{AccessLog, Asked, Line},
     backend::BackendId,
-    config::Limits,
+    config::{Engine, Limits},
     metrics::Counters,
     pool::{Change, Pool, Snapshot},
     select::{Algorithm, round_robin::RoundRobin},
@@ -55,6 +65,7 @@ impl Tried {
 
 /// What the requests of one thread share.
 pub(crate) struct Worker {
+    pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: RefCell<AccessLog>,
@@ -66,6 +77,10 @@ pub(crate) struct Worker {
     pub(crate) stopping: Cell<bool>,
     pub(crate) budget: RefCell<Budget>,
     pub(crate) room: Rc<Room>,
+    /// Memory to be used again.
+    pub(crate) shelf: Rc<Shelf>,
+    /// For the field `Date`, as of this second.
+    pub(crate) date: RefCell<String>,
     pool: Arc<Pool>,
     reports: mpsc::Sender<Change>,
     cache: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
@@ -82,15 +97,11 @@ struct View {
 }
 
 impl Worker {
-    pub(crate) fn new(
-        number: usize,
-        pool: Arc<Pool>,
-        reports: mpsc::Sender<Change>,
-        limits: Limits,
-        counters: Arc<Counters>,
-        log: Option<Arc<File>>,
-    ) -> Self {
-        Self {
+    /// The worker of a thread, and what it listens on.
+    pub(crate) fn new(thread: Thread) -> (Self, Vec<TcpListener>) {
+        let Thread { number, listeners, pool, reports, engine, limits, counters, log } = thread;
+        let worker = Self {
+            engine,
             limits,
             counters,
             log: RefCell::new(AccessLog::new(log)),
@@ -100,13 +111,16 @@ impl Worker {
             stopping: Cell::new(false),
             budget: RefCell::new(Budget::new()),
             room: Room::new(MOST_HELD),
+            shelf: Rc::default(),
+            date: RefCell::new(date(&jiff::Timestamp::now())),
             cache: RefCell::new(Cache::new(pool.cell())),
             pool,
             reports,
             view: RefCell::new(View { version: 0, candidates: Vec::new(), others: Vec::new() }),
             algorithm: RefCell::new(Algorithm::RoundRobin(RoundRobin::starting_at(number))),
             queued: Cell::new(0),
-        }
+        };
+        (worker, listeners)
     }
 
     /// The next backend for a request, or the reason why there is none. When none is ready, it waits for one.
@@ -169,10 +183,17 @@ impl Worker {
         view.version = snapshot.version;
     }
 
-    /// A backend could not be reached: it shall get nothing until it answers a probe. When the queue of reports is
-    /// full, others have said the same.
-    pub(crate) fn report_unreachable(&self, upstream: &Upstream) {
-        drop(self.reports.try_send(Change::Eject(upstream.backend.id)));
+    /// A backend could not be reached: it shall get nothing until it answers a probe, if that says something about it.
+    /// When the queue of reports is full, others have said the same.
+    pub(crate) fn report_unreachable(&self, upstream: &Upstream, error: &io::Error) {
+        use rustix::io::Errno;
+        // A full queue of connections is a busy backend, not an absent one; what this machine or process has no more of
+        // is no backend's fault, and clients could use it up to put them all out.
+        const OURS: [Errno; 6] =
+            [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+        if !OURS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
+            drop(self.reports.try_send(Change::Eject(upstream.backend.id)));
+        }
     }
 
     /// The tick until which a connection that becomes idle now may be used.
@@ -184,12 +205,35 @@ impl Worker {
     pub(crate) fn second(&self) {
         self.clients.second(&self.limits);
         self.budget.borrow_mut().second();
+        *self.date.borrow_mut() = date(&jiff::Timestamp::now());
         self.look();
         let view = self.view.borrow();
         for candidate in view.candidates.iter().chain(&view.others) {
             candidate.upstream.sweep(self.clients.tick());
         }
         self.write_log();
+    }
+
+    /// Adds a line to the access log.
+    pub(crate) fn note(&self, line: &Line<'_>) {
+        for _ in 0..self.log.borrow_mut().add(line) {
+            self.counters.log_lines_lost.add_one();
+        }
+    }
+
+    /// Notes a head that could not be read, and how it was answered.
+    pub(crate) fn note_unread(&self, client: &Client, status: u16, bytes: u64) {
+        self.note(&Line {
+            client: &client.name,
+            asked: &Asked::unread(),
+            status,
+            bytes,
+            upstream: None,
+            took: Duration::ZERO,
+            retries: &[],
+            flag: "bad_request",
+            by: "client",
+        });
     }
 
     pub(crate) fn write_log(&self) {
@@ -208,6 +252,10 @@ impl Worker {
         view.candidates.clear();
         view.others.clear();
     }
+}
+
+fn date(now: &jiff::Timestamp) -> String {
+    now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 struct Place<'a>(&'a Cell<usize>);

@@ -45,6 +45,7 @@ impl Balancer {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"))
             .args(["run", "--listen", "127.0.0.1:0"])
+            .args(if arguments.contains(&"--engine") { &[][..] } else { &["--engine", crate::ENGINE] })
             .args(arguments)
             .env("XDG_RUNTIME_DIR", runtime_dir)
             .stdout(Stdio::piped())
@@ -210,6 +211,18 @@ pub(crate) fn read_head(from: &mut impl BufRead) -> std::io::Result<String> {
     Ok(head)
 }
 
+/// Reads trailers, up to the empty line.
+fn read_trailers(from: &mut impl BufRead) -> std::io::Result<()> {
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        if from.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
+}
+
 /// Reads the body that belongs to a head; `to_end` if one without a length lasts until the end of the connection.
 pub(crate) fn read_body(from: &mut impl BufRead, head: &str, to_end: bool) -> std::io::Result<Vec<u8>> {
     let mut body = Vec::new();
@@ -218,13 +231,14 @@ pub(crate) fn read_body(from: &mut impl BufRead, head: &str, to_end: bool) -> st
             let mut size = String::new();
             from.read_line(&mut size)?;
             let size = usize::from_str_radix(size.trim(), 16).map_err(std::io::Error::other)?;
+            if size == 0 {
+                read_trailers(from)?;
+                return Ok(body);
+            }
             let start = body.len();
             body.resize(start + size + 2, 0);
             from.read_exact(&mut body[start..])?;
             body.truncate(start + size);
-            if size == 0 {
-                return Ok(body);
-            }
         }
     }
     match field(head, "content-length") {

@@ -1,6 +1,9 @@
 //! The balancer as its users meet it: the built program between real sockets and real processes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+/// The code that speaks HTTP in these tests; `tests/hyper` runs those on requests with the other one.
+const ENGINE: &str = "strict";
+
 /// The running balancer, a plain HTTP client, waiting for conditions.
 mod harness;
 /// Scripted backends.
@@ -12,6 +15,12 @@ mod child;
 mod proxying;
 /// Requests that are no good.
 mod strictness;
+/// What attackers send.
+mod attacks;
+/// Whoever keeps the other side waiting.
+mod deadlines;
+/// Both engines beside each other.
+mod engines;
 /// Who is asked.
 mod choosing;
 /// Second tries.

@@ -4,7 +4,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 
-use super::upstream::InFlight;
+use crate::proxy::upstream::InFlight;
 
 /// Carries bytes both ways until one side is done. `in_flight` keeps the backend counted as busy meanwhile.
 pub(crate) async fn tunnel(client: OnUpgrade, backend: OnUpgrade, in_flight: InFlight) {

@@ -8,20 +8,17 @@ use hyper::{
     http::{request, uri},
 };
 
-use super::error::ProxyError;
+use crate::proxy::error::ProxyError;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-/// What an untrusted client could say about where it comes from; we do not vouch for it.
-static CLAIMS: [HeaderName; 4] = [
-    header::FORWARDED,
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-server"),
-];
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// What an untrusted client could say about where it comes from besides; we do not vouch for it.
+static CLAIMS: [HeaderName; 2] =
+    [HeaderName::from_static("x-forwarded-port"), HeaderName::from_static("x-forwarded-server")];
 
 /// Turns a client's head into the one for the backend. `protocol` is the protocol it wants to switch to, if it may.
 pub(crate) fn prepare(
@@ -39,7 +36,12 @@ pub(crate) fn prepare(
     for name in &CLAIMS {
         head.headers.remove(name);
     }
-    let address = text_value(&client.to_canonical());
+    let client = client.to_canonical();
+    let address = text_value(&client);
+    if let Some(host) = head.headers.get(header::HOST).cloned() {
+        head.headers.insert(header::FORWARDED, forwarded(client, &host));
+        head.headers.insert(&X_FORWARDED_HOST, host);
+    }
     head.headers.insert(&X_REAL_IP, address.clone());
     head.headers.insert(&X_FORWARDED_FOR, address);
     head.headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static("http"));
@@ -166,6 +168,13 @@ fn check_coding(headers: &HeaderMap) -> Result<(), ProxyError> {
     }
 }
 
+/// The element of RFC 7239.
+fn forwarded(client: IpAddr, host: &HeaderValue) -> HeaderValue {
+    let node = if client.is_ipv6() { format!("\"[{client}]\"") } else { client.to_string() };
+    let host = host.to_str().unwrap_or_default();
+    text_value(&format_args!("for={node};host=\"{host}\";proto=http"))
+}
+
 fn text_value(address: &impl ToString) -> HeaderValue {
     HeaderValue::from_str(&address.to_string()).expect("an address is plain text")
 }
@@ -204,8 +213,10 @@ mod tests {
             head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         left.sort_unstable();
         let expected = [
+            ("forwarded", "for=127.0.0.1;host=\"a\";proto=http"),
             ("host", "a"),
             ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-host", "a"),
             ("x-forwarded-proto", "http"),
             ("x-real-ip", "127.0.0.1"),
         ];

@@ -1,19 +1,28 @@
-//! One client connection: hyper speaks HTTP on it, orders of its thread end it.
+//! The other engine: the hyper library speaks HTTP. One client connection; orders of its thread end it.
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     net::{IpAddr, SocketAddr},
     pin::pin,
     rc::Rc,
-    time::Duration,
 };
 
-use hyper::{Method, StatusCode, Uri, Version, server::conn::http1, service::service_fn};
+use hyper::{StatusCode, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{client::Order, forward::forward, worker::Worker};
-use crate::access_log::Line;
+use self::forward::forward;
+use super::{
+    client::{Client, Order},
+    worker::Worker,
+};
+
+mod headers;
+mod upgrade;
+pub(super) mod body;
+mod failure;
+mod forward;
 
 /// Serves one client until it or we have had enough.
 pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, server: SocketAddr) {
@@ -31,11 +40,11 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
             // What went wrong on the client's side is the client's; requests it cut off are in the access log.
             ended = connection.as_mut() => {
                 if let Err(error) = ended && error.is_parse() {
-                    note_unread(&worker, address, &error);
+                    note_unread(&worker, &guest.client, &error);
                 }
                 return;
             }
-            order = guest.client.order() => match order {
+            order = poll_fn(|cx| guest.client.poll_order(cx)) => match order {
                 Order::Look => {}
                 Order::Close => connection.as_mut().graceful_shutdown(),
                 Order::Abort => return,
@@ -45,28 +54,10 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
 }
 
 /// A head that is no HTTP, or too large, is answered by hyper before there is a request to speak of.
-fn note_unread(worker: &Worker, client: IpAddr, error: &hyper::Error) {
-    let unknown = Method::from_bytes(b"-").expect("a hyphen is a token");
+fn note_unread(worker: &Worker, client: &Client, error: &hyper::Error) {
     let status =
         if error.is_parse_too_large() { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE } else { StatusCode::BAD_REQUEST };
-    let lost = worker.log.borrow_mut().add(&Line {
-        client,
-        method: &unknown,
-        target: &Uri::from_static("-"),
-        version: Version::HTTP_11,
-        status: status.as_u16(),
-        bytes: 0,
-        referrer: None,
-        user_agent: None,
-        upstream: None,
-        took: Duration::ZERO,
-        retries: &[],
-        flag: "bad_request",
-        by: "client",
-    });
-    for _ in 0..lost {
-        worker.counters.log_lines_lost.add_one();
-    }
+    worker.note_unread(client, status.as_u16(), 0);
 }
 
 /// How HTTP is read from clients.

@@ -2,7 +2,6 @@
 
 use std::{
     future::poll_fn,
-    io,
     pin::{Pin, pin},
     rc::Rc,
     task::Poll,
@@ -19,15 +18,22 @@ use hyper::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    answer,
     body::{AnswerBody, Content, Held, RequestBody, Source},
-    client::{Client, Phase},
-    entry::Entry,
-    error::{ProxyError, Retry},
-    headers, retry,
+    failure::failure,
+    headers,
     upgrade::tunnel,
-    upstream::{InFlight, Lease, Sender, Upstream},
-    worker::{Tried, Worker},
+};
+use crate::{
+    access_log::Asked,
+    http1::Version,
+    proxy::{
+        client::{Client, Phase},
+        entry::Entry,
+        error::{ProxyError, Retry},
+        retry,
+        upstream::{InFlight, Lease, Sender, Upstream},
+        worker::{Tried, Worker},
+    },
 };
 
 /// Answers up to this size in memory to requests that may be repeated are taken whole before the client sees their first byte: a
@@ -50,7 +56,7 @@ pub(crate) async fn forward(
     let upgrading = request.headers().contains_key(header::UPGRADE).then(|| upgrade::on(&mut request));
     let (head, body) = request.into_parts();
     let accept = head.headers.get(header::ACCEPT).cloned();
-    let mut entry = Entry::begin(&worker, client.address, &head);
+    let mut entry = Entry::begin(&worker, &client, || asked(&head));
     let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry).await;
     client.enter(Phase::Answering);
     let mut response = match outcome {
@@ -60,13 +66,25 @@ pub(crate) async fn forward(
         }
         Err(error) => {
             worker.counters.own_answers.add_one();
-            answer::failure(error, accept.as_ref(), &client, entry)
+            failure(error, accept.as_ref(), &client, entry)
         }
     };
     if worker.stopping.get() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+fn asked(head: &request::Parts) -> Asked {
+    let version = if head.version == hyper::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
+    let field = |name| head.headers.get(name).map(HeaderValue::as_bytes);
+    Asked::new(
+        head.method.as_str().as_bytes(),
+        head.uri.to_string().as_bytes(),
+        version.name(),
+        field(header::REFERER),
+        field(header::USER_AGENT),
+    )
 }
 
 type Answer = (response::Parts, Content);
@@ -82,7 +100,7 @@ async fn exchange(
     let source = Source::new(body, worker.limits.body, expects, client, &worker.background)?;
     let chunked = source.as_ref().is_some_and(|source| source.is_chunked());
     let protocol = headers::prepare(&mut head, client.address, client.server, chunked)?;
-    let idempotent = retry::is_idempotent(&head.method);
+    let idempotent = retry::is_idempotent(head.method.as_str().as_bytes());
     let mut exchange = Exchange { worker, client, head, source, idempotent, switching: protocol.is_some(), entry };
     let (mut head, content, lease) = exchange.answer().await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -160,7 +178,7 @@ impl Exchange<'_> {
     /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. What happens on a
     /// held connection says nothing about the backend.
     async fn ask(&mut self, upstream: &Rc<Upstream>) -> Result<Taken, ProxyError> {
-        while let Some(sender) = upstream.take_idle(self.worker.clients.tick()) {
+        while let Some(sender) = upstream.senders.take(self.worker.clients.tick()) {
             if !self.idempotent && !is_still_open(&sender).await {
                 continue;
             }
@@ -176,10 +194,7 @@ impl Exchange<'_> {
         match upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await {
             Ok(sender) => self.send(upstream, sender).await,
             Err(error) => {
-                // A full queue of connections is a busy backend, not an absent one.
-                if error.kind() != io::ErrorKind::WouldBlock {
-                    self.worker.report_unreachable(upstream);
-                }
+                self.worker.report_unreachable(upstream, &error);
                 Err(ProxyError::Unreachable)
             }
         }

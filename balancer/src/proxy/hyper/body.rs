@@ -12,7 +12,13 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio_util::task::TaskTracker;
 
-use super::{client::Client, entry::Entry, error::ProxyError, upstream::Lease};
+use crate::proxy::{
+    client::{Client, Phase},
+    entry::Entry,
+    error::ProxyError,
+    room::Room,
+    upstream::Lease,
+};
 
 /// Most bytes read on from a client whose request was answered before its body was taken.
 const DRAINED: u64 = 64 * 1024 * 1024;
@@ -156,24 +162,6 @@ impl Body for RequestBody {
     }
 }
 
-/// Frames of answers that are held in memory by one thread, in bytes, and their bound.
-#[derive(Debug)]
-pub(crate) struct Room {
-    held: Cell<usize>,
-    most: usize,
-}
-
-impl Room {
-    pub(crate) fn new(most: usize) -> Rc<Self> {
-        Rc::new(Self { held: Cell::new(0), most })
-    }
-
-    /// Whether there is still some.
-    pub(crate) fn is_left(&self) -> bool {
-        self.held.get() < self.most
-    }
-}
-
 /// The beginning of an answer, or all of it, held until the client takes it.
 pub(crate) struct Held {
     frames: VecDeque<Frame<Bytes>>,
@@ -278,7 +266,7 @@ impl AnswerBody {
         }
         if let Some(entry) = self.entry.take() {
             entry.finish();
-            self.client.enter(super::client::Phase::Waiting);
+            self.client.enter(Phase::Waiting);
         }
     }
 }

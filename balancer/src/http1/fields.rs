@@ -1,0 +1,144 @@
+//! Fields of heads and trailers (RFC 9110, 5; RFC 9112, 5): where they are, and which of them tell HTTP something.
+
+use super::{Refusal, Span, grammar, lines::Lines};
+
+/// What a field is to a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Whom the request is for.
+    Host,
+    /// How long the body is.
+    ContentLength,
+    /// How the body is framed.
+    TransferEncoding,
+    /// What belongs to this connection only.
+    Connection,
+    /// Other fields that belong to one connection: `Keep-Alive`, `Proxy-Connection`, `TE`.
+    Hop,
+    /// Another protocol, wanted or chosen.
+    Upgrade,
+    /// What the client waits for before it sends its body.
+    Expect,
+    /// Where a request comes from, as somebody before us says: `Forwarded`, `X-Forwarded-*`, `X-Real-IP`.
+    Claim,
+    /// `Date`.
+    Date,
+    /// `Accept`.
+    Accept,
+    /// `Content-Type`.
+    ContentType,
+    /// `Referer`.
+    Referer,
+    /// `User-Agent`.
+    UserAgent,
+    /// A field that may not stand in trailers, though a proxy has nothing to do with it.
+    Leading,
+    /// Any other.
+    Other,
+}
+
+impl Kind {
+    fn of(name: &[u8]) -> Result<Self, Refusal> {
+        let kind = Self::named(name);
+        if kind != Self::Other || !name.contains(&b'_') {
+            return Ok(kind);
+        }
+        // Programs that get fields as variables (CGI, WSGI) take `X_Real_IP` for `X-Real-IP`.
+        let plain: Vec<u8> = name.iter().map(|&byte| if byte == b'_' { b'-' } else { byte }).collect();
+        match Self::named(&plain) {
+            Self::Claim => Ok(Self::Claim),
+            Self::Host | Self::ContentLength | Self::TransferEncoding | Self::Connection => {
+                Err(Refusal::Bad("there is a field that could be taken for another one"))
+            }
+            _ => Ok(Self::Other),
+        }
+    }
+
+    fn named(name: &[u8]) -> Self {
+        let named: &[(&[u8], Self)] = match name.len() {
+            2 => &[(b"te", Self::Hop)],
+            4 => &[(b"host", Self::Host), (b"date", Self::Date)],
+            6 => &[(b"accept", Self::Accept), (b"expect", Self::Expect), (b"cookie", Self::Leading)],
+            7 => &[(b"referer", Self::Referer), (b"upgrade", Self::Upgrade)],
+            9 => &[(b"forwarded", Self::Claim), (b"x-real-ip", Self::Claim)],
+            10 => &[
+                (b"connection", Self::Connection),
+                (b"user-agent", Self::UserAgent),
+                (b"keep-alive", Self::Hop),
+                (b"set-cookie", Self::Leading),
+            ],
+            12 => &[(b"content-type", Self::ContentType)],
+            13 => &[
+                (b"authorization", Self::Leading),
+                (b"cache-control", Self::Leading),
+                (b"content-range", Self::Leading),
+            ],
+            14 => &[(b"content-length", Self::ContentLength)],
+            16 => &[(b"proxy-connection", Self::Hop), (b"content-encoding", Self::Leading)],
+            17 => &[(b"transfer-encoding", Self::TransferEncoding)],
+            _ => &[],
+        };
+        match named.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
+            Some((_, kind)) => *kind,
+            None if name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-")) => Self::Claim,
+            None => Self::Other,
+        }
+    }
+
+    /// Whether it may stand in trailers (RFC 9110, 6.5.1): what tells framing, routing or whom to trust comes first.
+    fn may_trail(self) -> bool {
+        matches!(self, Self::Other | Self::Date | Self::Accept | Self::Referer | Self::UserAgent)
+    }
+}
+
+/// One field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// What it is to a proxy.
+    pub kind: Kind,
+    /// Its name as it was written.
+    pub name: Span,
+    /// Its value, without blanks around it.
+    pub value: Span,
+}
+
+/// Reads one field line.
+pub(super) fn parse(bytes: &[u8], line: Span) -> Result<Field, Refusal> {
+    let text = line.of(bytes);
+    let end = text.iter().position(|&byte| !grammar::is_token_byte(byte));
+    let Some(colon) = end.filter(|&end| text[end] == b':' && end > 0) else {
+        return Err(match text.first() {
+            Some(b' ' | b'\t') => Refusal::Bad("there is a line in the head that begins with a blank"),
+            _ => Refusal::Bad("there is a field in the head whose name is not valid"),
+        });
+    };
+    let value = &text[colon + 1..];
+    if !grammar::is_text(value) {
+        return Err(Refusal::Bad("there is a control character in the head"));
+    }
+    let name = Span { start: line.start, end: line.start + colon };
+    let (before, length) = grammar::inner(value);
+    let start = name.end + 1 + before;
+    Ok(Field { kind: Kind::of(name.of(bytes))?, name, value: Span { start, end: start + length } })
+}
+
+/// The elements of a list of tokens (RFC 9110, 5.6.1). Empty elements are passed over, as a recipient has to.
+pub fn options(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(grammar::trimmed).filter(|option| !option.is_empty())
+}
+
+/// Whether a value is such a list.
+pub(super) fn are_options(value: &[u8]) -> bool {
+    options(value).all(grammar::is_token)
+}
+
+/// Checks trailers: whole lines, each with its end, up to the empty one or not.
+pub(super) fn check_trailers(lines: &[u8]) -> Result<(), Refusal> {
+    let mut reading = Lines::default();
+    while let Some(line) = reading.next(lines)? {
+        if !line.is_empty() && !parse(lines, line)?.kind.may_trail() {
+            return Err(Refusal::Bad("there is a field in the trailers that may not be there"));
+        }
+    }
+    Ok(())
+}

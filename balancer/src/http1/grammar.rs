@@ -1,0 +1,129 @@
+//! Which bytes may stand where (RFC 9110, 5.5 and 5.6.2; RFC 3986, 2 and 3.3).
+
+const TOKEN: u8 = 1;
+const PATH: u8 = 2;
+const QUERY: u8 = 4;
+const NAME: u8 = 8;
+
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let one = byte as u8;
+        let mut class = 0;
+        if one.is_ascii_alphanumeric() || is_in(one, b"!#$%&'*+-.^_`|~") {
+            class |= TOKEN;
+        }
+        let unreserved = one.is_ascii_alphanumeric() || is_in(one, b"-._~");
+        if unreserved {
+            class |= NAME;
+        }
+        if unreserved || is_in(one, b"!$&'()*+,;=:@/") {
+            class |= PATH | QUERY;
+        }
+        if one == b'?' {
+            class |= QUERY;
+        }
+        classes[byte] = class;
+        byte += 1;
+    }
+    classes
+}
+
+const fn is_in(byte: u8, list: &[u8]) -> bool {
+    let mut place = 0;
+    while place < list.len() {
+        if list[place] == byte {
+            return true;
+        }
+        place += 1;
+    }
+    false
+}
+
+fn has(byte: u8, class: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
+/// A byte of a token.
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    has(byte, TOKEN)
+}
+
+/// A token: a method, the name of a field, an option.
+pub(super) fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// What may be in the value of a field, in a reason or between quotes: visible characters, blanks, tabs, and bytes
+/// beyond ASCII. No other control character, so no line end.
+pub(super) fn is_text(text: &[u8]) -> bool {
+    // No early exit: this way the compiler looks at many bytes at once.
+    !text.iter().fold(false, |odd, &byte| odd | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f))
+}
+
+/// `path-abempty`, with whole percent signs.
+pub(super) fn is_path(text: &[u8]) -> bool {
+    is_encoded(text, PATH)
+}
+
+/// `query`.
+pub(super) fn is_query(text: &[u8]) -> bool {
+    is_encoded(text, QUERY)
+}
+
+/// A registered name or an IPv4 address. The grammar would allow `!$&'()*+,;=` too; no name in use has them, and `a,b` is
+/// how two hosts look that somebody has joined.
+pub(super) fn is_name(text: &[u8]) -> bool {
+    !text.is_empty() && is_encoded(text, NAME)
+}
+
+fn is_encoded(text: &[u8], class: u8) -> bool {
+    let mut rest = text;
+    while let [byte, after @ ..] = rest {
+        rest = match (byte, after) {
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
+            (byte, after) if has(*byte, class) => after,
+            _ => return false,
+        };
+    }
+    true
+}
+
+/// Without blanks and tabs at both ends.
+pub(super) fn trimmed(text: &[u8]) -> &[u8] {
+    let (start, length) = inner(text);
+    &text[start..start + length]
+}
+
+/// Where that begins, and its length.
+pub(super) fn inner(text: &[u8]) -> (usize, usize) {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = text.iter().position(|byte| !blank(byte)).unwrap_or(text.len());
+    (start, text[start..].iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_byte_is_where_the_standard_puts_it() {
+        let token: Vec<u8> = (0..=255).filter(|&byte| is_token(&[byte])).collect();
+        assert_eq!(token, b"!#$%&'*+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~");
+        let text = (0..=255).filter(|&byte| !is_text(&[byte])).collect::<Vec<u8>>();
+        assert_eq!(text, (0..32).filter(|byte| *byte != 9).chain([127]).collect::<Vec<u8>>());
+        let query: Vec<u8> = (0..=255).filter(|&byte| is_query(&[byte])).collect();
+        assert_eq!(query, b"!$&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+    }
+
+    #[test]
+    fn a_percent_sign_needs_its_two_digits() {
+        assert!(is_path(b"/%2f%C3%a4"));
+        for odd in [&b"/%"[..], b"/%2", b"/%2g", b"/%%20"] {
+            assert!(!is_path(odd));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The answers we write ourselves, as hyper takes them.
+
+use std::rc::Rc;
+
+use hyper::{
+    Response, StatusCode,
+    header::{self, HeaderValue},
+};
+
+use super::body::{AnswerBody, Content};
+use crate::proxy::{
+    answer::{Form, RETRY_AFTER, render},
+    client::Client,
+    entry::Entry,
+    error::ProxyError,
+};
+
+/// The answer to a request that failed. `accept` is what the client said it reads.
+pub(crate) fn failure(
+    error: ProxyError,
+    accept: Option<&HeaderValue>,
+    client: &Rc<Client>,
+    mut entry: Entry,
+) -> Response<AnswerBody> {
+    let facts = error.facts();
+    let (kind, text) = render(facts.status, facts.words, Form::asked(accept.map(HeaderValue::as_bytes)));
+    entry.status = facts.status.as_u16();
+    entry.flag = facts.flag;
+    entry.by = facts.side.name();
+    entry.upstream = None;
+    let mut response = Response::new(AnswerBody::new(Content::text(text), Rc::clone(client), entry));
+    *response.status_mut() = facts.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if facts.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    }
+    response
+}

@@ -1,0 +1,253 @@
+//! The balancer's own HTTP/1.1: what [`http1`](crate::http1) reads is passed on with two reads and two writes for a usual
+//! request, in memory that requests use one after the other. A client that is waited for holds none of it.
+//!
+//! What the standard does not allow is refused: a request with 400 and the end of its connection, an answer with 502 and
+//! the end of the backend's.
+
+use std::{
+    future::poll_fn,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    rc::Rc,
+    task::{Poll, ready},
+};
+
+use tokio::net::TcpStream;
+
+use self::{
+    exchange::Exchange,
+    relay::{Relayed, relay},
+    reply::{Failure, answer_failure, fail},
+    rewrite::may_switch,
+    shelf::Desk,
+    stream::Stream,
+    tunnel::switch,
+    upload::Upload,
+};
+use super::{
+    answer::Form,
+    client::{Client, Order, Phase},
+    entry::Entry,
+    error::{ProxyError, Side},
+    retry,
+    upstream::InFlight,
+    worker::Worker,
+};
+use crate::{
+    access_log::Asked,
+    http1::{Bounds, Refusal, Version, fields::Kind, request::Request, target::Target},
+};
+
+pub(super) mod stream;
+mod parcel;
+pub(super) mod shelf;
+mod rewrite;
+mod upload;
+mod download;
+mod exchange;
+mod relay;
+mod reply;
+mod tunnel;
+
+/// Most bytes read on from a client that is being left.
+const DRAINED: usize = 64 * 1024 * 1024;
+
+/// What comes after a request.
+enum Next {
+    /// Another one; its beginning may be on the desk already.
+    Request,
+    /// The end.
+    Close,
+    /// The end, once the client has stopped sending, so that it gets to read the answer (RFC 9112, 9.6).
+    Leave,
+    /// Bytes of another protocol.
+    Tunnel(Stream, InFlight),
+}
+
+/// Serves one client until it or we have had enough.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, server: SocketAddr) {
+    let guest = worker.clients.welcome(address, server);
+    let mut session = pin!(session(&worker, &guest.client, Stream::Tcp(stream)));
+    poll_fn(|cx| match guest.client.poll_order(cx) {
+        Poll::Ready(Order::Abort) => Poll::Ready(()),
+        Poll::Ready(Order::Look | Order::Close) | Poll::Pending => session.as_mut().poll(cx),
+    })
+    .await;
+}
+
+async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: Stream) {
+    let size = worker.limits.head_size;
+    while is_coming(client, &stream).await {
+        let mut desk = worker.shelf.desk(size);
+        let next = loop {
+            // Boxed: a client that is waited for should cost little.
+            match Box::pin(turn(worker, client, &stream, &mut desk)).await {
+                Next::Request if desk.filled > 0 => {}
+                next => break next,
+            }
+        };
+        worker.shelf.put_desk(desk, size);
+        match next {
+            Next::Request => {}
+            Next::Close => return,
+            Next::Leave => return leave(worker, client, &stream).await,
+            Next::Tunnel(backend, in_flight) => return tunnel::open(worker, stream, backend, in_flight),
+        }
+    }
+}
+
+/// Waits until the client sends something; `false` when it shall be let go.
+async fn is_coming(client: &Client, stream: &Stream) -> bool {
+    poll_fn(|cx| {
+        if client.is_let_go() { Poll::Ready(false) } else { stream.poll_readable(cx).map(|readable| readable.is_ok()) }
+    })
+    .await
+}
+
+/// One request, from its head to the last byte of its answer.
+async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &mut Desk) -> Next {
+    let bounds = Bounds { size: worker.limits.head_size, fields: worker.limits.head_fields };
+    let request = match read_head(client, stream, desk, bounds).await {
+        Ok(Some(request)) => request,
+        Ok(None) => return Next::Close,
+        Err(refusal) => {
+            let failure = Failure::unread(refusal.into());
+            let (status, bytes) = answer_failure(worker, client, stream, desk, failure).await;
+            worker.note_unread(client, status, bytes);
+            return Next::Leave;
+        }
+    };
+    client.enter(Phase::Forwarding);
+    worker.budget.borrow_mut().request();
+    let mut entry = Entry::begin(worker, client, || asked(desk, &request));
+    let form = Form::asked(field(desk, Kind::Accept));
+    let to_head = request.method.of(&desk.buffer) == b"HEAD";
+    let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };
+    let upload = check(desk, &request).and_then(|()| Upload::new(&request, desk.filled, worker.limits.body));
+    let mut upload = match upload {
+        Ok(upload) => upload,
+        Err(error) => {
+            fail(worker, client, stream, desk, entry, failed(error, false)).await;
+            return Next::Leave;
+        }
+    };
+    let mut exchange = Exchange {
+        worker,
+        client,
+        stream,
+        request,
+        idempotent: retry::is_idempotent(request.method.of(&desk.buffer)),
+        to_head,
+        switching: request.upgrade.is_some_and(|offered| may_switch(offered.of(&desk.buffer))),
+        desk: &mut *desk,
+        upload: &mut upload,
+        entry: &mut entry,
+    };
+    let outcome = exchange.answer().await;
+    client.enter(Phase::Answering);
+    let stays = match outcome {
+        Err(ProxyError::ClientLeft) => return Next::Close,
+        Err(error) => {
+            let done = upload.is_read() && error.facts().side != Side::Client;
+            let stays = request.stays && done && !worker.stopping.get();
+            fail(worker, client, stream, desk, entry, failed(error, stays)).await;
+            stays
+        }
+        Ok(answer) if answer.head.status == 101 => {
+            let Some((backend, in_flight)) = switch(exchange, answer).await else { return Next::Close };
+            entry.finish();
+            return Next::Tunnel(backend, in_flight);
+        }
+        Ok(answer) => {
+            exchange.entry.status = answer.head.status;
+            let stays = request.stays && exchange.upload.is_read() && !worker.stopping.get();
+            match relay(exchange, answer, stays).await {
+                Relayed::Whole => entry.finish(),
+                Relayed::Cut => {
+                    // The end of the connection would be the end of the body to an old client.
+                    if request.version == Version::Http10 {
+                        stream.break_off();
+                    }
+                    return Next::Close;
+                }
+            }
+            stays
+        }
+    };
+    if !stays {
+        let is_done = upload.is_read();
+        upload.clear_desk(desk);
+        return if is_done && desk.filled == 0 { Next::Close } else { Next::Leave };
+    }
+    client.enter(Phase::Waiting);
+    upload.clear_desk(desk);
+    Next::Request
+}
+
+/// Reads the head of the next request; `None` when the client has left, or is let go before it has begun one.
+async fn read_head(
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    bounds: Bounds,
+) -> Result<Option<Request>, Refusal> {
+    poll_fn(|cx| {
+        loop {
+            if let Some(request) = desk.request.read(&desk.buffer[..desk.filled], bounds)? {
+                return Poll::Ready(Ok(Some(request)));
+            }
+            if desk.filled == 0 && client.is_let_go() {
+                return Poll::Ready(Ok(None));
+            }
+            match ready!(stream.poll_read(cx, &mut desk.buffer[desk.filled..])) {
+                Ok(0) | Err(_) => return Poll::Ready(Ok(None)),
+                Ok(read) => desk.filled += read,
+            }
+        }
+    })
+    .await
+}
+
+/// What is refused though it is read.
+fn check(desk: &Desk, request: &Request) -> Result<(), ProxyError> {
+    if let Target::Authority(_) = request.target {
+        return Err(ProxyError::MethodRefused);
+    }
+    let mut expectations = desk.request.fields().iter().filter(|field| field.kind == Kind::Expect);
+    // An old client cannot expect anything (RFC 9110, 10.1.1).
+    if request.expects && !expectations.all(|field| field.value.of(&desk.buffer).eq_ignore_ascii_case(b"100-continue"))
+    {
+        return Err(ProxyError::ExpectationUnknown);
+    }
+    Ok(())
+}
+
+/// Reads what the client still sends, and throws it away.
+async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
+    client.enter(Phase::Leaving);
+    stream.finish();
+    let mut drained = 0;
+    while drained < DRAINED && is_coming(client, stream).await {
+        let mut buffer = worker.shelf.buffer();
+        match poll_fn(|cx| stream.poll_read(cx, &mut buffer.bytes)).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => drained += read,
+        }
+        client.progress();
+    }
+}
+
+fn asked(desk: &Desk, request: &Request) -> Asked {
+    Asked::new(
+        request.method.of(&desk.buffer),
+        request.target_text.of(&desk.buffer),
+        request.version.name(),
+        field(desk, Kind::Referer),
+        field(desk, Kind::UserAgent),
+    )
+}
+
+fn field(desk: &Desk, kind: Kind) -> Option<&[u8]> {
+    let field = desk.request.fields().iter().find(|field| field.kind == kind)?;
+    Some(field.value.of(&desk.buffer))
+}

@@ -1,0 +1,302 @@
+//! One request on its way through the tries: choose a backend, send, read the answer until it may begin, or try again.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Sleep, sleep};
+
+use super::{
+    download::Download,
+    rewrite::{self, Origin},
+    shelf::Desk,
+    stream::Stream,
+    upload::{Trouble, Upload, Way},
+};
+use crate::{
+    http1::{Bounds, fields::Kind, framing::Framing, request::Request, response::Response},
+    proxy::{
+        client::Client,
+        entry::Entry,
+        error::{ProxyError, Retry},
+        retry,
+        upstream::{InFlight, Upstream},
+        worker::{Tried, Worker},
+    },
+};
+
+/// Answers up to this size to requests that may be repeated are taken whole before the client sees their first byte: a
+/// backend that dies in the middle of one costs nobody anything. Of longer ones what has come is sent on.
+const TAKEN_WHOLE: usize = 1024 * 1024;
+
+/// How long an answer without a length is held back for that. Whoever sends one may have begun before it knows all of
+/// it, and its reader wants to see the beginning; a tenth of a second is not noticed. Events are never held back.
+const HELD_BACK: Duration = Duration::from_millis(100);
+
+/// Bounds of a backend's heads.
+const BOUNDS: Bounds = Bounds { size: 64 * 1024, fields: 256 };
+
+/// Most interim answers (100 to 199) before the final one.
+const MOST_INTERIM: u32 = 8;
+
+/// A backend's answer, as far as it was read.
+pub(crate) struct Answer {
+    pub(crate) stream: Stream,
+    pub(crate) upstream: Rc<Upstream>,
+    pub(crate) in_flight: InFlight,
+    pub(crate) head: Response,
+    pub(crate) download: Download,
+}
+
+/// One request and what it needs.
+pub(crate) struct Exchange<'a> {
+    pub(crate) worker: &'a Rc<Worker>,
+    pub(crate) client: &'a Client,
+    pub(crate) stream: &'a Stream,
+    pub(crate) desk: &'a mut Desk,
+    pub(crate) request: Request,
+    pub(crate) upload: &'a mut Upload,
+    pub(crate) entry: &'a mut Entry,
+    pub(crate) idempotent: bool,
+    pub(crate) to_head: bool,
+    pub(crate) switching: bool,
+}
+
+impl Exchange<'_> {
+    /// Tries backends until one answers or trying on is not allowed.
+    pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
+        let (mut tried, mut last) = (Tried::default(), None);
+        loop {
+            let candidate = self.worker.choose(&tried, last, self.entry.started()).await?;
+            if let Some(error) = last {
+                self.entry.retry(error.facts().flag);
+            }
+            self.entry.upstream = Some(Rc::clone(&candidate.upstream));
+            match self.ask(&candidate.upstream).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if self.may_try_again(error) => last = Some(error),
+                Err(error) => return Err(error),
+            }
+            tried.add(&candidate);
+        }
+    }
+
+    fn may_try_again(&self, error: ProxyError) -> bool {
+        let rule = error.facts().retry;
+        retry::may_try_again(rule, self.idempotent, self.upload.is_whole())
+            && (rule == Retry::Always || self.worker.budget.borrow_mut().take())
+    }
+
+    /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. What happens on a
+    /// held connection says nothing about the backend.
+    async fn ask(&mut self, upstream: &Rc<Upstream>) -> Result<Answer, ProxyError> {
+        while let Some(stream) = upstream.streams.take(self.worker.clients.tick()) {
+            // A request that cannot be repeated is given to no connection that the kernel knows to be closed.
+            if !self.idempotent && !stream.is_silent() {
+                continue;
+            }
+            match self.send(upstream, stream).await {
+                Err(ProxyError::NotSent) if self.upload.is_whole() => {}
+                Err(ProxyError::NoAnswer) if self.may_try_again(ProxyError::NoAnswer) => {
+                    self.entry.retry("stale");
+                    break;
+                }
+                outcome => return outcome,
+            }
+        }
+        match upstream.dial(self.worker.limits.connect_deadline).await {
+            Ok(stream) => self.send(upstream, stream).await,
+            Err(error) => {
+                self.worker.report_unreachable(upstream, &error);
+                Err(ProxyError::Unreachable)
+            }
+        }
+    }
+
+    async fn send(&mut self, upstream: &Rc<Upstream>, stream: Stream) -> Result<Answer, ProxyError> {
+        let in_flight = InFlight::begin(upstream);
+        self.write_head()?;
+        let mut download = Download::new();
+        let mut interim = 0;
+        let head = loop {
+            self.desk.response.reset();
+            let mut sent = Sent::Something;
+            let head = poll_fn(|cx| self.poll_head(cx, &stream, &mut download, &mut sent)).await?;
+            if head.status >= 200 || head.status == 101 {
+                break head;
+            }
+            interim += 1;
+            if interim > MOST_INTERIM {
+                return Err(ProxyError::AnswerBroken);
+            }
+            self.pass_interim(&head, &mut download).await?;
+        };
+        if head.status == 101 && !self.is_agreed(&head, download.bytes()) {
+            return Err(ProxyError::AnswerBroken);
+        }
+        if head.status != 101 {
+            download.begin(head.length, head.framing).map_err(|_| ProxyError::AnswerBroken)?;
+        }
+        let is_short = !matches!(head.framing, Framing::Length(length) if length > TAKEN_WHOLE as u64);
+        if self.idempotent && is_short && head.status != 101 && !download.ended && !self.is_events(download.bytes()) {
+            self.take(&stream, &mut download, head.framing).await?;
+        }
+        Ok(Answer { stream, upstream: Rc::clone(upstream), in_flight, head, download })
+    }
+
+    fn write_head(&mut self) -> Result<(), ProxyError> {
+        self.desk.up.clear();
+        let origin = Origin { client: &self.client.name, server: self.client.server };
+        let (desk, request) = (&mut *self.desk, &self.request);
+        rewrite::request(&mut desk.up.front, &desk.buffer, request, desk.request.fields(), origin, self.switching);
+        self.upload.begin(self.desk)
+    }
+
+    /// Sends the request and reads the head of an answer, whichever comes first.
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &Stream,
+        download: &mut Download,
+        sent: &mut Sent,
+    ) -> Poll<Result<Response, ProxyError>> {
+        if let Err(error) = self.poll_client(cx, stream, sent) {
+            return Poll::Ready(Err(error));
+        }
+        loop {
+            let bytes = download.bytes();
+            if !bytes.is_empty() {
+                match self.desk.response.read(bytes, self.to_head, BOUNDS) {
+                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(None) if download.is_full() && !download.grow(BOUNDS.size + 1, &self.worker.room) => {
+                        return Poll::Ready(Err(ProxyError::AnswerBroken));
+                    }
+                    Ok(None) => {}
+                    Err(_) => return Poll::Ready(Err(ProxyError::AnswerBroken)),
+                }
+            }
+            match download.poll_read(cx, stream, &self.worker.shelf) {
+                Poll::Ready(Ok(1..)) => self.client.progress(),
+                Poll::Ready(_) if *sent == Sent::Nothing => return Poll::Ready(Err(ProxyError::NotSent)),
+                Poll::Ready(_) => return Poll::Ready(Err(ProxyError::NoAnswer)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// What there is to do on the client's side while the backend is waited for.
+    fn poll_client(&mut self, cx: &mut Context<'_>, stream: &Stream, sent: &mut Sent) -> Result<(), ProxyError> {
+        if self.client.is_overdue() {
+            // Nothing has moved for too long; whose turn it was.
+            return Err(if self.upload.is_over(self.desk) { ProxyError::AnswerLate } else { ProxyError::BodyStalled });
+        }
+        let way = Way { client: self.client, from: self.stream, to: stream, shelf: &self.worker.shelf };
+        match self.upload.poll(cx, self.desk, &way) {
+            Poll::Ready(Err(Trouble::Client(error))) => return Err(error),
+            Poll::Ready(Err(Trouble::Backend)) => {
+                if self.upload.is_whole() && self.desk.up.is_whole() {
+                    *sent = Sent::Nothing;
+                }
+                // It may have said why.
+                self.upload.give_up();
+            }
+            Poll::Ready(Ok(())) if self.upload.poll_left(cx, self.desk, &way).is_ready() => {
+                return Err(ProxyError::ClientLeft);
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => {}
+        }
+        Ok(())
+    }
+
+    /// Tells the client what the backend says meanwhile. 100 is not passed on: we have said that ourselves.
+    async fn pass_interim(&mut self, head: &Response, download: &mut Download) -> Result<(), ProxyError> {
+        if head.status != 100 && self.request.stays {
+            let onward = rewrite::Onward {
+                version: self.request.version,
+                framing: Framing::None,
+                length_told: None,
+                stays: true,
+                date: "",
+            };
+            let desk = &mut *self.desk;
+            rewrite::response(&mut desk.down.front, download.bytes(), head, desk.response.fields(), onward);
+            let sent = poll_fn(|cx| desk.down.poll_send(cx, self.stream, &[])).await;
+            sent.map_err(|_| ProxyError::ClientLeft)?;
+        }
+        download.skip(head.length);
+        Ok(())
+    }
+
+    /// Whether a switch of protocols is one that the client has asked for.
+    fn is_agreed(&self, head: &Response, bytes: &[u8]) -> bool {
+        let (Some(chosen), Some(offered)) = (head.upgrade, self.request.upgrade) else { return false };
+        self.switching && rewrite::was_offered(chosen.of(bytes), offered.of(&self.desk.buffer))
+    }
+
+    /// Server-sent events: each is for now, and there is no end to wait for.
+    fn is_events(&self, bytes: &[u8]) -> bool {
+        let mut fields = self.desk.response.fields().iter();
+        fields.any(|field| {
+            let value = field.value.of(bytes);
+            field.kind == Kind::ContentType
+                && value.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
+        })
+    }
+
+    /// Takes an answer whole, if it is neither too long nor too slow nor our memory too full for that; else its beginning.
+    async fn take(&mut self, stream: &Stream, download: &mut Download, framing: Framing) -> Result<(), ProxyError> {
+        let mut patience = match framing {
+            Framing::Length(length) => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                if !download.grow(length, &self.worker.room) {
+                    return Ok(());
+                }
+                None
+            }
+            _ => Some(Box::pin(sleep(HELD_BACK))),
+        };
+        poll_fn(|cx| self.poll_take(cx, stream, download, patience.as_mut())).await
+    }
+
+    fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &Stream,
+        download: &mut Download,
+        patience: Option<&mut Pin<Box<Sleep>>>,
+    ) -> Poll<Result<(), ProxyError>> {
+        if let Err(error) = self.poll_client(cx, stream, &mut Sent::Something) {
+            return Poll::Ready(Err(error));
+        }
+        while !download.ended {
+            if download.is_full() {
+                download.grow(TAKEN_WHOLE, &self.worker.room);
+            }
+            if download.is_full() || download.data.len() > TAKEN_WHOLE {
+                return Poll::Ready(Ok(()));
+            }
+            match download.poll_more(cx, stream, &self.worker.shelf) {
+                Poll::Ready(Ok(())) => self.client.progress(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    return match patience.map(|patience| patience.as_mut().poll(cx)) {
+                        Some(Poll::Ready(())) => Poll::Ready(Ok(())),
+                        _ => Poll::Pending,
+                    };
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Whether anything of a request has reached the backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Something,
+    Nothing,
+}

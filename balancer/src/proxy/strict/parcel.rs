@@ -1,0 +1,79 @@
+//! What goes out in one system call, if the other side takes it: something before, a piece of a buffer, something behind.
+
+use std::{
+    io::{self, IoSlice},
+    task::{Context, Poll, ready},
+};
+
+use super::stream::Stream;
+use crate::http1::{Span, chunked};
+
+/// What is to go out next.
+#[derive(Debug, Default)]
+pub(crate) struct Parcel {
+    pub(crate) front: Vec<u8>,
+    /// Of the buffer that it is sent with.
+    pub(crate) data: Span,
+    pub(crate) back: Vec<u8>,
+    sent: usize,
+}
+
+impl Parcel {
+    /// Leaves nothing in it.
+    pub(crate) fn clear(&mut self) {
+        self.front.clear();
+        self.data = Span::default();
+        self.back.clear();
+        self.sent = 0;
+    }
+
+    /// Whether everything has gone out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.front.is_empty() && self.data.is_empty() && self.back.is_empty()
+    }
+
+    /// Whether nothing of it has gone out.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.sent == 0
+    }
+
+    /// Adds data as a chunk, and the end of the body with these trailers.
+    pub(crate) fn chunk(&mut self, data: Span, end: Option<&[u8]>) {
+        self.data = data;
+        if !data.is_empty() {
+            self.front.extend_from_slice(chunked::mark(data.len()).bytes());
+            self.back.extend_from_slice(b"\r\n");
+        }
+        if let Some(trailers) = end {
+            self.back.extend_from_slice(b"0\r\n");
+            self.back.extend_from_slice(trailers);
+            self.back.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Sends all of it; it is empty then.
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, to: &Stream, bytes: &[u8]) -> Poll<io::Result<()>> {
+        if self.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let all = [self.front.as_slice(), self.data.of(bytes), self.back.as_slice()];
+        let length: usize = all.iter().map(|piece| piece.len()).sum();
+        while self.sent < length {
+            let (mut pieces, mut count, mut passed) = ([IoSlice::new(&[]); 3], 0, self.sent);
+            for piece in all {
+                let skipped = passed.min(piece.len());
+                passed -= skipped;
+                if skipped < piece.len() {
+                    pieces[count] = IoSlice::new(&piece[skipped..]);
+                    count += 1;
+                }
+            }
+            match ready!(to.poll_write(cx, &pieces[..count]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.sent += written,
+            }
+        }
+        self.clear();
+        Poll::Ready(Ok(()))
+    }
+}

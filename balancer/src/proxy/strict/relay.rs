@@ -1,0 +1,145 @@
+//! An answer on its way to the client: what was taken of it first, then the rest as it comes, no faster than the client
+//! reads it.
+
+use std::{
+    future::poll_fn,
+    task::{Context, Poll, ready},
+};
+
+use super::{
+    exchange::{Answer, Exchange},
+    rewrite::{self, Onward},
+    shelf::Desk,
+    stream::Stream,
+    upload::{Trouble, Upload, Way},
+};
+use crate::{
+    http1::{Version, framing::Framing},
+    proxy::{client::Client, entry::Entry, worker::Worker},
+};
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Relayed {
+    /// It has gone out whole.
+    Whole,
+    /// The client or the backend broke it off.
+    Cut,
+}
+
+/// Sends an answer to the client; the connection to the backend is kept if nothing speaks against it. `stays`: the
+/// client's connection stays for another request.
+pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -> Relayed {
+    let Exchange { worker, client, stream, desk, request, upload, entry, .. } = exchange;
+    let Answer { stream: backend, upstream, in_flight, head, mut download } = answer;
+    let framing = match head.framing {
+        Framing::None => Framing::None,
+        _ if download.ended && download.trailers().is_empty() => Framing::Length(download.data.len() as u64),
+        Framing::Length(length) => Framing::Length(length),
+        Framing::Chunked | Framing::Close if request.version == Version::Http11 => Framing::Chunked,
+        Framing::Chunked | Framing::Close => Framing::Close,
+    };
+    {
+        let onward = Onward {
+            version: request.version,
+            framing,
+            length_told: head.length_told,
+            stays: stays && framing != Framing::Close,
+            date: &worker.date.borrow(),
+        };
+        rewrite::response(&mut desk.down.front, download.bytes(), &head, desk.response.fields(), onward);
+    }
+    let mut backend = Some((backend, in_flight));
+    let may_stay = head.stays && head.framing != Framing::Close;
+    let mut relay = Relay { worker, client, stream, desk, upload, entry, framing, on_the_way: 0, may_stay };
+    relay.pack(&download);
+    poll_fn(|cx| {
+        loop {
+            // Before the client has read it: the connection is free for somebody else.
+            if relay.is_free(&download)
+                && let Some((backend, in_flight)) = backend.take()
+            {
+                upstream.streams.keep(backend, worker.idle_until(), upstream.most_idle);
+                drop(in_flight);
+            }
+            let to = backend.as_ref().map(|(backend, _)| backend);
+            if relay.poll_upload(cx, to).is_err() {
+                return Poll::Ready(Relayed::Cut);
+            }
+            if ready!(relay.poll_send(cx, download.bytes())).is_err() {
+                return Poll::Ready(Relayed::Cut);
+            }
+            let (false, Some(from)) = (download.ended, to) else { return Poll::Ready(Relayed::Whole) };
+            download.release();
+            match download.poll_more(cx, from, &worker.shelf) {
+                Poll::Ready(Ok(())) => relay.pack(&download),
+                Poll::Ready(Err(error)) => {
+                    relay.entry.by = error.facts().side.name();
+                    return Poll::Ready(Relayed::Cut);
+                }
+                Poll::Pending => return relay.poll_left(cx, from),
+            }
+        }
+    })
+    .await
+}
+
+struct Relay<'a> {
+    worker: &'a std::rc::Rc<Worker>,
+    client: &'a Client,
+    stream: &'a Stream,
+    desk: &'a mut Desk,
+    upload: &'a mut Upload,
+    entry: &'a mut Entry,
+    framing: Framing,
+    /// Bytes of the body in the parcel.
+    on_the_way: usize,
+    may_stay: bool,
+}
+
+impl Relay<'_> {
+    /// Puts the data that has come into the parcel.
+    fn pack(&mut self, download: &super::download::Download) {
+        self.on_the_way = download.data.len();
+        if self.framing == Framing::Chunked {
+            self.desk.down.chunk(download.data, download.ended.then(|| download.trailers()));
+        } else {
+            self.desk.down.data = download.data;
+        }
+    }
+
+    /// Whether the backend's connection can take another request.
+    fn is_free(&self, download: &super::download::Download) -> bool {
+        self.may_stay && download.ended && !download.surplus && self.upload.is_read() && self.upload.is_over(self.desk)
+    }
+
+    /// A backend may answer while it still reads.
+    fn poll_upload(&mut self, cx: &mut Context<'_>, to: Option<&Stream>) -> Result<(), ()> {
+        let Some(to) = to.filter(|_| !self.upload.is_over(self.desk)) else { return Ok(()) };
+        let way = Way { client: self.client, from: self.stream, to, shelf: &self.worker.shelf };
+        match self.upload.poll(cx, self.desk, &way) {
+            Poll::Ready(Err(Trouble::Client(_))) => Err(()),
+            Poll::Ready(Err(Trouble::Backend)) => {
+                self.upload.give_up();
+                Ok(())
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<()>> {
+        ready!(self.desk.down.poll_send(cx, self.stream, bytes))?;
+        self.entry.bytes += std::mem::take(&mut self.on_the_way) as u64;
+        self.client.progress();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether the client has left while the backend has nothing to say.
+    fn poll_left(&mut self, cx: &mut Context<'_>, to: &Stream) -> Poll<Relayed> {
+        let way = Way { client: self.client, from: self.stream, to, shelf: &self.worker.shelf };
+        if self.upload.is_over(self.desk) && self.upload.poll_left(cx, self.desk, &way).is_ready() {
+            return Poll::Ready(Relayed::Cut);
+        }
+        Poll::Pending
+    }
+}

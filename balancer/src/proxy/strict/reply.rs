@@ -1,0 +1,81 @@
+//! The answers we write ourselves, to requests that fail.
+
+use std::future::poll_fn;
+
+use hyper::StatusCode;
+
+use super::{shelf::Desk, stream::Stream};
+use crate::{
+    http1::Version,
+    proxy::{
+        answer::{Form, RETRY_AFTER, render},
+        client::{Client, Phase},
+        entry::Entry,
+        error::ProxyError,
+        worker::Worker,
+    },
+};
+
+/// A request that fails, and its client.
+pub(super) struct Failure {
+    pub(super) error: ProxyError,
+    pub(super) form: Form,
+    pub(super) to_head: bool,
+    pub(super) version: Version,
+    /// Whether its connection stays for another one.
+    pub(super) stays: bool,
+}
+
+impl Failure {
+    /// Of a request whose head could not be read.
+    pub(super) fn unread(error: ProxyError) -> Self {
+        Self { error, form: Form::Text, to_head: false, version: Version::Http11, stays: false }
+    }
+}
+
+/// Answers a request that fails, and notes it.
+pub(super) async fn fail(
+    worker: &Worker,
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    mut entry: Entry,
+    failure: Failure,
+) {
+    let facts = failure.error.facts();
+    (entry.flag, entry.by, entry.upstream) = (facts.flag, facts.side.name(), None);
+    entry.status = facts.status.as_u16();
+    entry.bytes = answer_failure(worker, client, stream, desk, failure).await.1;
+    entry.finish();
+}
+
+/// Writes an answer of ours; says its status and how long its body was.
+pub(super) async fn answer_failure(
+    worker: &Worker,
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    failure: Failure,
+) -> (u16, u64) {
+    client.enter(Phase::Answering);
+    worker.counters.own_answers.add_one();
+    let facts = failure.error.facts();
+    let (status, name) = (facts.status.as_u16(), facts.status.canonical_reason().unwrap_or_default());
+    let (kind, text) = render(facts.status, facts.words, failure.form);
+    let is_absent = facts.status == StatusCode::SERVICE_UNAVAILABLE;
+    let retry = if is_absent { format!("Retry-After: {RETRY_AFTER}\r\n") } else { String::new() };
+    let close = if failure.stays { "" } else { "Connection: close\r\n" };
+    let head = format!(
+        "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",
+        failure.version.name(),
+        text.len(),
+        worker.date.borrow(),
+    );
+    desk.down.clear();
+    desk.down.front.extend_from_slice(head.as_bytes());
+    let body = if failure.to_head { "" } else { text.as_str() };
+    desk.down.front.extend_from_slice(body.as_bytes());
+    // Who does not read it has left.
+    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
+    (status, body.len() as u64)
+}

@@ -1,0 +1,304 @@
+//! Heads as they go on: written anew from what was read, with what belongs to one connection left out. Pure.
+
+use std::{net::SocketAddr, ops::Range};
+
+use crate::http1::{
+    Version,
+    fields::{self, Field, Kind},
+    framing::Framing,
+    request::Request,
+    response::Response,
+    target::Target,
+};
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    /// The client's address in words.
+    pub(crate) client: &'a str,
+    pub(crate) server: SocketAddr,
+}
+
+/// Writes the head of a request for a backend. `upgrade`: it may switch protocols.
+pub(crate) fn request(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    head: &Request,
+    fields: &[Field],
+    origin: Origin<'_>,
+    upgrade: bool,
+) {
+    out.extend_from_slice(head.method.of(bytes));
+    out.push(b' ');
+    path(out, bytes, head);
+    out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
+    let host = out.len();
+    match (head.target, head.host) {
+        // The target's wins over Host (RFC 9112, 3.2.2).
+        (Target::Absolute { authority, .. }, _) => out.extend_from_slice(authority.of(bytes)),
+        (_, Some(host)) => out.extend_from_slice(host.of(bytes)),
+        // HTTP/1.0 may go without, the HTTP/1.1 that we speak to the backend may not.
+        (_, None) => out.extend_from_slice(origin.server.to_string().as_bytes()),
+    }
+    let host = host..out.len();
+    out.extend_from_slice(b"\r\n");
+    copy(out, bytes, fields, |field| match field.kind {
+        Kind::Host
+        | Kind::ContentLength
+        | Kind::TransferEncoding
+        | Kind::Connection
+        | Kind::Hop
+        | Kind::Upgrade
+        | Kind::Expect
+        | Kind::Claim => false,
+        Kind::Other
+        | Kind::Leading
+        | Kind::Accept
+        | Kind::ContentType
+        | Kind::Referer
+        | Kind::UserAgent
+        | Kind::Date => !(head.names && is_named(bytes, fields, field)),
+    });
+    forwarded(out, host, origin);
+    match head.framing {
+        Framing::Length(length) => content_length(out, length),
+        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Framing::None | Framing::Close => {}
+    }
+    if let Some(protocol) = head.upgrade.filter(|_| upgrade) {
+        out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: ");
+        out.extend_from_slice(protocol.of(bytes));
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// How an answer goes on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Onward<'a> {
+    /// The client's version: an old one gets an old answer.
+    pub(crate) version: Version,
+    /// Where its body will end.
+    pub(crate) framing: Framing,
+    /// The length told of a body that does not follow.
+    pub(crate) length_told: Option<u64>,
+    /// Whether the client's connection stays.
+    pub(crate) stays: bool,
+    /// For a final answer that tells no date (RFC 9110, 6.6.1).
+    pub(crate) date: &'a str,
+}
+
+/// Writes the head of an answer for the client.
+pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields: &[Field], onward: Onward<'_>) {
+    out.extend_from_slice(onward.version.name().as_bytes());
+    let status = head.status;
+    out.extend_from_slice(&[b' ', digit(status / 100), digit(status / 10 % 10), digit(status % 10), b' ']);
+    out.extend_from_slice(head.reason.of(bytes));
+    out.extend_from_slice(b"\r\n");
+    copy(out, bytes, fields, |field| match field.kind {
+        Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop | Kind::Upgrade => false,
+        _ => !(head.names && is_named(bytes, fields, field)),
+    });
+    if !head.dated && status >= 200 {
+        out.extend_from_slice(b"Date: ");
+        out.extend_from_slice(onward.date.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    match (onward.framing, onward.length_told) {
+        (Framing::Length(length), _) | (Framing::None, Some(length)) => content_length(out, length),
+        (Framing::Chunked, _) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        (Framing::None, None) | (Framing::Close, _) => {}
+    }
+    match head.upgrade {
+        Some(protocol) if status == 101 => {
+            out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: ");
+            out.extend_from_slice(protocol.of(bytes));
+            out.extend_from_slice(b"\r\n");
+        }
+        _ if onward.stays => {}
+        _ => out.extend_from_slice(b"Connection: close\r\n"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Whether an `Upgrade` is one that a tunnel can carry: `h2c` would need us to speak it.
+pub(crate) fn may_switch(protocols: &[u8]) -> bool {
+    let speaks_http = |protocol: &[u8]| {
+        [&b"h2c"[..], b"h2", b"http/", b"tls/"]
+            .iter()
+            .any(|known| protocol.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known)))
+    };
+    fields::options(protocols).next().is_some() && !fields::options(protocols).any(speaks_http)
+}
+
+/// Whether a protocol that was chosen is among those that were offered.
+pub(crate) fn was_offered(chosen: &[u8], offered: &[u8]) -> bool {
+    let mut chosen = fields::options(chosen).peekable();
+    chosen.peek().is_some()
+        && chosen.all(|chosen| fields::options(offered).any(|offered| offered.eq_ignore_ascii_case(chosen)))
+}
+
+/// Origin form, whatever it came in (RFC 9112, 3.2.1 and 3.2.4).
+fn path(out: &mut Vec<u8>, bytes: &[u8], head: &Request) {
+    match head.target {
+        Target::Origin(path) | Target::Authority(path) => out.extend_from_slice(path.of(bytes)),
+        Target::Asterisk => out.push(b'*'),
+        Target::Absolute { path, .. } if path.is_empty() && head.method.of(bytes) == b"OPTIONS" => out.push(b'*'),
+        Target::Absolute { path, .. } => {
+            if !path.of(bytes).starts_with(b"/") {
+                out.push(b'/');
+            }
+            out.extend_from_slice(path.of(bytes));
+        }
+    }
+}
+
+/// `host` is where the host stands in `out`.
+fn forwarded(out: &mut Vec<u8>, host: Range<usize>, origin: Origin<'_>) {
+    let client = origin.client.as_bytes();
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    out.extend_from_slice(client);
+    out.extend_from_slice(b"\r\nX-Real-IP: ");
+    out.extend_from_slice(client);
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ");
+    out.extend_from_within(host.clone());
+    let (start, end) = if client.contains(&b':') { (&b"\"["[..], &b"]\""[..]) } else { (&b""[..], &b""[..]) };
+    out.extend_from_slice(b"\r\nForwarded: for=");
+    out.extend_from_slice(start);
+    out.extend_from_slice(client);
+    out.extend_from_slice(end);
+    out.extend_from_slice(b";host=\"");
+    out.extend_from_within(host);
+    out.extend_from_slice(b"\";proto=http\r\n");
+}
+
+/// Copies the lines of the fields that go on; those that stand together as we would write them, in one piece.
+fn copy(out: &mut Vec<u8>, bytes: &[u8], fields: &[Field], goes: impl Fn(&Field) -> bool) {
+    let mut piece = 0..0;
+    for field in fields.iter().filter(|field| goes(field)) {
+        let (name, value) = (field.name, field.value);
+        if bytes[name.end + 1..value.start] == *b" " && bytes[value.end] == b'\r' {
+            if piece.end != name.start {
+                out.extend_from_slice(&bytes[std::mem::replace(&mut piece, name.start..name.start)]);
+            }
+            piece.end = value.end + 2;
+        } else {
+            out.extend_from_slice(&bytes[std::mem::replace(&mut piece, 0..0)]);
+            for part in [name.of(bytes), b": ", value.of(bytes), b"\r\n"] {
+                out.extend_from_slice(part);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[piece]);
+}
+
+fn content_length(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"Content-Length: ");
+    let (mut digits, mut start, mut left) = ([0; 20], 20, length);
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Whether `Connection` names it.
+fn is_named(bytes: &[u8], all: &[Field], field: &Field) -> bool {
+    let connection = all.iter().filter(|field| field.kind == Kind::Connection);
+    let mut options = connection.flat_map(|field| fields::options(field.value.of(bytes)));
+    options.any(|option| option.eq_ignore_ascii_case(field.name.of(bytes)))
+}
+
+fn digit(digit: u16) -> u8 {
+    b'0' + u8::try_from(digit).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::{Bounds, request::Reader as Requests, response::Reader as Responses};
+
+    const BOUNDS: Bounds = Bounds { size: 4096, fields: 50 };
+
+    fn going_on(text: &str) -> String {
+        let mut reader = Requests::default();
+        let head = reader.read(text.as_bytes(), BOUNDS).unwrap().unwrap();
+        let mut out = Vec::new();
+        let client = if text.contains("from-six") { "2001:db8::1" } else { "127.0.0.1" };
+        let origin = Origin { client, server: ([127, 0, 0, 1], 8001).into() };
+        let upgrade = head.upgrade.is_some_and(|upgrade| may_switch(upgrade.of(text.as_bytes())));
+        request(&mut out, text.as_bytes(), &head, reader.fields(), origin, upgrade);
+        String::from_utf8(out).unwrap()
+    }
+
+    const OURS: &str = "X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\n\
+                        Forwarded: for=127.0.0.1;host=\"a\";proto=http\r\n";
+
+    #[test]
+    fn what_connection_names_is_gone_and_ours_is_there() {
+        let text = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close, X-Forwarded-For, X-Secret\r\nX-Secret: 1\r\nA:  b \r\n\
+                    Connection: x-real-ip,host,content-length\r\nX-Forwarded-For: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\n\
+                    Forwarded: for=6.6.6.6\r\nKeep-Alive: 5\r\nTE: trailers\r\nX_Forwarded_For: 6.6.6.6\r\nContent-Length: 3\r\n\
+                    X-Forwarded-Whatever: 6\r\nExpect: 100-continue\r\nProxy-Connection: x\r\n\r\n";
+        assert_eq!(going_on(text), format!("GET /x HTTP/1.1\r\nHost: a\r\nA: b\r\n{OURS}Content-Length: 3\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_target_goes_on_in_origin_form_with_its_own_host() {
+        for (target, line, host) in [
+            ("http://inner:81/a?b", "GET /a?b", "inner:81"),
+            ("http://inner?b", "GET /?b", "inner"),
+            ("http://inner", "GET /", "inner"),
+            ("/a%2f..;b", "GET /a%2f..;b", "outer"),
+        ] {
+            let seen = going_on(&format!("GET {target} HTTP/1.1\r\nHost: outer\r\n\r\n"));
+            assert!(seen.starts_with(&format!("{line} HTTP/1.1\r\nHost: {host}\r\n")), "{seen}");
+            assert!(seen.contains(&format!("X-Forwarded-Host: {host}\r\n")), "{seen}");
+        }
+        assert!(going_on("OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("OPTIONS * HTTP/1.1\r\n"));
+        assert!(going_on("GET / HTTP/1.0\r\n\r\n").starts_with("GET / HTTP/1.1\r\nHost: 127.0.0.1:8001\r\n"));
+    }
+
+    #[test]
+    fn an_address_of_the_new_kind_is_quoted_where_it_has_to_be() {
+        let seen = going_on("GET /from-six HTTP/1.1\r\nHost: [::1]:80\r\n\r\n");
+        assert!(seen.contains("Forwarded: for=\"[2001:db8::1]\";host=\"[::1]:80\";proto=http\r\n"), "{seen}");
+    }
+
+    #[test]
+    fn an_upgrade_goes_on_unless_it_is_to_another_http() {
+        let asking =
+            |to: &str| going_on(&format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: {to}\r\n\r\n"));
+        assert!(asking("websocket").ends_with("Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"));
+        for to in ["h2c", "websocket, H2C", "HTTP/2.0", "TLS/1.0", ""] {
+            assert!(!asking(to).to_lowercase().contains("upgrade"), "{to}");
+        }
+        assert!(
+            was_offered(b"WebSocket", b"a, websocket") && !was_offered(b"odd", b"websocket") && !was_offered(b"", b"a")
+        );
+    }
+
+    #[test]
+    fn an_answer_goes_on_without_what_belongs_to_its_connection() {
+        let text = "HTTP/1.0 200 Fine\r\nConnection: X-Inner\r\nX-Inner: 1\r\nKeep-Alive: 5\r\nUpgrade: h2\r\nContent-Length: 5\r\nSet-Cookie: a\r\n\r\n";
+        let mut reader = Responses::default();
+        let head = reader.read(text.as_bytes(), false, BOUNDS).unwrap().unwrap();
+        let mut out = Vec::new();
+        let onward = Onward {
+            version: Version::Http11,
+            framing: head.framing,
+            length_told: head.length_told,
+            stays: false,
+            date: "today",
+        };
+        response(&mut out, text.as_bytes(), &head, reader.fields(), onward);
+        let expected =
+            "HTTP/1.1 200 Fine\r\nSet-Cookie: a\r\nDate: today\r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

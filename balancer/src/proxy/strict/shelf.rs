@@ -1,0 +1,126 @@
+//! Memory that requests use one after the other. A connection that waits for a request holds none of it.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use super::parcel::Parcel;
+use crate::http1::{request, response};
+
+/// Bytes read at a time of an answer or a long body.
+pub(crate) const BUFFER: usize = 128 * 1024;
+/// Bytes of a buffer for answers that are taken whole though they are long.
+pub(crate) const LARGE_BUFFER: usize = 1024 * 1024 + BUFFER;
+/// Bytes read at a time when very many buffers are out.
+const SMALL_BUFFER: usize = 16 * 1024;
+/// How many buffers may be out at once before that.
+const MOST_OUT: usize = 512;
+/// Room behind a head for the beginning of a body.
+const BEHIND_HEAD: usize = 4096;
+/// How many of each are kept, and how many of the large ones.
+const KEPT: usize = 64;
+const KEPT_LARGE: usize = 4;
+
+/// What one request needs beside the buffer of its answer.
+pub(crate) struct Desk {
+    /// What the client has sent, from the beginning of its request.
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) filled: usize,
+    pub(crate) request: request::Reader,
+    pub(crate) response: response::Reader,
+    /// What goes to the backend.
+    pub(crate) up: Parcel,
+    /// What goes to the client.
+    pub(crate) down: Parcel,
+}
+
+impl Desk {
+    /// Leaves what the client has sent from `at` on, as the beginning of another request.
+    pub(crate) fn turn_over(&mut self, at: usize) {
+        self.buffer.copy_within(at..self.filled, 0);
+        self.filled -= at;
+        self.request.reset();
+        self.response.reset();
+        self.up.clear();
+        self.down.clear();
+    }
+}
+
+/// Desks and buffers that nobody uses.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    #[expect(clippy::vec_box, reason = "a desk is handed on whole; moving it would copy it each time")]
+    desks: RefCell<Vec<Box<Desk>>>,
+    buffers: RefCell<Vec<Vec<u8>>>,
+    larges: RefCell<Vec<Vec<u8>>>,
+    out: Cell<usize>,
+}
+
+impl Shelf {
+    /// An empty desk for heads up to this size.
+    pub(crate) fn desk(&self, head_size: usize) -> Box<Desk> {
+        self.desks.borrow_mut().pop().unwrap_or_else(|| {
+            Box::new(Desk {
+                buffer: vec![0; head_size + BEHIND_HEAD],
+                filled: 0,
+                request: request::Reader::default(),
+                response: response::Reader::default(),
+                up: Parcel::default(),
+                down: Parcel::default(),
+            })
+        })
+    }
+
+    pub(crate) fn put_desk(&self, mut desk: Box<Desk>, head_size: usize) {
+        let mut desks = self.desks.borrow_mut();
+        if desks.len() < KEPT && desk.buffer.len() == head_size + BEHIND_HEAD {
+            desk.filled = 0;
+            desk.turn_over(0);
+            desks.push(desk);
+        }
+    }
+
+    /// A buffer with anything in it.
+    pub(crate) fn buffer(self: &Rc<Self>) -> Buffer {
+        self.out.set(self.out.get() + 1);
+        let size = if self.out.get() > MOST_OUT { SMALL_BUFFER } else { BUFFER };
+        let bytes = self.buffers.borrow_mut().pop().unwrap_or_else(|| vec![0; size]);
+        Buffer { bytes, shelf: Rc::clone(self) }
+    }
+
+    fn put(&self, bytes: Vec<u8>) {
+        let (list, most) = match bytes.len() {
+            BUFFER => (&self.buffers, KEPT),
+            LARGE_BUFFER => (&self.larges, KEPT_LARGE),
+            _ => return,
+        };
+        let mut list = list.borrow_mut();
+        if list.len() < most {
+            list.push(bytes);
+        }
+    }
+}
+
+/// A buffer in use.
+pub(crate) struct Buffer {
+    pub(crate) bytes: Vec<u8>,
+    shelf: Rc<Shelf>,
+}
+
+impl Buffer {
+    /// Becomes a large one, with its first `filled` bytes as they are.
+    pub(crate) fn enlarge(&mut self, filled: usize) {
+        let large = self.shelf.larges.borrow_mut().pop();
+        let mut large = large.unwrap_or_else(|| vec![0; LARGE_BUFFER]);
+        large[..filled].copy_from_slice(&self.bytes[..filled]);
+        self.shelf.put(std::mem::replace(&mut self.bytes, large));
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.shelf.out.set(self.shelf.out.get() - 1);
+        self.shelf.put(std::mem::take(&mut self.bytes));
+    }
+}

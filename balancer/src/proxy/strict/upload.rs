@@ -1,0 +1,221 @@
+//! The body of a request on its way to a backend: read by its framing, passed on as it comes. While nobody reads it at
+//! the other end, nothing is read here.
+
+use std::{
+    io::IoSlice,
+    mem,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use super::{
+    shelf::{Buffer, Desk, Shelf},
+    stream::Stream,
+};
+use crate::{
+    http1::{Span, chunked::Decoder, framing::Framing, request::Request},
+    proxy::{client::Client, error::ProxyError},
+};
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Why a body does not arrive at the backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The client's doing.
+    Client(ProxyError),
+    /// The backend takes nothing more.
+    Backend,
+}
+
+/// Both ends of the way.
+pub(crate) struct Way<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) from: &'a Stream,
+    pub(crate) to: &'a Stream,
+    pub(crate) shelf: &'a Rc<Shelf>,
+}
+
+/// The body of one request.
+pub(crate) struct Upload {
+    framing: Framing,
+    decoder: Decoder,
+    /// What is still to come of a counted one.
+    left: u64,
+    passed: u64,
+    limit: u64,
+    /// Where the first byte behind the head is, and the first that was not looked at.
+    start: usize,
+    at: usize,
+    /// Whether more was read than what came with the head; that went into a larger buffer.
+    beyond: bool,
+    extra: Option<Buffer>,
+    filled: usize,
+    /// The client waits to be told that it may send.
+    expects: bool,
+    ended: bool,
+    given_up: bool,
+}
+
+impl Upload {
+    pub(crate) fn new(request: &Request, filled: usize, limit: Option<u64>) -> Result<Self, ProxyError> {
+        let limit = limit.unwrap_or(u64::MAX);
+        let left = match request.framing {
+            Framing::Length(length) if length > limit => return Err(ProxyError::BodyTooLarge),
+            Framing::Length(length) => length,
+            Framing::None | Framing::Chunked | Framing::Close => 0,
+        };
+        let start = request.length;
+        Ok(Self {
+            framing: request.framing,
+            decoder: Decoder::default(),
+            left,
+            passed: 0,
+            limit,
+            start,
+            at: start,
+            beyond: false,
+            extra: None,
+            filled: 0,
+            // One that has begun to send does not wait.
+            expects: request.expects && request.framing != Framing::None && filled == start,
+            ended: false,
+            given_up: false,
+        })
+    }
+
+    /// Whether it can be sent from the beginning.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.beyond && (self.framing != Framing::Chunked || self.at == self.start)
+    }
+
+    /// Whether nothing more is to be done: it has been read to its end and passed on.
+    pub(crate) fn is_over(&self, desk: &Desk) -> bool {
+        self.given_up || self.ended && desk.up.is_empty()
+    }
+
+    /// Whether it was read to its end.
+    pub(crate) fn is_read(&self) -> bool {
+        self.ended
+    }
+
+    /// The backend takes nothing more of it.
+    pub(crate) fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
+    /// Adds what has come already to the head in the desk's parcel.
+    pub(crate) fn begin(&mut self, desk: &mut Desk) -> Result<(), ProxyError> {
+        if let Framing::Length(length) = self.framing {
+            self.left = length;
+        }
+        self.at = self.start;
+        self.given_up = false;
+        self.digest(desk)
+    }
+
+    /// Passes it on.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, desk: &mut Desk, way: &Way<'_>) -> Poll<Result<(), Trouble>> {
+        loop {
+            if self.given_up {
+                return Poll::Ready(Ok(()));
+            }
+            if !desk.up.is_empty() {
+                let bytes = self.extra.as_ref().map_or(&desk.buffer, |extra| &extra.bytes);
+                ready!(desk.up.poll_send(cx, way.to, bytes)).map_err(|_| Trouble::Backend)?;
+                way.client.progress();
+            }
+            if self.ended {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_more(cx, way)).map_err(Trouble::Client)?;
+            self.digest(desk).map_err(Trouble::Client)?;
+        }
+    }
+
+    /// Looks whether the client has left, and takes what it sends ahead, as far as there is room. One that has closed only
+    /// its own direction has not left.
+    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>, desk: &mut Desk, way: &Way<'_>) -> Poll<()> {
+        let (buffer, filled) = match &mut self.extra {
+            Some(extra) => (&mut extra.bytes, &mut self.filled),
+            None => (&mut desk.buffer, &mut desk.filled),
+        };
+        while !way.client.has_ended() && *filled < buffer.len() {
+            match ready!(way.from.poll_read(cx, &mut buffer[*filled..])) {
+                Ok(0) => way.client.end(),
+                Ok(read) => *filled += read,
+                Err(_) => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Leaves on the desk what the client has sent behind the body.
+    pub(crate) fn clear_desk(mut self, desk: &mut Desk) {
+        match &mut self.extra {
+            Some(extra) if self.at < self.filled => {
+                mem::swap(&mut extra.bytes, &mut desk.buffer);
+                desk.filled = self.filled;
+            }
+            _ if self.beyond => self.at = desk.filled,
+            _ => {}
+        }
+        desk.turn_over(self.at);
+    }
+
+    fn poll_more(&mut self, cx: &mut Context<'_>, way: &Way<'_>) -> Poll<Result<(), ProxyError>> {
+        if self.expects {
+            let told = ready!(way.from.poll_write(cx, &[IoSlice::new(CONTINUE)]));
+            if !told.is_ok_and(|written| written == CONTINUE.len()) {
+                return Poll::Ready(Err(ProxyError::ClientGone));
+            }
+            self.expects = false;
+        }
+        if way.from.poll_readable(cx).is_pending() {
+            // Whoever sends slowly shall not hold a large buffer meanwhile.
+            self.extra = None;
+            return Poll::Pending;
+        }
+        self.beyond = true;
+        let extra = self.extra.get_or_insert_with(|| way.shelf.buffer());
+        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(extra.bytes.len());
+        let room = if self.framing == Framing::Chunked { extra.bytes.len() } else { room };
+        match ready!(way.from.poll_read(cx, &mut extra.bytes[..room])) {
+            Ok(0) | Err(_) => Poll::Ready(Err(ProxyError::ClientGone)),
+            Ok(read) => {
+                (self.at, self.filled) = (0, read);
+                way.client.progress();
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// Puts what has come into the parcel.
+    fn digest(&mut self, desk: &mut Desk) -> Result<(), ProxyError> {
+        let (buffer, filled) = match &mut self.extra {
+            Some(extra) => (&mut extra.bytes, self.filled),
+            None => (&mut desk.buffer, desk.filled),
+        };
+        match self.framing {
+            Framing::None | Framing::Close => self.ended = true,
+            Framing::Length(_) => {
+                let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(filled - self.at);
+                desk.up.data = Span { start: self.at, end: self.at + length };
+                self.at += length;
+                self.left -= length as u64;
+                self.ended = self.left == 0;
+            }
+            Framing::Chunked => {
+                let (data, at, ended) = self.decoder.unwrap(buffer, self.at, filled)?;
+                self.at = at;
+                self.ended = ended;
+                self.passed += data.len() as u64;
+                if self.passed > self.limit {
+                    return Err(ProxyError::BodyTooLarge);
+                }
+                desk.up.chunk(data, ended.then(|| self.decoder.trailers()));
+            }
+        }
+        Ok(())
+    }
+}
