@@ -28,8 +28,8 @@ const WAYS: usize = 4;
 /// Places.
 const PLACES: usize = 1 << 13;
 
-/// Bytes of lines and shapes kept at most; past it all is forgotten.
-const KEPT: usize = 8 << 20;
+/// Bytes kept at most, about; past it all is forgotten.
+const KEPT: usize = 12 << 20;
 
 /// Memos of the threads of a run: each is taken, used for a chunk, and put back.
 #[derive(Debug, Clone, Default)]
@@ -108,6 +108,12 @@ pub(crate) struct Known {
     pub(crate) place: Option<u32>,
     /// Where this is to be told.
     entry: usize,
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.texts.len() + self.answers.bytes()
+    }
 }
 
 impl Memos {
@@ -235,6 +241,9 @@ impl Memo {
         self.asked.get_mut().clear();
         let digits = Digits::hidden(text, line, &self.asked);
         let (way, said) = reader.read_outline(digits)?;
+        if !token::is_clean(said.message) {
+            return None;
+        }
         let shape = self.shaper.shape_outline(digits, said.message);
         let (place, time) = (digits.place(said.message), said.time.map(|moment| moment.millis));
         let entry = Entry {
@@ -257,7 +266,7 @@ impl Memo {
         if self.kept > KEPT {
             self.forget();
         }
-        self.kept += entry.texts.len();
+        self.kept += entry.bytes();
         let slots = &mut self.places[place(hash)];
         // The newest is in front, the oldest falls out.
         slots.rotate_right(1);
@@ -267,7 +276,7 @@ impl Memo {
                 self.entries.len() - 1
             }
             old => {
-                self.kept -= std::mem::replace(&mut self.entries[old - 1], entry).texts.len();
+                self.kept -= std::mem::replace(&mut self.entries[old - 1], entry).bytes();
                 old - 1
             }
         };

@@ -52,16 +52,17 @@ impl Clock {
         let begins = |at: &usize| pattern[*at..].starts_with(OF_DAY) && pattern[at - 1] != b'0';
         let Some(of_day) = (1..pattern.len()).find(begins) else { return Self::default() };
         let behind = &pattern[of_day + OF_DAY.len()..];
-        let letters = behind.iter().rev().take_while(|b| **b == b'a').count();
-        if letters == 2 {
-            // `PM`: which hour of the day it is depends on more than the digits.
-            return Self::default();
-        }
         let digits = match behind.first() {
             Some(b'.' | b',' | b':') => behind[1..].iter().take_while(|b| **b == b'0').count(),
             _ => 0,
         };
-        Self { pattern: pattern.into(), of_day, fraction: if digits > 0 { digits + 1 } else { 0 } }
+        let fraction = if digits > 0 { digits + 1 } else { 0 };
+        let word = behind[fraction..].strip_prefix(b" ").unwrap_or(&behind[fraction..]);
+        if word.iter().take_while(|b| **b == b'a').count() == 2 {
+            // `PM`: which hour of the day it is depends on more than the digits.
+            return Self::default();
+        }
+        Self { pattern: pattern.into(), of_day, fraction }
     }
 
     /// Whether it knows how its times are written; otherwise it reads any.
@@ -80,8 +81,8 @@ impl Clock {
             let behind = self.of_day + OF_DAY.len();
             let (before, fraction, after) =
                 (&text[..self.of_day], &text[behind..behind + self.fraction], &text[behind + self.fraction..]);
-            let millis = fraction_millis(fraction);
-            if let Some(millis) = millis {
+            let marked = fraction.first().is_none_or(|mark| *mark == self.pattern[behind]);
+            if let Some(millis) = fraction_millis(fraction).filter(|_| marked) {
                 let day = days.place(before);
                 if day.before == before && day.after == after {
                     return Some((length, day.begin.map(|begin| begin + of_day + millis)));
@@ -89,12 +90,15 @@ impl Clock {
                 if self.fits(text)
                     && let Some(stamp) = time::stamp(text).filter(|stamp| stamp.length == length)
                 {
-                    day.before.clear();
-                    day.before.extend_from_slice(before);
-                    day.after.clear();
-                    day.after.extend_from_slice(after);
-                    day.begin = stamp.millis(reference).map(|time| time - of_day - millis);
-                    return Some((length, day.begin.map(|begin| begin + of_day + millis)));
+                    let time = stamp.millis(reference);
+                    if stamp.is_of_one_year(reference) {
+                        day.before.clear();
+                        day.before.extend_from_slice(before);
+                        day.after.clear();
+                        day.after.extend_from_slice(after);
+                        day.begin = time.map(|time| time - of_day - millis);
+                    }
+                    return Some((length, time));
                 }
             }
         }

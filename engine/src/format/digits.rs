@@ -114,7 +114,8 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Writes the outline of a line: `0` for every digit, and for every letter of a number that begins a piece with `0x`.
+/// Writes the outline of a line: `0` for every digit, and for every small letter of a piece that is all a number with `0x`
+/// before it, and no key.
 #[inline]
 pub(crate) fn outline(line: &[u8], out: &mut Vec<u8>) {
     out.clear();
@@ -124,10 +125,14 @@ pub(crate) fn outline(line: &[u8], out: &mut Vec<u8>) {
     let mut from = 1;
     while let Some(x) = out.get(from..).and_then(|rest| memchr::memchr(b'x', rest)).map(|at| from + at) {
         from = x + 1;
-        let begins = x < 2 || CLASS[usize::from(line[x - 2])] & STOP != 0;
-        if line[x - 1] == b'0' && begins {
-            let hexadecimal = out[from..].iter_mut().take_while(|b| b.is_ascii_hexdigit());
-            from += hexadecimal.map(|b| *b = b'0').count();
+        let stops = |at: usize| line.get(at).is_none_or(|b| CLASS[usize::from(*b)] & STOP != 0 && *b != b'=');
+        if line[x - 1] == b'0' && (x < 2 || CLASS[usize::from(line[x - 2])] & STOP != 0) {
+            let end = from + line[from..].iter().take_while(|b| b.is_ascii_hexdigit()).count();
+            if stops(end) {
+                // Whether there are capitals may say what a column is.
+                out[from..end].iter_mut().for_each(|b| *b = if b.is_ascii_lowercase() { b'0' } else { *b });
+            }
+            from = end;
         }
     }
 }
@@ -266,6 +271,11 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
+    /// Bytes that they take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.times) + size_of_val(&*self.exact) + self.texts.len()
+    }
+
     /// Whether a line with the same outline gives the same answers; then with the time that the question `told` is about.
     #[inline]
     pub(crate) fn hold(

@@ -1,6 +1,6 @@
 //! Level words: how bad a line says it is.
 
-use crate::record::Level;
+use crate::{record::Level, tally::whole_letters};
 
 /// The level that a word names, in any case; `None` for any other word.
 pub(super) fn named(word: &[u8]) -> Option<Level> {
@@ -87,7 +87,9 @@ pub(super) fn signed(sign: u8) -> Option<Level> {
 /// Bytes of the word at the front that may be a level: letters, in brackets those of other scripts too.
 pub(super) fn length(bytes: &[u8], bracketed: bool) -> usize {
     let letter = |b: &&u8| b.is_ascii_alphabetic() || (bracketed && !b.is_ascii());
-    bytes.iter().take(if bracketed { 24 } else { 12 }).take_while(letter).count()
+    // No half letters.
+    let near = if bracketed { whole_letters(bytes, 32) } else { bytes.len().min(12) };
+    bytes[..near].iter().take_while(letter).count()
 }
 
 /// The level that a word names where it stands alone in brackets: there it may be one that is common in sentences, or of

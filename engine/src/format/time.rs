@@ -49,6 +49,16 @@ impl Stamp {
     }
 }
 
+impl Stamp {
+    /// Whether all times of its day are of the year that [`Self::millis`] takes.
+    pub(super) fn is_of_one_year(&self, reference: i64) -> bool {
+        // `24:59:60.999`, the last there is.
+        const LAST: u32 = ((24 * 60 + 59) * 60 + 60) * 1000 + 999;
+        let at = |of_day| Self { of_day: Some(of_day), ..*self }.millis(reference);
+        self.year.is_some() || at(0).map(|begin| begin + i64::from(LAST)) == at(LAST)
+    }
+}
+
 /// Reads the date, the time of day, or both, that the bytes start with; the longest there is.
 #[inline]
 pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {

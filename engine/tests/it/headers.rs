@@ -79,6 +79,8 @@ fn the_lines_of_an_input_together_tell_how_they_begin() {
 fn the_year_and_the_half_of_the_day_are_no_part_of_what_is_remembered_of_a_day() {
     for lines in [
         ["12/Oct/2024:13:55:36 INFO a", "12/Oct/2023:13:55:36 INFO b", "12/Oct/2022:14:55:36 INFO c"],
+        ["12.10.2024 11:00:00.25 INFO a", "12.10.2024 11:00:00,25 INFO b", "12.10.2024 11:00:01.75 INFO c"],
+        ["Sun 04 Dec 2005 12:10:05 AM UTC a", "Sun 04 Dec 2005 01:00:00 AM UTC b", "Sun 04 Dec 2005 12:00:00 AM UTC c"],
         ["10/12/2024 01:30:00 PM INFO a", "10/12/2024 12:30:00 PM INFO b", "10/12/2024 12:30:00 AM INFO c"],
     ] {
         let lines = lines.map(str::as_bytes);
