@@ -49,6 +49,8 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
         };
         rewrite::response(&mut desk.down.front, download.bytes(), &head, desk.response.fields(), onward);
     }
+    // Not before: another try would have to ask for the body.
+    upload.keep_quiet();
     let mut backend = Some((backend, in_flight));
     let may_stay = head.stays && head.framing != Framing::Close;
     let mut relay = Relay { worker, client, stream, desk, upload, entry, framing, on_the_way: 0, may_stay };

@@ -104,6 +104,11 @@ impl Upload {
         self.given_up = true;
     }
 
+    /// The client is not told any more that it may send: an answer goes to it, and nothing may come into that.
+    pub(crate) fn keep_quiet(&mut self) {
+        self.expects = false;
+    }
+
     /// Adds what has come already to the head in the desk's parcel.
     pub(crate) fn begin(&mut self, desk: &mut Desk) -> Result<(), ProxyError> {
         if let Framing::Length(length) = self.framing {
