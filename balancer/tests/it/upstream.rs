@@ -73,12 +73,24 @@ impl Upstream {
     /// Whether every connection to it is over as far as the other side's kernel knows: a close has not only been sent
     /// but has arrived.
     pub(crate) fn is_left(&self) -> bool {
+        self.unread().is_empty()
+    }
+
+    /// Whether something has arrived on every connection to it that the other side has not read.
+    pub(crate) fn is_unread(&self) -> bool {
+        !self.unread().iter().any(|bytes| bytes == "00000000")
+    }
+
+    /// How many bytes the kernel holds for the other side, in hexadecimal, for every connection that is not over.
+    fn unread(&self) -> Vec<String> {
         let port = format!(":{:04X}", self.address.port());
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        !table.lines().any(|line| {
+        let open = table.lines().filter_map(|line| {
             let mut columns = line.split_whitespace().skip(2);
-            columns.next().is_some_and(|remote| remote.ends_with(&port)) && columns.next() == Some("01")
-        })
+            let (remote, state, queues) = (columns.next()?, columns.next()?, columns.next()?);
+            (remote.ends_with(&port) && state == "01").then_some(queues)
+        });
+        open.filter_map(|queues| Some(queues.split_once(':')?.1.to_owned())).collect()
     }
 
     pub(crate) fn requests(&self) -> usize {

@@ -95,8 +95,9 @@ impl Exchange<'_> {
     /// held connection says nothing about the backend.
     async fn ask(&mut self, upstream: &Rc<Upstream>) -> Result<Answer, ProxyError> {
         while let Some(stream) = upstream.streams.take(self.worker.clients.tick()) {
-            // A request that cannot be repeated is given to no connection that the kernel knows to be closed.
-            if !self.idempotent && !stream.is_silent() {
+            // The kernel may know more than the runtime: that it is closed, or that something has come unasked, which
+            // would be taken for the answer.
+            if !stream.is_silent() {
                 continue;
             }
             match self.send(upstream, stream).await {

@@ -146,6 +146,36 @@ fn what_comes_later_on_an_idle_connection_is_nobodys_answer() {
 }
 
 #[test]
+fn a_get_gets_no_answer_that_came_before_it() {
+    const FIRST: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+    for (method, answered, stray) in [
+        ("GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 408 Late\r\nConnection: close\r\n\r\n"),
+        ("HEAD", FIRST, "evil"),
+        ("HEAD", FIRST, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"),
+    ] {
+        let (go, gone) = std::sync::mpsc::sync_channel::<()>(1);
+        let gone = std::sync::Mutex::new(gone);
+        let upstream = Upstream::scripted(move |head, peer| {
+            if head.contains(" /next ") {
+                return answer(peer, b"fine");
+            }
+            peer.get_mut().write_all(answered.as_bytes()).unwrap();
+            // Once the client has that, the connection is idle.
+            gone.lock().unwrap().recv().unwrap();
+            peer.get_mut().write_all(stray.as_bytes()).is_ok()
+        });
+        let balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
+        let mut client = balancer.connect();
+        client.send(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(client.answer_to_head().status, 200);
+        go.send(()).unwrap();
+        eventually("the backend has said more", || upstream.is_unread().then_some(()));
+        assert_eq!(client.get("/next").text(), "fine", "{stray:?}");
+        assert_eq!(upstream.connections.load(Ordering::SeqCst), 2, "{stray:?}");
+    }
+}
+
+#[test]
 fn interim_answers_are_passed_on_and_have_a_bound() {
     let upstream = Upstream::scripted(|head, peer| {
         let many = if head.starts_with("GET /many") { 1000 } else { 2 };
