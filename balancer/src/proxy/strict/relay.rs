@@ -112,7 +112,7 @@ impl Relay<'_> {
 
     /// Whether the backend's connection can take another request.
     fn is_free(&self, download: &super::download::Download) -> bool {
-        self.may_stay && download.ended && !download.surplus && self.upload.is_read() && self.upload.is_over(self.desk)
+        self.may_stay && download.ended && !download.surplus && self.upload.is_through(self.desk)
     }
 
     /// A backend may answer while it still reads.

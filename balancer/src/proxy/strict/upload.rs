@@ -94,6 +94,11 @@ impl Upload {
         self.given_up || self.ended && desk.up.is_empty()
     }
 
+    /// Whether the backend has all of it.
+    pub(crate) fn is_through(&self, desk: &Desk) -> bool {
+        !self.given_up && self.ended && desk.up.is_empty()
+    }
+
     /// Whether it was read to its end.
     pub(crate) fn is_read(&self) -> bool {
         self.ended
