@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     access_log::Asked,
-    http1::{Bounds, Refusal, Version, fields::Kind, request::Request, target::Target},
+    http1::{Bounds, Refusal, fields::Kind, request::Request, target::Target},
 };
 
 pub(super) mod stream;
@@ -163,13 +163,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             let stays = request.stays && exchange.upload.is_read() && !worker.stopping.get();
             match relay(exchange, answer, stays).await {
                 Relayed::Whole => entry.finish(),
-                Relayed::Cut => {
-                    // The end of the connection would be the end of the body to an old client.
-                    if request.version == Version::Http10 {
-                        stream.break_off();
-                    }
-                    return Next::Close;
-                }
+                Relayed::Cut => return Next::Close,
             }
             stays
         }

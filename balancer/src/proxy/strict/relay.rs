@@ -49,13 +49,17 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
         };
         rewrite::response(&mut desk.down.front, download.bytes(), &head, desk.response.fields(), onward);
     }
+    // The end of the connection is the end of the body: until that is whole, nothing that ends us may look like it.
+    if framing == Framing::Close {
+        stream.breaks_off(true);
+    }
     // Not before: another try would have to ask for the body.
     upload.keep_quiet();
     let mut backend = Some((backend, in_flight));
     let may_stay = head.stays && head.framing != Framing::Close;
     let mut relay = Relay { worker, client, stream, desk, upload, entry, framing, on_the_way: 0, may_stay };
     relay.pack(&download);
-    poll_fn(|cx| {
+    let relayed = poll_fn(|cx| {
         loop {
             // Before the client has read it: the connection is free for somebody else.
             if relay.is_free(&download)
@@ -83,7 +87,11 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
             }
         }
     })
-    .await
+    .await;
+    if framing == Framing::Close && relayed == Relayed::Whole {
+        stream.breaks_off(false);
+    }
+    relayed
 }
 
 struct Relay<'a> {

@@ -94,9 +94,9 @@ impl Stream {
         drop(SockRef::from(self).shutdown(std::net::Shutdown::Write));
     }
 
-    /// Makes closing it look like the accident that it is, to a reader for whom the end would be the end of a body.
-    pub(crate) fn break_off(&self) {
-        drop(SockRef::from(self).set_linger(Some(std::time::Duration::ZERO)));
+    /// Whether closing it looks like an accident: to a reader for whom the end is the end of a body, before that is whole.
+    pub(crate) fn breaks_off(&self, breaks_off: bool) {
+        drop(SockRef::from(self).set_linger(breaks_off.then_some(std::time::Duration::ZERO)));
     }
 
     fn no_longer(&self, interest: Interest) {

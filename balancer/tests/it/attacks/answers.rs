@@ -3,9 +3,11 @@ use std::{
     sync::atomic::Ordering,
 };
 
+use rustix::process::Signal;
+
 use super::{Probe, is_bad_gateway, rest};
 use crate::{
-    harness::{Balancer, eventually, read_body},
+    harness::{Balancer, eventually, read_body, read_head},
     upstream::{Upstream, answer},
 };
 
@@ -173,6 +175,29 @@ fn a_get_gets_no_answer_that_came_before_it() {
         assert_eq!(client.get("/next").text(), "fine", "{stray:?}");
         assert_eq!(upstream.connections.load(Ordering::SeqCst), 2, "{stray:?}");
     }
+}
+
+#[test]
+fn an_answer_that_lasts_until_the_end_does_not_look_whole_when_it_is_cut_off() {
+    let upstream = Upstream::scripted(|_, peer| {
+        peer.get_mut().write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n").unwrap();
+        // Says nothing more until the balancer hangs up.
+        drop(peer.read(&mut [0]));
+        false
+    });
+    let mut balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+    read_head(&mut client.0).unwrap();
+    let mut start = [0; 3];
+    client.0.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"one");
+    balancer.signal(Signal::TERM);
+    eventually("it has noticed", || balancer.log().contains("SIGTERM").then_some(()));
+    // The second one does not wait for answers.
+    balancer.signal(Signal::TERM);
+    assert!(client.0.read(&mut [0]).is_err(), "no end of a body");
+    balancer.end();
 }
 
 #[test]
