@@ -52,6 +52,9 @@ mod tunnel;
 /// Most bytes read on from a client that is being left.
 const DRAINED: usize = 64 * 1024 * 1024;
 
+/// Longest time for that in seconds, however busily it sends.
+const LEAVING: u32 = 30;
+
 /// What comes after a request.
 enum Next {
     /// Another one; its beginning may be on the desk already.
@@ -220,8 +223,10 @@ fn check(desk: &Desk, request: &Request) -> Result<(), ProxyError> {
 async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     client.enter(Phase::Leaving);
     stream.finish();
+    let begun = worker.clients.tick();
+    let is_in_time = || worker.clients.tick().wrapping_sub(begun) < LEAVING;
     let mut drained = 0;
-    while drained < DRAINED && is_coming(client, stream).await {
+    while drained < DRAINED && is_in_time() && is_coming(client, stream).await {
         let mut buffer = worker.shelf.buffer();
         match poll_fn(|cx| stream.poll_read(cx, &mut buffer.bytes)).await {
             Ok(0) | Err(_) => return,
