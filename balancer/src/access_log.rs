@@ -143,19 +143,19 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
     for part in [line.client, " - - [", time, "] \"", request, "\" "] {
         out.push_str(part);
     }
-    push_number(out, line.status.into());
+    out.push_str(itoa::Buffer::new().format(line.status));
     out.push(' ');
-    push_number(out, line.bytes);
+    out.push_str(itoa::Buffer::new().format(line.bytes));
     for part in [" \"", who, "\" upstream=", line.upstream.unwrap_or("-"), " time_ms="] {
         out.push_str(part);
     }
-    push_number(out, micros / 1000);
+    out.push_str(itoa::Buffer::new().format(micros / 1000));
     out.push_str(match fraction {
         0..10 => ".00",
         10..100 => ".0",
         _ => ".",
     });
-    push_number(out, fraction);
+    out.push_str(itoa::Buffer::new().format(fraction));
     if !line.retries.is_empty() {
         // Writing into a string does not fail.
         let _ = write!(out, " retries={}:{}", line.retries.len(), line.retries.join(","));
@@ -167,19 +167,6 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
         let _ = write!(out, " by={}", line.by);
     }
     out.push('\n');
-}
-
-fn push_number(out: &mut String, number: u64) {
-    let (mut digits, mut start, mut left) = ([0; 20], 20, number);
-    loop {
-        start -= 1;
-        digits[start] = b'0' + u8::try_from(left % 10).unwrap_or_default();
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    out.push_str(std::str::from_utf8(&digits[start..]).unwrap_or_default());
 }
 
 /// As nginx does it: what could end the field or the line, or is no plain text, is written as `\xHH`.

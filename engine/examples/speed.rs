@@ -1,5 +1,6 @@
 //! What a line costs: `cargo run --release -p logkin-engine --example speed -- FILE...` prints nanoseconds per line for
-//! all of it on one thread, for the header and for the shape, and how long the clustering of many distinct shapes and a new cut of them take.
+//! all of it on one thread, for the header and for the shape, and how long the clustering of many distinct shapes and a new
+//! cut of them take.
 
 use std::{fs, hint::black_box, sync::Arc, time::Instant};
 

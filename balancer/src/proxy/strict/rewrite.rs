@@ -194,16 +194,7 @@ fn copy(out: &mut Vec<u8>, bytes: &[u8], fields: &[Field], goes: impl Fn(&Field)
 
 fn content_length(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(b"Content-Length: ");
-    let (mut digits, mut start, mut left) = ([0; 20], 20, length);
-    loop {
-        start -= 1;
-        digits[start] = b'0' + u8::try_from(left % 10).unwrap_or_default();
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
+    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
