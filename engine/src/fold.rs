@@ -12,7 +12,7 @@ use crate::{
     event::{Joiner, skeleton::Skeleton},
     format::{Layout, Reader, colours::ESCAPE},
     input::chunks::Chunk,
-    memo::{Known, Memo, Memos, Recalled},
+    memo::{BATCH, Known, Memo, Memos, Recalled},
     record::{Level, Record},
     recording::columns::{Columns, OPEN},
     rules::reading::{Corrections, set_aside_by},
@@ -98,7 +98,12 @@ struct Kinds {
     all: Vec<Kind>,
     used: usize,
     text: Vec<u8>,
+    /// Of shapes that came before, in this chunk or another: chunks of an input have most of theirs in common.
+    keys: ByKey<Keys>,
 }
+
+/// Shapes of which the keys are kept.
+const KEYS_KEPT: usize = 1 << 12;
 
 #[derive(Debug)]
 struct Kind {
@@ -126,6 +131,11 @@ struct Line<'c> {
 }
 
 impl Line<'_> {
+    /// What follows it in the chunk with these bytes.
+    fn behind<'c>(&self, bytes: &'c [u8]) -> &'c [u8] {
+        bytes.get(self.start + self.text.len() + usize::from(self.line_end)..).unwrap_or_default()
+    }
+
     /// Bytes of the text that are looked at: `most`, and no half letter.
     fn looked_at(&self, most: usize) -> usize {
         let all = self.text.len();
@@ -193,37 +203,38 @@ impl Fold {
         let mut joiner = Joiner::new(chunk.timed);
         let mut open: Option<Open<'_>> = None;
         let mut lines = Lines::of(chunk);
-        let looked_at = |line: &Line<'_>| line.looked_at(manner.max_line_bytes);
-        let mut next = lines.next();
-        if let (Some(memo), Some(first)) = (memo.as_mut(), &next) {
-            memo.go_on(&first.text[..looked_at(first)]);
-        }
-        while let Some(line) = next {
-            next = lines.next();
-            if let Some(memo) = memo.as_mut() {
-                memo.go_on(next.map_or(&[], |next| &next.text[..looked_at(&next)]));
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            batch.clear();
+            batch.extend(lines.by_ref().take(BATCH).map(|line| (line, line.looked_at(manner.max_line_bytes))));
+            if batch.is_empty() {
+                break;
             }
-            self.lines += 1;
             if manner.gives_way && self.lines.is_multiple_of(LINES_BETWEEN_WAYS) {
                 thread::yield_now();
             }
-            self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
-            let text = &line.text[..looked_at(&line)];
-            let index = match chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
-                Some(aside) => {
-                    self.aside[aside as usize] += 1;
-                    joiner.set_aside(aside);
-                    open.iter_mut().for_each(|open| open.aside += 1);
-                    aside as u32
+            if let Some(memo) = memo.as_mut() {
+                memo.look_at(batch.iter().map(|(line, looked_at)| &line.text[..*looked_at]));
+            }
+            for (at, (line, looked_at)) in batch.iter().enumerate() {
+                self.lines += 1;
+                self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
+                let index = match chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
+                    Some(aside) => {
+                        self.aside[aside as usize] += 1;
+                        joiner.set_aside(aside);
+                        open.iter_mut().for_each(|open| open.aside += 1);
+                        aside as u32
+                    }
+                    None => {
+                        let memo = memo.as_deref_mut().map(|memo| (memo, at));
+                        self.line(&mut open, &mut joiner, (*line, &line.text[..*looked_at]), bytes, memo);
+                        OPEN
+                    }
+                };
+                if manner.record {
+                    self.columns.line(index, line.length, line.line_end);
                 }
-                None => {
-                    let rest = next.map_or(&[][..], |next| &bytes[next.start..]);
-                    self.line(&mut open, &mut joiner, (line, text, rest), bytes, memo.as_deref_mut());
-                    OPEN
-                }
-            };
-            if manner.record {
-                self.columns.line(index, line.length, line.line_end);
             }
         }
         self.events.close(open, bytes, &mut self.columns);
@@ -235,9 +246,9 @@ impl Fold {
         &mut self,
         open: &mut Option<Open<'c>>,
         joiner: &mut Joiner<'c>,
-        (line, text, rest): (Line<'c>, &'c [u8], &[u8]),
+        (line, text): (Line<'c>, &'c [u8]),
         bytes: &[u8],
-        mut memo: Option<&mut Memo>,
+        mut memo: Option<(&mut Memo, usize)>,
     ) {
         let Self { reader, events, columns, .. } = self;
         if let Some(open) = open
@@ -245,7 +256,7 @@ impl Fold {
         {
             return open.add(line);
         }
-        let recalled = memo.as_mut().and_then(|memo| memo.of(text, reader));
+        let recalled = memo.as_mut().and_then(|(memo, at)| memo.of(*at, text, reader));
         let known = recalled.map(|recalled| recalled.known);
         let read = match recalled {
             Some(recalled) => {
@@ -256,7 +267,7 @@ impl Fold {
         };
         let (time, level) = (read.time, read.level);
         if let Some(open) = open
-            && joiner.continues(text, rest, time.is_some())
+            && joiner.continues(text, line.behind(bytes), time.is_some())
         {
             return open.add(line);
         }
@@ -267,7 +278,7 @@ impl Fold {
             Some(recalled) => events.shaper.recall(recalled.shape),
             None => shape(&mut events.shaper, &mut events.corrections, read.message),
         }
-        if let (Some(memo), Some((known, place))) = (memo, before) {
+        if let (Some((memo, _)), Some((known, place))) = (memo, before) {
             memo.place(known, place);
         }
         let end = line.start + line.text.len();
@@ -381,7 +392,16 @@ impl Kinds {
         let at = (self.text.len(), shape.len());
         self.text.extend_from_slice(shape);
         self.places.insert(key, place);
-        let keys = if set_aside_by(shape).is_some() { Keys::alone(key) } else { Keys::of(shape, key) };
+        let of = || if set_aside_by(shape).is_some() { Keys::alone(key) } else { Keys::of(shape, key) };
+        let keys = match self.keys.get(&key) {
+            Some(keys) => *keys,
+            None => {
+                if self.keys.len() >= KEYS_KEPT {
+                    self.keys.clear();
+                }
+                *self.keys.entry(key).or_insert_with(of)
+            }
+        };
         match self.all.get_mut(place as usize) {
             Some(kind) => {
                 (kind.keys, kind.shape) = (keys, at);

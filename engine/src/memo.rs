@@ -10,8 +10,7 @@ use std::{
 use crate::{
     format::{
         Layout, Reader,
-        clock::Days,
-        digits::{Answers, Asked, Clocks, Digits, outline},
+        digits::{Asked, Digits, Question, Told, hold, outline},
     },
     record::{Level, Record},
     shape::Shaper,
@@ -29,7 +28,16 @@ const WAYS: usize = 4;
 const PLACES: usize = 1 << 13;
 
 /// Bytes kept at most, about; past it all is forgotten.
-const KEPT: usize = 12 << 20;
+const KEPT: usize = 8 << 20;
+
+/// Different times kept at most; past it all is forgotten.
+const TIMES: usize = 1 << 10;
+
+/// Lines looked at together at most.
+pub(crate) const BATCH: usize = 32;
+
+/// Bytes that come from memory together.
+const NEAR: usize = 64;
 
 /// Memos of the threads of a run: each is taken, used for a chunk, and put back.
 #[derive(Debug, Clone, Default)]
@@ -40,28 +48,31 @@ pub(crate) struct Memos(Arc<Mutex<Vec<Memo>>>);
 pub(crate) struct Memo {
     layout: Arc<Layout>,
     reference: i64,
-    days: Days,
     places: Vec<[Slot; WAYS]>,
     entries: Vec<Entry>,
-    kept: usize,
+    /// Of each entry the outline, the shape, and what is to be written exactly.
+    texts: Vec<u8>,
+    questions: Vec<Question>,
+    times: Vec<Told>,
     /// Chunks begun, this one too.
     chunk: u32,
     /// Hashes of outlines that were seen once: only what comes again is worth keeping.
     once: Vec<u32>,
-    /// Of the line that is looked at, and of the one behind it.
-    outline: Outline,
-    next: Outline,
-    /// Of what is looked up next, so that it is at hand when it is wanted: a memo is larger than the nearest caches.
+    /// Of the lines that were looked at.
+    outlines: Vec<Outline>,
+    outline_texts: Vec<u8>,
+    /// Of what was looked up, so that it is at hand when it is wanted.
     touched: u8,
     asked: RefCell<Asked>,
-    clocks: Clocks,
     shaper: Shaper,
 }
 
-/// The outline of a line; empty of one that is too long.
-#[derive(Debug, Default)]
+/// The outline of a line.
+#[derive(Debug, Clone, Copy)]
 struct Outline {
-    text: Vec<u8>,
+    /// Where it is in the texts of outlines; empty of a line that is too long.
+    start: usize,
+    end: usize,
     hash: u64,
 }
 
@@ -76,17 +87,19 @@ struct Slot {
 /// What all lines with one outline and the same answers come down to.
 #[derive(Debug)]
 struct Entry {
-    /// The outline, and the shape behind it.
-    texts: Box<[u8]>,
-    answers: Answers,
     key: Key,
+    /// Where its texts begin.
+    texts: u32,
     outline: u16,
+    shape: u16,
+    /// Where its questions are.
+    questions: (u32, u16),
     /// Where the message begins and ends.
     message: (u16, u16),
+    /// Which time is the line's.
+    time: Option<u16>,
     level: Option<Level>,
     way: u8,
-    /// Which question tells the time.
-    told: Option<u8>,
     /// The chunk in which the shape was counted last, and where.
     counted: (u32, u32),
 }
@@ -110,12 +123,6 @@ pub(crate) struct Known {
     entry: usize,
 }
 
-impl Entry {
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.texts.len() + self.answers.bytes()
-    }
-}
-
 impl Memos {
     /// A memo for the lines of a chunk of this layout.
     pub(crate) fn take(&self, layout: &Arc<Layout>, reference: i64) -> Memo {
@@ -124,7 +131,6 @@ impl Memos {
         let same = Arc::ptr_eq(&memo.layout, layout) || *memo.layout == **layout;
         if memo.reference != reference || !same {
             memo.forget();
-            memo.days = Days::default();
             memo.reference = reference;
         }
         memo.layout = Arc::clone(layout);
@@ -143,17 +149,17 @@ impl Memo {
         Self {
             layout: Arc::default(),
             reference: 0,
-            days: Days::default(),
             places: vec![Default::default(); PLACES],
             entries: Vec::new(),
-            kept: 0,
+            texts: Vec::new(),
+            questions: Vec::new(),
+            times: Vec::new(),
             chunk: 0,
             once: vec![0; PLACES * WAYS],
-            outline: Outline::default(),
-            next: Outline::default(),
+            outlines: Vec::new(),
+            outline_texts: Vec::new(),
             touched: 0,
             asked: RefCell::default(),
-            clocks: Clocks::default(),
             shaper: Shaper::default(),
         }
     }
@@ -169,41 +175,67 @@ impl Memo {
     fn forget(&mut self) {
         self.places.fill(Default::default());
         self.entries.clear();
-        self.kept = 0;
+        self.texts.clear();
+        self.questions.clear();
+        self.times.clear();
     }
 
-    /// Goes on to the next line, which was told before, and says which one comes then.
+    fn kept(&self) -> usize {
+        size_of_val(&*self.entries) + self.texts.len() + size_of_val(&*self.questions)
+    }
+
+    /// Looks at lines that are [asked about](Self::of) next. A memo is larger than the nearest caches: what is known of many
+    /// lines comes faster when it is fetched at once.
     #[inline]
-    pub(crate) fn go_on(&mut self, next: &[u8]) {
-        std::mem::swap(&mut self.outline, &mut self.next);
-        self.next.text.clear();
-        if next.len() <= LONGEST {
-            outline(next, &mut self.next.text);
-            self.next.hash = Key::of(&self.next.text).0;
-            let slot = self.places[place(self.next.hash)][0];
-            if let Some(entry) = self.entries.get((slot.entry as usize).wrapping_sub(1)) {
-                self.touched = entry.texts.first().copied().unwrap_or_default();
+    pub(crate) fn look_at<'l>(&mut self, lines: impl Iterator<Item = &'l [u8]>) {
+        self.outlines.clear();
+        self.outline_texts.clear();
+        for line in lines {
+            let start = self.outline_texts.len();
+            if line.len() <= LONGEST {
+                outline(line, &mut self.outline_texts);
             }
+            let hash = Key::of(&self.outline_texts[start..]).0;
+            self.outlines.push(Outline { start, end: self.outline_texts.len(), hash });
         }
+        let mut near = [0; BATCH];
+        for (near, outline) in near.iter_mut().zip(&self.outlines) {
+            let tag = tag(outline.hash);
+            let slots = &self.places[place(outline.hash)];
+            *near = slots.iter().find(|slot| slot.tag == tag).map_or(0, |slot| slot.entry);
+        }
+        let mut touched = 0;
+        for (near, outline) in near.iter().zip(&self.outlines) {
+            let Some(entry) = self.entries.get((*near as usize).wrapping_sub(1)) else { continue };
+            let texts = entry.texts as usize;
+            for at in (texts..texts + (outline.end - outline.start)).step_by(NEAR) {
+                touched ^= self.texts.get(at).copied().unwrap_or_default();
+            }
+            let asked = self.questions.get(entry.questions.0 as usize);
+            touched ^= u8::from(matches!(asked, Some(Question::Exact { .. })));
+        }
+        self.touched = touched;
     }
 
-    /// What the line that [it went on](Self::go_on) to comes down to, if that is known of its outline, or is worth knowing:
-    /// `None` for a line that is to be read by itself. Counts nothing.
+    /// What the line, one of those it [looked at](Self::look_at), comes down to, if that is known of its outline, or is worth
+    /// knowing: `None` for a line that is to be read by itself. Counts nothing.
     #[inline]
-    pub(crate) fn of<'l>(&mut self, line: &'l [u8], reader: &mut Reader) -> Option<Recalled<'_, 'l>> {
-        if line.len() != self.outline.text.len() || line.is_empty() {
+    pub(crate) fn of<'l>(&mut self, at: usize, line: &'l [u8], reader: &mut Reader) -> Option<Recalled<'_, 'l>> {
+        let outline = self.outlines[at];
+        if line.len() != outline.end - outline.start || line.is_empty() {
             return None;
         }
-        let (at, time) = match self.recall(line) {
+        let (at, time) = match self.recall(outline, line) {
             Some(found) => found,
-            None => self.learn(line, reader)?,
+            None => self.learn(outline, line, reader)?,
         };
         let entry = &self.entries[at];
         let message = &line[usize::from(entry.message.0)..usize::from(entry.message.1)];
         let record = Record { time, level: entry.level, message };
         let place = (entry.counted.0 == self.chunk).then_some(entry.counted.1);
         let known = Known { key: entry.key, place, entry: at };
-        Some(Recalled { way: entry.way.into(), record, shape: &entry.texts[entry.outline.into()..], known })
+        let shape = &self.texts[entry.texts as usize + usize::from(entry.outline)..][..usize::from(entry.shape)];
+        Some(Recalled { way: entry.way.into(), record, shape, known })
     }
 
     /// Says where the chunk counts a shape.
@@ -216,57 +248,67 @@ impl Memo {
 
     /// The entry that tells of the line, and its time.
     #[inline]
-    fn recall(&mut self, line: &[u8]) -> Option<(usize, Option<i64>)> {
-        let Self { places, entries, outline: Outline { text: outline, hash }, reference, days, clocks, .. } = self;
-        let tag = tag(*hash);
-        let slots = &places[place(*hash)];
+    fn recall(&self, outline: Outline, line: &[u8]) -> Option<(usize, Option<i64>)> {
+        let tag = tag(outline.hash);
+        let text = &self.outline_texts[outline.start..outline.end];
+        let slots = &self.places[place(outline.hash)];
         slots.iter().filter(|slot| slot.tag == tag && slot.entry > 0).find_map(|slot| {
             let at = slot.entry as usize - 1;
-            let entry = &entries[at];
-            if usize::from(entry.outline) != outline.len() || entry.texts[..outline.len()] != outline[..] {
+            let entry = &self.entries[at];
+            let texts = self.texts[entry.texts as usize..].strip_prefix(text)?;
+            let (from, count) = entry.questions;
+            let questions = &self.questions[from as usize..][..usize::from(count)];
+            if usize::from(entry.outline) != text.len() || !hold(questions, &texts[usize::from(entry.shape)..], line) {
                 return None;
             }
-            Some((at, entry.answers.hold(line, entry.told, *reference, (clocks, days))?))
+            Some((at, entry.time.and_then(|time| self.times[usize::from(time)].millis(line, self.reference))))
         })
     }
 
     /// Reads the line and makes its shape, if it came before and its outline tells all about it.
-    fn learn(&mut self, line: &[u8], reader: &mut Reader) -> Option<(usize, Option<i64>)> {
-        let Outline { text, hash } = &self.outline;
-        let tag = tag(*hash);
-        let seen = &mut self.once[*hash as usize % (PLACES * WAYS)];
+    fn learn(&mut self, outline: Outline, line: &[u8], reader: &mut Reader) -> Option<(usize, Option<i64>)> {
+        let tag = tag(outline.hash);
+        let seen = &mut self.once[outline.hash as usize % (PLACES * WAYS)];
         if std::mem::replace(seen, tag) != tag || !token::is_clean(line) || !reader.takes_outline(line) {
             return None;
         }
+        if self.kept() > KEPT || self.times.len() >= TIMES {
+            self.forget();
+        }
         self.asked.get_mut().clear();
+        let text = &self.outline_texts[outline.start..outline.end];
         let digits = Digits::hidden(text, line, &self.asked);
         let (way, said) = reader.read_outline(digits)?;
         if !token::is_clean(said.message) {
             return None;
         }
         let shape = self.shaper.shape_outline(digits, said.message);
-        let (place, time) = (digits.place(said.message), said.time.map(|moment| moment.millis));
+        let (place, key, length) = (digits.place(said.message), Key::of(shape), shape.len());
+        let (texts, questions) = (self.texts.len(), self.questions.len());
+        self.texts.extend_from_slice(text);
+        self.texts.extend_from_slice(shape);
+        let mut asked = self.asked.borrow_mut();
+        asked.write(line, &mut self.questions, &mut self.texts);
+        let time = said.time.map(|moment| asked.told(moment.number));
+        drop(asked);
         let entry = Entry {
-            texts: [text, shape].concat().into(),
-            key: Key::of(shape),
-            answers: self.asked.borrow_mut().of(line, &mut self.clocks),
+            key,
+            texts: texts as u32,
             outline: line.len() as u16,
+            shape: length as u16,
+            questions: (questions as u32, (self.questions.len() - questions) as u16),
             message: (place.start as u16, place.end as u16),
+            time: time.map(|time| number(&mut self.times, time)),
             level: said.level,
             way: way as u8,
-            told: said.time.map(|moment| moment.question as u8),
             counted: (0, 0),
         };
-        Some((self.keep(entry), time))
+        let time = said.time.map(|moment| moment.millis);
+        Some((self.keep(outline.hash, entry), time))
     }
 
     /// Keeps an entry; says where.
-    fn keep(&mut self, entry: Entry) -> usize {
-        let hash = self.outline.hash;
-        if self.kept > KEPT {
-            self.forget();
-        }
-        self.kept += entry.bytes();
+    fn keep(&mut self, hash: u64, entry: Entry) -> usize {
         let slots = &mut self.places[place(hash)];
         // The newest is in front, the oldest falls out.
         slots.rotate_right(1);
@@ -276,13 +318,22 @@ impl Memo {
                 self.entries.len() - 1
             }
             old => {
-                self.kept -= std::mem::replace(&mut self.entries[old - 1], entry).bytes();
+                self.entries[old - 1] = entry;
                 old - 1
             }
         };
         slots[0] = Slot { tag: tag(hash), entry: at as u32 + 1 };
         at
     }
+}
+
+/// The number of a time.
+fn number(times: &mut Vec<Told>, time: Told) -> u16 {
+    let known = times.iter().position(|known| *known == time);
+    known.unwrap_or_else(|| {
+        times.push(time);
+        times.len() - 1
+    }) as u16
 }
 
 fn place(hash: u64) -> usize {

@@ -1,7 +1,7 @@
 //! Times that are all written alike, read fast: where the digits of the time of day stand is known, and the day is
 //! computed once for all lines that write it with the same bytes.
 
-use super::time::{self, Seen};
+use super::time::{self, Bounds, Number, Seen, Stamp, Witness};
 
 /// How the times of a layout are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,11 +65,6 @@ impl Clock {
         Self { pattern: pattern.into(), of_day, fraction }
     }
 
-    /// Whether it knows how its times are written; otherwise it reads any.
-    pub(super) fn is_known(&self) -> bool {
-        !self.pattern.is_empty()
-    }
-
     /// Reads the time at the front: its bytes, and milliseconds since the epoch where it says which day it was.
     #[inline]
     pub(super) fn read(&self, bytes: &[u8], reference: i64, days: &mut Days) -> Option<(usize, Option<i64>)> {
@@ -88,10 +83,10 @@ impl Clock {
                     return Some((length, day.begin.map(|begin| begin + of_day + millis)));
                 }
                 if self.fits(text)
-                    && let Some(stamp) = time::stamp(text).filter(|stamp| stamp.length == length)
+                    && let Some(stamp) = time::stamp(text, &mut ()).filter(|stamp| stamp.length == length)
                 {
-                    let time = stamp.millis(reference);
-                    if stamp.is_of_one_year(reference) {
+                    let time = stamp.millis(text, reference);
+                    if stamp.is_of_one_year(text, reference) {
                         day.before.clear();
                         day.before.extend_from_slice(before);
                         day.after.clear();
@@ -102,7 +97,28 @@ impl Clock {
                 }
             }
         }
-        days.seen.dated(bytes).map(|stamp| (stamp.length, stamp.millis(reference)))
+        days.seen.dated(bytes).map(|stamp| (stamp.length, stamp.millis(bytes, reference)))
+    }
+
+    /// As [`Self::read`], with a witness.
+    pub(super) fn stamp(&self, bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
+        self.written(bytes, witness).or_else(|| time::dated(bytes, true, witness))
+    }
+
+    /// A time that is written as the others are.
+    fn written(&self, bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
+        let length = self.pattern.len();
+        let text = bytes.get(..length).filter(|text| length > 0 && self.fits(text))?;
+        if bytes.get(length).is_some_and(u8::is_ascii_digit) {
+            return None;
+        }
+        for (at, bounds) in [(0, Bounds::Hour), (3, Bounds::Minute), (6, Bounds::Second)] {
+            let number = Number::of_two_digits(self.of_day + at)?;
+            let inside = bounds.contain(number.of(text));
+            witness.within(number, bounds, inside);
+            inside.then_some(())?;
+        }
+        time::stamp(text, witness).filter(|stamp| stamp.length == length)
     }
 
     fn fits(&self, text: &[u8]) -> bool {

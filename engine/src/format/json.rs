@@ -200,7 +200,7 @@ fn is_wrapper(key: &[u8]) -> bool {
 
 /// A time as JSON and logfmt have it: text, or a number since the epoch.
 pub(super) fn moment(value: &[u8], reference: i64) -> Option<i64> {
-    time::epoch(value).or_else(|| time::stamp(value)).and_then(|stamp| stamp.millis(reference))
+    time::epoch(value, &mut ()).or_else(|| time::stamp(value, &mut ())).and_then(|stamp| stamp.millis(value, reference))
 }
 
 /// A level as JSON and logfmt have it: a word, a letter, or a number.

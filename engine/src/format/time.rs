@@ -1,19 +1,169 @@
 //! Timestamps in the forms logs have them, read by hand: no regular expression, no allocation. Owns the grammar of
 //! dates and times of day and the step from there to milliseconds; where in a line a time may stand is `header`'s.
 
-/// A date, a time of day, or both, as written.
+/// A date, a time of day, or both, as written: where their numbers stand. What they come down to is asked with the bytes that
+/// were read, or with others that differ from them in digits only, if [nothing](Witness) the reading depended on differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Stamp {
     /// Bytes read.
     pub(crate) length: usize,
-    year: Option<u16>,
-    month_day: Option<(u8, u8)>,
-    /// Milliseconds since midnight.
-    of_day: Option<u32>,
-    /// Minutes east of Greenwich.
-    zone: Option<i16>,
-    /// Milliseconds since the epoch, where it was written so.
-    epoch: Option<i64>,
+    year: Option<Number>,
+    month_day: Option<(Number, Number)>,
+    of_day: Option<OfDay>,
+    zone: Option<Zone>,
+    epoch: Option<Epoch>,
+}
+
+/// A number of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Number {
+    /// What is added to the digits: all of it where it is written in letters.
+    pub(super) base: u16,
+    /// Where its digits stand in what was read.
+    pub(super) at: u8,
+    /// How many they are.
+    pub(super) width: u8,
+}
+
+/// What the numbers of a time are held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bounds {
+    Month,
+    /// Up to the 24 that ends a day.
+    Hour,
+    Minute,
+    /// Up to a leap second.
+    Second,
+    /// Hours from Greenwich.
+    Offset,
+    /// A year that is set off by signs.
+    Year,
+    /// One that runs together with its month.
+    NearYear,
+    /// One that stands behind the time of day.
+    YearBehind,
+    /// Seconds since the epoch, from 2001 on.
+    Epoch,
+}
+
+impl Bounds {
+    #[inline]
+    pub(super) fn contain(self, value: i64) -> bool {
+        let (low, high) = match self {
+            Self::Month => (0, 12),
+            Self::Hour => (0, 24),
+            Self::Minute => (0, 59),
+            Self::Second => (0, 60),
+            Self::Offset => (0, 14),
+            Self::Year => (1900, 2199),
+            Self::NearYear => (1990, 2099),
+            Self::YearBehind => (1970, 2099),
+            Self::Epoch => (1_000_000_000, 2_999_999_999),
+        };
+        (low..=high).contains(&value)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OfDay {
+    hour: Number,
+    minute: Number,
+    second: Number,
+    /// At most three digits.
+    fraction: Number,
+    half: Option<Half>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Am,
+    Pm,
+}
+
+/// How far from Greenwich.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Zone {
+    /// Minutes east.
+    Named(i16),
+    East(Number, Number),
+    West(Number, Number),
+}
+
+/// Since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Epoch {
+    /// Ten digits of seconds, or thirteen of milliseconds.
+    whole: Number,
+    /// Of seconds.
+    fraction: Number,
+}
+
+/// Is told what the reading of a time depends on beside the places of digits.
+pub(crate) trait Witness {
+    /// Whether a number is within bounds.
+    fn within(&mut self, number: Number, bounds: Bounds, inside: bool);
+
+    /// Whether there is such a month and day.
+    fn day(&mut self, month: Number, day: Number, exists: bool);
+}
+
+/// Nobody.
+impl Witness for () {
+    #[inline]
+    fn within(&mut self, _: Number, _: Bounds, _: bool) {}
+
+    #[inline]
+    fn day(&mut self, _: Number, _: Number, _: bool) {}
+}
+
+impl Number {
+    fn constant(base: u16) -> Self {
+        Self { base, at: 0, width: 0 }
+    }
+
+    /// Of two digits.
+    pub(super) fn of_two_digits(at: usize) -> Option<Self> {
+        Some(Self { base: 0, at: u8::try_from(at).ok()?, width: 2 })
+    }
+
+    /// What it is in such bytes.
+    #[inline]
+    pub(crate) fn of(self, bytes: &[u8]) -> i64 {
+        let digits = &bytes[usize::from(self.at)..][..usize::from(self.width)];
+        i64::from(self.base) + digits.iter().fold(0, |value, b| value * 10 + i64::from(b - b'0'))
+    }
+
+    /// As digits behind a point, in thousandths.
+    #[inline]
+    fn thousandths(self, bytes: &[u8]) -> i64 {
+        self.of(bytes) * [1000, 100, 10, 1][usize::from(self.width)]
+    }
+}
+
+impl OfDay {
+    /// Since midnight.
+    #[inline]
+    fn millis(&self, bytes: &[u8]) -> i64 {
+        let hour = self.hour.of(bytes);
+        let hour = match self.half {
+            None => hour,
+            Some(Half::Am) => hour % 12,
+            Some(Half::Pm) => hour % 12 + 12,
+        };
+        ((hour * 60 + self.minute.of(bytes)) * 60 + self.second.of(bytes)) * 1000 + self.fraction.thousandths(bytes)
+    }
+}
+
+impl Zone {
+    /// Minutes east.
+    #[inline]
+    fn minutes(self, bytes: &[u8]) -> i64 {
+        match self {
+            Self::Named(minutes) => minutes.into(),
+            Self::East(hours, minutes) => hours.of(bytes) * 60 + minutes.of(bytes),
+            Self::West(hours, minutes) => -(hours.of(bytes) * 60 + minutes.of(bytes)),
+        }
+    }
 }
 
 impl Stamp {
@@ -27,19 +177,26 @@ impl Stamp {
         self.of_day.is_some() || self.epoch.is_some()
     }
 
-    /// Milliseconds since the epoch. Without a year it is the latest year that puts the time no more than a day after
-    /// `reference` (seconds since the epoch); without a date there is none.
-    pub(crate) fn millis(&self, reference: i64) -> Option<i64> {
-        if self.epoch.is_some() {
-            return self.epoch;
+    /// Milliseconds since the epoch, in the bytes that were read. Without a year it is the latest year that puts the time no
+    /// more than a day after `reference` (seconds since the epoch); without a date there is none.
+    #[inline]
+    pub(crate) fn millis(&self, bytes: &[u8], reference: i64) -> Option<i64> {
+        if let Some(Epoch { whole, fraction }) = self.epoch {
+            let value = whole.of(bytes);
+            return Some(if whole.width > 10 { value } else { value * 1000 + fraction.thousandths(bytes) });
         }
+        self.on_its_day(bytes, reference, self.of_day.map_or(0, |of_day| of_day.millis(bytes)))
+    }
+
+    /// As [`Self::millis`], at another time of its day.
+    #[inline]
+    fn on_its_day(&self, bytes: &[u8], reference: i64, of_day: i64) -> Option<i64> {
         let (month, day) = self.month_day?;
-        let in_year = |year: i64| {
-            let of_day = i64::from(self.of_day.unwrap_or(0)) - i64::from(self.zone.unwrap_or(0)) * 60_000;
-            days(year, i64::from(month), i64::from(day)) * 86_400_000 + of_day
-        };
+        let (month, day) = (month.of(bytes), day.of(bytes));
+        let of_day = of_day - self.zone.map_or(0, |zone| zone.minutes(bytes)) * 60_000;
+        let in_year = |year: i64| days(year, month, day) * 86_400_000 + of_day;
         if let Some(year) = self.year {
-            return Some(in_year(i64::from(year)));
+            return Some(in_year(year.of(bytes)));
         }
         let latest = reference.saturating_add(86_400).saturating_mul(1000);
         // No reference is so far away that its milliseconds could not be counted.
@@ -47,22 +204,20 @@ impl Stamp {
         let leap_day = (month, day) == (2, 29);
         (near - 9..=near + 1).rev().find(|year| (!leap_day || is_leap(*year)) && in_year(*year) <= latest).map(in_year)
     }
-}
 
-impl Stamp {
     /// Whether all times of its day are of the year that [`Self::millis`] takes.
-    pub(super) fn is_of_one_year(&self, reference: i64) -> bool {
+    pub(super) fn is_of_one_year(&self, bytes: &[u8], reference: i64) -> bool {
         // `24:59:60.999`, the last there is.
-        const LAST: u32 = ((24 * 60 + 59) * 60 + 60) * 1000 + 999;
-        let at = |of_day| Self { of_day: Some(of_day), ..*self }.millis(reference);
-        self.year.is_some() || at(0).map(|begin| begin + i64::from(LAST)) == at(LAST)
+        const LAST: i64 = ((24 * 60 + 59) * 60 + 60) * 1000 + 999;
+        let at = |of_day| self.on_its_day(bytes, reference, of_day);
+        self.year.is_some() || at(0).map(|begin| begin + LAST) == at(LAST)
     }
 }
 
 /// Reads the date, the time of day, or both, that the bytes start with; the longest there is.
 #[inline]
-pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
-    if may_begin(bytes) { whole(bytes) } else { None }
+pub(crate) fn stamp(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
+    if may_begin(bytes) { whole(bytes, witness) } else { None }
 }
 
 /// Whether digits and what stands behind them may begin a date or a time of day. Most numbers do not, which this tells before
@@ -78,8 +233,8 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
     }
 }
 
-fn whole(bytes: &[u8]) -> Option<Stamp> {
-    let mut reader = Reader { bytes, at: 0 };
+fn whole(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
+    let mut reader = Reader { bytes, at: 0, witness };
     let mut stamp = Stamp::default();
     match bytes.first()? {
         b'0'..=b'9' => {
@@ -96,8 +251,10 @@ fn whole(bytes: &[u8]) -> Option<Stamp> {
 }
 
 /// A time that may stand in a header; `alone`: a time of day without a date will do.
-pub(super) fn dated(bytes: &[u8], alone: bool) -> Option<Stamp> {
-    stamp(bytes).filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7)).or_else(|| epoch(bytes))
+pub(super) fn dated(bytes: &[u8], alone: bool, witness: &mut impl Witness) -> Option<Stamp> {
+    stamp(bytes, witness)
+        .filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7))
+        .or_else(|| epoch(bytes, witness))
 }
 
 /// The time that was looked for last in a line. Several forms, and the reading of the line by itself, look at the same place.
@@ -111,7 +268,7 @@ impl Seen {
         match self.0 {
             Some((behind, found)) if behind == bytes.len() => found,
             _ => {
-                let found = dated(bytes, true);
+                let found = dated(bytes, true, &mut ());
                 self.0 = Some((bytes.len(), found));
                 found
             }
@@ -147,37 +304,28 @@ fn digits_at_front(bytes: &[u8], most: usize) -> usize {
 }
 
 /// Seconds, milliseconds, microseconds or nanoseconds since the epoch, between 2001 and 2065.
-pub(crate) fn epoch(bytes: &[u8]) -> Option<Stamp> {
+pub(crate) fn epoch(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
     let digits = digits_at_front(bytes, 20);
-    let divisor: i64 = match digits {
-        10 => 1,
-        13 => 1_000,
-        16 => 1_000_000,
-        19 => 1_000_000_000,
-        _ => return None,
-    };
-    // Nineteen digits may be more than there is room for; such a number is no time of ours.
-    let digit = |value: i64, b: &u8| value.checked_mul(10)?.checked_add(i64::from(b - b'0'));
-    let value = bytes[..digits].iter().try_fold(0_i64, digit)?;
-    let seconds = value / divisor;
-    if !(1_000_000_000..3_000_000_000).contains(&seconds) {
+    if !matches!(digits, 10 | 13 | 16 | 19) {
         return None;
     }
-    let mut reader = Reader { bytes, at: digits };
-    let mut millis = if divisor == 1 { seconds * 1000 } else { value / (divisor / 1000) };
-    if divisor == 1 && bytes.get(digits) == Some(&b'.') {
-        reader.at += 1;
-        millis += i64::from(reader.fraction()?);
+    let mut reader = Reader { bytes, at: digits, witness };
+    let first = |width| Number { width, ..Number::default() };
+    if !reader.within(first(10), Bounds::Epoch) {
+        return None;
     }
-    Some(Stamp { length: reader.at, epoch: Some(millis), ..Stamp::default() })
+    let mut epoch = Epoch { whole: first(digits.min(13) as u8), fraction: Number::default() };
+    if digits == 10 && reader.byte(b'.').is_some() {
+        epoch.fraction = reader.fraction()?;
+    }
+    Some(Stamp { length: reader.at, epoch: Some(epoch), ..Stamp::default() })
 }
 
 /// Month, day, hour, minute, second and fraction as `0102 15:04:05.000000` (klog, after its level letter).
-pub(crate) fn compact_month_day(bytes: &[u8]) -> Option<Stamp> {
-    let mut reader = Reader { bytes, at: 0 };
+pub(crate) fn compact_month_day(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
+    let mut reader = Reader { bytes, at: 0, witness };
     let (month, day) = (reader.digits(2, 2)?, reader.digits(2, 2)?);
-    let mut stamp = Stamp { month_day: checked(month, day), ..Stamp::default() };
-    stamp.month_day?;
+    let mut stamp = Stamp { month_day: Some(reader.day(month, day)?), ..Stamp::default() };
     reader.byte(b' ')?;
     reader.of_day(&mut stamp)?;
     stamp.length = reader.at;
@@ -191,7 +339,7 @@ pub(crate) fn is_name(word: &[u8]) -> bool {
 
 /// Whether the first word is such a name: what [`stamp`] reads in words begins with one.
 pub(super) fn begins_with_name(bytes: &[u8]) -> bool {
-    is_name(Reader { bytes, at: 0 }.word())
+    is_name(Reader { bytes, at: 0, witness: &mut () }.word())
 }
 
 const MONTHS: [&[u8]; 12] = [
@@ -231,13 +379,13 @@ const ZONES: [(&[u8], i16); 16] = [
 ];
 
 /// Reads from the front; every method either reads what it is named after or leaves `at` undefined and says `None`.
-#[derive(Clone, Copy)]
-struct Reader<'a> {
+struct Reader<'a, 'w, W> {
     bytes: &'a [u8],
     at: usize,
+    witness: &'w mut W,
 }
 
-impl Reader<'_> {
+impl<'a, W: Witness> Reader<'a, '_, W> {
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -258,28 +406,40 @@ impl Reader<'_> {
 
     /// A run of at least `least` and at most `most` digits, all of the run.
     #[inline(always)]
-    fn digits(&mut self, least: usize, most: usize) -> Option<u32> {
-        let mut value = 0;
-        let mut count = 0;
-        while let Some(b @ b'0'..=b'9') = self.peek().filter(|_| count < most) {
-            value = value * 10 + u32::from(b - b'0');
-            count += 1;
+    fn digits(&mut self, least: usize, most: usize) -> Option<Number> {
+        let start = self.at;
+        while self.at - start < most && self.peek().is_some_and(|b| b.is_ascii_digit()) {
             self.at += 1;
         }
-        (count >= least).then_some(value)
+        let width = self.at - start;
+        (width >= least).then_some(())?;
+        Some(Number { base: 0, at: u8::try_from(start).ok()?, width: width as u8 })
     }
 
     /// Digits of a fraction, to milliseconds.
-    fn fraction(&mut self) -> Option<u32> {
+    fn fraction(&mut self) -> Option<Number> {
         let count = self.count_digits();
-        let millis = (0..3)
-            .fold(0, |millis, i| millis * 10 + if i < count { u32::from(self.bytes[self.at + i] - b'0') } else { 0 });
+        let at = u8::try_from(self.at).ok()?;
         self.at += count;
-        (count > 0).then_some(millis)
+        (count > 0).then_some(Number { base: 0, at, width: count.min(3) as u8 })
+    }
+
+    #[inline]
+    fn within(&mut self, number: Number, bounds: Bounds) -> bool {
+        let inside = bounds.contain(number.of(self.bytes));
+        self.witness.within(number, bounds, inside);
+        inside
+    }
+
+    /// A month and a day, if they exist.
+    fn day(&mut self, month: Number, day: Number) -> Option<(Number, Number)> {
+        let exists = is_day(month.of(self.bytes), day.of(self.bytes));
+        self.witness.day(month, day, exists);
+        exists.then_some((month, day))
     }
 
     /// A whole word of letters.
-    fn word(&mut self) -> &[u8] {
+    fn word(&mut self) -> &'a [u8] {
         let start = self.at;
         while self.peek().is_some_and(|b| b.is_ascii_alphabetic()) {
             self.at += 1;
@@ -325,18 +485,20 @@ impl Reader<'_> {
         let month = self.digits(1, 2)?;
         self.byte(sep)?;
         let day = self.digits(1, 2)?;
-        stamp.year = Some(u16::try_from(year).ok().filter(|year| (1900..2200).contains(year))?);
-        stamp.month_day = Some(checked(month, day)?);
+        stamp.year = Some(year).filter(|year| self.within(*year, Bounds::Year));
+        stamp.year?;
+        stamp.month_day = Some(self.day(month, day)?);
         Some(false)
     }
 
     /// `20171223` or `081109`.
     fn run_together(&mut self, stamp: &mut Stamp, year_digits: usize) -> Option<bool> {
-        let year = self.digits(year_digits, year_digits)?;
+        let mut year = self.digits(year_digits, year_digits)?;
         let (month, day) = (self.digits(2, 2)?, self.digits(2, 2)?);
-        stamp.year = Some(u16::try_from(if year_digits == 2 { 2000 + year } else { year }).ok()?);
-        stamp.month_day = Some(checked(month, day)?);
-        (1990..2100).contains(&stamp.year?).then_some(true)
+        year.base = if year_digits == 2 { 2000 } else { 0 };
+        stamp.year = Some(year);
+        stamp.month_day = Some(self.day(month, day)?);
+        (year_digits == 2 || self.within(year, Bounds::NearYear)).then_some(true)
     }
 
     /// `10/Oct/2000`, `17/06/09`, `31.12.2024`, `10.30`, `12-10`, `04 Dec 2005`.
@@ -345,13 +507,12 @@ impl Reader<'_> {
         let sep = self.one_of(b"/-. ")?;
         if self.peek()?.is_ascii_alphabetic() {
             let month = month(self.word())?;
-            stamp.month_day = Some(checked(month, first)?);
-            let year = self.perhaps(|reader| {
+            stamp.month_day = Some(self.day(month, first)?);
+            stamp.year = self.perhaps(|reader| {
                 reader.byte(sep)?;
                 reader.digits(4, 4).filter(|_| reader.peek() != Some(b':') || sep != b' ')
             });
-            stamp.year = year.and_then(|year| u16::try_from(year).ok());
-            return Some(year.is_none());
+            return Some(stamp.year.is_none());
         }
         if sep == b' ' {
             return None;
@@ -364,19 +525,20 @@ impl Reader<'_> {
         });
         match third {
             Some((year, 4)) => {
-                stamp.year = u16::try_from(year).ok();
-                let month_first = sep == b'/' && first <= 12;
-                stamp.month_day = Some(if month_first { checked(first, second) } else { checked(second, first) }?);
-                (1900..2200).contains(&year).then_some(false)
+                stamp.year = Some(year);
+                let month_first = sep == b'/' && self.within(first, Bounds::Month);
+                let (month, day) = if month_first { (first, second) } else { (second, first) };
+                stamp.month_day = Some(self.day(month, day)?);
+                self.within(year, Bounds::Year).then_some(false)
             }
             Some((day, 2)) => {
-                stamp.year = u16::try_from(2000 + first).ok();
-                stamp.month_day = Some(checked(second, day)?);
+                stamp.year = Some(Number { base: 2000, ..first });
+                stamp.month_day = Some(self.day(second, day)?);
                 Some(true)
             }
             Some(_) => None,
             None => {
-                stamp.month_day = Some(checked(first, second)?);
+                stamp.month_day = Some(self.day(first, second)?);
                 (sep != b'/').then_some(true)
             }
         }
@@ -397,22 +559,20 @@ impl Reader<'_> {
         let month = month(self.word())?;
         self.blanks()?;
         let day = self.digits(1, 2)?;
-        stamp.month_day = Some(checked(month, day)?);
+        stamp.month_day = Some(self.day(month, day)?);
         self.byte(b',').unwrap_or_default();
         self.blanks()?;
-        let year = self.perhaps(|reader| {
+        stamp.year = self.perhaps(|reader| {
             let year = reader.digits(4, 4)?;
             reader.blanks()?;
             Some(year)
         });
-        stamp.year = year.and_then(|year| u16::try_from(year).ok());
         self.of_day(stamp)?;
         if stamp.year.is_none() {
-            let year = self.perhaps(|reader| {
+            stamp.year = self.perhaps(|reader| {
                 reader.byte(b' ')?;
-                reader.digits(4, 4).filter(|year| (1970..2100).contains(year) && !reader.in_word())
+                reader.digits(4, 4).filter(|year| !reader.in_word() && reader.within(*year, Bounds::YearBehind))
             });
-            stamp.year = year.and_then(|year| u16::try_from(year).ok());
         }
         Some(())
     }
@@ -430,7 +590,7 @@ impl Reader<'_> {
     /// `16:13:38.811`, `6:55`, `08.32.27.814949`, `203615`, with a zone after it.
     fn of_day(&mut self, stamp: &mut Stamp) -> Option<()> {
         let together = self.bytes.get(self.at + 2).is_some_and(u8::is_ascii_digit) && self.count_digits() == 6;
-        let mut hour = self.digits(1, 2)?;
+        let hour = self.digits(1, 2)?;
         let sep = if together { 0 } else { self.one_of(b":.")? };
         // `22:5:3:61`, unpadded, stands behind whole dates only.
         let minute = self.digits(if stamp.year.is_some() && sep == b':' { 1 } else { 2 }, 2)?;
@@ -449,48 +609,48 @@ impl Reader<'_> {
             (mark == b'.' || reader.count_digits() >= if mark == b',' { 3 } else { 1 }).then_some(())?;
             reader.fraction()
         });
-        let afternoon = self.perhaps(|reader| {
+        let half = self.perhaps(|reader| {
             reader.byte(b' ').unwrap_or_default();
-            let half = reader.one_of(b"AaPp")?.to_ascii_lowercase();
+            let half = if reader.one_of(b"AaPp")?.eq_ignore_ascii_case(&b'p') { Half::Pm } else { Half::Am };
             reader.one_of(b"Mm")?;
-            (!reader.in_word()).then_some(half == b'p')
+            (!reader.in_word()).then_some(half)
         });
-        if let Some(afternoon) = afternoon {
-            hour = hour % 12 + if afternoon { 12 } else { 0 };
-        }
-        if hour > 24 || minute > 59 || second.unwrap_or(0) > 60 || self.peek().is_some_and(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        stamp.of_day = Some(((hour * 60 + minute) * 60 + second.unwrap_or(0)) * 1000 + fraction.unwrap_or(0));
+        let second = second.unwrap_or_default();
+        let fits = !self.peek().is_some_and(|b| b.is_ascii_digit())
+            && (half.is_some() || self.within(hour, Bounds::Hour))
+            && self.within(minute, Bounds::Minute)
+            && self.within(second, Bounds::Second);
+        fits.then_some(())?;
+        stamp.of_day = Some(OfDay { hour, minute, second, fraction: fraction.unwrap_or_default(), half });
         stamp.zone = self.perhaps(Self::zone);
         Some(())
     }
 
     /// `Z`, `+0100`, ` -07:00`, ` PDT`.
-    fn zone(&mut self) -> Option<i16> {
+    fn zone(&mut self) -> Option<Zone> {
         if self.byte(b'Z').is_some() {
-            return (!self.in_word()).then_some(0);
+            return (!self.in_word()).then_some(Zone::Named(0));
         }
         self.byte(b' ').unwrap_or_default();
         if self.peek()?.is_ascii_alphabetic() {
             let word = self.word();
-            return ZONES.iter().find(|(zone, _)| *zone == word).map(|(_, minutes)| *minutes);
+            return ZONES.iter().find(|(zone, _)| *zone == word).map(|(_, minutes)| Zone::Named(*minutes));
         }
-        let sign = if self.one_of(b"+-")? == b'-' { -1 } else { 1 };
+        let zone = if self.one_of(b"+-")? == b'-' { Zone::West } else { Zone::East };
         let hours = self.digits(2, 2)?;
         self.byte(b':').unwrap_or_default();
         let minutes = self.digits(2, 2)?;
-        (hours <= 14 && minutes < 60 && !self.in_word()).then_some(())?;
-        Some(sign * i16::try_from(hours * 60 + minutes).ok()?)
+        let fits = !self.in_word() && self.within(hours, Bounds::Offset) && self.within(minutes, Bounds::Minute);
+        fits.then_some(zone(hours, minutes))
     }
 }
 
 /// The position of a name, short or whole, counted from 1. `short` finds it by its first three letters, small: going through
 /// all names took a tenth of the time that a line needs.
-fn name(word: &[u8], names: &[&[u8]], short: impl Fn(&[u8; 3]) -> u32) -> Option<u32> {
+fn name(word: &[u8], names: &[&[u8]], short: impl Fn(&[u8; 3]) -> u16) -> Option<u16> {
     let beginning = word.first_chunk().filter(|first: &&[u8; 3]| first[0].is_ascii_uppercase())?;
     let at = short(&beginning.map(|b| b.to_ascii_lowercase()));
-    let name = names.get((at as usize).checked_sub(1)?)?;
+    let name = names.get(usize::from(at).checked_sub(1)?)?;
     let long = match word.len() {
         3 => true,
         4 if at == 9 => name[..4].eq_ignore_ascii_case(word),
@@ -499,8 +659,8 @@ fn name(word: &[u8], names: &[&[u8]], short: impl Fn(&[u8; 3]) -> u32) -> Option
     long.then_some(at)
 }
 
-fn month(word: &[u8]) -> Option<u32> {
-    name(word, &MONTHS, |short| match short {
+fn month(word: &[u8]) -> Option<Number> {
+    let at = name(word, &MONTHS, |short| match short {
         b"jan" => 1,
         b"feb" => 2,
         b"mar" => 3,
@@ -514,10 +674,11 @@ fn month(word: &[u8]) -> Option<u32> {
         b"nov" => 11,
         b"dec" => 12,
         _ => 0,
-    })
+    })?;
+    Some(Number::constant(at))
 }
 
-fn weekday(word: &[u8]) -> Option<u32> {
+fn weekday(word: &[u8]) -> Option<u16> {
     name(word, &WEEKDAYS, |short| match short {
         b"mon" => 1,
         b"tue" => 2,
@@ -530,15 +691,16 @@ fn weekday(word: &[u8]) -> Option<u32> {
     })
 }
 
-fn checked(month: u32, day: u32) -> Option<(u8, u8)> {
-    let (month, day) = (u8::try_from(month).ok()?, u8::try_from(day).ok()?);
+/// Whether there is such a day in some year.
+#[inline]
+pub(super) fn is_day(month: i64, day: i64) -> bool {
     let longest = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
         2 => 29,
-        _ => return None,
+        _ => return false,
     };
-    (1..=longest).contains(&day).then_some((month, day))
+    (1..=longest).contains(&day)
 }
 
 fn is_leap(year: i64) -> bool {

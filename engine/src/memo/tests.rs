@@ -115,9 +115,8 @@ proptest! {
         learner.begin(&layout, REFERENCE);
         for line in &all {
             let line = line.as_bytes();
-            memo.go_on(line);
-            memo.go_on(b"");
-            let Some(found) = memo.of(line, &mut learner) else { continue };
+            memo.look_at([line].into_iter());
+            let Some(found) = memo.of(0, line, &mut learner) else { continue };
             // Nothing that was read before helps it.
             let mut reader = Reader::default();
             reader.begin(&layout, REFERENCE);
