@@ -47,13 +47,7 @@ pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
     if first.aside.is_some() {
         return Arc::new(Layout::plain());
     }
-    voted(whole_lines(&first.bytes()[first.mark..]), settings)
-}
-
-/// How lines begin, by the lines of an input that are there first, or as the settings say.
-fn voted<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, settings: &Settings) -> Arc<Layout> {
-    let voted = || Arc::new(Layout::vote(lines, settings.reference_time));
-    settings.line_format.layout().map_or_else(voted, Arc::clone)
+    settings.line_format.layout(whole_lines(&first.bytes()[first.mark..]), settings.reference_time)
 }
 
 /// The lines of a text, without their line ends.

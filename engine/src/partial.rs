@@ -9,7 +9,7 @@ use crate::{
     Report, Settings,
     aside::Aside,
     fold::{Fold, Manner, layout_of},
-    format::{Layout, values::Values},
+    format::{Layout, LineFormat, values::Values},
     input::chunks::{self, Chunks},
     memo::Memos,
     report::{
@@ -48,6 +48,8 @@ pub struct Partial {
     /// Lines that each rule masked something in, by its position.
     masked: Vec<u64>,
     pub(crate) values: Values,
+    /// Of the inputs that were read whole.
+    pub(crate) layouts: Vec<Arc<Layout>>,
     /// Of the inputs that lines are added to, by position.
     growing: Vec<Growing>,
     /// Places for chunks, kept for the next lines.
@@ -85,8 +87,17 @@ impl Partial {
         values: Values,
         masked: Vec<u64>,
     ) -> Self {
-        let (growing, places, memos) = Default::default();
-        Self { settings: settings.clone(), inputs, table, aside, shortened, masked, values, growing, places, memos }
+        let (layouts, growing, places, memos) = Default::default();
+        let settings = settings.clone();
+        Self { settings, inputs, table, aside, shortened, masked, values, layouts, growing, places, memos }
+    }
+
+    /// For what is to be [compared](crate::compare::compare) with this: where headers are voted, lines that begin as some here do
+    /// are read as those were. Otherwise what stands in brackets behind the level may be a thread on one side, where all lines
+    /// have it, and part of the message on the other.
+    pub fn line_format(&self) -> LineFormat {
+        let growing = self.growing.iter().filter_map(|input| input.layout.as_ref());
+        self.settings.line_format.after(self.layouts.iter().chain(growing))
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -209,6 +220,7 @@ impl Partial {
         self.growing.append(&mut other.growing);
         self.values.merge(&other.values);
         self.inputs.append(&mut other.inputs);
+        self.layouts.append(&mut other.layouts);
         self.table.merge(other.table);
         self.aside.iter_mut().zip(other.aside).for_each(|(sum, lines)| *sum += lines);
         self.shortened += other.shortened;
@@ -223,6 +235,7 @@ impl Partial {
             table: self.table.clone(),
             masked: self.masked.clone(),
             values: self.values.clone(),
+            layouts: Vec::new(),
             growing: self.growing.clone(),
             places: Vec::new(),
             memos: Memos::default(),

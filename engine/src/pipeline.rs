@@ -159,14 +159,16 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
-        for (position, (layout, ways)) in self.layouts {
-            summaries[position].count_formats(&layout, &ways);
+        for (position, (layout, ways)) in &self.layouts {
+            summaries[*position].count_formats(layout, ways);
         }
         if let Some(writer) = self.writer {
             writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
-        let Self { settings, table, aside, shortened, values, masked, .. } = self;
-        Ok(Partial::of(settings, summaries, table, aside, shortened, values, masked))
+        let Self { settings, table, aside, shortened, values, masked, layouts, .. } = self;
+        let mut found = Partial::of(settings, summaries, table, aside, shortened, values, masked);
+        found.layouts = layouts.into_values().map(|(layout, _)| layout).collect();
+        Ok(found)
     }
 
     /// Reads one of the inputs given to its end, with all that it holds.

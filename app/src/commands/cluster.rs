@@ -34,7 +34,7 @@ pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
 
 /// Says why the lines of a cluster are together.
 fn explain(flags: &Cluster, cluster: &str) -> anyhow::Result<u8> {
-    let (found, inputs) = gather(Inputs::of(&flags.files, flags.reading.hidden)?, &flags.reading)?;
+    let (found, inputs) = gather(Inputs::of(&flags.files, flags.reading.hidden)?, &settings(&flags.reading)?)?;
     let similarity = flags.reading.grouping.similarity;
     let hierarchy = found.into_hierarchy().whole();
     let told = hierarchy.explain(cluster, similarity)?;
@@ -73,9 +73,9 @@ pub(super) fn read(
 }
 
 /// Reads inputs up to where shapes are clustered, watched likewise.
-pub(super) fn gather(mut inputs: Inputs, reading: &Reading) -> anyhow::Result<(Partial, Inputs)> {
-    let (settings, given) = (settings(reading)?, std::mem::take(&mut inputs.given));
-    let partial = watched(|progress| logkin_engine::gather(given, &settings, progress, None))?;
+pub(super) fn gather(mut inputs: Inputs, settings: &Settings) -> anyhow::Result<(Partial, Inputs)> {
+    let given = std::mem::take(&mut inputs.given);
+    let partial = watched(|progress| logkin_engine::gather(given, settings, progress, None))?;
     Ok((partial, inputs))
 }
 

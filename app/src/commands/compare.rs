@@ -9,7 +9,7 @@ use anyhow::bail;
 use logkin_engine::compare::{Change, Comparison, Difference, compare, significance::Bar};
 
 use super::{
-    cluster::{gather, no_colour, quiet_on_broken_pipe, tell},
+    cluster::{gather, no_colour, quiet_on_broken_pipe, settings, tell},
     inputs::Inputs,
 };
 use crate::{
@@ -23,12 +23,14 @@ pub(super) fn run(flags: &Compare) -> anyhow::Result<u8> {
     if stdin(&base) && stdin(&other) {
         bail!("standard input (`-`) is given for both sides; it can be read once");
     }
-    let read = |name: &str, paths: &[PathBuf]| {
-        let inputs =
-            Inputs::of(paths, flags.reading.hidden).map_err(|error| error.context(format!("{name} cannot be read")))?;
-        gather(inputs, &flags.reading)
+    let inputs = |name: &str, paths: &[PathBuf]| {
+        Inputs::of(paths, flags.reading.hidden).map_err(|error| error.context(format!("{name} cannot be read")))
     };
-    let ((base, base_inputs), (other, other_inputs)) = (read("BASE", &base)?, read("OTHER", &other)?);
+    let (base, other) = (inputs("BASE", &base)?, inputs("OTHER", &other)?);
+    let mut settings = settings(&flags.reading)?;
+    let (base, base_inputs) = gather(base, &settings)?;
+    settings.line_format = base.line_format();
+    let (other, other_inputs) = gather(other, &settings)?;
     let bar = Bar { min_factor: flags.min_change, ..Bar::default() };
     let comparison = compare(base, other, bar);
     let problems = [(&comparison.base, &base_inputs), (&comparison.other, &other_inputs)]

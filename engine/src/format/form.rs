@@ -167,6 +167,13 @@ impl Form {
         Some((time, level))
     }
 
+    /// As much of the text form as goes to the last time or level.
+    pub(super) fn core(&self) -> String {
+        let is_core = |part: &Part| matches!(part, Part::Time(_) | Part::Level { .. } | Part::Priority);
+        let end = self.parts.iter().rposition(is_core).map_or(0, |last| last + 1);
+        Self { parts: self.parts[..end].to_vec() }.to_string()
+    }
+
     /// Bytes that the header takes, blanks behind it included.
     pub(super) fn length(&self, line: &[u8], reference: i64) -> Option<usize> {
         let mut at = 0;

@@ -45,15 +45,40 @@ pub struct Layout {
 
 /// How the lines of all inputs begin, as far as someone says.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LineFormat(Option<Arc<Layout>>);
+pub struct LineFormat {
+    given: Option<Arc<Layout>>,
+    /// Of lines that these are to be compared with.
+    before: Vec<Arc<Layout>>,
+}
 
 impl LineFormat {
     /// Voted for each input.
-    pub const AUTO: Self = Self(None);
+    pub const AUTO: Self = Self { given: None, before: Vec::new() };
+
+    fn of(layout: Layout) -> Self {
+        Self { given: Some(Arc::new(layout)), before: Vec::new() }
+    }
 
     /// The layout, where one is given.
-    pub(crate) fn layout(&self) -> Option<&Arc<Layout>> {
-        self.0.as_ref()
+    pub(crate) fn given(&self) -> Option<&Arc<Layout>> {
+        self.given.as_ref()
+    }
+
+    /// The layout of an input whose first lines are these.
+    pub(crate) fn layout<'a>(&self, lines: impl Iterator<Item = &'a [u8]> + Clone, reference_time: i64) -> Arc<Layout> {
+        let voted = || Arc::new(Layout::vote(lines, reference_time).after(&self.before));
+        self.given.as_ref().map_or_else(voted, Arc::clone)
+    }
+
+    /// The same for lines that are to be compared with those of inputs with such layouts, and are therefore read as those were.
+    pub(crate) fn after<'a>(&self, layouts: impl Iterator<Item = &'a Arc<Layout>>) -> Self {
+        let mut before: Vec<Arc<Layout>> = Vec::new();
+        for layout in layouts {
+            if !before.contains(layout) {
+                before.push(Arc::clone(layout));
+            }
+        }
+        Self { given: self.given.clone(), before }
     }
 }
 
@@ -64,8 +89,8 @@ impl FromStr for LineFormat {
     fn from_str(text: &str) -> Result<Self, FormError> {
         match text {
             "auto" => Ok(Self::AUTO),
-            "plain" => Ok(Self(Some(Arc::new(Layout::plain())))),
-            text if text.contains(['{', '}']) => Ok(Self(Some(Arc::new(Layout::of_text(text)?)))),
+            "plain" => Ok(Self::of(Layout::plain())),
+            text if text.contains(['{', '}']) => Ok(Self::of(Layout::of_text(text)?)),
             text => Err(FormError::Unknown(text.to_owned())),
         }
     }
@@ -103,6 +128,23 @@ impl Layout {
         }
         forms.truncate(FORMS);
         Self { forms, plain: false, given: false }
+    }
+
+    /// With forms of other layouts in front that begin as one of these, so that a line of both is read alike. What stands in
+    /// brackets behind the level may be a thread by the vote of the one and part of the message by that of the other.
+    fn after(mut self, others: &[Arc<Self>]) -> Self {
+        let alike = |form: &&Form| self.forms.iter().any(|own| own.core() == form.core());
+        let mut forms: Vec<Form> = others.iter().flat_map(|other| &other.forms).filter(alike).cloned().collect();
+        forms.append(&mut self.forms);
+        let mut texts: Vec<String> = Vec::new();
+        forms.retain(|form| {
+            let text = form.to_string();
+            let is_new = !texts.contains(&text);
+            texts.push(text);
+            is_new
+        });
+        forms.truncate(FORMS);
+        Self { forms, ..self }
     }
 
     /// The forms, as text.

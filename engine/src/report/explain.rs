@@ -249,7 +249,7 @@ impl<'h> Explained<'h> {
         let input = self.hierarchy.about.inputs.get(example.input as usize);
         let forms = input.into_iter().flat_map(|input| &input.formats);
         let formats = forms.filter_map(|share| share.form.parse::<LineFormat>().ok());
-        let layouts = formats.filter_map(|format| format.layout().cloned()).chain([Arc::default()]);
+        let layouts = formats.filter_map(|format| format.given().cloned()).chain([Arc::default()]);
         let mut lines = example.text.lines().map(<[u8]>::trim_ascii_end);
         let first = lines.next()?;
         let rest: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();

@@ -17,7 +17,27 @@ fn side(text: &str) -> Partial {
 }
 
 fn compared(base: &str, other: &str) -> Comparison {
-    compare(side(base), side(other), Bar::default())
+    let base = side(base);
+    let settings = Settings { line_format: base.line_format(), ..Settings::default() };
+    let other = gather(vec![reader(other)], &settings, &Progress::default(), None).unwrap();
+    compare(base, other, Bar::default())
+}
+
+#[test]
+fn what_the_sides_would_vote_apart_is_read_alike() {
+    let threaded = |job: usize| format!("2024-05-01 10:00:{:02} INFO [main] job {job} is done\n", job % 60);
+    let plain = |job: usize| format!("2024-05-01 10:00:{:02} INFO job {job} waits\n", job % 60);
+    let all: String = (0..200).map(threaded).collect();
+    let half: String = (0..200).map(|job| if job % 2 == 0 { threaded(job) } else { plain(job) }).collect();
+    for (base, other) in [(&all, &half), (&half, &all)] {
+        let comparison = compared(base, other);
+        let kinds: Vec<_> = comparison.clusters.iter().map(|c| (c.change, c.base.lines + c.other.lines)).collect();
+        assert!(
+            kinds.iter().any(|(change, lines)| *lines == 300 && !matches!(change, Change::New | Change::Gone)),
+            "{comparison:#?}"
+        );
+        assert_eq!(kinds.len(), 2, "{comparison:#?}");
+    }
 }
 
 /// Numbers that look drawn by lot, always the same for a seed.
