@@ -389,6 +389,9 @@ fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
         {
             return writer.slot(kind);
         }
+        if classes & SLASH != 0 && is_address_behind_slash(piece) {
+            return halves(writer, piece, key);
+        }
         let mut addressed = false;
         if is_host_and_port(writer, piece) {
             writer.slot(Kind::Host);
@@ -441,6 +444,13 @@ fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
         _ if piece.contains(&b'/') || classes & DIGIT != 0 => writer.slot(Kind::Path),
         _ => writer.literal(piece),
     }
+}
+
+/// `eth0/fe80::1`: masking would come to the address when what is before it is masked, so it does at once.
+fn is_address_behind_slash(piece: &[u8]) -> bool {
+    let Some(at) = piece.iter().position(|b| matches!(b, b'/' | b'\\')) else { return false };
+    let address = &piece[at + 1..];
+    mask::classes(address) & (LETTER | SLASH) == 0 && mask::colon_address(address).is_some()
 }
 
 /// A name in small letters before a number: `example.asia:8080`, `redis:6379`. In code, names before a line number have
