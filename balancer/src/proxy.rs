@@ -37,6 +37,7 @@ mod room;
 mod strict;
 mod upstream;
 mod worker;
+mod tries;
 
 /// How long connections that had begun before the stop signal may take to be completed.
 const LAST_HANDSHAKES: Duration = Duration::from_millis(100);

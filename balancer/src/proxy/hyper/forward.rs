@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    io,
     pin::{Pin, pin},
     rc::Rc,
     task::Poll,
@@ -29,10 +30,10 @@ use crate::{
     proxy::{
         client::{Client, Phase},
         entry::Entry,
-        error::{ProxyError, Retry},
-        retry,
+        error::ProxyError,
+        retry, tries,
         upstream::{InFlight, Lease, Sender, Upstream},
-        worker::{Tried, Worker},
+        worker::Worker,
     },
 };
 
@@ -102,7 +103,7 @@ async fn exchange(
     let protocol = headers::prepare(&mut head, client.address, client.server, chunked)?;
     let idempotent = retry::is_idempotent(head.method.as_str().as_bytes());
     let mut exchange = Exchange { worker, client, head, source, idempotent, switching: protocol.is_some(), entry };
-    let (mut head, content, lease) = exchange.answer().await?;
+    let (mut head, content, lease) = tries::answer(&mut exchange, worker, idempotent).await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         let (Some(protocol), Some(upgrading), Content::Streamed(..)) = (protocol, upgrading, &content) else {
             return Err(ProxyError::AnswerBroken);
@@ -149,55 +150,29 @@ struct Exchange<'a> {
 
 type Taken = (response::Parts, Content, Option<Lease>);
 
-impl Exchange<'_> {
-    /// Tries backends until one answers or trying on is not allowed.
-    async fn answer(&mut self) -> Result<Taken, ProxyError> {
-        let (mut tried, mut last) = (Tried::default(), None);
+impl tries::Exchange for Exchange<'_> {
+    type Connection = Sender;
+    type Answer = Taken;
+
+    fn entry(&mut self) -> &mut Entry {
+        self.entry
+    }
+
+    fn is_whole(&self) -> bool {
+        self.source.as_ref().is_none_or(|source| source.is_whole())
+    }
+
+    async fn held(&mut self, upstream: &Upstream) -> Option<Sender> {
         loop {
-            let candidate = self.worker.choose(&tried, last, self.entry.started()).await?;
-            if let Some(error) = last {
-                self.entry.retry(error.facts().flag);
+            let sender = upstream.senders.take(self.worker.clients.tick())?;
+            if self.idempotent || is_still_open(&sender).await {
+                return Some(sender);
             }
-            self.entry.upstream = Some(Rc::clone(&candidate.upstream));
-            match self.ask(&candidate.upstream).await {
-                Ok(taken) => return Ok(taken),
-                Err(error) if self.may_try_again(error) => last = Some(error),
-                Err(error) => return Err(error),
-            }
-            tried.add(&candidate);
         }
     }
 
-    fn may_try_again(&self, error: ProxyError) -> bool {
-        let whole = self.source.as_ref().is_none_or(|source| source.is_whole());
-        let rule = error.facts().retry;
-        retry::may_try_again(rule, self.idempotent, whole)
-            && (rule == Retry::Always || self.worker.budget.borrow_mut().take())
-    }
-
-    /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. What happens on a
-    /// held connection says nothing about the backend.
-    async fn ask(&mut self, upstream: &Rc<Upstream>) -> Result<Taken, ProxyError> {
-        while let Some(sender) = upstream.senders.take(self.worker.clients.tick()) {
-            if !self.idempotent && !is_still_open(&sender).await {
-                continue;
-            }
-            match self.send(upstream, sender).await {
-                Err(ProxyError::NotSent) => {}
-                Err(ProxyError::NoAnswer) if self.may_try_again(ProxyError::NoAnswer) => {
-                    self.entry.retry("stale");
-                    break;
-                }
-                outcome => return outcome,
-            }
-        }
-        match upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await {
-            Ok(sender) => self.send(upstream, sender).await,
-            Err(error) => {
-                self.worker.report_unreachable(upstream, &error);
-                Err(ProxyError::Unreachable)
-            }
-        }
+    async fn dial(&mut self, upstream: &Upstream) -> io::Result<Sender> {
+        upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await
     }
 
     async fn send(&mut self, upstream: &Rc<Upstream>, mut sender: Sender) -> Result<Taken, ProxyError> {
@@ -232,7 +207,9 @@ impl Exchange<'_> {
             streamed => Ok((head, streamed, Some(lease))),
         }
     }
+}
 
+impl Exchange<'_> {
     fn request(&self) -> Request<RequestBody> {
         let mut request = Request::new(RequestBody(self.source.clone()));
         *request.method_mut() = self.head.method.clone();

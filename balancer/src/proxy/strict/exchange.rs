@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -22,10 +23,10 @@ use crate::{
     proxy::{
         client::Client,
         entry::Entry,
-        error::{ProxyError, Retry},
-        retry,
+        error::ProxyError,
+        tries,
         upstream::{InFlight, Upstream},
-        worker::{Tried, Worker},
+        worker::Worker,
     },
 };
 
@@ -66,56 +67,31 @@ pub(crate) struct Exchange<'a> {
     pub(crate) switching: bool,
 }
 
-impl Exchange<'_> {
-    /// Tries backends until one answers or trying on is not allowed.
-    pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
-        let (mut tried, mut last) = (Tried::default(), None);
+impl tries::Exchange for Exchange<'_> {
+    type Connection = Stream;
+    type Answer = Answer;
+
+    fn entry(&mut self) -> &mut Entry {
+        self.entry
+    }
+
+    fn is_whole(&self) -> bool {
+        self.upload.is_whole()
+    }
+
+    async fn held(&mut self, upstream: &Upstream) -> Option<Stream> {
         loop {
-            let candidate = self.worker.choose(&tried, last, self.entry.started()).await?;
-            if let Some(error) = last {
-                self.entry.retry(error.facts().flag);
-            }
-            self.entry.upstream = Some(Rc::clone(&candidate.upstream));
-            match self.ask(&candidate.upstream).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) if self.may_try_again(error) => last = Some(error),
-                Err(error) => return Err(error),
-            }
-            tried.add(&candidate);
-        }
-    }
-
-    fn may_try_again(&self, error: ProxyError) -> bool {
-        let rule = error.facts().retry;
-        retry::may_try_again(rule, self.idempotent, self.upload.is_whole())
-            && (rule == Retry::Always || self.worker.budget.borrow_mut().take())
-    }
-
-    /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. What happens on a
-    /// held connection says nothing about the backend.
-    async fn ask(&mut self, upstream: &Rc<Upstream>) -> Result<Answer, ProxyError> {
-        while let Some(stream) = upstream.streams.take(self.worker.clients.tick()) {
+            let stream = upstream.streams.take(self.worker.clients.tick())?;
             // The kernel may know more than the runtime: that it is closed, or that something has come unasked, which
             // would be taken for the answer.
-            if !stream.is_silent() {
-                continue;
-            }
-            match self.send(upstream, stream).await {
-                Err(ProxyError::NotSent) if self.upload.is_whole() => {}
-                Err(ProxyError::NoAnswer) if self.may_try_again(ProxyError::NoAnswer) => {
-                    self.entry.retry("stale");
-                    break;
-                }
-                outcome => return outcome,
+            if stream.is_silent() {
+                return Some(stream);
             }
         }
-        match upstream.dial(self.worker.limits.connect_deadline).await {
-            Ok(stream) => self.send(upstream, stream).await,
-            Err(error) => {
-                self.worker.report_unreachable(upstream, &error);
-                Err(ProxyError::Unreachable)
-            }
-        }
+    }
+
+    async fn dial(&mut self, upstream: &Upstream) -> io::Result<Stream> {
+        upstream.dial(self.worker.limits.connect_deadline).await
     }
 
     async fn send(&mut self, upstream: &Rc<Upstream>, stream: Stream) -> Result<Answer, ProxyError> {
@@ -147,6 +123,14 @@ impl Exchange<'_> {
             self.take(&stream, &mut download, head.framing).await?;
         }
         Ok(Answer { stream, upstream: Rc::clone(upstream), in_flight, head, download })
+    }
+}
+
+impl Exchange<'_> {
+    /// Tries backends until one answers or trying on is not allowed.
+    pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
+        let (worker, idempotent) = (self.worker, self.idempotent);
+        tries::answer(self, worker, idempotent).await
     }
 
     fn write_head(&mut self) -> Result<(), ProxyError> {
