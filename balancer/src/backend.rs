@@ -5,8 +5,10 @@ use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
     str::FromStr,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
 };
+
+use crate::verdict::Patience;
 
 /// Longest path of a unix socket in bytes: `sun_path` has 108, the last is its end mark (unix(7)).
 pub const LONGEST_SOCKET_PATH: usize = 107;
@@ -72,6 +74,13 @@ impl fmt::Display for Address {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BackendId(pub u32);
 
+/// On which terms a backend gets requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// How many failures it is forgiven.
+    pub patience: Patience,
+}
+
 /// One backend.
 #[derive(Debug)]
 pub struct Backend {
@@ -83,14 +92,36 @@ pub struct Backend {
     pub address: Address,
     /// What it has to answer 200 on to be ready; a connection is enough without it.
     pub health_path: Option<String>,
+    /// On which terms it gets requests.
+    pub terms: Terms,
     in_flight: AtomicUsize,
+    /// Server errors since its last answer without one.
+    errors: AtomicU32,
 }
 
 impl Backend {
     /// A backend nobody talks to yet.
     #[must_use]
-    pub fn new(id: BackendId, name: String, address: Address, health_path: Option<String>) -> Self {
-        Self { id, name, address, health_path, in_flight: AtomicUsize::new(0) }
+    pub fn new(id: BackendId, name: String, address: Address, health_path: Option<String>, terms: Terms) -> Self {
+        Self { id, name, address, health_path, terms, in_flight: AtomicUsize::new(0), errors: AtomicU32::new(0) }
+    }
+
+    /// Server errors in a row, over all threads.
+    #[must_use]
+    pub fn errors(&self) -> u32 {
+        self.errors.load(Ordering::Relaxed)
+    }
+
+    /// It answered with a server error; returns how many that makes in a row.
+    pub(crate) fn erred(&self) -> u32 {
+        self.errors.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// It answered without one. A load, unless there is something to forget.
+    pub(crate) fn answered(&self) {
+        if self.errors() != 0 {
+            self.errors.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Requests it is working on, over all threads.

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     Signals,
-    backend::Address,
-    config::{self, Config, Engine, units},
+    backend::{Address, Terms},
+    config::{self, Config, Engine, Server, units},
     shutdown::Shutdown,
     supervisor::launcher,
 };
@@ -107,7 +107,8 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         Some(path) => config::load(path)?,
         None => Config::listening(Vec::new()),
     };
-    config.servers.extend(flags.backends);
+    let terms = Terms { patience: config.limits.patience };
+    config.servers.extend(flags.backends.into_iter().map(|address| Server { address, terms: terms.clone() }));
     if !flags.listen.is_empty() {
         config.listen = flags.listen;
     }

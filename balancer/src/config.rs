@@ -10,8 +10,14 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::backend::Address;
+use crate::{
+    backend::{Address, Terms},
+    verdict::{Outliers, Patience},
+};
 
+use self::next_upstream::NextUpstream;
+
+pub mod next_upstream;
 mod check;
 mod file;
 pub mod units;
@@ -28,7 +34,7 @@ pub struct Config {
     /// Where the access log goes; none is written without it.
     pub access_log: Option<PathBuf>,
     /// Backends that somebody else runs.
-    pub servers: Vec<Address>,
+    pub servers: Vec<Server>,
     /// Programs that the balancer runs.
     pub programs: Vec<Program>,
     /// Bounds and deadlines.
@@ -99,6 +105,14 @@ pub struct Limits {
     pub connections: usize,
     /// Most backends tried for one request.
     pub tries: usize,
+    /// In which cases the next one is tried.
+    pub next_upstream: NextUpstream,
+    /// How long after a request's beginning another try may begin; no bound without it.
+    pub next_upstream_deadline: Option<Duration>,
+    /// How many failures a backend is forgiven that has no rule of its own.
+    pub patience: Patience,
+    /// How many server errors in a row.
+    pub outliers: Outliers,
     /// Idle connections kept to each backend by each thread.
     pub idle_connections: usize,
     /// How long an idle connection to a backend is kept. Shorter than what backends do, so that they rarely close first.
@@ -124,6 +138,10 @@ impl Default for Limits {
             head_fields: 100,
             connections: 16_384,
             tries: 3,
+            next_upstream: NextUpstream::default(),
+            next_upstream_deadline: None,
+            patience: Patience::default(),
+            outliers: Outliers::default(),
             idle_connections: 256,
             idle_age: Duration::from_secs(30),
             queue_deadline: Duration::from_secs(5),
@@ -140,6 +158,15 @@ impl Limits {
     pub fn share(&self, threads: usize) -> Self {
         Self { connections: self.connections.div_ceil(threads), ..self.clone() }
     }
+}
+
+/// A backend that somebody else runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where it listens.
+    pub address: Address,
+    /// On which terms it gets requests.
+    pub terms: Terms,
 }
 
 /// A program to launch and look after, once per port.
@@ -161,6 +188,8 @@ pub struct Program {
     pub backoff: Backoff,
     /// Folder of its output, a file per instance; output goes to the terminal only without it.
     pub log_dir: Option<PathBuf>,
+    /// On which terms its instances get requests.
+    pub terms: Terms,
     /// What the user sets to choose the ports; said when one is taken.
     pub ports_option: &'static str,
 }
@@ -178,6 +207,7 @@ impl Program {
             stop_deadline: Duration::from_secs(10),
             backoff: Backoff::default(),
             log_dir: None,
+            terms: Terms::default(),
             ports_option: "`ports` of the program",
         }
     }

@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     backend::{Backend, BackendId},
-    pool::{Change, Pool, Standing},
+    pool::{Change, Member, Pool},
 };
 
 pub(crate) mod probe;
@@ -32,7 +32,7 @@ pub(crate) async fn restore_ejected(pool: Arc<Pool>, changes: mpsc::Sender<Chang
     let mut bell = pool.bell();
     loop {
         let snapshot = pool.snapshot();
-        let ejected = |id| snapshot.member(id).is_some_and(|member| member.standing == Standing::Ejected);
+        let ejected = |id| snapshot.member(id).is_some_and(Member::is_ejected);
         probed.retain(|id, end| {
             let keep = ejected(*id);
             if !keep {
@@ -40,7 +40,7 @@ pub(crate) async fn restore_ejected(pool: Arc<Pool>, changes: mpsc::Sender<Chang
             }
             keep
         });
-        for member in snapshot.members.iter().filter(|member| member.standing == Standing::Ejected) {
+        for member in snapshot.members.iter().filter(|member| member.is_ejected()) {
             probed.entry(member.backend.id).or_insert_with(|| {
                 let (backend, changes, end) = (Arc::clone(&member.backend), changes.clone(), stop.child_token());
                 tasks.spawn(end.clone().run_until_cancelled_owned(async move {

@@ -20,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     access_log,
     backend::{Backend, LONGEST_SOCKET_PATH},
-    config::{Config, Problems, Program},
+    config::{Config, Problems, Program, Server},
     health, listener,
     metrics::{Counters, Totals},
     pool::{Change, Pool},
@@ -200,8 +200,8 @@ async fn balance(
     let (changes, inbox) = mpsc::channel(CHANGES);
     let tasks = TaskTracker::new();
     let writer = {
-        let pool = Arc::clone(&pool);
-        tasks.spawn(async move { pool.write(inbox).await })
+        let (pool, outliers) = (Arc::clone(&pool), config.limits.outliers);
+        tasks.spawn(async move { pool.write(inbox, outliers).await })
     };
     let counters: Vec<Arc<Counters>> = listeners.iter().map(|_| Arc::default()).collect();
     let threads =
@@ -219,8 +219,8 @@ async fn balance(
     let stop = CancellationToken::new();
     tasks.spawn(health::restore_ejected(Arc::clone(&pool), changes.clone(), stop.clone()));
     let ids = Arc::new(Ids::default());
-    for address in &config.servers {
-        let backend = Backend::new(ids.next(), address.to_string(), address.clone(), None);
+    for Server { address, terms } in &config.servers {
+        let backend = Backend::new(ids.next(), address.to_string(), address.clone(), None, terms.clone());
         drop(changes.send(Change::Join(Arc::new(backend))).await);
     }
     let (terminal, writing) = Terminal::open(io::stderr())?;

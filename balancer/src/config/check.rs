@@ -2,8 +2,15 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Config, Limits, Program, file, units};
-use crate::backend::Address;
+use super::{
+    Config, Limits, Program, Server, file,
+    next_upstream::{Case, NextUpstream},
+    units,
+};
+use crate::{
+    backend::{Address, Terms},
+    verdict::{Outliers, Patience},
+};
 
 /// Problems found so far, each with its key.
 #[derive(Default)]
@@ -42,17 +49,19 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
         found.add("listen", "there is no address to listen on; add [[listen]] with address = \"127.0.0.1:8001\"");
     }
     config.threads = found.positive("worker_threads", file.worker_threads, config.threads);
+    config.limits = check_limits(&mut found, &file);
     for (number, server) in file.pool.server.iter().enumerate() {
-        config.servers.extend(found.take(&format!("pool.server[{number}].address"), server.address.parse::<Address>()));
+        config.servers.extend(check_server(&mut found, &format!("pool.server[{number}]"), server, &config.limits));
     }
+    let terms = Terms { patience: config.limits.patience };
     for (number, program) in file.program.iter().enumerate() {
-        config.programs.push(check_program(&mut found, &format!("program[{number}]"), program));
+        let program = check_program(&mut found, &format!("program[{number}]"), program);
+        config.programs.push(Program { terms: terms.clone(), ..program });
     }
     if file.pool.server.is_empty() && file.program.is_empty() {
         found.add("pool", "there is nothing to send requests to; add [[pool.server]] or [[program]]");
     }
     check_ports(&mut found, &config);
-    config.limits = check_limits(&mut found, &file);
     config.engine = file.engine;
     config.access_log = file.access_log;
     if found.0.is_empty() { Ok(config) } else { Err(found.0) }
@@ -73,12 +82,55 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
         ),
         connections: found.positive("worker_connections", file.worker_connections, default.connections),
         tries: found.positive("pool.next_upstream_tries", pool.next_upstream_tries, default.tries),
+        next_upstream: pool.next_upstream.as_ref().map_or(default.next_upstream, |cases| check_cases(found, cases)),
+        next_upstream_deadline: pool
+            .next_upstream_timeout
+            .as_ref()
+            .and_then(|text| found.take("pool.next_upstream_timeout", units::duration(text))),
+        patience: Patience {
+            max_fails: pool.max_fails.unwrap_or(default.patience.max_fails),
+            fail_timeout: found.duration(
+                "pool.fail_timeout",
+                pool.fail_timeout.as_ref(),
+                default.patience.fail_timeout,
+            ),
+        },
+        outliers: check_outliers(found, pool, default.outliers),
         idle_connections: pool.keepalive.unwrap_or(default.idle_connections),
         idle_age: found.duration("pool.keepalive_timeout", pool.keepalive_timeout.as_ref(), default.idle_age),
         queue_deadline: found.duration("pool.queue_timeout", pool.queue_timeout.as_ref(), default.queue_deadline),
         stop_deadline: found.duration("shutdown_timeout", file.shutdown_timeout.as_ref(), default.stop_deadline),
         ..default
     }
+}
+
+fn check_outliers(found: &mut Found, pool: &file::Pool, default: Outliers) -> Outliers {
+    let most_percent = pool.max_errors_percent.unwrap_or(default.most_percent);
+    if most_percent > 100 {
+        found.add("pool.max_errors_percent", format!("{most_percent} is no share; write 0 to 100"));
+    }
+    Outliers { run: pool.max_errors.unwrap_or(default.run), most_percent }
+}
+
+fn check_cases(found: &mut Found, cases: &[String]) -> NextUpstream {
+    if cases == ["off"] {
+        return NextUpstream::from_iter([]);
+    }
+    let key = "pool.next_upstream";
+    if cases.is_empty() {
+        found.add(key, "there is no case; write some, such as [\"error\", \"timeout\"], or [\"off\"]");
+    }
+    cases.iter().filter_map(|case| found.take(key, case.parse::<Case>())).collect()
+}
+
+fn check_server(found: &mut Found, key: &str, server: &file::Server, limits: &Limits) -> Option<Server> {
+    let fail_timeout = server.fail_timeout.as_ref();
+    let patience = Patience {
+        max_fails: server.max_fails.unwrap_or(limits.patience.max_fails),
+        fail_timeout: found.duration(&format!("{key}.fail_timeout"), fail_timeout, limits.patience.fail_timeout),
+    };
+    let address = found.take(&format!("{key}.address"), server.address.parse::<Address>())?;
+    Some(Server { address, terms: Terms { patience } })
 }
 
 fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program {

@@ -44,7 +44,13 @@ pub(super) struct Pool {
     pub(super) read_timeout: Option<String>,
     pub(super) keepalive: Option<usize>,
     pub(super) keepalive_timeout: Option<String>,
+    pub(super) next_upstream: Option<Vec<String>>,
     pub(super) next_upstream_tries: Option<usize>,
+    pub(super) next_upstream_timeout: Option<String>,
+    pub(super) max_fails: Option<u32>,
+    pub(super) fail_timeout: Option<String>,
+    pub(super) max_errors: Option<u32>,
+    pub(super) max_errors_percent: Option<u8>,
     pub(super) queue_timeout: Option<String>,
 }
 
@@ -53,6 +59,8 @@ pub(super) struct Pool {
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) address: String,
+    pub(super) max_fails: Option<u32>,
+    pub(super) fail_timeout: Option<String>,
 }
 
 /// A program to run.

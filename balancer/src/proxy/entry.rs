@@ -2,7 +2,11 @@
 
 use std::{rc::Rc, time::Instant};
 
-use super::{client::Client, upstream::Upstream, worker::Worker};
+use super::{
+    client::{Client, Phase},
+    upstream::Upstream,
+    worker::Worker,
+};
 use crate::access_log::{Asked, Line};
 
 /// nginx's status for a client that left before its answer.
@@ -46,6 +50,15 @@ impl Entry {
 
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Another backend is asked: its time begins anew.
+    pub(crate) fn begin_again(&self) {
+        self.client.enter(Phase::Forwarding);
     }
 
     /// Notes a further try and its reason.

@@ -1,15 +1,18 @@
 //! The tries of one request, whichever engine speaks HTTP: choose a backend, ask it over a held connection or a new one,
-//! and go on to the next if that is safe. The decisions are [`retry`]'s.
+//! and go on to the next if that is safe. The decisions are [`retry`]'s; what is held against whom is [`suspects`]'s.
 
 use std::{io, rc::Rc};
 
+use self::suspects::Suspects;
 use super::{
     entry::Entry,
     error::{ProxyError, Retry},
     retry,
     upstream::Upstream,
-    worker::{Tried, Worker},
+    worker::{Candidate, Tried, Worker},
 };
+
+mod suspects;
 
 /// One request as an engine puts it to backends.
 pub(crate) trait Exchange {
@@ -21,8 +24,8 @@ pub(crate) trait Exchange {
     /// What is noted of the request.
     fn entry(&mut self) -> &mut Entry;
 
-    /// Whether the request can be sent from its beginning.
-    fn is_whole(&self) -> bool;
+    /// What a second try depends on.
+    fn request(&self) -> retry::Request;
 
     /// A held connection that takes a request, as far as anybody knows.
     async fn held(&mut self, upstream: &Upstream) -> Option<Self::Connection>;
@@ -33,61 +36,110 @@ pub(crate) trait Exchange {
     /// Sends the request and reads the answer until it may go on to the client.
     async fn send(&mut self, upstream: &Rc<Upstream>, connection: Self::Connection)
     -> Result<Self::Answer, ProxyError>;
+
+    /// The status of an answer.
+    fn status(answer: &Self::Answer) -> u16;
 }
 
 /// Tries backends until one answers or trying on is not allowed.
-pub(crate) async fn answer<E: Exchange>(
-    exchange: &mut E,
-    worker: &Worker,
-    idempotent: bool,
-) -> Result<E::Answer, ProxyError> {
-    let (mut tried, mut last) = (Tried::default(), None);
+pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Result<E::Answer, ProxyError> {
+    let started = exchange.entry().started();
+    let (mut tried, mut suspects, mut last) = (Tried::default(), Suspects::default(), None);
+    let mut next = None;
     loop {
-        let started = exchange.entry().started();
-        let candidate = worker.choose(&tried, last, started).await?;
-        let entry = exchange.entry();
-        if let Some(error) = last {
-            entry.retry(error.facts().flag);
+        let candidate = match next.take() {
+            Some(candidate) => candidate,
+            None => match worker.choose(&tried, last, started).await {
+                Ok(candidate) => candidate,
+                Err(error) => {
+                    suspects.unanswered(worker, exchange.entry().client());
+                    return Err(error);
+                }
+            },
+        };
+        if let Some(error) = last.take() {
+            exchange.entry().retry(ProxyError::facts(error).flag);
         }
-        entry.upstream = Some(Rc::clone(&candidate.upstream));
-        match ask(exchange, worker, idempotent, &candidate.upstream).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) if may_try_again(exchange, worker, idempotent, error) => last = Some(error),
-            Err(error) => return Err(error),
-        }
+        exchange.entry().upstream = Some(Rc::clone(&candidate.upstream));
         tried.add(&candidate);
+        let asked = ask(exchange, worker, candidate).await;
+        let may_go_on = worker.limits.next_upstream_deadline.is_none_or(|deadline| started.elapsed() < deadline);
+        match asked {
+            Asked::Answered(candidate, answer) => {
+                let status = E::status(&answer);
+                let Some(case) = retry::case_of_status(status, worker.limits.next_upstream) else {
+                    suspects.answered(worker);
+                    candidate.answered(worker, status);
+                    return Ok(answer);
+                };
+                // Here the last backend's answer is the client's, so the next one is chosen before this is dropped.
+                if may_go_on
+                    && retry::after_status(exchange.request(), worker.limits.next_upstream)
+                    && let Some(other) = worker.next(&tried)
+                    && worker.budget.borrow_mut().take()
+                {
+                    next = Some(other);
+                }
+                if case.is_failure() {
+                    suspects.add(candidate);
+                } else {
+                    candidate.answered(worker, status);
+                }
+                if next.is_none() {
+                    suspects.unanswered(worker, exchange.entry().client());
+                    return Ok(answer);
+                }
+                exchange.entry().retry(case.name());
+            }
+            Asked::Failed(error, suspect) => {
+                suspects.extend(suspect);
+                if !(may_go_on && may_try_again(exchange, worker, error)) {
+                    suspects.unanswered(worker, exchange.entry().client());
+                    return Err(error);
+                }
+                last = Some(error);
+            }
+        }
+        exchange.entry().begin_again();
     }
 }
 
-/// Asks one backend: over a held connection, or over a new one when those turn out to be stale. What happens on a held
-/// connection says nothing about the backend.
-async fn ask<E: Exchange>(
-    exchange: &mut E,
-    worker: &Worker,
-    idempotent: bool,
-    upstream: &Rc<Upstream>,
-) -> Result<E::Answer, ProxyError> {
-    while let Some(connection) = exchange.held(upstream).await {
-        match exchange.send(upstream, connection).await {
-            Err(ProxyError::NotSent) if exchange.is_whole() => {}
-            Err(ProxyError::NoAnswer) if may_try_again(exchange, worker, idempotent, ProxyError::NoAnswer) => {
+/// How one backend was found.
+enum Asked<A> {
+    Answered(Candidate, A),
+    /// With the backend, if this may be held against it.
+    Failed(ProxyError, Option<Candidate>),
+}
+
+/// Asks one backend: over a held connection, or over a new one when those turn out to be stale. That a held connection
+/// was closed says nothing about the backend.
+async fn ask<E: Exchange>(exchange: &mut E, worker: &Worker, candidate: Candidate) -> Asked<E::Answer> {
+    while let Some(connection) = exchange.held(&candidate.upstream).await {
+        match exchange.send(&candidate.upstream, connection).await {
+            Ok(answer) => return Asked::Answered(candidate, answer),
+            Err(ProxyError::NotSent) if exchange.request().whole => {}
+            Err(ProxyError::NoAnswer) if may_try_again(exchange, worker, ProxyError::NoAnswer) => {
                 exchange.entry().retry("stale");
                 break;
             }
-            outcome => return outcome,
+            Err(error @ (ProxyError::NotSent | ProxyError::NoAnswer)) => return Asked::Failed(error, None),
+            Err(error) => return failed(error, candidate),
         }
     }
-    match exchange.dial(upstream).await {
-        Ok(connection) => exchange.send(upstream, connection).await,
-        Err(error) => {
-            worker.report_unreachable(upstream, &error);
-            Err(ProxyError::Unreachable)
-        }
+    match exchange.dial(&candidate.upstream).await {
+        Ok(connection) => match exchange.send(&candidate.upstream, connection).await {
+            Ok(answer) => Asked::Answered(candidate, answer),
+            Err(error) => failed(error, candidate),
+        },
+        Err(error) => Asked::Failed(worker.unreached(candidate, &error), None),
     }
 }
 
-fn may_try_again<E: Exchange>(exchange: &E, worker: &Worker, idempotent: bool, error: ProxyError) -> bool {
-    let rule = error.facts().retry;
-    retry::may_try_again(rule, idempotent, exchange.is_whole())
-        && (rule == Retry::Always || worker.budget.borrow_mut().take())
+fn failed<A>(error: ProxyError, candidate: Candidate) -> Asked<A> {
+    Asked::Failed(error, error.facts().case.map(|_| candidate))
+}
+
+fn may_try_again<E: Exchange>(exchange: &E, worker: &Worker, error: ProxyError) -> bool {
+    retry::after_error(error, exchange.request(), worker.limits.next_upstream)
+        && (error.facts().retry == Retry::Always || worker.budget.borrow_mut().take())
 }

@@ -129,6 +129,33 @@ where
     Ok(sender)
 }
 
+/// Why a connection could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreached {
+    /// Nobody is there. No client can bring that about.
+    Absent,
+    /// Nobody came to the door in time; it may be busy.
+    Late,
+    /// It says nothing about the backend: a full queue of connections is a busy one, and what this machine or process has
+    /// no more of, clients could use up to put all of them out.
+    Ours,
+}
+
+impl Unreached {
+    pub(crate) fn of(error: &io::Error) -> Self {
+        use rustix::io::Errno;
+        const OURS: [Errno; 6] =
+            [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+        if error.kind() == io::ErrorKind::TimedOut {
+            Self::Late
+        } else if OURS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
+            Self::Ours
+        } else {
+            Self::Absent
+        }
+    }
+}
+
 /// Counts a request as in flight at its backend for as long as it lives.
 pub(crate) struct InFlight(Rc<Upstream>);
 

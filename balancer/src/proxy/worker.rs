@@ -24,26 +24,25 @@ use super::{
     retry::Budget,
     room::Room,
     strict::shelf::Shelf,
-    upstream::Upstream,
+    upstream::{Unreached, Upstream},
 };
 use crate::{
     access_log::{AccessLog, Asked, Line},
     backend::BackendId,
-    config::{Engine, Limits},
+    config::{Engine, Limits, next_upstream::Case},
     metrics::Counters,
-    pool::{Change, Pool, Snapshot},
+    pool::{Change, Pool, Snapshot, Standing},
     select::{Algorithm, round_robin::RoundRobin},
+    verdict::Failure,
 };
+
+pub(crate) use self::candidate::Candidate;
+use self::candidate::Place;
+
+mod candidate;
 
 /// Most bytes of answers that a thread holds until their clients take them; beyond it answers are streamed.
 const MOST_HELD: usize = 64 * 1024 * 1024;
-
-/// A backend that may be asked, in its present turn.
-#[derive(Clone)]
-pub(crate) struct Candidate {
-    pub(crate) upstream: Rc<Upstream>,
-    turn: u32,
-}
 
 /// Which backends a request has tried already, each in which turn.
 #[derive(Default)]
@@ -54,8 +53,8 @@ impl Tried {
         self.0.push((candidate.upstream.backend.id, candidate.turn));
     }
 
-    fn has(&self, candidate: &Candidate) -> bool {
-        self.0.contains(&(candidate.upstream.backend.id, candidate.turn))
+    fn has(&self, place: &Place) -> bool {
+        self.0.contains(&(place.upstream.backend.id, place.turn))
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -89,11 +88,17 @@ pub(crate) struct Worker {
     queued: Cell<usize>,
 }
 
+#[derive(Default)]
 struct View {
     version: u64,
-    candidates: Vec<Candidate>,
+    /// Those that get requests, or one.
+    ready: Vec<Place>,
+    /// Those in trouble by what requests told: on trial or resting. Asked only when nobody serves.
+    troubled: Vec<Place>,
+    /// Whether anybody serves.
+    serves: bool,
     /// Ejected and draining ones: nothing new for them, but their idle connections are kept.
-    others: Vec<Candidate>,
+    others: Vec<Place>,
 }
 
 impl Worker {
@@ -116,33 +121,34 @@ impl Worker {
             cache: RefCell::new(Cache::new(pool.cell())),
             pool,
             reports,
-            view: RefCell::new(View { version: 0, candidates: Vec::new(), others: Vec::new() }),
+            view: RefCell::default(),
             algorithm: RefCell::new(Algorithm::RoundRobin(RoundRobin::starting_at(number))),
             queued: Cell::new(0),
         };
         (worker, listeners)
     }
 
-    /// The next backend for a request, or the reason why there is none. When none is ready, it waits for one.
+    /// The next backend for a request, or the reason why there is none. When none is ready, it waits for one; not after
+    /// a time-out, for then enough was waited.
     pub(crate) async fn choose(
         &self,
         tried: &Tried,
         last: Option<ProxyError>,
         begun: std::time::Instant,
     ) -> Result<Candidate, ProxyError> {
-        if tried.count() >= self.limits.tries
-            && let Some(error) = last
+        if let Some(candidate) = self.next(tried) {
+            return Ok(candidate);
+        }
+        if let Some(error) = last
+            && (tried.count() >= self.limits.tries || error.facts().case == Some(Case::Timeout))
         {
             return Err(error);
-        }
-        if let Some(candidate) = self.pick(tried) {
-            return Ok(candidate);
         }
         if self.queued.get() >= self.limits.queue_length {
             return Err(ProxyError::QueueFull);
         }
         self.queued.set(self.queued.get() + 1);
-        let _place = Place(&self.queued);
+        let _waiting = Waiting(&self.queued);
         let mut bell = self.pool.bell();
         let deadline = Instant::from_std(begun) + self.limits.queue_deadline;
         loop {
@@ -155,11 +161,33 @@ impl Worker {
         }
     }
 
+    /// The next backend for a request, if one is ready and may still be tried.
+    pub(crate) fn next(&self, tried: &Tried) -> Option<Candidate> {
+        if tried.count() < self.limits.tries { self.pick(tried) } else { None }
+    }
+
     fn pick(&self, tried: &Tried) -> Option<Candidate> {
         self.look();
-        let candidates = &self.view.borrow().candidates;
-        let place = self.algorithm.borrow_mut().pick(candidates.len(), |place| tried.has(&candidates[place]))?;
-        Some(candidates[place].clone())
+        let view = self.view.borrow();
+        let mut algorithm = self.algorithm.borrow_mut();
+        loop {
+            let places = &view.ready;
+            let Some(place) =
+                algorithm.pick(places.len(), |place| tried.has(&places[place]) || places[place].is_taken())
+            else {
+                break;
+            };
+            // Another thread may have been faster.
+            if let Some(candidate) = places[place].candidate(&self.reports) {
+                return Some(candidate);
+            }
+        }
+        if view.serves {
+            return None;
+        }
+        let places = &view.troubled;
+        let place = algorithm.pick(places.len(), |place| tried.has(&places[place]))?;
+        Some(places[place].anyway(&self.reports))
     }
 
     /// Brings the thread's view up to date; one load when nothing has changed.
@@ -170,30 +198,45 @@ impl Worker {
         if snapshot.version == view.version {
             return;
         }
-        let known: Vec<Rc<Upstream>> =
-            view.candidates.drain(..).chain(view.others.drain(..)).map(|candidate| candidate.upstream).collect();
+        let places = view.ready.drain(..).chain(view.troubled.drain(..)).chain(view.others.drain(..));
+        let known: Vec<Rc<Upstream>> = places.map(|place| place.upstream).collect();
         for member in &snapshot.members {
             let upstream = known.iter().find(|upstream| upstream.backend.id == member.backend.id).cloned();
             let upstream = upstream
                 .unwrap_or_else(|| Rc::new(Upstream::new(Arc::clone(&member.backend), self.limits.idle_connections)));
-            let candidate = Candidate { upstream, turn: member.turn };
-            let list = if member.is_serving() { &mut view.candidates } else { &mut view.others };
-            list.push(candidate);
+            let place = Place::new(upstream, member);
+            match member.standing() {
+                Standing::Serving => view.ready.push(place),
+                Standing::OnTrial(..) => {
+                    view.troubled.push(place.clone());
+                    view.ready.push(place);
+                }
+                Standing::Resting(_) => view.troubled.push(place),
+                Standing::Ejected | Standing::Draining => view.others.push(place),
+            }
         }
+        view.serves = snapshot.serving().next().is_some();
         view.version = snapshot.version;
     }
 
-    /// A backend could not be reached: it shall get nothing until it answers a probe, if that says something about it.
-    /// When the queue of reports is full, others have said the same.
-    pub(crate) fn report_unreachable(&self, upstream: &Upstream, error: &io::Error) {
-        use rustix::io::Errno;
-        // A full queue of connections is a busy backend, not an absent one; what this machine or process has no more of
-        // is no backend's fault, and clients could use it up to put them all out.
-        const OURS: [Errno; 6] =
-            [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
-        if !OURS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
-            drop(self.reports.try_send(Change::Eject(upstream.backend.id)));
+    /// No connection to a backend could be made: what that says about it, and about the request.
+    pub(crate) fn unreached(&self, candidate: Candidate, error: &io::Error) -> ProxyError {
+        match Unreached::of(error) {
+            Unreached::Absent => {
+                self.report(Change::Eject(candidate.upstream.backend.id));
+                ProxyError::Unreachable
+            }
+            Unreached::Late => {
+                candidate.failed(self, Failure { at: std::time::Instant::now(), suspect: None });
+                ProxyError::ConnectLate
+            }
+            Unreached::Ours => ProxyError::Unreachable,
         }
+    }
+
+    /// Tells the pool. When the queue of reports is full, others have said the same.
+    pub(crate) fn report(&self, change: Change) {
+        drop(self.reports.try_send(change));
     }
 
     /// The tick until which a connection that becomes idle now may be used.
@@ -208,8 +251,8 @@ impl Worker {
         *self.date.borrow_mut() = date(&jiff::Timestamp::now());
         self.look();
         let view = self.view.borrow();
-        for candidate in view.candidates.iter().chain(&view.others) {
-            candidate.upstream.sweep(self.clients.tick());
+        for place in view.ready.iter().chain(&view.troubled).chain(&view.others) {
+            place.upstream.sweep(self.clients.tick());
         }
         self.write_log();
     }
@@ -248,9 +291,7 @@ impl Worker {
 
     /// Closes the idle connections to all backends.
     pub(crate) fn hang_up(&self) {
-        let mut view = self.view.borrow_mut();
-        view.candidates.clear();
-        view.others.clear();
+        *self.view.borrow_mut() = View::default();
     }
 }
 
@@ -258,9 +299,9 @@ fn date(now: &jiff::Timestamp) -> String {
     now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-struct Place<'a>(&'a Cell<usize>);
+struct Waiting<'a>(&'a Cell<usize>);
 
-impl Drop for Place<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }

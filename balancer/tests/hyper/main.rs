@@ -14,6 +14,8 @@ mod upstream;
 mod choosing;
 #[path = "../it/deadlines.rs"]
 mod deadlines;
+#[path = "../it/passive.rs"]
+mod passive;
 #[path = "../it/proxying.rs"]
 mod proxying;
 #[path = "../it/retry.rs"]

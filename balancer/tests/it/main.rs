@@ -25,6 +25,8 @@ mod engines;
 mod choosing;
 /// Second tries.
 mod retry;
+/// What is held against a backend, and for how long.
+mod passive;
 /// Launched programs: start, crash, stop.
 mod caretaking;
 /// SIGTERM.

@@ -103,7 +103,7 @@ async fn exchange(
     let protocol = headers::prepare(&mut head, client.address, client.server, chunked)?;
     let idempotent = retry::is_idempotent(head.method.as_str().as_bytes());
     let mut exchange = Exchange { worker, client, head, source, idempotent, switching: protocol.is_some(), entry };
-    let (mut head, content, lease) = tries::answer(&mut exchange, worker, idempotent).await?;
+    let (mut head, content, lease) = tries::answer(&mut exchange, worker).await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         let (Some(protocol), Some(upgrading), Content::Streamed(..)) = (protocol, upgrading, &content) else {
             return Err(ProxyError::AnswerBroken);
@@ -158,8 +158,11 @@ impl tries::Exchange for Exchange<'_> {
         self.entry
     }
 
-    fn is_whole(&self) -> bool {
-        self.source.as_ref().is_none_or(|source| source.is_whole())
+    fn request(&self) -> retry::Request {
+        retry::Request {
+            idempotent: self.idempotent,
+            whole: self.source.as_ref().is_none_or(|source| source.is_whole()),
+        }
     }
 
     async fn held(&mut self, upstream: &Upstream) -> Option<Sender> {
@@ -175,9 +178,13 @@ impl tries::Exchange for Exchange<'_> {
         upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await
     }
 
+    fn status((head, ..): &Taken) -> u16 {
+        head.status.as_u16()
+    }
+
     async fn send(&mut self, upstream: &Rc<Upstream>, mut sender: Sender) -> Result<Taken, ProxyError> {
         let in_flight = InFlight::begin(upstream);
-        let mut answering = pin!(sender.try_send_request(self.request()));
+        let mut answering = pin!(sender.try_send_request(self.for_backend()));
         let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
             Poll::Ready(answered) => Poll::Ready(Some(answered)),
             Poll::Pending if self.client.is_overdue() => Poll::Ready(None),
@@ -210,7 +217,7 @@ impl tries::Exchange for Exchange<'_> {
 }
 
 impl Exchange<'_> {
-    fn request(&self) -> Request<RequestBody> {
+    fn for_backend(&self) -> Request<RequestBody> {
         let mut request = Request::new(RequestBody(self.source.clone()));
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = self.head.uri.clone();

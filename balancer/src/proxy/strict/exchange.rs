@@ -24,7 +24,7 @@ use crate::{
         client::Client,
         entry::Entry,
         error::ProxyError,
-        tries,
+        retry, tries,
         upstream::{InFlight, Upstream},
         worker::Worker,
     },
@@ -75,8 +75,8 @@ impl tries::Exchange for Exchange<'_> {
         self.entry
     }
 
-    fn is_whole(&self) -> bool {
-        self.upload.is_whole()
+    fn request(&self) -> retry::Request {
+        retry::Request { idempotent: self.idempotent, whole: self.upload.is_whole() }
     }
 
     async fn held(&mut self, upstream: &Upstream) -> Option<Stream> {
@@ -92,6 +92,10 @@ impl tries::Exchange for Exchange<'_> {
 
     async fn dial(&mut self, upstream: &Upstream) -> io::Result<Stream> {
         upstream.dial(self.worker.limits.connect_deadline).await
+    }
+
+    fn status(answer: &Answer) -> u16 {
+        answer.head.status
     }
 
     async fn send(&mut self, upstream: &Rc<Upstream>, stream: Stream) -> Result<Answer, ProxyError> {
@@ -129,8 +133,8 @@ impl tries::Exchange for Exchange<'_> {
 impl Exchange<'_> {
     /// Tries backends until one answers or trying on is not allowed.
     pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
-        let (worker, idempotent) = (self.worker, self.idempotent);
-        tries::answer(self, worker, idempotent).await
+        let worker = self.worker;
+        tries::answer(self, worker).await
     }
 
     fn write_head(&mut self) -> Result<(), ProxyError> {

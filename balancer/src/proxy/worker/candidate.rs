@@ -1,0 +1,113 @@
+//! Backends as they stand in a thread's view, and one that was chosen for a request: what comes of the request is told to
+//! the pool here, if it is of interest. Usually it is not, and costs a load.
+
+use std::{rc::Rc, sync::atomic::Ordering, time::Instant};
+
+use tokio::sync::mpsc;
+
+use super::Worker;
+use crate::{
+    pool::{Change, Member, Seat, Standing, Verdict},
+    proxy::upstream::Upstream,
+    verdict::{Cause, Failure, is_server_error},
+};
+
+/// A backend in a thread's view, in its present turn.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) upstream: Rc<Upstream>,
+    pub(super) turn: u32,
+    trouble: Option<(Cause, Option<Seat>)>,
+}
+
+impl Place {
+    pub(super) fn new(upstream: Rc<Upstream>, member: &Member) -> Self {
+        let trouble = match member.standing() {
+            Standing::OnTrial(cause, seat) => Some((cause, Some(seat))),
+            Standing::Resting(cause) => Some((cause, None)),
+            Standing::Serving | Standing::Ejected | Standing::Draining => None,
+        };
+        Self { upstream, turn: member.turn, trouble }
+    }
+
+    /// Whether another request is on trial there.
+    pub(super) fn is_taken(&self) -> bool {
+        matches!(&self.trouble, Some((_, Some(seat))) if seat.load(Ordering::Relaxed))
+    }
+
+    /// For a request; `None` if another one is on trial there.
+    pub(super) fn candidate(&self, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+        let trial = match &self.trouble {
+            None => None,
+            Some((_, seat)) if seat.as_ref().is_some_and(|seat| seat.swap(true, Ordering::AcqRel)) => return None,
+            Some((cause, seat)) => Some(Trial { cause: *cause, seat: seat.clone(), reports: reports.clone() }),
+        };
+        Some(Candidate { upstream: Rc::clone(&self.upstream), turn: self.turn, trial })
+    }
+
+    /// For a request, because all are in trouble.
+    pub(super) fn anyway(&self, reports: &mpsc::Sender<Change>) -> Candidate {
+        let trial =
+            self.trouble.as_ref().map(|(cause, _)| Trial { cause: *cause, seat: None, reports: reports.clone() });
+        Candidate { upstream: Rc::clone(&self.upstream), turn: self.turn, trial }
+    }
+}
+
+/// A backend chosen for a request.
+pub(crate) struct Candidate {
+    pub(crate) upstream: Rc<Upstream>,
+    pub(super) turn: u32,
+    trial: Option<Trial>,
+}
+
+impl Candidate {
+    /// It has answered.
+    pub(crate) fn answered(self, worker: &Worker, status: u16) {
+        let backend = &self.upstream.backend;
+        let errs = is_server_error(status);
+        if !errs {
+            backend.answered();
+        } else if backend.erred() >= worker.limits.outliers.run && self.trial.is_none() {
+            worker.report(Change::Erring(backend.id, Instant::now()));
+        }
+        if let Some(trial) = self.trial {
+            let passed = !errs || trial.cause == Cause::Failures;
+            trial.decide(&self.upstream, if passed { Verdict::Passed } else { Verdict::Failed(Instant::now()) });
+        }
+    }
+
+    /// It has not, or not so that it could be used. A trial that may have failed by the request decides nothing.
+    pub(crate) fn failed(self, worker: &Worker, failure: Failure) {
+        match self.trial {
+            None => worker.report(Change::Failed(self.upstream.backend.id, failure)),
+            Some(trial) if failure.suspect.is_none() => trial.decide(&self.upstream, Verdict::Failed(failure.at)),
+            Some(_) => {}
+        }
+    }
+}
+
+/// A request whose outcome decides whether its backend comes back. Dropped undecided, it leaves the seat to another one.
+struct Trial {
+    cause: Cause,
+    /// Without one it was sent there because all are in trouble.
+    seat: Option<Seat>,
+    reports: mpsc::Sender<Change>,
+}
+
+impl Trial {
+    fn decide(mut self, upstream: &Upstream, verdict: Verdict) {
+        let change = Change::Tried(upstream.backend.id, self.seat.clone(), verdict);
+        if self.reports.try_send(change).is_ok() {
+            // The seat is gone with this trial.
+            self.seat = None;
+        }
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        if let Some(seat) = &self.seat {
+            seat.store(false, Ordering::Release);
+        }
+    }
+}
