@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
     str::FromStr,
     sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use crate::verdict::Patience;
@@ -74,11 +75,34 @@ impl fmt::Display for Address {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BackendId(pub u32);
 
-/// On which terms a backend gets requests.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// On which terms a backend gets requests; nginx's words for a `server`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
+    /// Its share beside the others'; not 0.
+    pub weight: u32,
+    /// It gets requests only when none of the others can take one.
+    pub backup: bool,
+    /// It gets none.
+    pub down: bool,
+    /// Most requests at once, over all threads.
+    pub max_conns: Option<usize>,
     /// How many failures it is forgiven.
     pub patience: Patience,
+    /// How long its share grows after it came or came back.
+    pub slow_start: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            weight: 1,
+            backup: false,
+            down: false,
+            max_conns: None,
+            patience: Patience::default(),
+            slow_start: Duration::ZERO,
+        }
+    }
 }
 
 /// One backend.
@@ -130,12 +154,29 @@ impl Backend {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn begin(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    /// Whether it has as many requests as it may have.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.terms.max_conns.is_some_and(|most| self.in_flight() >= most)
+    }
+
+    /// Another request begins there; `false` if it has as many as it may have.
+    pub(crate) fn begin(&self) -> bool {
+        match self.terms.max_conns {
+            None => {
+                self.in_flight.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Some(most) => {
+                let another = |busy| (busy < most).then_some(busy + 1);
+                self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, another).is_ok()
+            }
+        }
     }
 
     pub(crate) fn end(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        // In one order with the count of those who wait: a place that comes free is not overlooked.
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -12,11 +12,12 @@ use serde::Deserialize;
 
 use crate::{
     backend::{Address, Terms},
-    verdict::{Outliers, Patience},
+    verdict::Outliers,
 };
 
-use self::next_upstream::NextUpstream;
+use self::{balance::Balance, next_upstream::NextUpstream};
 
+pub mod balance;
 pub mod next_upstream;
 mod check;
 mod file;
@@ -35,6 +36,10 @@ pub struct Config {
     pub access_log: Option<PathBuf>,
     /// Backends that somebody else runs.
     pub servers: Vec<Server>,
+    /// The terms of those of which nothing else is said.
+    pub terms: Terms,
+    /// How one of them is chosen.
+    pub balance: Balance,
     /// Programs that the balancer runs.
     pub programs: Vec<Program>,
     /// Bounds and deadlines.
@@ -56,6 +61,8 @@ impl Config {
             engine: Engine::default(),
             access_log: None,
             servers: Vec::new(),
+            terms: Terms::default(),
+            balance: Balance::default(),
             programs: Vec::new(),
             limits: Limits::default(),
             launcher: None,
@@ -109,17 +116,15 @@ pub struct Limits {
     pub next_upstream: NextUpstream,
     /// How long after a request's beginning another try may begin; no bound without it.
     pub next_upstream_deadline: Option<Duration>,
-    /// How many failures a backend is forgiven that has no rule of its own.
-    pub patience: Patience,
     /// How many server errors in a row.
     pub outliers: Outliers,
     /// Idle connections kept to each backend by each thread.
     pub idle_connections: usize,
     /// How long an idle connection to a backend is kept. Shorter than what backends do, so that they rarely close first.
     pub idle_age: Duration,
-    /// Longest wait for a backend to become ready when none is.
+    /// Longest wait for a backend when none is ready or all are busy.
     pub queue_deadline: Duration,
-    /// Most requests of a thread waiting for that.
+    /// Most requests waiting for that, over all threads.
     pub queue_length: usize,
     /// Longest time to finish requests after the stop signal.
     pub stop_deadline: Duration,
@@ -140,7 +145,6 @@ impl Default for Limits {
             tries: 3,
             next_upstream: NextUpstream::default(),
             next_upstream_deadline: None,
-            patience: Patience::default(),
             outliers: Outliers::default(),
             idle_connections: 256,
             idle_age: Duration::from_secs(30),
@@ -254,6 +258,18 @@ impl Default for Backoff {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Problems(pub Vec<String>);
+
+/// Reads a backend as flags have it: its address, and nginx's words for a `server` behind it, such as
+/// `127.0.0.1:8811 weight=2 backup`.
+///
+/// # Errors
+///
+/// Every problem found.
+pub fn server(text: &str, terms: &Terms) -> Result<Server, Problems> {
+    file::server(text).map_err(|problem| vec![problem]).and_then(|server| check::server(&server, terms)).map_err(
+        |problems| Problems(problems.into_iter().map(|problem| format!("--backend {text}: {problem}")).collect()),
+    )
+}
 
 /// Reads and checks a configuration file.
 ///

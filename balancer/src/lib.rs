@@ -11,6 +11,7 @@
 
 pub mod http1;
 pub mod verdict;
+pub mod select;
 pub mod backend;
 pub mod config;
 pub mod shutdown;
@@ -18,7 +19,7 @@ pub mod metrics;
 mod listener;
 mod runtime_dir;
 pub mod pool;
-pub mod select;
+mod queue;
 mod access_log;
 mod health;
 pub mod supervisor;

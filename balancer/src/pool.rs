@@ -81,6 +81,8 @@ pub enum Standing {
     Ejected,
     /// It is about to end.
     Draining,
+    /// The configuration says that it gets none.
+    Down,
 }
 
 /// One backend in a snapshot. What is known of it from different sides is kept apart: none takes back what another says.
@@ -91,20 +93,25 @@ pub struct Member {
     /// How often it came back after nobody had listened there. What a request learnt about an earlier turn does not
     /// count for a later one.
     pub turn: u32,
+    /// Since when it serves in this turn.
+    since: Instant,
+    /// Whether its share has to grow.
+    ramps: bool,
     drains: bool,
     absent: bool,
     trust: Trust,
 }
 
 impl Member {
-    fn new(backend: Arc<Backend>) -> Self {
-        Self { backend, turn: 0, drains: false, absent: false, trust: Trust::Full }
+    fn new(backend: Arc<Backend>, now: Instant) -> Self {
+        Self { backend, turn: 0, since: now, ramps: false, drains: false, absent: false, trust: Trust::Full }
     }
 
     /// Whether it gets requests.
     #[must_use]
     pub fn standing(&self) -> Standing {
         match &self.trust {
+            _ if self.backend.terms.down => Standing::Down,
             _ if self.drains => Standing::Draining,
             _ if self.absent => Standing::Ejected,
             Trust::Full => Standing::Serving,
@@ -116,7 +123,18 @@ impl Member {
     /// Whether it gets its share of requests.
     #[must_use]
     pub fn is_serving(&self) -> bool {
-        !self.drains && !self.absent && matches!(self.trust, Trust::Full)
+        !self.backend.terms.down && !self.drains && !self.absent && matches!(self.trust, Trust::Full)
+    }
+
+    /// Since when it serves, if its share has to grow.
+    #[must_use]
+    pub fn ramps_since(&self) -> Option<Instant> {
+        self.ramps.then_some(self.since)
+    }
+
+    /// Whether it has its full share.
+    fn is_established(&self, now: Instant) -> bool {
+        self.is_serving() && now.saturating_duration_since(self.since) >= self.backend.terms.slow_start
     }
 
     /// Whether nobody listens there.
@@ -170,7 +188,22 @@ impl Snapshot {
 
     /// The snapshot after a change; `None` when the change changes nothing.
     #[must_use]
-    pub fn after(&self, change: &Change) -> Option<Self> {
+    pub fn after(&self, change: &Change, now: Instant) -> Option<Self> {
+        let mut next = self.applied(change, now)?;
+        // Who is new beside others begins with little. Where all are new, somebody has to take it all.
+        let is_new = |place: usize| {
+            let old = self.member(next.members[place].backend.id);
+            next.members[place].is_serving() && !old.is_some_and(Member::is_serving)
+        };
+        let comers: Vec<usize> = (0..next.members.len()).filter(|place| is_new(*place)).collect();
+        let ramps = self.members.iter().any(|member| member.is_established(now));
+        for place in comers {
+            (next.members[place].since, next.members[place].ramps) = (now, ramps);
+        }
+        Some(next)
+    }
+
+    fn applied(&self, change: &Change, now: Instant) -> Option<Self> {
         let mut next = self.clone();
         next.version += 1;
         match change {
@@ -178,7 +211,7 @@ impl Snapshot {
                 if self.member(backend.id).is_some() {
                     return None;
                 }
-                next.members.push(Member::new(Arc::clone(backend)));
+                next.members.push(Member::new(Arc::clone(backend), now));
             }
             Change::Leave(id) => {
                 next.members.retain(|member| member.backend.id != *id);
@@ -283,7 +316,7 @@ impl Pool {
                 change = due => change,
             };
             let Some(change) = judge.hear(change, &snapshot) else { continue };
-            let Some(next) = snapshot.after(&change) else { continue };
+            let Some(next) = snapshot.after(&change, Instant::now()) else { continue };
             tell(&change, &next);
             let version = next.version;
             self.current.store(Arc::new(next));
@@ -340,7 +373,18 @@ mod tests {
 
     /// Backends 1 to `count`, all serving.
     pub(super) fn pool_of(count: u32) -> Snapshot {
-        (1..=count).fold(Snapshot::default(), |pool, id| pool.after(&Change::Join(backend(id))).unwrap())
+        (1..=count).fold(Snapshot::default(), |pool, id| pool.then(&Change::Join(backend(id))).unwrap())
+    }
+
+    /// Changes at a time that does not matter.
+    pub(super) trait Then {
+        fn then(&self, change: &Change) -> Option<Snapshot>;
+    }
+
+    impl Then for Snapshot {
+        fn then(&self, change: &Change) -> Option<Snapshot> {
+            self.after(change, Instant::now())
+        }
     }
 
     fn seat_of(pool: &Snapshot, id: u32) -> Seat {
@@ -352,58 +396,77 @@ mod tests {
 
     #[test]
     fn only_serving_members_get_requests() {
-        let ejected = pool_of(2).after(&Change::Eject(BackendId(1))).unwrap();
+        let ejected = pool_of(2).then(&Change::Eject(BackendId(1))).unwrap();
         assert_eq!(ejected.serving().map(|member| member.backend.id.0).collect::<Vec<_>>(), [2]);
-        let back = ejected.after(&Change::Restore(BackendId(1))).unwrap();
+        let back = ejected.then(&Change::Restore(BackendId(1))).unwrap();
         assert_eq!(back.serving().count(), 2);
         assert_eq!(back.member(BackendId(1)).unwrap().turn, 1);
     }
 
     #[test]
     fn a_draining_member_does_not_come_back_by_a_probe() {
-        let draining = pool_of(1).after(&Change::Drain(BackendId(1))).unwrap();
-        assert!(draining.after(&Change::Restore(BackendId(1))).is_none());
-        assert!(draining.after(&Change::Eject(BackendId(1))).is_none());
-        assert!(draining.after(&Change::Leave(BackendId(1))).unwrap().members.is_empty());
+        let draining = pool_of(1).then(&Change::Drain(BackendId(1))).unwrap();
+        assert!(draining.then(&Change::Restore(BackendId(1))).is_none());
+        assert!(draining.then(&Change::Eject(BackendId(1))).is_none());
+        assert!(draining.then(&Change::Leave(BackendId(1))).unwrap().members.is_empty());
     }
 
     #[test]
     fn what_changes_nothing_makes_no_snapshot() {
         let one = pool_of(1);
-        assert!(one.after(&Change::Join(backend(1))).is_none());
-        assert!(one.after(&Change::Restore(BackendId(1))).is_none());
-        assert!(one.after(&Change::Leave(BackendId(7))).is_none());
-        assert!(one.after(&Change::Try(BackendId(1))).is_none());
+        assert!(one.then(&Change::Join(backend(1))).is_none());
+        assert!(one.then(&Change::Restore(BackendId(1))).is_none());
+        assert!(one.then(&Change::Leave(BackendId(7))).is_none());
+        assert!(one.then(&Change::Try(BackendId(1))).is_none());
     }
 
     #[test]
     fn after_its_rest_one_request_decides() {
         let (now, id) = (Instant::now(), BackendId(1));
-        let resting = pool_of(2).after(&Change::Rest(id, Cause::Failures, now)).unwrap();
+        let resting = pool_of(2).then(&Change::Rest(id, Cause::Failures, now)).unwrap();
         assert_eq!((resting.next_trial(), resting.serving().count()), (Some((now, id)), 1));
-        let trial = resting.after(&Change::Try(id)).unwrap();
+        let trial = resting.then(&Change::Try(id)).unwrap();
         let seat = seat_of(&trial, 1);
-        let failed = trial.after(&Change::Tried(id, Some(Arc::clone(&seat)), Verdict::Failed(now))).unwrap();
+        let failed = trial.then(&Change::Tried(id, Some(Arc::clone(&seat)), Verdict::Failed(now))).unwrap();
         assert_eq!(failed.next_trial(), Some((now + std::time::Duration::from_secs(10), id)));
-        let passed = trial.after(&Change::Tried(id, Some(seat), Verdict::Passed)).unwrap();
+        let passed = trial.then(&Change::Tried(id, Some(seat), Verdict::Passed)).unwrap();
         assert_eq!((passed.next_trial(), passed.serving().count()), (None, 2));
     }
 
     #[test]
     fn a_trial_that_is_over_decides_nothing_about_the_next() {
         let (now, id) = (Instant::now(), BackendId(1));
-        let first = pool_of(1).after(&Change::Rest(id, Cause::Failures, now)).unwrap().after(&Change::Try(id)).unwrap();
+        let first = pool_of(1).then(&Change::Rest(id, Cause::Failures, now)).unwrap().then(&Change::Try(id)).unwrap();
         let old = seat_of(&first, 1);
-        let failed = first.after(&Change::Tried(id, Some(Arc::clone(&old)), Verdict::Failed(now))).unwrap();
-        let second = failed.after(&Change::Try(id)).unwrap();
-        assert!(second.after(&Change::Tried(id, Some(old), Verdict::Passed)).is_none());
+        let failed = first.then(&Change::Tried(id, Some(Arc::clone(&old)), Verdict::Failed(now))).unwrap();
+        let second = failed.then(&Change::Try(id)).unwrap();
+        assert!(second.then(&Change::Tried(id, Some(old), Verdict::Passed)).is_none());
+    }
+
+    #[test]
+    fn who_is_new_or_back_beside_others_begins_with_little_and_where_all_are_new_nobody_does() {
+        let begin = Instant::now();
+        let after = |seconds| begin + std::time::Duration::from_secs(seconds);
+        let slow = |id| {
+            let terms = Terms { slow_start: std::time::Duration::from_secs(30), ..Terms::default() };
+            let address: Address = "127.0.0.1:1".parse().unwrap();
+            Change::Join(Arc::new(Backend::new(BackendId(id), format!("b{id}"), address, None, terms)))
+        };
+        let ramps = |pool: &Snapshot, id| pool.member(BackendId(id)).unwrap().ramps_since();
+        let pool = Snapshot::default().after(&slow(1), after(0)).unwrap().after(&slow(2), after(1)).unwrap();
+        assert_eq!((ramps(&pool, 1), ramps(&pool, 2)), (None, None));
+        let pool = pool.after(&slow(3), after(40)).unwrap();
+        assert_eq!(ramps(&pool, 3), Some(after(40)));
+        let pool = pool.after(&Change::Eject(BackendId(1)), after(50)).unwrap();
+        let pool = pool.after(&Change::Restore(BackendId(1)), after(60)).unwrap();
+        assert_eq!((ramps(&pool, 1), ramps(&pool, 2)), (Some(after(60)), None));
     }
 
     #[test]
     fn what_different_sides_say_is_kept_apart() {
         let id = BackendId(1);
-        let resting = pool_of(1).after(&Change::Rest(id, Cause::Errors, Instant::now())).unwrap();
-        let back = resting.after(&Change::Eject(id)).unwrap().after(&Change::Restore(id)).unwrap();
+        let resting = pool_of(1).then(&Change::Rest(id, Cause::Errors, Instant::now())).unwrap();
+        let back = resting.then(&Change::Eject(id)).unwrap().then(&Change::Restore(id)).unwrap();
         assert!(matches!(back.member(id).unwrap().standing(), Standing::Resting(Cause::Errors)));
     }
 }

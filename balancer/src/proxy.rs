@@ -20,10 +20,11 @@ use tokio::{
 
 use self::{client::Order, worker::Worker};
 use crate::{
-    config::{Engine, Limits},
+    config::{Engine, Limits, balance::Balance},
     listener,
     metrics::Counters,
     pool::{Change, Pool},
+    queue::Queue,
     shutdown::Shutdown,
 };
 
@@ -48,8 +49,11 @@ pub(crate) struct Thread {
     pub(crate) number: usize,
     pub(crate) listeners: Vec<StdListener>,
     pub(crate) pool: Arc<Pool>,
+    /// Who waits for a backend, on all threads.
+    pub(crate) queue: Arc<Queue>,
     pub(crate) reports: mpsc::Sender<Change>,
     pub(crate) engine: Engine,
+    pub(crate) balance: Balance,
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: Option<Arc<File>>,

@@ -25,6 +25,7 @@ use crate::{
     metrics::{Counters, Totals},
     pool::{Change, Pool},
     proxy,
+    queue::Queue,
     runtime_dir::RuntimeDir,
     shutdown::Shutdown,
     supervisor::{self, Care, Hopeless, Ids, Instance, output::Terminal},
@@ -204,13 +205,16 @@ async fn balance(
         tasks.spawn(async move { pool.write(inbox, outliers).await })
     };
     let counters: Vec<Arc<Counters>> = listeners.iter().map(|_| Arc::default()).collect();
+    let queue = Arc::new(Queue::new(config.limits.queue_length));
     let threads =
         listeners.into_iter().zip(&counters).enumerate().map(|(number, (listeners, counters))| proxy::Thread {
             number,
             listeners,
             pool: Arc::clone(&pool),
+            queue: Arc::clone(&queue),
             reports: changes.clone(),
             engine: config.engine,
+            balance: config.balance.clone(),
             limits: config.limits.share(config.threads),
             counters: Arc::clone(counters),
             log: log.clone(),
@@ -230,7 +234,7 @@ async fn balance(
     let care = Care { hopeless, changes, ids, launcher, terminal, stop: stop.clone(), force };
     let programs = config.programs.into_iter().map(Arc::new);
     let instances: Vec<Instance> = programs.flat_map(|program| Instance::of(&program, sockets.path())).collect();
-    let expected = config.servers.len() + instances.len();
+    let expected = config.servers.iter().filter(|server| !server.terms.down).count() + instances.len();
     let care_for =
         |instance: Instance| (instance.name.clone(), tasks.spawn(supervisor::look_after(instance, care.clone())));
     let kept: Vec<(String, Task<bool>)> = instances.into_iter().map(care_for).collect();

@@ -12,6 +12,9 @@ use crate::{
     verdict::{Outliers, Patience},
 };
 
+/// Heaviest weight; ten thousand times as much as another is nothing for the other.
+const HEAVIEST: u32 = 10_000;
+
 /// Problems found so far, each with its key.
 #[derive(Default)]
 struct Found(Vec<String>);
@@ -50,13 +53,18 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     }
     config.threads = found.positive("worker_threads", file.worker_threads, config.threads);
     config.limits = check_limits(&mut found, &file);
+    config.terms = check_pool_terms(&mut found, &file.pool);
+    config.balance =
+        file.pool.balance.as_ref().and_then(|text| found.take("pool.balance", text.parse())).unwrap_or_default();
     for (number, server) in file.pool.server.iter().enumerate() {
-        config.servers.extend(check_server(&mut found, &format!("pool.server[{number}]"), server, &config.limits));
+        config.servers.extend(check_server(&mut found, &format!("pool.server[{number}]."), server, &config.terms));
     }
-    let terms = Terms { patience: config.limits.patience };
     for (number, program) in file.program.iter().enumerate() {
         let program = check_program(&mut found, &format!("program[{number}]"), program);
-        config.programs.push(Program { terms: terms.clone(), ..program });
+        config.programs.push(Program { terms: config.terms.clone(), ..program });
+    }
+    if !config.servers.is_empty() && config.servers.iter().all(|server| server.terms.down) && file.program.is_empty() {
+        found.add("pool.server", "all are down; leave one that gets requests");
     }
     if file.pool.server.is_empty() && file.program.is_empty() {
         found.add("pool", "there is nothing to send requests to; add [[pool.server]] or [[program]]");
@@ -87,17 +95,10 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
             .next_upstream_timeout
             .as_ref()
             .and_then(|text| found.take("pool.next_upstream_timeout", units::duration(text))),
-        patience: Patience {
-            max_fails: pool.max_fails.unwrap_or(default.patience.max_fails),
-            fail_timeout: found.duration(
-                "pool.fail_timeout",
-                pool.fail_timeout.as_ref(),
-                default.patience.fail_timeout,
-            ),
-        },
         outliers: check_outliers(found, pool, default.outliers),
         idle_connections: pool.keepalive.unwrap_or(default.idle_connections),
         idle_age: found.duration("pool.keepalive_timeout", pool.keepalive_timeout.as_ref(), default.idle_age),
+        queue_length: pool.queue.unwrap_or(default.queue_length),
         queue_deadline: found.duration("pool.queue_timeout", pool.queue_timeout.as_ref(), default.queue_deadline),
         stop_deadline: found.duration("shutdown_timeout", file.shutdown_timeout.as_ref(), default.stop_deadline),
         ..default
@@ -123,14 +124,45 @@ fn check_cases(found: &mut Found, cases: &[String]) -> NextUpstream {
     cases.iter().filter_map(|case| found.take(key, case.parse::<Case>())).collect()
 }
 
-fn check_server(found: &mut Found, key: &str, server: &file::Server, limits: &Limits) -> Option<Server> {
+fn check_pool_terms(found: &mut Found, pool: &file::Pool) -> Terms {
+    let default = Terms::default();
+    let Patience { max_fails, fail_timeout } = default.patience;
+    Terms {
+        patience: Patience {
+            max_fails: pool.max_fails.unwrap_or(max_fails),
+            fail_timeout: found.duration("pool.fail_timeout", pool.fail_timeout.as_ref(), fail_timeout),
+        },
+        slow_start: found.duration("pool.slow_start", pool.slow_start.as_ref(), default.slow_start),
+        ..default
+    }
+}
+
+/// The server of a flag.
+pub(super) fn server(server: &file::Server, terms: &Terms) -> Result<Server, Vec<String>> {
+    let mut found = Found::default();
+    check_server(&mut found, "", server, terms).filter(|_| found.0.is_empty()).ok_or(found.0)
+}
+
+/// `terms` hold for what it does not say.
+fn check_server(found: &mut Found, key: &str, server: &file::Server, terms: &Terms) -> Option<Server> {
+    let weight = server.weight.unwrap_or(terms.weight);
+    if !(1..=HEAVIEST).contains(&weight) {
+        found.add(&format!("{key}weight"), format!("{weight} is no weight; write 1 to {HEAVIEST}, or down for none"));
+    }
+    if server.backup && server.down {
+        found.add(&format!("{key}backup"), "it is down as well; leave one of them out");
+    }
     let fail_timeout = server.fail_timeout.as_ref();
     let patience = Patience {
-        max_fails: server.max_fails.unwrap_or(limits.patience.max_fails),
-        fail_timeout: found.duration(&format!("{key}.fail_timeout"), fail_timeout, limits.patience.fail_timeout),
+        max_fails: server.max_fails.unwrap_or(terms.patience.max_fails),
+        fail_timeout: found.duration(&format!("{key}fail_timeout"), fail_timeout, terms.patience.fail_timeout),
     };
-    let address = found.take(&format!("{key}.address"), server.address.parse::<Address>())?;
-    Some(Server { address, terms: Terms { patience } })
+    let slow_start = found.duration(&format!("{key}slow_start"), server.slow_start.as_ref(), terms.slow_start);
+    let address = found.take(&format!("{key}address"), server.address.parse::<Address>())?;
+    // As in nginx, 0 is no bound.
+    let max_conns = server.max_conns.filter(|most| *most > 0);
+    let terms = Terms { weight, backup: server.backup, down: server.down, max_conns, patience, slow_start };
+    Some(Server { address, terms })
 }
 
 fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program {

@@ -40,6 +40,7 @@ pub(super) struct Listen {
 pub(super) struct Pool {
     #[serde(default)]
     pub(super) server: Vec<Server>,
+    pub(super) balance: Option<String>,
     pub(super) connect_timeout: Option<String>,
     pub(super) read_timeout: Option<String>,
     pub(super) keepalive: Option<usize>,
@@ -49,18 +50,27 @@ pub(super) struct Pool {
     pub(super) next_upstream_timeout: Option<String>,
     pub(super) max_fails: Option<u32>,
     pub(super) fail_timeout: Option<String>,
+    pub(super) slow_start: Option<String>,
     pub(super) max_errors: Option<u32>,
     pub(super) max_errors_percent: Option<u8>,
+    pub(super) queue: Option<usize>,
     pub(super) queue_timeout: Option<String>,
 }
 
 /// A backend that somebody else runs.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) address: String,
+    pub(super) weight: Option<u32>,
+    #[serde(default)]
+    pub(super) backup: bool,
+    #[serde(default)]
+    pub(super) down: bool,
+    pub(super) max_conns: Option<usize>,
     pub(super) max_fails: Option<u32>,
     pub(super) fail_timeout: Option<String>,
+    pub(super) slow_start: Option<String>,
 }
 
 /// A program to run.
@@ -88,4 +98,30 @@ pub(super) fn parse(text: &str) -> Result<File, String> {
             error.message().replace('\n', ", ")
         )
     })
+}
+
+/// Reads a backend as flags have it.
+pub(super) fn server(text: &str) -> Result<Server, String> {
+    let mut words = text.split_whitespace();
+    let mut server = Server { address: words.next().unwrap_or_default().to_owned(), ..Server::default() };
+    for word in words {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let expected = || format!("`{word}` is no number; write {key}=N");
+        match (key, value) {
+            ("backup", "") => server.backup = true,
+            ("down", "") => server.down = true,
+            ("weight", value) => server.weight = Some(value.parse().map_err(|_| expected())?),
+            ("max_conns", value) => server.max_conns = Some(value.parse().map_err(|_| expected())?),
+            ("max_fails", value) => server.max_fails = Some(value.parse().map_err(|_| expected())?),
+            ("fail_timeout", value) => server.fail_timeout = Some(value.to_owned()),
+            ("slow_start", value) => server.slow_start = Some(value.to_owned()),
+            _ => {
+                return Err(format!(
+                    "`{word}` is not known; write weight=N, backup, down, max_conns=N, max_fails=N, fail_timeout=TIME or \
+                     slow_start=TIME"
+                ));
+            }
+        }
+    }
+    Ok(server)
 }

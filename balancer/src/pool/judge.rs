@@ -54,7 +54,7 @@ fn serving(snapshot: &Snapshot, id: BackendId) -> Option<&Member> {
 mod tests {
     use std::time::Instant;
 
-    use super::super::tests::pool_of;
+    use super::super::tests::{Then, pool_of};
     use super::*;
     use crate::verdict::Failure;
 
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_backend_that_rests_already_is_not_judged() {
         let (mut judge, pool) = (Judge::default(), pool_of(2));
-        let resting = pool.after(&Change::Rest(BackendId(1), Cause::Failures, Instant::now())).unwrap();
+        let resting = pool.then(&Change::Rest(BackendId(1), Cause::Failures, Instant::now())).unwrap();
         assert!((0..10).all(|_| judge.hear(failure(), &resting).is_none()));
         assert!(judge.windows.is_empty());
     }
@@ -86,7 +86,7 @@ mod tests {
             assert_eq!(run.last(), Some(5));
             let verdict = judge.hear(Change::Erring(BackendId(id), Instant::now()), &pool);
             assert_eq!(verdict.is_some(), id <= 2, "{id}");
-            pool = verdict.and_then(|verdict| pool.after(&verdict)).unwrap_or(pool);
+            pool = verdict.and_then(|verdict| pool.then(&verdict)).unwrap_or(pool);
         }
     }
 }

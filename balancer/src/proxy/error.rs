@@ -45,8 +45,10 @@ pub(crate) enum ProxyError {
     AnswerLate,
     /// No backend is ready, and none became so.
     NoBackend,
-    /// No backend is ready, and too many requests wait for one.
+    /// No backend can take another request, and too many requests wait for one.
     QueueFull,
+    /// No backend could take another request for too long.
+    QueueLate,
 }
 
 /// Whose fault it is.
@@ -131,6 +133,7 @@ impl ProxyError {
             Self::AnswerLate => (StatusCode::GATEWAY_TIMEOUT, Backend, IfRepeatable, "timeout"),
             Self::NoBackend => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "no_backend"),
             Self::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_full"),
+            Self::QueueLate => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_timeout"),
         };
         Facts { status, side, retry, case: self.case(), flag, words: self.words() }
     }
@@ -158,6 +161,7 @@ impl ProxyError {
             Self::AnswerLate => "the application took too long to answer",
             Self::NoBackend => "the application is not running at the moment",
             Self::QueueFull => "too many requests wait for the application",
+            Self::QueueLate => "the application was too busy for too long",
         }
     }
 
@@ -179,7 +183,8 @@ impl ProxyError {
             | Self::ClientGone
             | Self::ClientLeft
             | Self::NoBackend
-            | Self::QueueFull => None,
+            | Self::QueueFull
+            | Self::QueueLate => None,
         }
     }
 }

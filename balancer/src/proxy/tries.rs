@@ -11,6 +11,7 @@ use super::{
     upstream::Upstream,
     worker::{Candidate, Tried, Worker},
 };
+use crate::select::key::KeyOf;
 
 mod suspects;
 
@@ -34,8 +35,14 @@ pub(crate) trait Exchange {
     async fn dial(&mut self, upstream: &Upstream) -> io::Result<Self::Connection>;
 
     /// Sends the request and reads the answer until it may go on to the client.
-    async fn send(&mut self, upstream: &Rc<Upstream>, connection: Self::Connection)
-    -> Result<Self::Answer, ProxyError>;
+    async fn send(
+        &mut self,
+        candidate: &mut Candidate,
+        connection: Self::Connection,
+    ) -> Result<Self::Answer, ProxyError>;
+
+    /// What it is known by, if backends are chosen by that.
+    fn key(&self, of: &KeyOf) -> Option<u64>;
 
     /// The status of an answer.
     fn status(answer: &Self::Answer) -> u16;
@@ -45,11 +52,12 @@ pub(crate) trait Exchange {
 pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Result<E::Answer, ProxyError> {
     let started = exchange.entry().started();
     let (mut tried, mut suspects, mut last) = (Tried::default(), Suspects::default(), None);
+    let key = worker.key_of().and_then(|of| exchange.key(of));
     let mut next = None;
     loop {
         let candidate = match next.take() {
             Some(candidate) => candidate,
-            None => match worker.choose(&tried, last, started).await {
+            None => match worker.choose(&tried, key, last, started).await {
                 Ok(candidate) => candidate,
                 Err(error) => {
                     suspects.unanswered(worker, exchange.entry().client());
@@ -75,7 +83,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
                 // Here the last backend's answer is the client's, so the next one is chosen before this is dropped.
                 if may_go_on
                     && retry::after_status(exchange.request(), worker.limits.next_upstream)
-                    && let Some(other) = worker.next(&tried)
+                    && let Some(other) = worker.next(&tried, key)
                     && worker.budget.borrow_mut().take()
                 {
                     next = Some(other);
@@ -113,9 +121,9 @@ enum Asked<A> {
 
 /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. That a held connection
 /// was closed says nothing about the backend.
-async fn ask<E: Exchange>(exchange: &mut E, worker: &Worker, candidate: Candidate) -> Asked<E::Answer> {
+async fn ask<E: Exchange>(exchange: &mut E, worker: &Worker, mut candidate: Candidate) -> Asked<E::Answer> {
     while let Some(connection) = exchange.held(&candidate.upstream).await {
-        match exchange.send(&candidate.upstream, connection).await {
+        match exchange.send(&mut candidate, connection).await {
             Ok(answer) => return Asked::Answered(candidate, answer),
             Err(ProxyError::NotSent) if exchange.request().whole => {}
             Err(ProxyError::NoAnswer) if may_try_again(exchange, worker, ProxyError::NoAnswer) => {
@@ -127,7 +135,7 @@ async fn ask<E: Exchange>(exchange: &mut E, worker: &Worker, candidate: Candidat
         }
     }
     match exchange.dial(&candidate.upstream).await {
-        Ok(connection) => match exchange.send(&candidate.upstream, connection).await {
+        Ok(connection) => match exchange.send(&mut candidate, connection).await {
             Ok(answer) => Asked::Answered(candidate, answer),
             Err(error) => failed(error, candidate),
         },

@@ -1,6 +1,12 @@
 //! A backend as one thread sees it: the connections the thread holds to it, and how new ones are made.
 
-use std::{cell::RefCell, io, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -12,7 +18,11 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{hyper::body::RequestBody, strict::stream::Stream};
-use crate::backend::{Address, Backend};
+use crate::{
+    backend::{Address, Backend},
+    queue::Queue,
+    select::ewma::Ewma,
+};
 
 /// One end of a connection to a backend.
 pub(crate) type Sender = SendRequest<RequestBody>;
@@ -81,11 +91,16 @@ pub(crate) struct Upstream {
     /// Our own.
     pub(crate) streams: Idle<Stream>,
     pub(crate) most_idle: usize,
+    /// How long answers take lately.
+    pub(crate) latency: Cell<Ewma>,
+    /// Who waits for one of its places, if they are counted.
+    queue: Option<Arc<Queue>>,
 }
 
 impl Upstream {
-    pub(crate) fn new(backend: Arc<Backend>, most_idle: usize) -> Self {
-        Self { backend, senders: Idle::new(), streams: Idle::new(), most_idle }
+    pub(crate) fn new(backend: Arc<Backend>, most_idle: usize, queue: &Arc<Queue>) -> Self {
+        let queue = backend.terms.max_conns.is_some().then(|| Arc::clone(queue));
+        Self { backend, senders: Idle::new(), streams: Idle::new(), most_idle, latency: Cell::default(), queue }
     }
 
     /// Drops what is closed or too old.
@@ -160,15 +175,18 @@ impl Unreached {
 pub(crate) struct InFlight(Rc<Upstream>);
 
 impl InFlight {
-    pub(crate) fn begin(upstream: &Rc<Upstream>) -> Self {
-        upstream.backend.begin();
-        Self(Rc::clone(upstream))
+    /// `None` when the backend has as many as it may have.
+    pub(crate) fn begin(upstream: &Rc<Upstream>) -> Option<Self> {
+        upstream.backend.begin().then(|| Self(Rc::clone(upstream)))
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.backend.end();
+        if let Some(queue) = &self.0.queue {
+            queue.call();
+        }
     }
 }
 

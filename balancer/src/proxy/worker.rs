@@ -13,7 +13,7 @@ use std::{
 use arc_swap::{ArcSwap, Cache};
 use tokio::{
     sync::mpsc,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until},
 };
 use tokio_util::task::TaskTracker;
 
@@ -29,17 +29,22 @@ use super::{
 use crate::{
     access_log::{AccessLog, Asked, Line},
     backend::BackendId,
-    config::{Engine, Limits, next_upstream::Case},
+    config::{Engine, Limits, balance::Balance, next_upstream::Case},
     metrics::Counters,
-    pool::{Change, Pool, Snapshot, Standing},
-    select::{Algorithm, round_robin::RoundRobin},
+    pool::{Change, Pool, Snapshot},
+    queue::{Queue, Waiting},
+    select::key::KeyOf,
     verdict::Failure,
 };
 
 pub(crate) use self::candidate::Candidate;
-use self::candidate::Place;
+use self::{
+    candidate::Place,
+    view::{View, Way},
+};
 
 mod candidate;
+mod view;
 
 /// Most bytes of answers that a thread holds until their clients take them; beyond it answers are streamed.
 const MOST_HELD: usize = 64 * 1024 * 1024;
@@ -84,27 +89,14 @@ pub(crate) struct Worker {
     reports: mpsc::Sender<Change>,
     cache: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     view: RefCell<View>,
-    algorithm: RefCell<Algorithm>,
-    queued: Cell<usize>,
-}
-
-#[derive(Default)]
-struct View {
-    version: u64,
-    /// Those that get requests, or one.
-    ready: Vec<Place>,
-    /// Those in trouble by what requests told: on trial or resting. Asked only when nobody serves.
-    troubled: Vec<Place>,
-    /// Whether anybody serves.
-    serves: bool,
-    /// Ejected and draining ones: nothing new for them, but their idle connections are kept.
-    others: Vec<Place>,
+    way: Way,
+    queue: Arc<Queue>,
 }
 
 impl Worker {
     /// The worker of a thread, and what it listens on.
     pub(crate) fn new(thread: Thread) -> (Self, Vec<TcpListener>) {
-        let Thread { number, listeners, pool, reports, engine, limits, counters, log } = thread;
+        let Thread { number, listeners, pool, queue, reports, engine, balance, limits, counters, log } = thread;
         let worker = Self {
             engine,
             limits,
@@ -122,21 +114,25 @@ impl Worker {
             pool,
             reports,
             view: RefCell::default(),
-            algorithm: RefCell::new(Algorithm::RoundRobin(RoundRobin::starting_at(number))),
-            queued: Cell::new(0),
+            way: Way { balance, number, seed: chance() },
+            queue,
         };
         (worker, listeners)
     }
 
-    /// The next backend for a request, or the reason why there is none. When none is ready, it waits for one; not after
-    /// a time-out, for then enough was waited.
+    /// The next backend for a request, or the reason why there is none. When none is ready, or all are busy, it waits for
+    /// one: at the end of the line, unless it has been somewhere already. After a time-out enough was waited.
     pub(crate) async fn choose(
         &self,
         tried: &Tried,
+        key: Option<u64>,
         last: Option<ProxyError>,
         begun: std::time::Instant,
     ) -> Result<Candidate, ProxyError> {
-        if let Some(candidate) = self.next(tried) {
+        let is_first_try = tried.count() == 0;
+        if (!is_first_try || self.queue.is_empty())
+            && let Some(candidate) = self.next(tried, key)
+        {
             return Ok(candidate);
         }
         if let Some(error) = last
@@ -144,50 +140,50 @@ impl Worker {
         {
             return Err(error);
         }
-        if self.queued.get() >= self.limits.queue_length {
-            return Err(ProxyError::QueueFull);
-        }
-        self.queued.set(self.queued.get() + 1);
-        let _waiting = Waiting(&self.queued);
         let mut bell = self.pool.bell();
         let deadline = Instant::from_std(begun) + self.limits.queue_deadline;
+        let waiting = is_first_try.then(|| self.queue.enter().ok_or(ProxyError::QueueFull)).transpose()?;
         loop {
-            if let Some(candidate) = self.pick(tried) {
+            if waiting.as_ref().is_none_or(Waiting::is_first)
+                && let Some(candidate) = self.pick(tried, key)
+            {
                 return Ok(candidate);
             }
-            if !matches!(timeout_at(deadline, bell.changed()).await, Ok(Ok(()))) {
-                return Err(last.unwrap_or(ProxyError::NoBackend));
+            let called = async {
+                match &waiting {
+                    Some(waiting) => waiting.called().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = called => {}
+                rung = bell.changed() => rung.map_err(|_| ProxyError::NoBackend)?,
+                () = sleep_until(deadline) => {
+                    let why = if self.view.borrow().serves { ProxyError::QueueLate } else { ProxyError::NoBackend };
+                    return Err(last.unwrap_or(why));
+                }
             }
         }
     }
 
     /// The next backend for a request, if one is ready and may still be tried.
-    pub(crate) fn next(&self, tried: &Tried) -> Option<Candidate> {
-        if tried.count() < self.limits.tries { self.pick(tried) } else { None }
+    pub(crate) fn next(&self, tried: &Tried, key: Option<u64>) -> Option<Candidate> {
+        if tried.count() < self.limits.tries { self.pick(tried, key) } else { None }
     }
 
-    fn pick(&self, tried: &Tried) -> Option<Candidate> {
+    /// What a request is known by, if backends are chosen by that.
+    pub(crate) fn key_of(&self) -> Option<&KeyOf> {
+        match &self.way.balance {
+            Balance::Hash(of) => Some(of),
+            Balance::RoundRobin | Balance::LeastConn | Balance::Random => None,
+        }
+    }
+
+    fn pick(&self, tried: &Tried, key: Option<u64>) -> Option<Candidate> {
         self.look();
-        let view = self.view.borrow();
-        let mut algorithm = self.algorithm.borrow_mut();
-        loop {
-            let places = &view.ready;
-            let Some(place) =
-                algorithm.pick(places.len(), |place| tried.has(&places[place]) || places[place].is_taken())
-            else {
-                break;
-            };
-            // Another thread may have been faster.
-            if let Some(candidate) = places[place].candidate(&self.reports) {
-                return Some(candidate);
-            }
-        }
-        if view.serves {
-            return None;
-        }
-        let places = &view.troubled;
-        let place = algorithm.pick(places.len(), |place| tried.has(&places[place]))?;
-        Some(places[place].anyway(&self.reports))
+        let mut candidate = self.view.borrow_mut().pick(tried, key, &self.reports)?;
+        candidate.since = (self.way.balance == Balance::Random).then(std::time::Instant::now);
+        Some(candidate)
     }
 
     /// Brings the thread's view up to date; one load when nothing has changed.
@@ -198,25 +194,11 @@ impl Worker {
         if snapshot.version == view.version {
             return;
         }
-        let places = view.ready.drain(..).chain(view.troubled.drain(..)).chain(view.others.drain(..));
-        let known: Vec<Rc<Upstream>> = places.map(|place| place.upstream).collect();
-        for member in &snapshot.members {
-            let upstream = known.iter().find(|upstream| upstream.backend.id == member.backend.id).cloned();
-            let upstream = upstream
-                .unwrap_or_else(|| Rc::new(Upstream::new(Arc::clone(&member.backend), self.limits.idle_connections)));
-            let place = Place::new(upstream, member);
-            match member.standing() {
-                Standing::Serving => view.ready.push(place),
-                Standing::OnTrial(..) => {
-                    view.troubled.push(place.clone());
-                    view.ready.push(place);
-                }
-                Standing::Resting(_) => view.troubled.push(place),
-                Standing::Ejected | Standing::Draining => view.others.push(place),
-            }
-        }
-        view.serves = snapshot.serving().next().is_some();
-        view.version = snapshot.version;
+        view.renew(snapshot, &self.way, |view, number| {
+            let backend = &snapshot.members[number].backend;
+            let new = || Rc::new(Upstream::new(Arc::clone(backend), self.limits.idle_connections, &self.queue));
+            view.known(backend).unwrap_or_else(new)
+        });
     }
 
     /// No connection to a backend could be made: what that says about it, and about the request.
@@ -250,8 +232,9 @@ impl Worker {
         self.budget.borrow_mut().second();
         *self.date.borrow_mut() = date(&jiff::Timestamp::now());
         self.look();
-        let view = self.view.borrow();
-        for place in view.ready.iter().chain(&view.troubled).chain(&view.others) {
+        let mut view = self.view.borrow_mut();
+        view.second(&self.way);
+        for place in view.places() {
             place.upstream.sweep(self.clients.tick());
         }
         self.write_log();
@@ -299,10 +282,8 @@ fn date(now: &jiff::Timestamp) -> String {
     now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-struct Waiting<'a>(&'a Cell<usize>);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
+/// A number that nobody foresees; the standard library seeds its hash maps with it.
+fn chance() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
 }

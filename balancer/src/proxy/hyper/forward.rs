@@ -32,9 +32,10 @@ use crate::{
         entry::Entry,
         error::ProxyError,
         retry, tries,
-        upstream::{InFlight, Lease, Sender, Upstream},
-        worker::Worker,
+        upstream::{Lease, Sender, Upstream},
+        worker::{Candidate, Worker},
     },
+    select::key::KeyOf,
 };
 
 /// Answers up to this size in memory to requests that may be repeated are taken whole before the client sees their first byte: a
@@ -178,12 +179,17 @@ impl tries::Exchange for Exchange<'_> {
         upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await
     }
 
+    fn key(&self, of: &KeyOf) -> Option<u64> {
+        of.find(self.client.address, self.head.uri.to_string().as_bytes(), |name| {
+            self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes)
+        })
+    }
+
     fn status((head, ..): &Taken) -> u16 {
         head.status.as_u16()
     }
 
-    async fn send(&mut self, upstream: &Rc<Upstream>, mut sender: Sender) -> Result<Taken, ProxyError> {
-        let in_flight = InFlight::begin(upstream);
+    async fn send(&mut self, candidate: &mut Candidate, mut sender: Sender) -> Result<Taken, ProxyError> {
         let mut answering = pin!(sender.try_send_request(self.for_backend()));
         let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
             Poll::Ready(answered) => Poll::Ready(Some(answered)),
@@ -198,7 +204,7 @@ impl tries::Exchange for Exchange<'_> {
             }
             Some(Ok(response)) => response,
         };
-        let lease = Lease { sender, in_flight, until: self.worker.idle_until() };
+        let lease = Lease { sender, in_flight: candidate.take_in_flight(), until: self.worker.idle_until() };
         let (head, body) = response.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.switching {
             return Err(ProxyError::AnswerBroken);

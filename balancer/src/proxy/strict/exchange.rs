@@ -26,8 +26,9 @@ use crate::{
         error::ProxyError,
         retry, tries,
         upstream::{InFlight, Upstream},
-        worker::Worker,
+        worker::{Candidate, Worker},
     },
+    select::key::KeyOf,
 };
 
 /// Answers up to this size to requests that may be repeated are taken whole before the client sees their first byte: a
@@ -94,12 +95,20 @@ impl tries::Exchange for Exchange<'_> {
         upstream.dial(self.worker.limits.connect_deadline).await
     }
 
+    fn key(&self, of: &KeyOf) -> Option<u64> {
+        let bytes = &self.desk.buffer;
+        let fields = self.desk.request.fields();
+        of.find(self.client.address, self.request.target_text.of(bytes), |name| {
+            let named = fields.iter().filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()));
+            named.map(|field| field.value.of(bytes))
+        })
+    }
+
     fn status(answer: &Answer) -> u16 {
         answer.head.status
     }
 
-    async fn send(&mut self, upstream: &Rc<Upstream>, stream: Stream) -> Result<Answer, ProxyError> {
-        let in_flight = InFlight::begin(upstream);
+    async fn send(&mut self, candidate: &mut Candidate, stream: Stream) -> Result<Answer, ProxyError> {
         self.write_head()?;
         let mut download = Download::new();
         let mut interim = 0;
@@ -126,7 +135,8 @@ impl tries::Exchange for Exchange<'_> {
         if self.idempotent && is_short && head.status != 101 && !download.ended && !self.is_events(download.bytes()) {
             self.take(&stream, &mut download, head.framing).await?;
         }
-        Ok(Answer { stream, upstream: Rc::clone(upstream), in_flight, head, download })
+        let (upstream, in_flight) = (Rc::clone(&candidate.upstream), candidate.take_in_flight());
+        Ok(Answer { stream, upstream, in_flight, head, download })
     }
 }
 

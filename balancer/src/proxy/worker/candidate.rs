@@ -1,22 +1,34 @@
 //! Backends as they stand in a thread's view, and one that was chosen for a request: what comes of the request is told to
 //! the pool here, if it is of interest. Usually it is not, and costs a load.
 
-use std::{rc::Rc, sync::atomic::Ordering, time::Instant};
+use std::{
+    rc::Rc,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::mpsc;
 
 use super::Worker;
 use crate::{
     pool::{Change, Member, Seat, Standing, Verdict},
-    proxy::upstream::Upstream,
+    proxy::upstream::{InFlight, Upstream},
+    select::{key, ramp},
     verdict::{Cause, Failure, is_server_error},
 };
+
+/// What a failure counts as among latencies, if it took less.
+const FAILED: Duration = Duration::from_secs(1);
 
 /// A backend in a thread's view, in its present turn.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) upstream: Rc<Upstream>,
     pub(super) turn: u32,
+    pub(super) weight: u32,
+    pub(super) name: u64,
+    /// Since when it serves, if that matters still.
+    since: Option<Instant>,
     trouble: Option<(Cause, Option<Seat>)>,
 }
 
@@ -25,31 +37,52 @@ impl Place {
         let trouble = match member.standing() {
             Standing::OnTrial(cause, seat) => Some((cause, Some(seat))),
             Standing::Resting(cause) => Some((cause, None)),
-            Standing::Serving | Standing::Ejected | Standing::Draining => None,
+            Standing::Serving | Standing::Ejected | Standing::Draining | Standing::Down => None,
         };
-        Self { upstream, turn: member.turn, trouble }
+        let name = key::number(upstream.backend.name.as_bytes());
+        Self { upstream, turn: member.turn, weight: 0, name, since: member.ramps_since(), trouble }
+    }
+
+    /// Takes the weight of now; says whether it still grows.
+    pub(super) fn weigh(&mut self, now: Instant) -> bool {
+        let terms = &self.upstream.backend.terms;
+        let served = self.since.map_or(terms.slow_start, |since| now.saturating_duration_since(since));
+        self.weight = ramp::weigh(terms.weight, served, terms.slow_start);
+        served < terms.slow_start
     }
 
     /// Whether another request is on trial there.
-    pub(super) fn is_taken(&self) -> bool {
+    pub(super) fn is_on_trial(&self) -> bool {
         matches!(&self.trouble, Some((_, Some(seat))) if seat.load(Ordering::Relaxed))
     }
 
-    /// For a request; `None` if another one is on trial there.
+    /// For a request; `None` if others have taken its last place, or are on trial there.
     pub(super) fn candidate(&self, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+        let in_flight = InFlight::begin(&self.upstream)?;
         let trial = match &self.trouble {
             None => None,
-            Some((_, seat)) if seat.as_ref().is_some_and(|seat| seat.swap(true, Ordering::AcqRel)) => return None,
+            Some((_, Some(seat))) if seat.swap(true, Ordering::AcqRel) => return None,
             Some((cause, seat)) => Some(Trial { cause: *cause, seat: seat.clone(), reports: reports.clone() }),
         };
-        Some(Candidate { upstream: Rc::clone(&self.upstream), turn: self.turn, trial })
+        Some(self.chosen(in_flight, trial))
     }
 
     /// For a request, because all are in trouble.
-    pub(super) fn anyway(&self, reports: &mpsc::Sender<Change>) -> Candidate {
+    pub(super) fn anyway(&self, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+        let in_flight = InFlight::begin(&self.upstream)?;
         let trial =
             self.trouble.as_ref().map(|(cause, _)| Trial { cause: *cause, seat: None, reports: reports.clone() });
-        Candidate { upstream: Rc::clone(&self.upstream), turn: self.turn, trial }
+        Some(self.chosen(in_flight, trial))
+    }
+
+    fn chosen(&self, in_flight: InFlight, trial: Option<Trial>) -> Candidate {
+        Candidate {
+            upstream: Rc::clone(&self.upstream),
+            turn: self.turn,
+            in_flight: Some(in_flight),
+            since: None,
+            trial,
+        }
     }
 }
 
@@ -57,12 +90,30 @@ impl Place {
 pub(crate) struct Candidate {
     pub(crate) upstream: Rc<Upstream>,
     pub(super) turn: u32,
+    in_flight: Option<InFlight>,
+    /// When it was asked, if somebody wants to know how long that takes.
+    pub(super) since: Option<Instant>,
     trial: Option<Trial>,
 }
 
 impl Candidate {
+    /// Its place among the requests there, for the answer.
+    pub(crate) fn take_in_flight(&mut self) -> InFlight {
+        self.in_flight.take().expect("a candidate gives one answer")
+    }
+
+    fn observe(&self, least: Duration) {
+        if let Some(since) = self.since {
+            let now = Instant::now();
+            let mut latency = self.upstream.latency.get();
+            latency.observe((now - since).max(least), now);
+            self.upstream.latency.set(latency);
+        }
+    }
+
     /// It has answered.
     pub(crate) fn answered(self, worker: &Worker, status: u16) {
+        self.observe(Duration::ZERO);
         let backend = &self.upstream.backend;
         let errs = is_server_error(status);
         if !errs {
@@ -78,6 +129,8 @@ impl Candidate {
 
     /// It has not, or not so that it could be used. A trial that may have failed by the request decides nothing.
     pub(crate) fn failed(self, worker: &Worker, failure: Failure) {
+        // Who fails fast is not fast.
+        self.observe(FAILED);
         match self.trial {
             None => worker.report(Change::Failed(self.upstream.backend.id, failure)),
             Some(trial) if failure.suspect.is_none() => trial.decide(&self.upstream, Verdict::Failed(failure.at)),
