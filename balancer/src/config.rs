@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsString,
+    io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -12,7 +13,8 @@ use serde::Deserialize;
 
 use crate::{
     backend::{Address, Terms},
-    verdict::Outliers,
+    select::sticky::Sticky,
+    verdict::{Outliers, checks::Checks},
 };
 
 use self::{balance::Balance, next_upstream::NextUpstream};
@@ -40,6 +42,10 @@ pub struct Config {
     pub terms: Terms,
     /// How one of them is chosen.
     pub balance: Balance,
+    /// The cookie that keeps clients where they were, if they are kept.
+    pub sticky: Option<Sticky>,
+    /// How backends are checked, if they are.
+    pub checks: Option<Checks>,
     /// Programs that the balancer runs.
     pub programs: Vec<Program>,
     /// Bounds and deadlines.
@@ -63,6 +69,8 @@ impl Config {
             servers: Vec::new(),
             terms: Terms::default(),
             balance: Balance::default(),
+            sticky: None,
+            checks: None,
             programs: Vec::new(),
             limits: Limits::default(),
             launcher: None,
@@ -171,6 +179,8 @@ pub struct Server {
     pub address: Address,
     /// On which terms it gets requests.
     pub terms: Terms,
+    /// What it has to answer 2xx on to pass a check; a connection is enough without it.
+    pub health_path: Option<String>,
 }
 
 /// A program to launch and look after, once per port.
@@ -258,6 +268,13 @@ impl Default for Backoff {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Problems(pub Vec<String>);
+
+/// A key that nobody knows, for as long as the balancer runs.
+fn new_key() -> std::io::Result<Vec<u8>> {
+    let mut key = vec![0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
+    Ok(key)
+}
 
 /// Reads a backend as flags have it: its address, and nginx's words for a `server` behind it, such as
 /// `127.0.0.1:8811 weight=2 backup`.

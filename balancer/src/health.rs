@@ -1,4 +1,4 @@
-//! Whether backends answer: the wait for one that starts, and the way back for one that could not be reached.
+//! Whether backends answer: the wait for one that starts, the way back for one that could not be reached, and checks.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -10,7 +10,11 @@ use crate::{
     pool::{Change, Member, Pool},
 };
 
-pub(crate) mod probe;
+pub(crate) mod checks;
+mod probe;
+
+/// Longest time for a probe that is no check.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The first and the longest pause between probes.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
@@ -18,7 +22,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_
 /// Probes a backend until it answers. Pauses are short in the beginning, when it matters.
 pub(crate) async fn until_ready(backend: &Backend) {
     let mut pause = PAUSES.0;
-    while let Err(error) = probe::probe(backend).await {
+    while let Err(error) = probe::probe(backend, DEADLINE).await {
         tracing::debug!(backend = %backend.name, %error, "{} is not ready: {error}", backend.name);
         sleep(pause).await;
         pause = (pause * 5 / 4).min(PAUSES.1);

@@ -35,6 +35,8 @@ pub enum Change {
     Restore(BackendId),
     /// It gets nothing new and finishes what it has.
     Drain(BackendId),
+    /// Checks say whether it is well.
+    Checked(BackendId, bool),
     /// A request failed there: a report, from which a rest may follow.
     Failed(BackendId, Failure),
     /// It has answered with server errors in a row: a report, from which a rest may follow.
@@ -79,6 +81,8 @@ pub enum Standing {
     Resting(Cause),
     /// Nobody listens there.
     Ejected,
+    /// It fails its checks.
+    Unwell,
     /// It is about to end.
     Draining,
     /// The configuration says that it gets none.
@@ -99,12 +103,22 @@ pub struct Member {
     ramps: bool,
     drains: bool,
     absent: bool,
+    unwell: bool,
     trust: Trust,
 }
 
 impl Member {
     fn new(backend: Arc<Backend>, now: Instant) -> Self {
-        Self { backend, turn: 0, since: now, ramps: false, drains: false, absent: false, trust: Trust::Full }
+        Self {
+            backend,
+            turn: 0,
+            since: now,
+            ramps: false,
+            drains: false,
+            absent: false,
+            unwell: false,
+            trust: Trust::Full,
+        }
     }
 
     /// Whether it gets requests.
@@ -114,6 +128,7 @@ impl Member {
             _ if self.backend.terms.down => Standing::Down,
             _ if self.drains => Standing::Draining,
             _ if self.absent => Standing::Ejected,
+            _ if self.unwell => Standing::Unwell,
             Trust::Full => Standing::Serving,
             Trust::Rests(cause, _) => Standing::Resting(*cause),
             Trust::OnTrial(cause, seat) => Standing::OnTrial(*cause, Arc::clone(seat)),
@@ -123,7 +138,8 @@ impl Member {
     /// Whether it gets its share of requests.
     #[must_use]
     pub fn is_serving(&self) -> bool {
-        !self.backend.terms.down && !self.drains && !self.absent && matches!(self.trust, Trust::Full)
+        let is_there = !self.backend.terms.down && !self.drains && !self.absent && !self.unwell;
+        is_there && matches!(self.trust, Trust::Full)
     }
 
     /// Since when it serves, if its share has to grow.
@@ -232,6 +248,10 @@ impl Snapshot {
                 let member = next.member_mut(*id).filter(|member| !member.drains)?;
                 member.drains = true;
             }
+            Change::Checked(id, is_well) => {
+                let member = next.member_mut(*id).filter(|member| member.unwell == *is_well)?;
+                member.unwell = !is_well;
+            }
             Change::Rest(id, cause, until) => {
                 let member = next.member_mut(*id).filter(|member| matches!(member.trust, Trust::Full))?;
                 member.trust = Trust::Rests(*cause, *until);
@@ -337,6 +357,10 @@ fn tell(change: &Change, after: &Snapshot) {
         Change::Eject(id) => tracing::warn!(backend = name(*id), serving, "{} cannot be reached", name(*id)),
         Change::Restore(id) => tracing::info!(backend = name(*id), serving, "{} can be reached again", name(*id)),
         Change::Drain(id) => tracing::info!(backend = name(*id), serving, "{} gets nothing new", name(*id)),
+        Change::Checked(id, true) => {
+            tracing::info!(backend = name(*id), serving, "{} passes its checks again", name(*id));
+        }
+        Change::Checked(id, false) => tracing::warn!(backend = name(*id), serving, "{} fails its checks", name(*id)),
         Change::Rest(id, cause, _) => {
             let seconds = member(*id).map_or(0, |member| member.backend.terms.patience.fail_timeout.as_secs());
             let (name, why) = (
@@ -467,6 +491,10 @@ mod tests {
         let id = BackendId(1);
         let resting = pool_of(1).then(&Change::Rest(id, Cause::Errors, Instant::now())).unwrap();
         let back = resting.then(&Change::Eject(id)).unwrap().then(&Change::Restore(id)).unwrap();
+        assert!(back.then(&Change::Checked(id, true)).is_none());
+        let unwell = back.then(&Change::Checked(id, false)).unwrap();
+        assert!(matches!(unwell.member(id).unwrap().standing(), Standing::Unwell));
+        let back = unwell.then(&Change::Checked(id, true)).unwrap();
         assert!(matches!(back.member(id).unwrap().standing(), Standing::Resting(Cause::Errors)));
     }
 }

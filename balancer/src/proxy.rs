@@ -25,6 +25,7 @@ use crate::{
     metrics::Counters,
     pool::{Change, Pool},
     queue::Queue,
+    select::sticky::Sticky,
     shutdown::Shutdown,
 };
 
@@ -54,6 +55,7 @@ pub(crate) struct Thread {
     pub(crate) reports: mpsc::Sender<Change>,
     pub(crate) engine: Engine,
     pub(crate) balance: Balance,
+    pub(crate) sticky: Option<Sticky>,
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: Option<Arc<File>>,

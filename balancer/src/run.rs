@@ -215,6 +215,7 @@ async fn balance(
             reports: changes.clone(),
             engine: config.engine,
             balance: config.balance.clone(),
+            sticky: config.sticky.clone(),
             limits: config.limits.share(config.threads),
             counters: Arc::clone(counters),
             log: log.clone(),
@@ -223,10 +224,10 @@ async fn balance(
     let stop = CancellationToken::new();
     tasks.spawn(health::restore_ejected(Arc::clone(&pool), changes.clone(), stop.clone()));
     let ids = Arc::new(Ids::default());
-    for Server { address, terms } in &config.servers {
-        let backend = Backend::new(ids.next(), address.to_string(), address.clone(), None, terms.clone());
-        drop(changes.send(Change::Join(Arc::new(backend))).await);
+    if let Some(checks) = config.checks {
+        tasks.spawn(health::checks::check(Arc::clone(&pool), changes.clone(), checks, stop.clone()));
     }
+    join(&config.servers, &ids, &changes).await;
     let (terminal, writing) = Terminal::open(io::stderr())?;
     let launcher = config.launcher.map(Arc::from);
     let force = shutdown.forced.clone();
@@ -272,6 +273,15 @@ async fn balance(
         return Err(RunError::Hopeless { name, how });
     }
     Ok(Outcome { totals: counters.iter().map(AsRef::as_ref).collect(), cut: ended?, killed })
+}
+
+/// Has the backends that somebody else runs join the pool.
+async fn join(servers: &[Server], ids: &Ids, changes: &mpsc::Sender<Change>) {
+    for Server { address, terms, health_path } in servers {
+        let (id, name) = (ids.next(), address.to_string());
+        let backend = Backend::new(id, name, address.clone(), health_path.clone(), terms.clone());
+        drop(changes.send(Change::Join(Arc::new(backend))).await);
+    }
 }
 
 async fn until_first_serves(pool: &Pool, expected: usize) {

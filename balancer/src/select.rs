@@ -9,6 +9,7 @@ pub mod ramp;
 pub mod rendezvous;
 pub mod round_robin;
 pub mod smooth;
+pub mod sticky;
 pub mod two_choices;
 
 /// What is known of those among whom one is chosen.

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub mod checks;
+
 /// When failures take a backend out; nginx's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {

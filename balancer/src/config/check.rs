@@ -9,11 +9,15 @@ use super::{
 };
 use crate::{
     backend::{Address, Terms},
-    verdict::{Outliers, Patience},
+    select::sticky::{SameSite, Sticky},
+    verdict::{Outliers, Patience, checks::Checks},
 };
 
 /// Heaviest weight; ten thousand times as much as another is nothing for the other.
 const HEAVIEST: u32 = 10_000;
+
+/// Bytes of a key that nobody tries out.
+const SHORTEST_KEY: usize = 16;
 
 /// Problems found so far, each with its key.
 #[derive(Default)]
@@ -56,8 +60,12 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.terms = check_pool_terms(&mut found, &file.pool);
     config.balance =
         file.pool.balance.as_ref().and_then(|text| found.take("pool.balance", text.parse())).unwrap_or_default();
+    config.sticky = file.pool.sticky.as_ref().and_then(|cookie| check_sticky(&mut found, cookie));
+    config.checks = file.pool.health_check.as_ref().map(|checks| check_health(&mut found, checks));
+    let health_path = file.pool.health_check.as_ref().and_then(|checks| checks.uri.clone());
     for (number, server) in file.pool.server.iter().enumerate() {
-        config.servers.extend(check_server(&mut found, &format!("pool.server[{number}]."), server, &config.terms));
+        let server = check_server(&mut found, &format!("pool.server[{number}]."), server, &config.terms);
+        config.servers.extend(server.map(|server| Server { health_path: health_path.clone(), ..server }));
     }
     for (number, program) in file.program.iter().enumerate() {
         let program = check_program(&mut found, &format!("program[{number}]"), program);
@@ -137,6 +145,61 @@ fn check_pool_terms(found: &mut Found, pool: &file::Pool) -> Terms {
     }
 }
 
+fn check_sticky(found: &mut Found, file: &file::Cookie) -> Option<Sticky> {
+    let (cookie, key) = (&file.cookie, file.key.as_ref());
+    // A token (RFC 9110, 5.6.2), but for what nobody has in the name of a cookie.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if cookie.is_empty() || !cookie.bytes().all(is_plain) {
+        found.add("pool.sticky.cookie", format!("`{cookie}` is no name; write letters, digits, -, _ or ."));
+    }
+    if key.is_some_and(|key| key.len() < SHORTEST_KEY) {
+        found.add(
+            "pool.sticky.key",
+            format!("it can be guessed; write {SHORTEST_KEY} characters or more, or leave it out for a new one at each start"),
+        );
+    }
+    if file.samesite == SameSite::None && !file.secure {
+        found.add("pool.sticky.samesite", "browsers take none with secure = true only; set that, or write lax");
+    }
+    let expires = file.expires.as_ref().and_then(|text| found.take("pool.sticky.expires", units::duration(text)));
+    let key = match key {
+        Some(key) => key.clone().into_bytes(),
+        None => found.take(
+            "pool.sticky.key",
+            super::new_key().map_err(|error| format!("none can be made: {error}; write one")),
+        )?,
+    };
+    Some(Sticky { cookie: cookie.clone(), key, expires, secure: file.secure, same_site: file.samesite })
+}
+
+fn check_health(found: &mut Found, file: &file::HealthCheck) -> Checks {
+    if let Some(uri) = &file.uri {
+        check_path(found, "pool.health_check.uri", uri);
+    }
+    let at_least = |found: &mut Found, key: &str, number: Option<u32>, default| {
+        if number == Some(0) {
+            found.add(key, "0 is too few; write 1 or more, or leave it out");
+        }
+        number.unwrap_or(default)
+    };
+    let interval = found.duration("pool.health_check.interval", file.interval.as_ref(), Duration::from_secs(5));
+    if interval.is_zero() {
+        found.add("pool.health_check.interval", "0 is no pause; write some time, such as 5s");
+    }
+    Checks {
+        interval,
+        deadline: found.duration("pool.health_check.timeout", file.timeout.as_ref(), Duration::from_secs(5)),
+        fails: at_least(found, "pool.health_check.fails", file.fails, 3),
+        passes: at_least(found, "pool.health_check.passes", file.passes, 2),
+    }
+}
+
+fn check_path(found: &mut Found, key: &str, path: &str) {
+    if !path.starts_with('/') || path.parse::<hyper::Uri>().is_err() {
+        found.add(key, format!("`{path}` is no path; write one such as /health/ready"));
+    }
+}
+
 /// The server of a flag.
 pub(super) fn server(server: &file::Server, terms: &Terms) -> Result<Server, Vec<String>> {
     let mut found = Found::default();
@@ -162,7 +225,7 @@ fn check_server(found: &mut Found, key: &str, server: &file::Server, terms: &Ter
     // As in nginx, 0 is no bound.
     let max_conns = server.max_conns.filter(|most| *most > 0);
     let terms = Terms { weight, backup: server.backup, down: server.down, max_conns, patience, slow_start };
-    Some(Server { address, terms })
+    Some(Server { address, terms, health_path: None })
 }
 
 fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program {
@@ -190,9 +253,7 @@ fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program 
         );
     }
     if let Some(path) = &file.health_path {
-        if !path.starts_with('/') || path.parse::<hyper::Uri>().is_err() {
-            found.add(&format!("{key}.health_path"), format!("`{path}` is no path; write one such as /health/ready"));
-        }
+        check_path(found, &format!("{key}.health_path"), path);
         program.health_path.clone_from(path);
     }
     let start = file.start_timeout.as_ref();

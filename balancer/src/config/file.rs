@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Engine;
+use crate::select::sticky::SameSite;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -41,6 +42,8 @@ pub(super) struct Pool {
     #[serde(default)]
     pub(super) server: Vec<Server>,
     pub(super) balance: Option<String>,
+    pub(super) sticky: Option<Cookie>,
+    pub(super) health_check: Option<HealthCheck>,
     pub(super) connect_timeout: Option<String>,
     pub(super) read_timeout: Option<String>,
     pub(super) keepalive: Option<usize>,
@@ -55,6 +58,30 @@ pub(super) struct Pool {
     pub(super) max_errors_percent: Option<u8>,
     pub(super) queue: Option<usize>,
     pub(super) queue_timeout: Option<String>,
+}
+
+/// The cookie that keeps clients where they were.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cookie {
+    pub(super) cookie: String,
+    pub(super) key: Option<String>,
+    pub(super) expires: Option<String>,
+    #[serde(default)]
+    pub(super) secure: bool,
+    #[serde(default)]
+    pub(super) samesite: SameSite,
+}
+
+/// Checks of all backends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HealthCheck {
+    pub(super) uri: Option<String>,
+    pub(super) interval: Option<String>,
+    pub(super) timeout: Option<String>,
+    pub(super) fails: Option<u32>,
+    pub(super) passes: Option<u32>,
 }
 
 /// A backend that somebody else runs.

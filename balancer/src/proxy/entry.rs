@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     pub(crate) upstream: Option<Rc<Upstream>>,
     pub(crate) retries: Vec<&'static str>,
+    /// A cookie for the client, which goes out with the answer.
+    pub(crate) cookie: Option<String>,
     pub(crate) flag: &'static str,
     pub(crate) by: &'static str,
 }
@@ -43,6 +45,7 @@ impl Entry {
             bytes: 0,
             upstream: None,
             retries: Vec::new(),
+            cookie: None,
             flag: "",
             by: "",
         }

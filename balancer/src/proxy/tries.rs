@@ -41,8 +41,11 @@ pub(crate) trait Exchange {
         connection: Self::Connection,
     ) -> Result<Self::Answer, ProxyError>;
 
-    /// What it is known by, if backends are chosen by that.
+    /// What it is known by.
     fn key(&self, of: &KeyOf) -> Option<u64>;
+
+    /// Its cookie of this name.
+    fn cookie(&self, name: &str) -> Option<&[u8]>;
 
     /// The status of an answer.
     fn status(answer: &Self::Answer) -> u16;
@@ -52,12 +55,12 @@ pub(crate) trait Exchange {
 pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Result<E::Answer, ProxyError> {
     let started = exchange.entry().started();
     let (mut tried, mut suspects, mut last) = (Tried::default(), Suspects::default(), None);
-    let key = worker.key_of().and_then(|of| exchange.key(of));
+    let wish = worker.wish(|of| exchange.key(of), |name| exchange.cookie(name));
     let mut next = None;
     loop {
         let candidate = match next.take() {
             Some(candidate) => candidate,
-            None => match worker.choose(&tried, key, last, started).await {
+            None => match worker.choose(&tried, &wish, last, started).await {
                 Ok(candidate) => candidate,
                 Err(error) => {
                     suspects.unanswered(worker, exchange.entry().client());
@@ -75,6 +78,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
         match asked {
             Asked::Answered(candidate, answer) => {
                 let status = E::status(&answer);
+                exchange.entry().cookie = worker.cookie(&candidate.upstream, &wish);
                 let Some(case) = retry::case_of_status(status, worker.limits.next_upstream) else {
                     suspects.answered(worker);
                     candidate.answered(worker, status);
@@ -83,7 +87,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
                 // Here the last backend's answer is the client's, so the next one is chosen before this is dropped.
                 if may_go_on
                     && retry::after_status(exchange.request(), worker.limits.next_upstream)
-                    && let Some(other) = worker.next(&tried, key)
+                    && let Some(other) = worker.next(&tried, &wish)
                     && worker.budget.borrow_mut().take()
                 {
                     next = Some(other);

@@ -21,7 +21,7 @@ use super::{hyper::body::RequestBody, strict::stream::Stream};
 use crate::{
     backend::{Address, Backend},
     queue::Queue,
-    select::ewma::Ewma,
+    select::{ewma::Ewma, sticky::Token},
 };
 
 /// One end of a connection to a backend.
@@ -93,14 +93,16 @@ pub(crate) struct Upstream {
     pub(crate) most_idle: usize,
     /// How long answers take lately.
     pub(crate) latency: Cell<Ewma>,
+    /// What the cookie of its clients holds, if they have one.
+    pub(crate) token: Option<Token>,
     /// Who waits for one of its places, if they are counted.
     queue: Option<Arc<Queue>>,
 }
 
 impl Upstream {
-    pub(crate) fn new(backend: Arc<Backend>, most_idle: usize, queue: &Arc<Queue>) -> Self {
+    pub(crate) fn new(backend: Arc<Backend>, most_idle: usize, queue: &Arc<Queue>, token: Option<Token>) -> Self {
         let queue = backend.terms.max_conns.is_some().then(|| Arc::clone(queue));
-        Self { backend, senders: Idle::new(), streams: Idle::new(), most_idle, latency: Cell::default(), queue }
+        Self { backend, senders: Idle::new(), streams: Idle::new(), most_idle, latency: Cell::default(), token, queue }
     }
 
     /// Drops what is closed or too old.

@@ -33,7 +33,10 @@ use crate::{
     metrics::Counters,
     pool::{Change, Pool, Snapshot},
     queue::{Queue, Waiting},
-    select::key::KeyOf,
+    select::{
+        key::KeyOf,
+        sticky::{self, Sticky, Token},
+    },
     verdict::Failure,
 };
 
@@ -48,6 +51,15 @@ mod view;
 
 /// Most bytes of answers that a thread holds until their clients take them; beyond it answers are streamed.
 const MOST_HELD: usize = 64 * 1024 * 1024;
+
+/// Where a request would go.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wish {
+    /// What it is known by, if backends are chosen by that.
+    key: Option<u64>,
+    /// Where its client was before.
+    token: Option<Token>,
+}
 
 /// Which backends a request has tried already, each in which turn.
 #[derive(Default)]
@@ -90,13 +102,14 @@ pub(crate) struct Worker {
     cache: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     view: RefCell<View>,
     way: Way,
+    sticky: Option<Sticky>,
     queue: Arc<Queue>,
 }
 
 impl Worker {
     /// The worker of a thread, and what it listens on.
     pub(crate) fn new(thread: Thread) -> (Self, Vec<TcpListener>) {
-        let Thread { number, listeners, pool, queue, reports, engine, balance, limits, counters, log } = thread;
+        let Thread { number, listeners, pool, queue, reports, engine, balance, sticky, limits, counters, log } = thread;
         let worker = Self {
             engine,
             limits,
@@ -115,6 +128,7 @@ impl Worker {
             reports,
             view: RefCell::default(),
             way: Way { balance, number, seed: chance() },
+            sticky,
             queue,
         };
         (worker, listeners)
@@ -125,13 +139,13 @@ impl Worker {
     pub(crate) async fn choose(
         &self,
         tried: &Tried,
-        key: Option<u64>,
+        wish: &Wish,
         last: Option<ProxyError>,
         begun: std::time::Instant,
     ) -> Result<Candidate, ProxyError> {
         let is_first_try = tried.count() == 0;
         if (!is_first_try || self.queue.is_empty())
-            && let Some(candidate) = self.next(tried, key)
+            && let Some(candidate) = self.next(tried, wish)
         {
             return Ok(candidate);
         }
@@ -145,7 +159,7 @@ impl Worker {
         let waiting = is_first_try.then(|| self.queue.enter().ok_or(ProxyError::QueueFull)).transpose()?;
         loop {
             if waiting.as_ref().is_none_or(Waiting::is_first)
-                && let Some(candidate) = self.pick(tried, key)
+                && let Some(candidate) = self.pick(tried, wish)
             {
                 return Ok(candidate);
             }
@@ -167,21 +181,35 @@ impl Worker {
     }
 
     /// The next backend for a request, if one is ready and may still be tried.
-    pub(crate) fn next(&self, tried: &Tried, key: Option<u64>) -> Option<Candidate> {
-        if tried.count() < self.limits.tries { self.pick(tried, key) } else { None }
+    pub(crate) fn next(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {
+        if tried.count() < self.limits.tries { self.pick(tried, wish) } else { None }
     }
 
-    /// What a request is known by, if backends are chosen by that.
-    pub(crate) fn key_of(&self) -> Option<&KeyOf> {
-        match &self.way.balance {
-            Balance::Hash(of) => Some(of),
+    /// What a request wishes for: `key` finds what it is known by, `cookie` its cookie of a name.
+    pub(crate) fn wish<'a>(
+        &self,
+        key: impl FnOnce(&KeyOf) -> Option<u64>,
+        cookie: impl FnOnce(&str) -> Option<&'a [u8]>,
+    ) -> Wish {
+        let key = match &self.way.balance {
+            Balance::Hash(of) => key(of),
             Balance::RoundRobin | Balance::LeastConn | Balance::Random => None,
-        }
+        };
+        let token = self.sticky.as_ref().and_then(|sticky| cookie(&sticky.cookie)).and_then(sticky::read);
+        Wish { key, token }
     }
 
-    fn pick(&self, tried: &Tried, key: Option<u64>) -> Option<Candidate> {
+    /// The cookie for a client that has been answered by this backend, unless it has it, or one for another backend that
+    /// still serves.
+    pub(crate) fn cookie(&self, upstream: &Upstream, wish: &Wish) -> Option<String> {
+        let (sticky, token) = (self.sticky.as_ref()?, upstream.token.as_ref()?);
+        let stays = |wished: &Token| sticky::is_same(wished, token) || self.view.borrow().serves_token(wished);
+        (!wish.token.as_ref().is_some_and(stays)).then(|| sticky.set(token))
+    }
+
+    fn pick(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {
         self.look();
-        let mut candidate = self.view.borrow_mut().pick(tried, key, &self.reports)?;
+        let mut candidate = self.view.borrow_mut().pick(tried, wish, &self.reports)?;
         candidate.since = (self.way.balance == Balance::Random).then(std::time::Instant::now);
         Some(candidate)
     }
@@ -196,7 +224,8 @@ impl Worker {
         }
         view.renew(snapshot, &self.way, |view, number| {
             let backend = &snapshot.members[number].backend;
-            let new = || Rc::new(Upstream::new(Arc::clone(backend), self.limits.idle_connections, &self.queue));
+            let token = self.sticky.as_ref().map(|sticky| sticky.token(&backend.name));
+            let new = || Rc::new(Upstream::new(Arc::clone(backend), self.limits.idle_connections, &self.queue, token));
             view.known(backend).unwrap_or_else(new)
         });
     }

@@ -27,7 +27,7 @@ impl TwoChoices {
     }
 
     /// A number from 0 to `bound` without it.
-    fn below(&mut self, bound: usize) -> Option<usize> {
+    pub(crate) fn below(&mut self, bound: usize) -> Option<usize> {
         // SplitMix64 (Steele, Lea, Flood 2014): any seed will do.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         usize::try_from(super::key::mix(self.0) >> 1).ok()?.checked_rem(bound)

@@ -20,6 +20,8 @@ mod passive;
 mod proxying;
 #[path = "../it/retry.rs"]
 mod retry;
+#[path = "../it/sticky.rs"]
+mod sticky;
 #[path = "../it/stopping.rs"]
 mod stopping;
 #[path = "../it/strictness.rs"]

@@ -35,7 +35,7 @@ use crate::{
         upstream::{Lease, Sender, Upstream},
         worker::{Candidate, Worker},
     },
-    select::key::KeyOf,
+    select::key::{self, KeyOf},
 };
 
 /// Answers up to this size in memory to requests that may be repeated are taken whole before the client sees their first byte: a
@@ -62,8 +62,10 @@ pub(crate) async fn forward(
     let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry).await;
     client.enter(Phase::Answering);
     let mut response = match outcome {
-        Ok((head, content)) => {
+        Ok((mut head, content)) => {
             entry.status = head.status.as_u16();
+            let cookie = entry.cookie.take().map(|cookie| HeaderValue::try_from(cookie).expect("it has plain letters"));
+            head.headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
             Response::from_parts(head, AnswerBody::new(content, client, entry))
         }
         Err(error) => {
@@ -183,6 +185,11 @@ impl tries::Exchange for Exchange<'_> {
         of.find(self.client.address, self.head.uri.to_string().as_bytes(), |name| {
             self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes)
         })
+    }
+
+    fn cookie(&self, name: &str) -> Option<&[u8]> {
+        let fields = self.head.headers.get_all(header::COOKIE).iter();
+        fields.map(HeaderValue::as_bytes).find_map(|value| key::cookie(value, name))
     }
 
     fn status((head, ..): &Taken) -> u16 {

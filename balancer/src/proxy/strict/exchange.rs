@@ -28,7 +28,7 @@ use crate::{
         upstream::{InFlight, Upstream},
         worker::{Candidate, Worker},
     },
-    select::key::KeyOf,
+    select::key::{self, KeyOf},
 };
 
 /// Answers up to this size to requests that may be repeated are taken whole before the client sees their first byte: a
@@ -96,12 +96,12 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     fn key(&self, of: &KeyOf) -> Option<u64> {
-        let bytes = &self.desk.buffer;
-        let fields = self.desk.request.fields();
-        of.find(self.client.address, self.request.target_text.of(bytes), |name| {
-            let named = fields.iter().filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()));
-            named.map(|field| field.value.of(bytes))
-        })
+        let target = self.request.target_text.of(&self.desk.buffer);
+        of.find(self.client.address, target, |name| self.fields(name))
+    }
+
+    fn cookie(&self, name: &str) -> Option<&[u8]> {
+        self.fields("cookie").find_map(|value| key::cookie(value, name))
     }
 
     fn status(answer: &Answer) -> u16 {
@@ -145,6 +145,14 @@ impl Exchange<'_> {
     pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
         let worker = self.worker;
         tries::answer(self, worker).await
+    }
+
+    /// The values of the request's fields with this name.
+    fn fields(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let bytes = &self.desk.buffer;
+        let fields = self.desk.request.fields().iter();
+        let named = fields.filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()));
+        named.map(|field| field.value.of(bytes))
     }
 
     fn write_head(&mut self) -> Result<(), ProxyError> {
@@ -298,4 +306,12 @@ impl Exchange<'_> {
 enum Sent {
     Something,
     Nothing,
+}
+
+/// Adds a field to a head that is complete.
+pub(super) fn add_field(head: &mut Vec<u8>, name: &str, value: &str) {
+    head.truncate(head.len() - 2);
+    for part in [name, ": ", value, "\r\n\r\n"] {
+        head.extend_from_slice(part.as_bytes());
+    }
 }

@@ -13,7 +13,10 @@ use super::Worker;
 use crate::{
     pool::{Change, Member, Seat, Standing, Verdict},
     proxy::upstream::{InFlight, Upstream},
-    select::{key, ramp},
+    select::{
+        key, ramp,
+        sticky::{self, Token},
+    },
     verdict::{Cause, Failure, is_server_error},
 };
 
@@ -37,7 +40,7 @@ impl Place {
         let trouble = match member.standing() {
             Standing::OnTrial(cause, seat) => Some((cause, Some(seat))),
             Standing::Resting(cause) => Some((cause, None)),
-            Standing::Serving | Standing::Ejected | Standing::Draining | Standing::Down => None,
+            Standing::Serving | Standing::Ejected | Standing::Unwell | Standing::Draining | Standing::Down => None,
         };
         let name = key::number(upstream.backend.name.as_bytes());
         Self { upstream, turn: member.turn, weight: 0, name, since: member.ramps_since(), trouble }
@@ -49,6 +52,11 @@ impl Place {
         let served = self.since.map_or(terms.slow_start, |since| now.saturating_duration_since(since));
         self.weight = ramp::weigh(terms.weight, served, terms.slow_start);
         served < terms.slow_start
+    }
+
+    /// Whether its clients hold this.
+    pub(super) fn has(&self, token: &Token) -> bool {
+        self.upstream.token.as_ref().is_some_and(|ours| sticky::is_same(ours, token))
     }
 
     /// Whether another request is on trial there.

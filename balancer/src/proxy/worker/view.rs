@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc, time::Instant};
 use tokio::sync::mpsc;
 
 use super::{
-    Tried,
+    Tried, Wish,
     candidate::{Candidate, Place},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     pool::{Change, Snapshot, Standing},
     proxy::upstream::Upstream,
     select::{
-        Algorithm, Candidates, least_requests::LeastRequests, round_robin::RoundRobin, smooth::Smooth,
+        Algorithm, Candidates, least_requests::LeastRequests, round_robin::RoundRobin, smooth::Smooth, sticky::Token,
         two_choices::TwoChoices,
     },
 };
@@ -62,7 +62,7 @@ impl View {
                     next.tiers[tier].places.push(place);
                 }
                 Standing::Resting(_) => next.troubled.places.push(place),
-                Standing::Ejected | Standing::Draining | Standing::Down => next.others.push(place),
+                Standing::Ejected | Standing::Unwell | Standing::Draining | Standing::Down => next.others.push(place),
             }
         }
         next.serves = snapshot.serving().next().is_some();
@@ -92,13 +92,19 @@ impl View {
         }
     }
 
-    /// The next backend for a request.
-    pub(super) fn pick(
-        &mut self,
-        tried: &Tried,
-        key: Option<u64>,
-        reports: &mpsc::Sender<Change>,
-    ) -> Option<Candidate> {
+    /// The next backend for a request: where its client was before, or whose turn it is.
+    pub(super) fn pick(&mut self, tried: &Tried, wish: &Wish, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+        if let Some(token) = &wish.token {
+            let mut places = self.tiers.iter().filter_map(|tier| {
+                let free = Free { places: &tier.places, tried, anyway: false };
+                let known = (0..tier.places.len()).find(|place| tier.places[*place].has(token))?;
+                free.is_free(known).then(|| tier.places[known].candidate(reports))?
+            });
+            if let Some(candidate) = places.next() {
+                return Some(candidate);
+            }
+        }
+        let key = wish.key;
         for tier in &mut self.tiers {
             // Another thread may have been faster; then this one is not free any more.
             while let Some(place) = tier.pick(tried, key, false) {
@@ -116,6 +122,11 @@ impl View {
             }
         }
         None
+    }
+
+    /// Whether somebody serves whose clients hold this.
+    pub(super) fn serves_token(&self, token: &Token) -> bool {
+        self.tiers.iter().flat_map(|tier| &tier.places).any(|place| place.has(token))
     }
 
     /// All places, each backend once or twice.
