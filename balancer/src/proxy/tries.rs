@@ -155,3 +155,6 @@ fn may_try_again<E: Exchange>(exchange: &E, worker: &Worker, error: ProxyError) 
     retry::after_error(error, exchange.request(), worker.limits.next_upstream)
         && (error.facts().retry == Retry::Always || worker.budget.borrow_mut().take())
 }
+
+#[cfg(test)]
+mod tests;
