@@ -9,7 +9,7 @@ use super::{
     error::{ProxyError, Retry},
     retry,
     upstream::Upstream,
-    worker::{Candidate, Tried, Worker},
+    worker::{Candidate, Tried, Wish, Worker},
 };
 use crate::select::key::KeyOf;
 
@@ -41,6 +41,9 @@ pub(crate) trait Exchange {
         connection: Self::Connection,
     ) -> Result<Self::Answer, ProxyError>;
 
+    /// Ends when the client has left.
+    async fn left(&mut self);
+
     /// What it is known by.
     fn key(&self, of: &KeyOf) -> Option<u64>;
 
@@ -60,7 +63,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
     loop {
         let candidate = match next.take() {
             Some(candidate) => candidate,
-            None => match worker.choose(&tried, &wish, last, started).await {
+            None => match choose(exchange, worker, &tried, &wish, last).await {
                 Ok(candidate) => candidate,
                 Err(error) => {
                     suspects.unanswered(worker, exchange.entry().client());
@@ -72,7 +75,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
             exchange.entry().retry(ProxyError::facts(error).flag);
         }
         exchange.entry().upstream = Some(Rc::clone(&candidate.upstream));
-        tried.add(&candidate);
+        let turn = candidate.turn();
         let asked = ask(exchange, worker, candidate).await;
         let may_go_on = worker.limits.next_upstream_deadline.is_none_or(|deadline| started.elapsed() < deadline);
         match asked {
@@ -84,6 +87,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
                     candidate.answered(worker, status);
                     return Ok(answer);
                 };
+                tried.add(turn);
                 // Here the last backend's answer is the client's, so the next one is chosen before this is dropped.
                 if may_go_on
                     && retry::after_status(exchange.request(), worker.limits.next_upstream)
@@ -104,6 +108,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
                 exchange.entry().retry(case.name());
             }
             Asked::Failed(error, suspect) => {
+                tried.add(turn);
                 suspects.extend(suspect);
                 if !(may_go_on && may_try_again(exchange, worker, error)) {
                     suspects.unanswered(worker, exchange.entry().client());
@@ -113,6 +118,22 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
             }
         }
         exchange.entry().begin_again();
+    }
+}
+
+/// Waits for a backend, unless the client leaves meanwhile.
+async fn choose<E: Exchange>(
+    exchange: &mut E,
+    worker: &Worker,
+    tried: &Tried,
+    wish: &Wish,
+    last: Option<ProxyError>,
+) -> Result<Candidate, ProxyError> {
+    let started = exchange.entry().started();
+    tokio::select! {
+        biased;
+        chosen = worker.choose(tried, wish, last, started) => chosen,
+        () = exchange.left() => Err(ProxyError::ClientLeft),
     }
 }
 

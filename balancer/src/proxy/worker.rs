@@ -66,8 +66,8 @@ pub(crate) struct Wish {
 pub(crate) struct Tried(Vec<(BackendId, u32)>);
 
 impl Tried {
-    pub(crate) fn add(&mut self, candidate: &Candidate) {
-        self.0.push((candidate.upstream.backend.id, candidate.turn));
+    pub(crate) fn add(&mut self, turn: (BackendId, u32)) {
+        self.0.push(turn);
     }
 
     fn has(&self, place: &Place) -> bool {

@@ -227,3 +227,26 @@ fn when_the_line_is_full_the_next_one_is_sent_away_and_nobody_waits_for_ever() {
     tell.send(()).unwrap();
     assert_eq!((first.answer().text(), upstream.requests()), ("told", 1));
 }
+
+#[test]
+fn who_leaves_the_line_is_not_sent_on() {
+    let (upstream, tell, _) = telling();
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let server = format!("{} max_conns=1", upstream.address);
+    let balancer = Balancer::run(&["--threads", "1", "--backend", &server, "--access-log", log.to_str().unwrap()]);
+    let mut first = balancer.connect();
+    first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it is there", || (upstream.requests() == 1).then_some(()));
+    let mut second = balancer.connect();
+    second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it was read", || second.is_read().then_some(()));
+    second.reset();
+    eventually("it is noticed", || std::fs::read_to_string(&log).unwrap().contains("/second").then_some(()));
+    tell.send(()).unwrap();
+    assert_eq!(first.answer().text(), "told");
+    tell.send(()).unwrap();
+    assert_eq!(balancer.get("/third").text(), "told");
+    let heads = upstream.heads.lock().unwrap();
+    assert!(!heads.iter().any(|head| head.contains("/second")), "{heads:?}");
+}

@@ -220,6 +220,19 @@ impl Connection {
         Ok(Answer { status, head, body })
     }
 
+    /// Whether the other side has read all that was sent, as the kernel knows it.
+    pub(crate) fn is_read(&self) -> bool {
+        let port = format!(":{:04X}", self.0.get_ref().local_addr().unwrap().port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let mut theirs = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        theirs.any(|columns| columns[2].ends_with(&port) && columns[4].ends_with(":00000000"))
+    }
+
+    /// Breaks it off, so that the other side is told at once.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(self.0.get_ref()).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
     /// Whether the other side has closed and sent nothing more.
     pub(crate) fn is_closed(&mut self) -> bool {
         matches!(self.0.read(&mut [0]), Ok(0))

@@ -181,6 +181,11 @@ impl tries::Exchange for Exchange<'_> {
         upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await
     }
 
+    async fn left(&mut self) {
+        // The library drops the request then.
+        std::future::pending::<()>().await;
+    }
+
     fn key(&self, of: &KeyOf) -> Option<u64> {
         of.find(self.client.address, self.head.uri.to_string().as_bytes(), |name| {
             self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes)

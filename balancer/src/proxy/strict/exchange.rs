@@ -95,6 +95,15 @@ impl tries::Exchange for Exchange<'_> {
         upstream.dial(self.worker.limits.connect_deadline).await
     }
 
+    async fn left(&mut self) {
+        // A body that has not been asked for stays where it is.
+        if self.request.framing != Framing::None {
+            return std::future::pending().await;
+        }
+        let way = Way { client: self.client, from: self.stream, to: self.stream, shelf: &self.worker.shelf };
+        poll_fn(|cx| self.upload.poll_left(cx, self.desk, &way)).await;
+    }
+
     fn key(&self, of: &KeyOf) -> Option<u64> {
         let target = self.request.target_text.of(&self.desk.buffer);
         of.find(self.client.address, target, |name| self.fields(name))

@@ -16,7 +16,8 @@ use crate::{
 pub(super) struct Suspects(Vec<(Candidate, Instant)>);
 
 impl Suspects {
-    pub(super) fn add(&mut self, candidate: Candidate) {
+    pub(super) fn add(&mut self, mut candidate: Candidate) {
+        candidate.leave();
         self.0.push((candidate, Instant::now()));
     }
 

@@ -103,6 +103,10 @@ impl Exchange for Scripted<'_> {
         }
     }
 
+    async fn left(&mut self) {
+        std::future::pending::<()>().await;
+    }
+
     fn key(&self, _: &KeyOf) -> Option<u64> {
         None
     }

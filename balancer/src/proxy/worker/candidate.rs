@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::Worker;
 use crate::{
+    backend::BackendId,
     pool::{Change, Member, Seat, Standing, Verdict},
     proxy::upstream::{InFlight, Upstream},
     select::{
@@ -97,7 +98,7 @@ impl Place {
 /// A backend chosen for a request.
 pub(crate) struct Candidate {
     pub(crate) upstream: Rc<Upstream>,
-    pub(super) turn: u32,
+    turn: u32,
     in_flight: Option<InFlight>,
     /// When it was asked, if somebody wants to know how long that takes.
     pub(super) since: Option<Instant>,
@@ -105,9 +106,19 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// Which backend it is, in which turn.
+    pub(crate) fn turn(&self) -> (BackendId, u32) {
+        (self.upstream.backend.id, self.turn)
+    }
+
     /// Its place among the requests there, for the answer.
     pub(crate) fn take_in_flight(&mut self) -> InFlight {
         self.in_flight.take().expect("a candidate gives one answer")
+    }
+
+    /// The request goes elsewhere: its place is free for another one.
+    pub(crate) fn leave(&mut self) {
+        self.in_flight = None;
     }
 
     fn observe(&self, least: Duration) {
