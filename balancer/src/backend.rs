@@ -40,7 +40,7 @@ pub enum AddressError {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Reads `HOST:PORT` or `unix:PATH`. A host name is looked up once, here; its first address is used.
+    /// Reads `IP:PORT` or `unix:PATH`.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path.len() {
@@ -49,15 +49,44 @@ impl FromStr for Address {
                 _ => Err(AddressError::TooLong(path.to_owned())),
             };
         }
-        if let Ok(address) = text.parse() {
-            return Ok(Self::Tcp(address));
+        text.parse().map(Self::Tcp).map_err(|_| AddressError::Form(text.to_owned()))
+    }
+}
+
+/// Where backends are, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// One backend at an address.
+    Fixed(Address),
+    /// A backend at each address of a host, as `HOST:PORT`.
+    Named(String),
+}
+
+impl FromStr for Location {
+    type Err = AddressError;
+
+    /// Reads `HOST:PORT` or `unix:PATH`. A host name is looked up, to tell at once when there is none.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        match text.parse::<Address>() {
+            Ok(address) => return Ok(Self::Fixed(address)),
+            Err(AddressError::Form(_)) => {}
+            Err(error) => return Err(error),
         }
         let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
         if !matches!(port, Some(Ok(1..))) {
             return Err(AddressError::Form(text.to_owned()));
         }
-        let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-        found.map(Self::Tcp).ok_or_else(|| AddressError::Unknown(text.to_owned()))
+        let is_known = text.to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some());
+        if is_known { Ok(Self::Named(text.to_owned())) } else { Err(AddressError::Unknown(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(address) => write!(out, "{address}"),
+            Self::Named(name) => out.write_str(name),
+        }
     }
 }
 
@@ -194,7 +223,7 @@ mod tests {
     #[test]
     fn a_bad_address_says_what_to_write_instead() {
         for text in ["", "8811", ":80", "host", "host:", "host:0", "host:99999", "unix:"] {
-            let message = text.parse::<Address>().unwrap_err().to_string();
+            let message = text.parse::<Location>().unwrap_err().to_string();
             assert!(message.contains("write HOST:PORT or unix:PATH"), "{text}: {message}");
         }
     }

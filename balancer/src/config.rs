@@ -12,7 +12,7 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
-    backend::{Address, Terms},
+    backend::{Location, Terms},
     select::sticky::Sticky,
     verdict::{Outliers, checks::Checks},
 };
@@ -46,6 +46,8 @@ pub struct Config {
     pub sticky: Option<Sticky>,
     /// How backends are checked, if they are.
     pub checks: Option<Checks>,
+    /// The pause between two lookups of a backend's name.
+    pub resolve: Duration,
     /// Programs that the balancer runs.
     pub programs: Vec<Program>,
     /// Bounds and deadlines.
@@ -71,6 +73,7 @@ impl Config {
             balance: Balance::default(),
             sticky: None,
             checks: None,
+            resolve: Duration::from_secs(10),
             programs: Vec::new(),
             limits: Limits::default(),
             launcher: None,
@@ -176,7 +179,7 @@ impl Limits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Where it listens.
-    pub address: Address,
+    pub location: Location,
     /// On which terms it gets requests.
     pub terms: Terms,
     /// What it has to answer 2xx on to pass a check; a connection is enough without it.

@@ -23,6 +23,7 @@ mod queue;
 mod access_log;
 mod health;
 pub mod supervisor;
+mod names;
 mod proxy;
 mod run;
 pub mod cli;

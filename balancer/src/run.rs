@@ -19,10 +19,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access_log,
-    backend::{Backend, LONGEST_SOCKET_PATH},
+    backend::{Backend, LONGEST_SOCKET_PATH, Location},
     config::{Config, Problems, Program, Server},
     health, listener,
     metrics::{Counters, Totals},
+    names::{self, Named},
     pool::{Change, Pool},
     proxy,
     queue::Queue,
@@ -227,7 +228,7 @@ async fn balance(
     if let Some(checks) = config.checks {
         tasks.spawn(health::checks::check(Arc::clone(&pool), changes.clone(), checks, stop.clone()));
     }
-    join(&config.servers, &ids, &changes).await;
+    join(&config, &ids, &changes, &tasks, &stop).await;
     let (terminal, writing) = Terminal::open(io::stderr())?;
     let launcher = config.launcher.map(Arc::from);
     let force = shutdown.forced.clone();
@@ -275,12 +276,26 @@ async fn balance(
     Ok(Outcome { totals: counters.iter().map(AsRef::as_ref).collect(), cut: ended?, killed })
 }
 
-/// Has the backends that somebody else runs join the pool.
-async fn join(servers: &[Server], ids: &Ids, changes: &mpsc::Sender<Change>) {
-    for Server { address, terms, health_path } in servers {
-        let (id, name) = (ids.next(), address.to_string());
-        let backend = Backend::new(id, name, address.clone(), health_path.clone(), terms.clone());
-        drop(changes.send(Change::Join(Arc::new(backend))).await);
+/// Has the backends that somebody else runs join the pool; names are followed until `stop`.
+async fn join(
+    config: &Config,
+    ids: &Arc<Ids>,
+    changes: &mpsc::Sender<Change>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    for Server { location, terms, health_path } in config.servers.iter().cloned() {
+        match location {
+            Location::Fixed(address) => {
+                let backend = Backend::new(ids.next(), address.to_string(), address, health_path, terms);
+                drop(changes.send(Change::Join(Arc::new(backend))).await);
+            }
+            Location::Named(name) => {
+                let named = Named { name, terms, health_path };
+                let following = names::follow(named, Arc::clone(ids), changes.clone(), config.resolve, names::look_up);
+                tasks.spawn(stop.clone().run_until_cancelled_owned(following));
+            }
+        }
     }
 }
 

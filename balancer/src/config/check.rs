@@ -8,7 +8,7 @@ use super::{
     units,
 };
 use crate::{
-    backend::{Address, Terms},
+    backend::{Location, Terms},
     select::sticky::{SameSite, Sticky},
     verdict::{Outliers, Patience, checks::Checks},
 };
@@ -60,6 +60,10 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.terms = check_pool_terms(&mut found, &file.pool);
     config.balance =
         file.pool.balance.as_ref().and_then(|text| found.take("pool.balance", text.parse())).unwrap_or_default();
+    config.resolve = found.duration("pool.resolve", file.pool.resolve.as_ref(), config.resolve);
+    if config.resolve.is_zero() {
+        found.add("pool.resolve", "0 is no pause; write some time, such as 10s");
+    }
     config.sticky = file.pool.sticky.as_ref().and_then(|cookie| check_sticky(&mut found, cookie));
     config.checks = file.pool.health_check.as_ref().map(|checks| check_health(&mut found, checks));
     let health_path = file.pool.health_check.as_ref().and_then(|checks| checks.uri.clone());
@@ -221,11 +225,11 @@ fn check_server(found: &mut Found, key: &str, server: &file::Server, terms: &Ter
         fail_timeout: found.duration(&format!("{key}fail_timeout"), fail_timeout, terms.patience.fail_timeout),
     };
     let slow_start = found.duration(&format!("{key}slow_start"), server.slow_start.as_ref(), terms.slow_start);
-    let address = found.take(&format!("{key}address"), server.address.parse::<Address>())?;
+    let location = found.take(&format!("{key}address"), server.address.parse::<Location>())?;
     // As in nginx, 0 is no bound.
     let max_conns = server.max_conns.filter(|most| *most > 0);
     let terms = Terms { weight, backup: server.backup, down: server.down, max_conns, patience, slow_start };
-    Some(Server { address, terms, health_path: None })
+    Some(Server { location, terms, health_path: None })
 }
 
 fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program {

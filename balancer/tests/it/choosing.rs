@@ -104,6 +104,16 @@ fn a_backup_is_asked_when_none_of_the_others_can_be_and_who_is_down_never() {
 }
 
 #[test]
+fn a_name_stands_for_its_addresses() {
+    let upstream = Upstream::saying("a");
+    let name = format!("localhost:{}", upstream.address.port());
+    let balancer = Balancer::run(&["--threads", "1", "--backend", &name]);
+    assert_eq!(answers(&balancer, 5), "aaaaa");
+    let address = format!("localhost/{}", upstream.address);
+    eventually("it is told by both", || balancer.log().contains(&format!("{address} gets requests")).then_some(()));
+}
+
+#[test]
 fn flags_say_as_much_of_a_backend_as_the_file() {
     let upstreams = [Upstream::saying("a"), Upstream::saying("b")];
     let [a, b] = upstreams.each_ref().map(|upstream| upstream.address);
