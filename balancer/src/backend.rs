@@ -5,8 +5,11 @@ use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
     str::FromStr,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+    time::Duration,
 };
+
+use crate::verdict::Patience;
 
 /// Longest path of a unix socket in bytes: `sun_path` has 108, the last is its end mark (unix(7)).
 pub const LONGEST_SOCKET_PATH: usize = 107;
@@ -37,7 +40,7 @@ pub enum AddressError {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Reads `HOST:PORT` or `unix:PATH`. A host name is looked up once, here; its first address is used.
+    /// Reads `IP:PORT` or `unix:PATH`.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path.len() {
@@ -46,15 +49,44 @@ impl FromStr for Address {
                 _ => Err(AddressError::TooLong(path.to_owned())),
             };
         }
-        if let Ok(address) = text.parse() {
-            return Ok(Self::Tcp(address));
+        text.parse().map(Self::Tcp).map_err(|_| AddressError::Form(text.to_owned()))
+    }
+}
+
+/// Where backends are, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// One backend at an address.
+    Fixed(Address),
+    /// A backend at each address of a host, as `HOST:PORT`.
+    Named(String),
+}
+
+impl FromStr for Location {
+    type Err = AddressError;
+
+    /// Reads `HOST:PORT` or `unix:PATH`. A host name is looked up, to tell at once when there is none.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        match text.parse::<Address>() {
+            Ok(address) => return Ok(Self::Fixed(address)),
+            Err(AddressError::Form(_)) => {}
+            Err(error) => return Err(error),
         }
         let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
         if !matches!(port, Some(Ok(1..))) {
             return Err(AddressError::Form(text.to_owned()));
         }
-        let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-        found.map(Self::Tcp).ok_or_else(|| AddressError::Unknown(text.to_owned()))
+        let is_known = text.to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some());
+        if is_known { Ok(Self::Named(text.to_owned())) } else { Err(AddressError::Unknown(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(address) => write!(out, "{address}"),
+            Self::Named(name) => out.write_str(name),
+        }
     }
 }
 
@@ -72,6 +104,36 @@ impl fmt::Display for Address {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BackendId(pub u32);
 
+/// On which terms a backend gets requests; nginx's words for a `server`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Its share beside the others'; not 0.
+    pub weight: u32,
+    /// It gets requests only when none of the others can take one.
+    pub backup: bool,
+    /// It gets none.
+    pub down: bool,
+    /// Most requests at once, over all threads.
+    pub max_conns: Option<usize>,
+    /// How many failures it is forgiven.
+    pub patience: Patience,
+    /// How long its share grows after it came or came back.
+    pub slow_start: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            weight: 1,
+            backup: false,
+            down: false,
+            max_conns: None,
+            patience: Patience::default(),
+            slow_start: Duration::ZERO,
+        }
+    }
+}
+
 /// One backend.
 #[derive(Debug)]
 pub struct Backend {
@@ -83,14 +145,36 @@ pub struct Backend {
     pub address: Address,
     /// What it has to answer 200 on to be ready; a connection is enough without it.
     pub health_path: Option<String>,
+    /// On which terms it gets requests.
+    pub terms: Terms,
     in_flight: AtomicUsize,
+    /// Server errors since its last answer without one.
+    errors: AtomicU32,
 }
 
 impl Backend {
     /// A backend nobody talks to yet.
     #[must_use]
-    pub fn new(id: BackendId, name: String, address: Address, health_path: Option<String>) -> Self {
-        Self { id, name, address, health_path, in_flight: AtomicUsize::new(0) }
+    pub fn new(id: BackendId, name: String, address: Address, health_path: Option<String>, terms: Terms) -> Self {
+        Self { id, name, address, health_path, terms, in_flight: AtomicUsize::new(0), errors: AtomicU32::new(0) }
+    }
+
+    /// Server errors in a row, over all threads.
+    #[must_use]
+    pub fn errors(&self) -> u32 {
+        self.errors.load(Ordering::Relaxed)
+    }
+
+    /// It answered with a server error; returns how many that makes in a row.
+    pub(crate) fn erred(&self) -> u32 {
+        self.errors.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// It answered without one. A load, unless there is something to forget.
+    pub(crate) fn answered(&self) {
+        if self.errors() != 0 {
+            self.errors.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Requests it is working on, over all threads.
@@ -99,12 +183,29 @@ impl Backend {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn begin(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    /// Whether it has as many requests as it may have.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.terms.max_conns.is_some_and(|most| self.in_flight() >= most)
+    }
+
+    /// Another request begins there; `false` if it has as many as it may have.
+    pub(crate) fn begin(&self) -> bool {
+        match self.terms.max_conns {
+            None => {
+                self.in_flight.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Some(most) => {
+                let another = |busy| (busy < most).then_some(busy + 1);
+                self.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, another).is_ok()
+            }
+        }
     }
 
     pub(crate) fn end(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        // In one order with the count of those who wait: a place that comes free is not overlooked.
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -122,7 +223,7 @@ mod tests {
     #[test]
     fn a_bad_address_says_what_to_write_instead() {
         for text in ["", "8811", ":80", "host", "host:", "host:0", "host:99999", "unix:"] {
-            let message = text.parse::<Address>().unwrap_err().to_string();
+            let message = text.parse::<Location>().unwrap_err().to_string();
             assert!(message.contains("write HOST:PORT or unix:PATH"), "{text}: {message}");
         }
     }

@@ -7,8 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     Signals,
-    backend::Address,
-    config::{self, Config, Engine, units},
+    config::{self, Config, Engine, balance::Balance, units},
     shutdown::Shutdown,
     supervisor::launcher,
 };
@@ -37,9 +36,12 @@ struct Run {
     /// Address to listen on, IP:PORT; repeatable
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<SocketAddr>,
-    /// Where requests go, HOST:PORT or unix:PATH; repeatable
+    /// Where requests go, HOST:PORT or unix:PATH, with nginx's words behind it, such as "HOST:PORT weight=2 backup"; repeatable
     #[arg(long = "backend", value_name = "ADDRESS")]
-    backends: Vec<Address>,
+    backends: Vec<String>,
+    /// How backends are chosen: round_robin, least_conn, random, ip_hash or "hash KEY" [default: round_robin]
+    #[arg(long, value_name = "WAY")]
+    balance: Option<Balance>,
     /// Threads of the data plane [default: one per usable core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -107,7 +109,10 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         Some(path) => config::load(path)?,
         None => Config::listening(Vec::new()),
     };
-    config.servers.extend(flags.backends);
+    for backend in &flags.backends {
+        config.servers.push(config::server(backend, &config.terms)?);
+    }
+    config.balance = flags.balance.unwrap_or(config.balance);
     if !flags.listen.is_empty() {
         config.listen = flags.listen;
     }

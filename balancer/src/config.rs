@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsString,
+    io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -10,8 +11,16 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::backend::Address;
+use crate::{
+    backend::{Location, Terms},
+    select::sticky::Sticky,
+    verdict::{Outliers, checks::Checks},
+};
 
+use self::{balance::Balance, next_upstream::NextUpstream};
+
+pub mod balance;
+pub mod next_upstream;
 mod check;
 mod file;
 pub mod units;
@@ -28,7 +37,17 @@ pub struct Config {
     /// Where the access log goes; none is written without it.
     pub access_log: Option<PathBuf>,
     /// Backends that somebody else runs.
-    pub servers: Vec<Address>,
+    pub servers: Vec<Server>,
+    /// The terms of those of which nothing else is said.
+    pub terms: Terms,
+    /// How one of them is chosen.
+    pub balance: Balance,
+    /// The cookie that keeps clients where they were, if they are kept.
+    pub sticky: Option<Sticky>,
+    /// How backends are checked, if they are.
+    pub checks: Option<Checks>,
+    /// The pause between two lookups of a backend's name.
+    pub resolve: Duration,
     /// Programs that the balancer runs.
     pub programs: Vec<Program>,
     /// Bounds and deadlines.
@@ -50,6 +69,11 @@ impl Config {
             engine: Engine::default(),
             access_log: None,
             servers: Vec::new(),
+            terms: Terms::default(),
+            balance: Balance::default(),
+            sticky: None,
+            checks: None,
+            resolve: Duration::from_secs(10),
             programs: Vec::new(),
             limits: Limits::default(),
             launcher: None,
@@ -99,13 +123,19 @@ pub struct Limits {
     pub connections: usize,
     /// Most backends tried for one request.
     pub tries: usize,
+    /// In which cases the next one is tried.
+    pub next_upstream: NextUpstream,
+    /// How long after a request's beginning another try may begin; no bound without it.
+    pub next_upstream_deadline: Option<Duration>,
+    /// How many server errors in a row.
+    pub outliers: Outliers,
     /// Idle connections kept to each backend by each thread.
     pub idle_connections: usize,
     /// How long an idle connection to a backend is kept. Shorter than what backends do, so that they rarely close first.
     pub idle_age: Duration,
-    /// Longest wait for a backend to become ready when none is.
+    /// Longest wait for a backend when none is ready or all are busy.
     pub queue_deadline: Duration,
-    /// Most requests of a thread waiting for that.
+    /// Most requests waiting for that, over all threads.
     pub queue_length: usize,
     /// Longest time to finish requests after the stop signal.
     pub stop_deadline: Duration,
@@ -124,6 +154,9 @@ impl Default for Limits {
             head_fields: 100,
             connections: 16_384,
             tries: 3,
+            next_upstream: NextUpstream::default(),
+            next_upstream_deadline: None,
+            outliers: Outliers::default(),
             idle_connections: 256,
             idle_age: Duration::from_secs(30),
             queue_deadline: Duration::from_secs(5),
@@ -140,6 +173,17 @@ impl Limits {
     pub fn share(&self, threads: usize) -> Self {
         Self { connections: self.connections.div_ceil(threads), ..self.clone() }
     }
+}
+
+/// A backend that somebody else runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where it listens.
+    pub location: Location,
+    /// On which terms it gets requests.
+    pub terms: Terms,
+    /// What it has to answer 2xx on to pass a check; a connection is enough without it.
+    pub health_path: Option<String>,
 }
 
 /// A program to launch and look after, once per port.
@@ -161,6 +205,8 @@ pub struct Program {
     pub backoff: Backoff,
     /// Folder of its output, a file per instance; output goes to the terminal only without it.
     pub log_dir: Option<PathBuf>,
+    /// On which terms its instances get requests.
+    pub terms: Terms,
     /// What the user sets to choose the ports; said when one is taken.
     pub ports_option: &'static str,
 }
@@ -178,6 +224,7 @@ impl Program {
             stop_deadline: Duration::from_secs(10),
             backoff: Backoff::default(),
             log_dir: None,
+            terms: Terms::default(),
             ports_option: "`ports` of the program",
         }
     }
@@ -224,6 +271,25 @@ impl Default for Backoff {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Problems(pub Vec<String>);
+
+/// A key that nobody knows, for as long as the balancer runs.
+fn new_key() -> std::io::Result<Vec<u8>> {
+    let mut key = vec![0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
+    Ok(key)
+}
+
+/// Reads a backend as flags have it: its address, and nginx's words for a `server` behind it, such as
+/// `127.0.0.1:8811 weight=2 backup`.
+///
+/// # Errors
+///
+/// Every problem found.
+pub fn server(text: &str, terms: &Terms) -> Result<Server, Problems> {
+    file::server(text).map_err(|problem| vec![problem]).and_then(|server| check::server(&server, terms)).map_err(
+        |problems| Problems(problems.into_iter().map(|problem| format!("--backend {text}: {problem}")).collect()),
+    )
+}
 
 /// Reads and checks a configuration file.
 ///

@@ -1,4 +1,4 @@
-//! Whether backends answer: the wait for one that starts, and the way back for one that could not be reached.
+//! Whether backends answer: the wait for one that starts, the way back for one that could not be reached, and checks.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -7,10 +7,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     backend::{Backend, BackendId},
-    pool::{Change, Pool, Standing},
+    pool::{Change, Member, Pool},
 };
 
-pub(crate) mod probe;
+pub(crate) mod checks;
+mod probe;
+
+/// Longest time for a probe that is no check.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The first and the longest pause between probes.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
@@ -18,7 +22,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_
 /// Probes a backend until it answers. Pauses are short in the beginning, when it matters.
 pub(crate) async fn until_ready(backend: &Backend) {
     let mut pause = PAUSES.0;
-    while let Err(error) = probe::probe(backend).await {
+    while let Err(error) = probe::probe(backend, DEADLINE).await {
         tracing::debug!(backend = %backend.name, %error, "{} is not ready: {error}", backend.name);
         sleep(pause).await;
         pause = (pause * 5 / 4).min(PAUSES.1);
@@ -32,7 +36,7 @@ pub(crate) async fn restore_ejected(pool: Arc<Pool>, changes: mpsc::Sender<Chang
     let mut bell = pool.bell();
     loop {
         let snapshot = pool.snapshot();
-        let ejected = |id| snapshot.member(id).is_some_and(|member| member.standing == Standing::Ejected);
+        let ejected = |id| snapshot.member(id).is_some_and(Member::is_ejected);
         probed.retain(|id, end| {
             let keep = ejected(*id);
             if !keep {
@@ -40,7 +44,7 @@ pub(crate) async fn restore_ejected(pool: Arc<Pool>, changes: mpsc::Sender<Chang
             }
             keep
         });
-        for member in snapshot.members.iter().filter(|member| member.standing == Standing::Ejected) {
+        for member in snapshot.members.iter().filter(|member| member.is_ejected()) {
             probed.entry(member.backend.id).or_insert_with(|| {
                 let (backend, changes, end) = (Arc::clone(&member.backend), changes.clone(), stop.child_token());
                 tasks.spawn(end.clone().run_until_cancelled_owned(async move {

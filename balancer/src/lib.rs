@@ -10,6 +10,8 @@
 //! [`run`] is the whole of it: it takes a checked [`Config`](config::Config) and returns when it was told to stop.
 
 pub mod http1;
+pub mod verdict;
+pub mod select;
 pub mod backend;
 pub mod config;
 pub mod shutdown;
@@ -17,10 +19,11 @@ pub mod metrics;
 mod listener;
 mod runtime_dir;
 pub mod pool;
-pub mod select;
+mod queue;
 mod access_log;
 mod health;
 pub mod supervisor;
+mod names;
 mod proxy;
 mod run;
 pub mod cli;

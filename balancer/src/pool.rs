@@ -3,12 +3,24 @@
 //! Facts that must agree (members, whether they answer, draining) are in the same snapshot. This module does not find
 //! out anything by itself: the supervisor, the health checks and the data plane tell it.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep_until,
+};
 
-use crate::backend::{Backend, BackendId};
+use self::judge::Judge;
+use crate::{
+    backend::{Backend, BackendId},
+    verdict::{Cause, Failure, Outliers},
+};
+
+mod judge;
 
 /// What happened to a backend.
 #[derive(Debug, Clone)]
@@ -17,41 +29,155 @@ pub enum Change {
     Join(Arc<Backend>),
     /// It is gone.
     Leave(BackendId),
-    /// It could not be reached; it gets nothing until it answers a probe.
+    /// Nobody listens there; it gets nothing until it answers a probe.
     Eject(BackendId),
     /// It answered a probe.
     Restore(BackendId),
     /// It gets nothing new and finishes what it has.
     Drain(BackendId),
+    /// Checks say whether it is well.
+    Checked(BackendId, bool),
+    /// A request failed there: a report, from which a rest may follow.
+    Failed(BackendId, Failure),
+    /// It has answered with server errors in a row: a report, from which a rest may follow.
+    Erring(BackendId, Instant),
+    /// It gets nothing until then.
+    Rest(BackendId, Cause, Instant),
+    /// Its rest is over: one request decides.
+    Try(BackendId),
+    /// That request has decided. Without a seat it was sent there because all rested.
+    Tried(BackendId, Option<Seat>, Verdict),
+}
+
+/// How a trial went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It gets requests again.
+    Passed,
+    /// It rests again, from then on.
+    Failed(Instant),
+}
+
+/// The one seat of a trial: taken while a request is on its way.
+pub type Seat = Arc<AtomicBool>;
+
+/// What requests have told about a member.
+#[derive(Debug, Clone, Default)]
+enum Trust {
+    #[default]
+    Full,
+    Rests(Cause, Instant),
+    OnTrial(Cause, Seat),
 }
 
 /// Whether a member gets requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Standing {
     /// It does.
     Serving,
-    /// It was not to be reached.
+    /// It gets one; whoever takes the seat.
+    OnTrial(Cause, Seat),
+    /// Requests failed there; it gets one only when all are in trouble.
+    Resting(Cause),
+    /// Nobody listens there.
     Ejected,
+    /// It fails its checks.
+    Unwell,
     /// It is about to end.
     Draining,
+    /// The configuration says that it gets none.
+    Down,
 }
 
-/// One backend in a snapshot.
+/// One backend in a snapshot. What is known of it from different sides is kept apart: none takes back what another says.
 #[derive(Debug, Clone)]
 pub struct Member {
     /// The backend.
     pub backend: Arc<Backend>,
-    /// Whether it gets requests.
-    pub standing: Standing,
-    /// How often it came back. What a request learnt about an earlier turn does not count for a later one.
+    /// How often it came back after nobody had listened there. What a request learnt about an earlier turn does not
+    /// count for a later one.
     pub turn: u32,
+    /// Since when it serves in this turn.
+    since: Instant,
+    /// Whether its share has to grow.
+    ramps: bool,
+    drains: bool,
+    absent: bool,
+    unwell: bool,
+    trust: Trust,
 }
 
 impl Member {
+    fn new(backend: Arc<Backend>, now: Instant) -> Self {
+        Self {
+            backend,
+            turn: 0,
+            since: now,
+            ramps: false,
+            drains: false,
+            absent: false,
+            unwell: false,
+            trust: Trust::Full,
+        }
+    }
+
     /// Whether it gets requests.
     #[must_use]
+    pub fn standing(&self) -> Standing {
+        match &self.trust {
+            _ if self.backend.terms.down => Standing::Down,
+            _ if self.drains => Standing::Draining,
+            _ if self.absent => Standing::Ejected,
+            _ if self.unwell => Standing::Unwell,
+            Trust::Full => Standing::Serving,
+            Trust::Rests(cause, _) => Standing::Resting(*cause),
+            Trust::OnTrial(cause, seat) => Standing::OnTrial(*cause, Arc::clone(seat)),
+        }
+    }
+
+    /// Whether it gets its share of requests.
+    #[must_use]
     pub fn is_serving(&self) -> bool {
-        self.standing == Standing::Serving
+        let is_there = !self.backend.terms.down && !self.drains && !self.absent && !self.unwell;
+        is_there && matches!(self.trust, Trust::Full)
+    }
+
+    /// Since when it serves, if its share has to grow.
+    #[must_use]
+    pub fn ramps_since(&self) -> Option<Instant> {
+        self.ramps.then_some(self.since)
+    }
+
+    /// Whether it has its full share.
+    fn is_established(&self, now: Instant) -> bool {
+        self.is_serving() && now.saturating_duration_since(self.since) >= self.backend.terms.slow_start
+    }
+
+    /// Whether nobody listens there.
+    #[must_use]
+    pub fn is_ejected(&self) -> bool {
+        !self.drains && self.absent
+    }
+
+    /// Why it rests, or rested until its trial.
+    #[must_use]
+    pub fn rests_for(&self) -> Option<Cause> {
+        match self.trust {
+            Trust::Full => None,
+            Trust::Rests(cause, _) | Trust::OnTrial(cause, _) => Some(cause),
+        }
+    }
+
+    fn decide(&mut self, seat: Option<&Seat>, verdict: Verdict) -> Option<()> {
+        self.trust = match (&self.trust, seat, verdict) {
+            (Trust::OnTrial(_, ours), Some(seat), Verdict::Passed) if Arc::ptr_eq(ours, seat) => Trust::Full,
+            (Trust::OnTrial(cause, ours), Some(seat), Verdict::Failed(at)) if Arc::ptr_eq(ours, seat) => {
+                Trust::Rests(*cause, at + self.backend.terms.patience.fail_timeout)
+            }
+            (Trust::Rests(..) | Trust::OnTrial(..), None, Verdict::Passed) => Trust::Full,
+            _ => return None,
+        };
+        Some(())
     }
 }
 
@@ -78,7 +204,22 @@ impl Snapshot {
 
     /// The snapshot after a change; `None` when the change changes nothing.
     #[must_use]
-    pub fn after(&self, change: &Change) -> Option<Self> {
+    pub fn after(&self, change: &Change, now: Instant) -> Option<Self> {
+        let mut next = self.applied(change, now)?;
+        // Who is new beside others begins with little. Where all are new, somebody has to take it all.
+        let is_new = |place: usize| {
+            let old = self.member(next.members[place].backend.id);
+            next.members[place].is_serving() && !old.is_some_and(Member::is_serving)
+        };
+        let comers: Vec<usize> = (0..next.members.len()).filter(|place| is_new(*place)).collect();
+        let ramps = self.members.iter().any(|member| member.is_established(now));
+        for place in comers {
+            (next.members[place].since, next.members[place].ramps) = (now, ramps);
+        }
+        Some(next)
+    }
+
+    fn applied(&self, change: &Change, now: Instant) -> Option<Self> {
         let mut next = self.clone();
         next.version += 1;
         match change {
@@ -86,7 +227,7 @@ impl Snapshot {
                 if self.member(backend.id).is_some() {
                     return None;
                 }
-                next.members.push(Member { backend: Arc::clone(backend), standing: Standing::Serving, turn: 0 });
+                next.members.push(Member::new(Arc::clone(backend), now));
             }
             Change::Leave(id) => {
                 next.members.retain(|member| member.backend.id != *id);
@@ -94,24 +235,49 @@ impl Snapshot {
                     return None;
                 }
             }
-            Change::Eject(id) => next.stand(*id, Standing::Serving, Standing::Ejected)?,
-            Change::Restore(id) => next.stand(*id, Standing::Ejected, Standing::Serving)?,
-            Change::Drain(id) => {
-                let from = self.member(*id)?.standing;
-                next.stand(*id, from, Standing::Draining)?;
+            Change::Eject(id) => {
+                let member = next.member_mut(*id).filter(|member| !member.drains && !member.absent)?;
+                member.absent = true;
             }
+            Change::Restore(id) => {
+                let member = next.member_mut(*id).filter(|member| member.is_ejected())?;
+                member.absent = false;
+                member.turn += 1;
+            }
+            Change::Drain(id) => {
+                let member = next.member_mut(*id).filter(|member| !member.drains)?;
+                member.drains = true;
+            }
+            Change::Checked(id, is_well) => {
+                let member = next.member_mut(*id).filter(|member| member.unwell == *is_well)?;
+                member.unwell = !is_well;
+            }
+            Change::Rest(id, cause, until) => {
+                let member = next.member_mut(*id).filter(|member| matches!(member.trust, Trust::Full))?;
+                member.trust = Trust::Rests(*cause, *until);
+            }
+            Change::Try(id) => {
+                let member = next.member_mut(*id)?;
+                let Trust::Rests(cause, _) = member.trust else { return None };
+                member.trust = Trust::OnTrial(cause, Arc::default());
+            }
+            Change::Tried(id, seat, verdict) => next.member_mut(*id)?.decide(seat.as_ref(), *verdict)?,
+            Change::Failed(..) | Change::Erring(..) => return None,
         }
         Some(next)
     }
 
-    fn stand(&mut self, id: BackendId, from: Standing, to: Standing) -> Option<()> {
-        let member = self.members.iter_mut().find(|member| member.backend.id == id)?;
-        if member.standing != from || from == to {
-            return None;
-        }
-        member.standing = to;
-        member.turn += u32::from(to == Standing::Serving);
-        Some(())
+    /// Whose rest is over first, and when.
+    fn next_trial(&self) -> Option<(Instant, BackendId)> {
+        let rests = self.members.iter().filter_map(|member| match member.trust {
+            Trust::Rests(_, until) => Some((until, member.backend.id)),
+            Trust::Full | Trust::OnTrial(..) => None,
+        });
+        rests.min()
+    }
+
+    fn member_mut(&mut self, id: BackendId) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.backend.id == id)
     }
 }
 
@@ -147,9 +313,30 @@ impl Pool {
     }
 
     /// Applies changes until their last sender is gone: the one writer.
-    pub(crate) async fn write(&self, mut changes: mpsc::Receiver<Change>) {
-        while let Some(change) = changes.recv().await {
-            let Some(next) = self.current.load().after(&change) else { continue };
+    pub(crate) async fn write(&self, mut changes: mpsc::Receiver<Change>, outliers: Outliers) {
+        let mut judge = Judge::new(outliers);
+        loop {
+            let snapshot = self.snapshot();
+            let trial = snapshot.next_trial();
+            let due = async {
+                match trial {
+                    Some((at, id)) => {
+                        sleep_until(at.into()).await;
+                        Change::Try(id)
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            let change = tokio::select! {
+                biased;
+                change = changes.recv() => match change {
+                    Some(change) => change,
+                    None => return,
+                },
+                change = due => change,
+            };
+            let Some(change) = judge.hear(change, &snapshot) else { continue };
+            let Some(next) = snapshot.after(&change, Instant::now()) else { continue };
             tell(&change, &next);
             let version = next.version;
             self.current.store(Arc::new(next));
@@ -159,7 +346,8 @@ impl Pool {
 }
 
 fn tell(change: &Change, after: &Snapshot) {
-    let name = |id: BackendId| after.member(id).map_or("", |member| member.backend.name.as_str());
+    let member = |id: BackendId| after.member(id);
+    let name = |id: BackendId| member(id).map_or("", |member| member.backend.name.as_str());
     let serving = after.serving().count();
     match change {
         Change::Join(backend) => {
@@ -169,44 +357,144 @@ fn tell(change: &Change, after: &Snapshot) {
         Change::Eject(id) => tracing::warn!(backend = name(*id), serving, "{} cannot be reached", name(*id)),
         Change::Restore(id) => tracing::info!(backend = name(*id), serving, "{} can be reached again", name(*id)),
         Change::Drain(id) => tracing::info!(backend = name(*id), serving, "{} gets nothing new", name(*id)),
+        Change::Checked(id, true) => {
+            tracing::info!(backend = name(*id), serving, "{} passes its checks again", name(*id));
+        }
+        Change::Checked(id, false) => tracing::warn!(backend = name(*id), serving, "{} fails its checks", name(*id)),
+        Change::Rest(id, cause, _) => {
+            let seconds = member(*id).map_or(0, |member| member.backend.terms.patience.fail_timeout.as_secs());
+            let (name, why) = (
+                name(*id),
+                match cause {
+                    Cause::Failures => "fails too often",
+                    Cause::Errors => "answers with errors only",
+                },
+            );
+            tracing::warn!(backend = name, serving, seconds, "{name} {why} and rests for {seconds} s");
+        }
+        Change::Try(id) => {
+            tracing::info!(backend = name(*id), serving, "{} has rested and gets one request", name(*id));
+        }
+        Change::Tried(id, _, Verdict::Passed) => {
+            tracing::info!(backend = name(*id), serving, "{} has answered and gets requests again", name(*id));
+        }
+        Change::Tried(id, _, Verdict::Failed(_)) => {
+            tracing::warn!(backend = name(*id), serving, "{} has failed again and rests on", name(*id));
+        }
+        Change::Failed(..) | Change::Erring(..) => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Address;
+    use crate::backend::{Address, Terms};
 
     fn backend(id: u32) -> Arc<Backend> {
         let address: Address = "127.0.0.1:1".parse().unwrap();
-        Arc::new(Backend::new(BackendId(id), format!("b{id}"), address, None))
+        Arc::new(Backend::new(BackendId(id), format!("b{id}"), address, None, Terms::default()))
+    }
+
+    /// Backends 1 to `count`, all serving.
+    pub(super) fn pool_of(count: u32) -> Snapshot {
+        (1..=count).fold(Snapshot::default(), |pool, id| pool.then(&Change::Join(backend(id))).unwrap())
+    }
+
+    /// Changes at a time that does not matter.
+    pub(super) trait Then {
+        fn then(&self, change: &Change) -> Option<Snapshot>;
+    }
+
+    impl Then for Snapshot {
+        fn then(&self, change: &Change) -> Option<Snapshot> {
+            self.after(change, Instant::now())
+        }
+    }
+
+    fn seat_of(pool: &Snapshot, id: u32) -> Seat {
+        match pool.member(BackendId(id)).unwrap().standing() {
+            Standing::OnTrial(_, seat) => seat,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
     fn only_serving_members_get_requests() {
-        let one = Snapshot::default().after(&Change::Join(backend(1))).unwrap();
-        let two = one.after(&Change::Join(backend(2))).unwrap();
-        let ejected = two.after(&Change::Eject(BackendId(1))).unwrap();
+        let ejected = pool_of(2).then(&Change::Eject(BackendId(1))).unwrap();
         assert_eq!(ejected.serving().map(|member| member.backend.id.0).collect::<Vec<_>>(), [2]);
-        let back = ejected.after(&Change::Restore(BackendId(1))).unwrap();
+        let back = ejected.then(&Change::Restore(BackendId(1))).unwrap();
         assert_eq!(back.serving().count(), 2);
         assert_eq!(back.member(BackendId(1)).unwrap().turn, 1);
     }
 
     #[test]
     fn a_draining_member_does_not_come_back_by_a_probe() {
-        let one = Snapshot::default().after(&Change::Join(backend(1))).unwrap();
-        let draining = one.after(&Change::Drain(BackendId(1))).unwrap();
-        assert!(draining.after(&Change::Restore(BackendId(1))).is_none());
-        assert!(draining.after(&Change::Eject(BackendId(1))).is_none());
-        assert!(draining.after(&Change::Leave(BackendId(1))).unwrap().members.is_empty());
+        let draining = pool_of(1).then(&Change::Drain(BackendId(1))).unwrap();
+        assert!(draining.then(&Change::Restore(BackendId(1))).is_none());
+        assert!(draining.then(&Change::Eject(BackendId(1))).is_none());
+        assert!(draining.then(&Change::Leave(BackendId(1))).unwrap().members.is_empty());
     }
 
     #[test]
     fn what_changes_nothing_makes_no_snapshot() {
-        let one = Snapshot::default().after(&Change::Join(backend(1))).unwrap();
-        assert!(one.after(&Change::Join(backend(1))).is_none());
-        assert!(one.after(&Change::Restore(BackendId(1))).is_none());
-        assert!(one.after(&Change::Leave(BackendId(7))).is_none());
+        let one = pool_of(1);
+        assert!(one.then(&Change::Join(backend(1))).is_none());
+        assert!(one.then(&Change::Restore(BackendId(1))).is_none());
+        assert!(one.then(&Change::Leave(BackendId(7))).is_none());
+        assert!(one.then(&Change::Try(BackendId(1))).is_none());
+    }
+
+    #[test]
+    fn after_its_rest_one_request_decides() {
+        let (now, id) = (Instant::now(), BackendId(1));
+        let resting = pool_of(2).then(&Change::Rest(id, Cause::Failures, now)).unwrap();
+        assert_eq!((resting.next_trial(), resting.serving().count()), (Some((now, id)), 1));
+        let trial = resting.then(&Change::Try(id)).unwrap();
+        let seat = seat_of(&trial, 1);
+        let failed = trial.then(&Change::Tried(id, Some(Arc::clone(&seat)), Verdict::Failed(now))).unwrap();
+        assert_eq!(failed.next_trial(), Some((now + std::time::Duration::from_secs(10), id)));
+        let passed = trial.then(&Change::Tried(id, Some(seat), Verdict::Passed)).unwrap();
+        assert_eq!((passed.next_trial(), passed.serving().count()), (None, 2));
+    }
+
+    #[test]
+    fn a_trial_that_is_over_decides_nothing_about_the_next() {
+        let (now, id) = (Instant::now(), BackendId(1));
+        let first = pool_of(1).then(&Change::Rest(id, Cause::Failures, now)).unwrap().then(&Change::Try(id)).unwrap();
+        let old = seat_of(&first, 1);
+        let failed = first.then(&Change::Tried(id, Some(Arc::clone(&old)), Verdict::Failed(now))).unwrap();
+        let second = failed.then(&Change::Try(id)).unwrap();
+        assert!(second.then(&Change::Tried(id, Some(old), Verdict::Passed)).is_none());
+    }
+
+    #[test]
+    fn who_is_new_or_back_beside_others_begins_with_little_and_where_all_are_new_nobody_does() {
+        let begin = Instant::now();
+        let after = |seconds| begin + std::time::Duration::from_secs(seconds);
+        let slow = |id| {
+            let terms = Terms { slow_start: std::time::Duration::from_secs(30), ..Terms::default() };
+            let address: Address = "127.0.0.1:1".parse().unwrap();
+            Change::Join(Arc::new(Backend::new(BackendId(id), format!("b{id}"), address, None, terms)))
+        };
+        let ramps = |pool: &Snapshot, id| pool.member(BackendId(id)).unwrap().ramps_since();
+        let pool = Snapshot::default().after(&slow(1), after(0)).unwrap().after(&slow(2), after(1)).unwrap();
+        assert_eq!((ramps(&pool, 1), ramps(&pool, 2)), (None, None));
+        let pool = pool.after(&slow(3), after(40)).unwrap();
+        assert_eq!(ramps(&pool, 3), Some(after(40)));
+        let pool = pool.after(&Change::Eject(BackendId(1)), after(50)).unwrap();
+        let pool = pool.after(&Change::Restore(BackendId(1)), after(60)).unwrap();
+        assert_eq!((ramps(&pool, 1), ramps(&pool, 2)), (Some(after(60)), None));
+    }
+
+    #[test]
+    fn what_different_sides_say_is_kept_apart() {
+        let id = BackendId(1);
+        let resting = pool_of(1).then(&Change::Rest(id, Cause::Errors, Instant::now())).unwrap();
+        let back = resting.then(&Change::Eject(id)).unwrap().then(&Change::Restore(id)).unwrap();
+        assert!(back.then(&Change::Checked(id, true)).is_none());
+        let unwell = back.then(&Change::Checked(id, false)).unwrap();
+        assert!(matches!(unwell.member(id).unwrap().standing(), Standing::Unwell));
+        let back = unwell.then(&Change::Checked(id, true)).unwrap();
+        assert!(matches!(back.member(id).unwrap().standing(), Standing::Resting(Cause::Errors)));
     }
 }

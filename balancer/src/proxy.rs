@@ -20,10 +20,12 @@ use tokio::{
 
 use self::{client::Order, worker::Worker};
 use crate::{
-    config::{Engine, Limits},
+    config::{Engine, Limits, balance::Balance},
     listener,
     metrics::Counters,
     pool::{Change, Pool},
+    queue::Queue,
+    select::sticky::Sticky,
     shutdown::Shutdown,
 };
 
@@ -37,6 +39,7 @@ mod room;
 mod strict;
 mod upstream;
 mod worker;
+mod tries;
 
 /// How long connections that had begun before the stop signal may take to be completed.
 const LAST_HANDSHAKES: Duration = Duration::from_millis(100);
@@ -47,8 +50,12 @@ pub(crate) struct Thread {
     pub(crate) number: usize,
     pub(crate) listeners: Vec<StdListener>,
     pub(crate) pool: Arc<Pool>,
+    /// Who waits for a backend, on all threads.
+    pub(crate) queue: Arc<Queue>,
     pub(crate) reports: mpsc::Sender<Change>,
     pub(crate) engine: Engine,
+    pub(crate) balance: Balance,
+    pub(crate) sticky: Option<Sticky>,
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: Option<Arc<File>>,

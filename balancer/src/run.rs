@@ -19,12 +19,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access_log,
-    backend::{Backend, LONGEST_SOCKET_PATH},
-    config::{Config, Problems, Program},
+    backend::{Backend, LONGEST_SOCKET_PATH, Location},
+    config::{Config, Problems, Program, Server},
     health, listener,
     metrics::{Counters, Totals},
+    names::{self, Named},
     pool::{Change, Pool},
     proxy,
+    queue::Queue,
     runtime_dir::RuntimeDir,
     shutdown::Shutdown,
     supervisor::{self, Care, Hopeless, Ids, Instance, output::Terminal},
@@ -200,17 +202,21 @@ async fn balance(
     let (changes, inbox) = mpsc::channel(CHANGES);
     let tasks = TaskTracker::new();
     let writer = {
-        let pool = Arc::clone(&pool);
-        tasks.spawn(async move { pool.write(inbox).await })
+        let (pool, outliers) = (Arc::clone(&pool), config.limits.outliers);
+        tasks.spawn(async move { pool.write(inbox, outliers).await })
     };
     let counters: Vec<Arc<Counters>> = listeners.iter().map(|_| Arc::default()).collect();
+    let queue = Arc::new(Queue::new(config.limits.queue_length));
     let threads =
         listeners.into_iter().zip(&counters).enumerate().map(|(number, (listeners, counters))| proxy::Thread {
             number,
             listeners,
             pool: Arc::clone(&pool),
+            queue: Arc::clone(&queue),
             reports: changes.clone(),
             engine: config.engine,
+            balance: config.balance.clone(),
+            sticky: config.sticky.clone(),
             limits: config.limits.share(config.threads),
             counters: Arc::clone(counters),
             log: log.clone(),
@@ -219,10 +225,10 @@ async fn balance(
     let stop = CancellationToken::new();
     tasks.spawn(health::restore_ejected(Arc::clone(&pool), changes.clone(), stop.clone()));
     let ids = Arc::new(Ids::default());
-    for address in &config.servers {
-        let backend = Backend::new(ids.next(), address.to_string(), address.clone(), None);
-        drop(changes.send(Change::Join(Arc::new(backend))).await);
+    if let Some(checks) = config.checks {
+        tasks.spawn(health::checks::check(Arc::clone(&pool), changes.clone(), checks, stop.clone()));
     }
+    join(&config, &ids, &changes, &tasks, &stop).await;
     let (terminal, writing) = Terminal::open(io::stderr())?;
     let launcher = config.launcher.map(Arc::from);
     let force = shutdown.forced.clone();
@@ -230,7 +236,7 @@ async fn balance(
     let care = Care { hopeless, changes, ids, launcher, terminal, stop: stop.clone(), force };
     let programs = config.programs.into_iter().map(Arc::new);
     let instances: Vec<Instance> = programs.flat_map(|program| Instance::of(&program, sockets.path())).collect();
-    let expected = config.servers.len() + instances.len();
+    let expected = config.servers.iter().filter(|server| !server.terms.down).count() + instances.len();
     let care_for =
         |instance: Instance| (instance.name.clone(), tasks.spawn(supervisor::look_after(instance, care.clone())));
     let kept: Vec<(String, Task<bool>)> = instances.into_iter().map(care_for).collect();
@@ -268,6 +274,29 @@ async fn balance(
         return Err(RunError::Hopeless { name, how });
     }
     Ok(Outcome { totals: counters.iter().map(AsRef::as_ref).collect(), cut: ended?, killed })
+}
+
+/// Has the backends that somebody else runs join the pool; names are followed until `stop`.
+async fn join(
+    config: &Config,
+    ids: &Arc<Ids>,
+    changes: &mpsc::Sender<Change>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    for Server { location, terms, health_path } in config.servers.iter().cloned() {
+        match location {
+            Location::Fixed(address) => {
+                let backend = Backend::new(ids.next(), address.to_string(), address, health_path, terms);
+                drop(changes.send(Change::Join(Arc::new(backend))).await);
+            }
+            Location::Named(name) => {
+                let named = Named { name, terms, health_path };
+                let following = names::follow(named, Arc::clone(ids), changes.clone(), config.resolve, names::look_up);
+                tasks.spawn(stop.clone().run_until_cancelled_owned(following));
+            }
+        }
+    }
 }
 
 async fn until_first_serves(pool: &Pool, expected: usize) {

@@ -289,7 +289,8 @@ impl Keeper<'_> {
             drop(std::fs::remove_file(socket));
         }
         let health_path = Some(program.health_path.clone());
-        self.backend = Some(Arc::new(Backend::new(self.care.ids.next(), name.clone(), address.clone(), health_path)));
+        let (id, terms) = (self.care.ids.next(), program.terms.clone());
+        self.backend = Some(Arc::new(Backend::new(id, name.clone(), address.clone(), health_path, terms)));
         match Process::launch(command, self.care.launcher.as_deref()) {
             Ok((process, stdout, stderr)) => {
                 tracing::info!(instance = %name, pid = process.id(), "{name} started");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Engine;
+use crate::select::sticky::SameSite;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -40,19 +41,64 @@ pub(super) struct Listen {
 pub(super) struct Pool {
     #[serde(default)]
     pub(super) server: Vec<Server>,
+    pub(super) balance: Option<String>,
+    pub(super) resolve: Option<String>,
+    pub(super) sticky: Option<Cookie>,
+    pub(super) health_check: Option<HealthCheck>,
     pub(super) connect_timeout: Option<String>,
     pub(super) read_timeout: Option<String>,
     pub(super) keepalive: Option<usize>,
     pub(super) keepalive_timeout: Option<String>,
+    pub(super) next_upstream: Option<Vec<String>>,
     pub(super) next_upstream_tries: Option<usize>,
+    pub(super) next_upstream_timeout: Option<String>,
+    pub(super) max_fails: Option<u32>,
+    pub(super) fail_timeout: Option<String>,
+    pub(super) slow_start: Option<String>,
+    pub(super) max_errors: Option<u32>,
+    pub(super) max_errors_percent: Option<u8>,
+    pub(super) queue: Option<usize>,
     pub(super) queue_timeout: Option<String>,
 }
 
-/// A backend that somebody else runs.
+/// The cookie that keeps clients where they were.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cookie {
+    pub(super) cookie: String,
+    pub(super) key: Option<String>,
+    pub(super) expires: Option<String>,
+    #[serde(default)]
+    pub(super) secure: bool,
+    #[serde(default)]
+    pub(super) samesite: SameSite,
+}
+
+/// Checks of all backends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HealthCheck {
+    pub(super) uri: Option<String>,
+    pub(super) interval: Option<String>,
+    pub(super) timeout: Option<String>,
+    pub(super) fails: Option<u32>,
+    pub(super) passes: Option<u32>,
+}
+
+/// A backend that somebody else runs.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) address: String,
+    pub(super) weight: Option<u32>,
+    #[serde(default)]
+    pub(super) backup: bool,
+    #[serde(default)]
+    pub(super) down: bool,
+    pub(super) max_conns: Option<usize>,
+    pub(super) max_fails: Option<u32>,
+    pub(super) fail_timeout: Option<String>,
+    pub(super) slow_start: Option<String>,
 }
 
 /// A program to run.
@@ -80,4 +126,30 @@ pub(super) fn parse(text: &str) -> Result<File, String> {
             error.message().replace('\n', ", ")
         )
     })
+}
+
+/// Reads a backend as flags have it.
+pub(super) fn server(text: &str) -> Result<Server, String> {
+    let mut words = text.split_whitespace();
+    let mut server = Server { address: words.next().unwrap_or_default().to_owned(), ..Server::default() };
+    for word in words {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let expected = || format!("`{word}` is no number; write {key}=N");
+        match (key, value) {
+            ("backup", "") => server.backup = true,
+            ("down", "") => server.down = true,
+            ("weight", value) => server.weight = Some(value.parse().map_err(|_| expected())?),
+            ("max_conns", value) => server.max_conns = Some(value.parse().map_err(|_| expected())?),
+            ("max_fails", value) => server.max_fails = Some(value.parse().map_err(|_| expected())?),
+            ("fail_timeout", value) => server.fail_timeout = Some(value.to_owned()),
+            ("slow_start", value) => server.slow_start = Some(value.to_owned()),
+            _ => {
+                return Err(format!(
+                    "`{word}` is not known; write weight=N, backup, down, max_conns=N, max_fails=N, fail_timeout=TIME or \
+                     slow_start=TIME"
+                ));
+            }
+        }
+    }
+    Ok(server)
 }

@@ -12,9 +12,6 @@ use tokio::{
 
 use crate::backend::{Address, Backend};
 
-/// Longest time for one probe.
-const DEADLINE: Duration = Duration::from_secs(5);
-
 /// Why a backend is not ready.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
@@ -24,19 +21,19 @@ pub(crate) enum NotReady {
     Broken(#[from] hyper::Error),
     #[error("it answers {0}")]
     Status(StatusCode),
-    #[error("it does not answer within {DEADLINE:?}")]
+    #[error("it does not answer in time")]
     Late,
 }
 
 /// Probes a backend once.
-pub(crate) async fn probe(backend: &Backend) -> Result<(), NotReady> {
+pub(crate) async fn probe(backend: &Backend, deadline: Duration) -> Result<(), NotReady> {
     let probing = async {
         match &backend.address {
             Address::Tcp(address) => get(TcpStream::connect(address).await?, backend).await,
             Address::Unix(path) => get(UnixStream::connect(path).await?, backend).await,
         }
     };
-    timeout(DEADLINE, probing).await.unwrap_or(Err(NotReady::Late))
+    timeout(deadline, probing).await.unwrap_or(Err(NotReady::Late))
 }
 
 async fn get<S>(stream: S, backend: &Backend) -> Result<(), NotReady>

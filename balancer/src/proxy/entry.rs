@@ -2,7 +2,11 @@
 
 use std::{rc::Rc, time::Instant};
 
-use super::{client::Client, upstream::Upstream, worker::Worker};
+use super::{
+    client::{Client, Phase},
+    upstream::Upstream,
+    worker::Worker,
+};
 use crate::access_log::{Asked, Line};
 
 /// nginx's status for a client that left before its answer.
@@ -20,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     pub(crate) upstream: Option<Rc<Upstream>>,
     pub(crate) retries: Vec<&'static str>,
+    /// A cookie for the client, which goes out with the answer.
+    pub(crate) cookie: Option<String>,
     pub(crate) flag: &'static str,
     pub(crate) by: &'static str,
 }
@@ -39,6 +45,7 @@ impl Entry {
             bytes: 0,
             upstream: None,
             retries: Vec::new(),
+            cookie: None,
             flag: "",
             by: "",
         }
@@ -46,6 +53,15 @@ impl Entry {
 
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Another backend is asked: its time begins anew.
+    pub(crate) fn begin_again(&self) {
+        self.client.enter(Phase::Forwarding);
     }
 
     /// Notes a further try and its reason.

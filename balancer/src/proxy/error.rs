@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use crate::http1::Refusal;
+use crate::{config::next_upstream::Case, http1::Refusal};
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) enum ProxyError {
     ClientLeft,
     /// No connection to the backend could be made.
     Unreachable,
+    /// None was made in time.
+    ConnectLate,
     /// A held connection turned out closed before anything of the request was taken.
     NotSent,
     /// The backend closed after (some of) the request may have reached it, before an answer.
@@ -43,8 +45,10 @@ pub(crate) enum ProxyError {
     AnswerLate,
     /// No backend is ready, and none became so.
     NoBackend,
-    /// No backend is ready, and too many requests wait for one.
+    /// No backend can take another request, and too many requests wait for one.
     QueueFull,
+    /// No backend could take another request for too long.
+    QueueLate,
 }
 
 /// Whose fault it is.
@@ -82,6 +86,8 @@ pub(crate) struct Facts {
     pub(crate) status: StatusCode,
     pub(crate) side: Side,
     pub(crate) retry: Retry,
+    /// What `next_upstream` calls it.
+    pub(crate) case: Option<Case>,
     /// In the access log: why we answered, or why it was tried again.
     pub(crate) flag: &'static str,
     /// For the person at the other end.
@@ -106,79 +112,79 @@ impl ProxyError {
     pub(crate) fn facts(self) -> Facts {
         use Retry::{Always, IfRepeatable, Never};
         use Side::{Backend, Client, Us};
-        let (status, side, retry, flag, words) = match self {
-            Self::BadRequest(why) => (StatusCode::BAD_REQUEST, Client, Never, "bad_request", why),
-            Self::VersionUnknown => (
-                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                Client,
-                Never,
-                "bad_request",
-                "HTTP/1.1 and HTTP/1.0 are the only versions spoken here",
-            ),
-            Self::TargetTooLong => {
-                (StatusCode::URI_TOO_LONG, Client, Never, "bad_request", "the target is longer than this server takes")
-            }
-            Self::HeadTooLarge => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                Client,
-                Never,
-                "bad_request",
-                "the head is larger than this server takes",
-            ),
-            Self::MethodRefused => {
-                (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method", "this server does not open tunnels")
-            }
-            Self::ExpectationUnknown => {
-                (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation", "only 100-continue can be expected here")
-            }
-            Self::CodingUnknown => {
-                (StatusCode::NOT_IMPLEMENTED, Client, Never, "coding", "chunked is the only transfer coding known here")
-            }
-            Self::BodyTooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                Client,
-                Never,
-                "body_limit",
-                "the body is larger than this server takes",
-            ),
-            Self::BodyStalled => {
-                (StatusCode::REQUEST_TIMEOUT, Client, Never, "body_stalled", "the body stopped coming")
-            }
-            Self::ClientGone => (StatusCode::BAD_REQUEST, Client, Never, "client_gone", "the body ended too early"),
-            Self::ClientLeft => (StatusCode::BAD_REQUEST, Client, Never, "cut", "the client has closed the connection"),
-            Self::Unreachable => {
-                (StatusCode::BAD_GATEWAY, Backend, Always, "connect", "the application could not be reached")
-            }
-            Self::NotSent => {
-                (StatusCode::BAD_GATEWAY, Backend, Always, "stale", "the application closed the connection")
-            }
-            Self::NoAnswer => (
-                StatusCode::BAD_GATEWAY,
-                Backend,
-                IfRepeatable,
-                "no_answer",
-                "the application ended before it answered",
-            ),
-            Self::AnswerCut => {
-                (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "cut", "the application ended while it answered")
-            }
-            Self::AnswerBroken => {
-                (StatusCode::BAD_GATEWAY, Backend, Never, "invalid", "the application's answer could not be understood")
-            }
-            Self::AnswerLate => {
-                (StatusCode::GATEWAY_TIMEOUT, Backend, Never, "timeout", "the application took too long to answer")
-            }
-            Self::NoBackend => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                Us,
-                Never,
-                "no_backend",
-                "the application is not running at the moment",
-            ),
-            Self::QueueFull => {
-                (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_full", "too many requests wait for the application")
-            }
+        let (status, side, retry, flag) = match self {
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, Client, Never, "bad_request"),
+            Self::VersionUnknown => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, Client, Never, "bad_request"),
+            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, Client, Never, "bad_request"),
+            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Client, Never, "bad_request"),
+            Self::MethodRefused => (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method"),
+            Self::ExpectationUnknown => (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation"),
+            Self::CodingUnknown => (StatusCode::NOT_IMPLEMENTED, Client, Never, "coding"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Client, Never, "body_limit"),
+            Self::BodyStalled => (StatusCode::REQUEST_TIMEOUT, Client, Never, "body_stalled"),
+            Self::ClientGone => (StatusCode::BAD_REQUEST, Client, Never, "client_gone"),
+            Self::ClientLeft => (StatusCode::BAD_REQUEST, Client, Never, "cut"),
+            Self::Unreachable => (StatusCode::BAD_GATEWAY, Backend, Always, "connect"),
+            Self::ConnectLate => (StatusCode::GATEWAY_TIMEOUT, Backend, Always, "connect_timeout"),
+            Self::NotSent => (StatusCode::BAD_GATEWAY, Backend, Always, "stale"),
+            Self::NoAnswer => (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "no_answer"),
+            Self::AnswerCut => (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "cut"),
+            Self::AnswerBroken => (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "invalid"),
+            Self::AnswerLate => (StatusCode::GATEWAY_TIMEOUT, Backend, IfRepeatable, "timeout"),
+            Self::NoBackend => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "no_backend"),
+            Self::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_full"),
+            Self::QueueLate => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_timeout"),
         };
-        Facts { status, side, retry, flag, words }
+        Facts { status, side, retry, case: self.case(), flag, words: self.words() }
+    }
+
+    /// For the person at the other end.
+    fn words(self) -> &'static str {
+        match self {
+            Self::BadRequest(why) => why,
+            Self::VersionUnknown => "HTTP/1.1 and HTTP/1.0 are the only versions spoken here",
+            Self::TargetTooLong => "the target is longer than this server takes",
+            Self::HeadTooLarge => "the head is larger than this server takes",
+            Self::MethodRefused => "this server does not open tunnels",
+            Self::ExpectationUnknown => "only 100-continue can be expected here",
+            Self::CodingUnknown => "chunked is the only transfer coding known here",
+            Self::BodyTooLarge => "the body is larger than this server takes",
+            Self::BodyStalled => "the body stopped coming",
+            Self::ClientGone => "the body ended too early",
+            Self::ClientLeft => "the client has closed the connection",
+            Self::Unreachable => "the application could not be reached",
+            Self::ConnectLate => "the application could not be reached in time",
+            Self::NotSent => "the application closed the connection",
+            Self::NoAnswer => "the application ended before it answered",
+            Self::AnswerCut => "the application ended while it answered",
+            Self::AnswerBroken => "the application's answer could not be understood",
+            Self::AnswerLate => "the application took too long to answer",
+            Self::NoBackend => "the application is not running at the moment",
+            Self::QueueFull => "too many requests wait for the application",
+            Self::QueueLate => "the application was too busy for too long",
+        }
+    }
+
+    /// What `next_upstream` calls it; nothing that is not the backend's.
+    fn case(self) -> Option<Case> {
+        match self {
+            Self::Unreachable | Self::NotSent | Self::NoAnswer | Self::AnswerCut => Some(Case::Error),
+            Self::ConnectLate | Self::AnswerLate => Some(Case::Timeout),
+            Self::AnswerBroken => Some(Case::InvalidHeader),
+            Self::BadRequest(_)
+            | Self::VersionUnknown
+            | Self::TargetTooLong
+            | Self::HeadTooLarge
+            | Self::MethodRefused
+            | Self::ExpectationUnknown
+            | Self::CodingUnknown
+            | Self::BodyTooLarge
+            | Self::BodyStalled
+            | Self::ClientGone
+            | Self::ClientLeft
+            | Self::NoBackend
+            | Self::QueueFull
+            | Self::QueueLate => None,
+        }
     }
 }

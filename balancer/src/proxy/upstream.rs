@@ -1,6 +1,12 @@
 //! A backend as one thread sees it: the connections the thread holds to it, and how new ones are made.
 
-use std::{cell::RefCell, io, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -12,7 +18,11 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{hyper::body::RequestBody, strict::stream::Stream};
-use crate::backend::{Address, Backend};
+use crate::{
+    backend::{Address, Backend},
+    queue::Queue,
+    select::{ewma::Ewma, sticky::Token},
+};
 
 /// One end of a connection to a backend.
 pub(crate) type Sender = SendRequest<RequestBody>;
@@ -81,11 +91,18 @@ pub(crate) struct Upstream {
     /// Our own.
     pub(crate) streams: Idle<Stream>,
     pub(crate) most_idle: usize,
+    /// How long answers take lately.
+    pub(crate) latency: Cell<Ewma>,
+    /// What the cookie of its clients holds, if they have one.
+    pub(crate) token: Option<Token>,
+    /// Who waits for one of its places, if they are counted.
+    queue: Option<Arc<Queue>>,
 }
 
 impl Upstream {
-    pub(crate) fn new(backend: Arc<Backend>, most_idle: usize) -> Self {
-        Self { backend, senders: Idle::new(), streams: Idle::new(), most_idle }
+    pub(crate) fn new(backend: Arc<Backend>, most_idle: usize, queue: &Arc<Queue>, token: Option<Token>) -> Self {
+        let queue = backend.terms.max_conns.is_some().then(|| Arc::clone(queue));
+        Self { backend, senders: Idle::new(), streams: Idle::new(), most_idle, latency: Cell::default(), token, queue }
     }
 
     /// Drops what is closed or too old.
@@ -129,19 +146,49 @@ where
     Ok(sender)
 }
 
+/// Why a connection could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreached {
+    /// Nobody is there. No client can bring that about.
+    Absent,
+    /// Nobody came to the door in time; it may be busy.
+    Late,
+    /// It says nothing about the backend: a full queue of connections is a busy one, and what this machine or process has
+    /// no more of, clients could use up to put all of them out.
+    Ours,
+}
+
+impl Unreached {
+    pub(crate) fn of(error: &io::Error) -> Self {
+        use rustix::io::Errno;
+        const OURS: [Errno; 6] =
+            [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+        if error.kind() == io::ErrorKind::TimedOut {
+            Self::Late
+        } else if OURS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
+            Self::Ours
+        } else {
+            Self::Absent
+        }
+    }
+}
+
 /// Counts a request as in flight at its backend for as long as it lives.
 pub(crate) struct InFlight(Rc<Upstream>);
 
 impl InFlight {
-    pub(crate) fn begin(upstream: &Rc<Upstream>) -> Self {
-        upstream.backend.begin();
-        Self(Rc::clone(upstream))
+    /// `None` when the backend has as many as it may have.
+    pub(crate) fn begin(upstream: &Rc<Upstream>) -> Option<Self> {
+        upstream.backend.begin().then(|| Self(Rc::clone(upstream)))
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.backend.end();
+        if let Some(queue) = &self.0.queue {
+            queue.call();
+        }
     }
 }
 

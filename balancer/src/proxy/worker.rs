@@ -13,7 +13,7 @@ use std::{
 use arc_swap::{ArcSwap, Cache};
 use tokio::{
     sync::mpsc,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until},
 };
 use tokio_util::task::TaskTracker;
 
@@ -24,25 +24,41 @@ use super::{
     retry::Budget,
     room::Room,
     strict::shelf::Shelf,
-    upstream::Upstream,
+    upstream::{Unreached, Upstream},
 };
 use crate::{
     access_log::{AccessLog, Asked, Line},
     backend::BackendId,
-    config::{Engine, Limits},
+    config::{Engine, Limits, balance::Balance, next_upstream::Case},
     metrics::Counters,
     pool::{Change, Pool, Snapshot},
-    select::{Algorithm, round_robin::RoundRobin},
+    queue::{Queue, Waiting},
+    select::{
+        key::KeyOf,
+        sticky::{self, Sticky, Token},
+    },
+    verdict::Failure,
 };
+
+pub(crate) use self::candidate::Candidate;
+use self::{
+    candidate::Place,
+    view::{View, Way},
+};
+
+mod candidate;
+mod view;
 
 /// Most bytes of answers that a thread holds until their clients take them; beyond it answers are streamed.
 const MOST_HELD: usize = 64 * 1024 * 1024;
 
-/// A backend that may be asked, in its present turn.
-#[derive(Clone)]
-pub(crate) struct Candidate {
-    pub(crate) upstream: Rc<Upstream>,
-    turn: u32,
+/// Where a request would go.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wish {
+    /// What it is known by, if backends are chosen by that.
+    key: Option<u64>,
+    /// Where its client was before.
+    token: Option<Token>,
 }
 
 /// Which backends a request has tried already, each in which turn.
@@ -50,12 +66,12 @@ pub(crate) struct Candidate {
 pub(crate) struct Tried(Vec<(BackendId, u32)>);
 
 impl Tried {
-    pub(crate) fn add(&mut self, candidate: &Candidate) {
-        self.0.push((candidate.upstream.backend.id, candidate.turn));
+    pub(crate) fn add(&mut self, turn: (BackendId, u32)) {
+        self.0.push(turn);
     }
 
-    fn has(&self, candidate: &Candidate) -> bool {
-        self.0.contains(&(candidate.upstream.backend.id, candidate.turn))
+    fn has(&self, place: &Place) -> bool {
+        self.0.contains(&(place.upstream.backend.id, place.turn))
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -85,21 +101,15 @@ pub(crate) struct Worker {
     reports: mpsc::Sender<Change>,
     cache: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     view: RefCell<View>,
-    algorithm: RefCell<Algorithm>,
-    queued: Cell<usize>,
-}
-
-struct View {
-    version: u64,
-    candidates: Vec<Candidate>,
-    /// Ejected and draining ones: nothing new for them, but their idle connections are kept.
-    others: Vec<Candidate>,
+    way: Way,
+    sticky: Option<Sticky>,
+    queue: Arc<Queue>,
 }
 
 impl Worker {
     /// The worker of a thread, and what it listens on.
     pub(crate) fn new(thread: Thread) -> (Self, Vec<TcpListener>) {
-        let Thread { number, listeners, pool, reports, engine, limits, counters, log } = thread;
+        let Thread { number, listeners, pool, queue, reports, engine, balance, sticky, limits, counters, log } = thread;
         let worker = Self {
             engine,
             limits,
@@ -116,50 +126,92 @@ impl Worker {
             cache: RefCell::new(Cache::new(pool.cell())),
             pool,
             reports,
-            view: RefCell::new(View { version: 0, candidates: Vec::new(), others: Vec::new() }),
-            algorithm: RefCell::new(Algorithm::RoundRobin(RoundRobin::starting_at(number))),
-            queued: Cell::new(0),
+            view: RefCell::default(),
+            way: Way { balance, number, seed: chance() },
+            sticky,
+            queue,
         };
         (worker, listeners)
     }
 
-    /// The next backend for a request, or the reason why there is none. When none is ready, it waits for one.
+    /// The next backend for a request, or the reason why there is none. When none is ready, or all are busy, it waits for
+    /// one: at the end of the line, unless it has been somewhere already. After a time-out enough was waited.
     pub(crate) async fn choose(
         &self,
         tried: &Tried,
+        wish: &Wish,
         last: Option<ProxyError>,
         begun: std::time::Instant,
     ) -> Result<Candidate, ProxyError> {
-        if tried.count() >= self.limits.tries
-            && let Some(error) = last
+        let is_first_try = tried.count() == 0;
+        if (!is_first_try || self.queue.is_empty())
+            && let Some(candidate) = self.next(tried, wish)
+        {
+            return Ok(candidate);
+        }
+        if let Some(error) = last
+            && (tried.count() >= self.limits.tries || error.facts().case == Some(Case::Timeout))
         {
             return Err(error);
         }
-        if let Some(candidate) = self.pick(tried) {
-            return Ok(candidate);
-        }
-        if self.queued.get() >= self.limits.queue_length {
-            return Err(ProxyError::QueueFull);
-        }
-        self.queued.set(self.queued.get() + 1);
-        let _place = Place(&self.queued);
         let mut bell = self.pool.bell();
         let deadline = Instant::from_std(begun) + self.limits.queue_deadline;
+        let waiting = is_first_try.then(|| self.queue.enter().ok_or(ProxyError::QueueFull)).transpose()?;
         loop {
-            if let Some(candidate) = self.pick(tried) {
+            if waiting.as_ref().is_none_or(Waiting::is_first)
+                && let Some(candidate) = self.pick(tried, wish)
+            {
                 return Ok(candidate);
             }
-            if !matches!(timeout_at(deadline, bell.changed()).await, Ok(Ok(()))) {
-                return Err(last.unwrap_or(ProxyError::NoBackend));
+            let called = async {
+                match &waiting {
+                    Some(waiting) => waiting.called().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = called => {}
+                rung = bell.changed() => rung.map_err(|_| ProxyError::NoBackend)?,
+                () = sleep_until(deadline) => {
+                    let why = if self.view.borrow().serves { ProxyError::QueueLate } else { ProxyError::NoBackend };
+                    return Err(last.unwrap_or(why));
+                }
             }
         }
     }
 
-    fn pick(&self, tried: &Tried) -> Option<Candidate> {
+    /// The next backend for a request, if one is ready and may still be tried.
+    pub(crate) fn next(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {
+        if tried.count() < self.limits.tries { self.pick(tried, wish) } else { None }
+    }
+
+    /// What a request wishes for: `key` finds what it is known by, `cookie` its cookie of a name.
+    pub(crate) fn wish<'a>(
+        &self,
+        key: impl FnOnce(&KeyOf) -> Option<u64>,
+        cookie: impl FnOnce(&str) -> Option<&'a [u8]>,
+    ) -> Wish {
+        let key = match &self.way.balance {
+            Balance::Hash(of) => key(of),
+            Balance::RoundRobin | Balance::LeastConn | Balance::Random => None,
+        };
+        let token = self.sticky.as_ref().and_then(|sticky| cookie(&sticky.cookie)).and_then(sticky::read);
+        Wish { key, token }
+    }
+
+    /// The cookie for a client that has been answered by this backend, unless it has it, or one for another backend that
+    /// still serves.
+    pub(crate) fn cookie(&self, upstream: &Upstream, wish: &Wish) -> Option<String> {
+        let (sticky, token) = (self.sticky.as_ref()?, upstream.token.as_ref()?);
+        let stays = |wished: &Token| sticky::is_same(wished, token) || self.view.borrow().serves_token(wished);
+        (!wish.token.as_ref().is_some_and(stays)).then(|| sticky.set(token))
+    }
+
+    fn pick(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {
         self.look();
-        let candidates = &self.view.borrow().candidates;
-        let place = self.algorithm.borrow_mut().pick(candidates.len(), |place| tried.has(&candidates[place]))?;
-        Some(candidates[place].clone())
+        let mut candidate = self.view.borrow_mut().pick(tried, wish, &self.reports)?;
+        candidate.since = (self.way.balance == Balance::Random).then(std::time::Instant::now);
+        Some(candidate)
     }
 
     /// Brings the thread's view up to date; one load when nothing has changed.
@@ -170,30 +222,32 @@ impl Worker {
         if snapshot.version == view.version {
             return;
         }
-        let known: Vec<Rc<Upstream>> =
-            view.candidates.drain(..).chain(view.others.drain(..)).map(|candidate| candidate.upstream).collect();
-        for member in &snapshot.members {
-            let upstream = known.iter().find(|upstream| upstream.backend.id == member.backend.id).cloned();
-            let upstream = upstream
-                .unwrap_or_else(|| Rc::new(Upstream::new(Arc::clone(&member.backend), self.limits.idle_connections)));
-            let candidate = Candidate { upstream, turn: member.turn };
-            let list = if member.is_serving() { &mut view.candidates } else { &mut view.others };
-            list.push(candidate);
-        }
-        view.version = snapshot.version;
+        view.renew(snapshot, &self.way, |view, number| {
+            let backend = &snapshot.members[number].backend;
+            let token = self.sticky.as_ref().map(|sticky| sticky.token(&backend.name));
+            let new = || Rc::new(Upstream::new(Arc::clone(backend), self.limits.idle_connections, &self.queue, token));
+            view.known(backend).unwrap_or_else(new)
+        });
     }
 
-    /// A backend could not be reached: it shall get nothing until it answers a probe, if that says something about it.
-    /// When the queue of reports is full, others have said the same.
-    pub(crate) fn report_unreachable(&self, upstream: &Upstream, error: &io::Error) {
-        use rustix::io::Errno;
-        // A full queue of connections is a busy backend, not an absent one; what this machine or process has no more of
-        // is no backend's fault, and clients could use it up to put them all out.
-        const OURS: [Errno; 6] =
-            [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
-        if !OURS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
-            drop(self.reports.try_send(Change::Eject(upstream.backend.id)));
+    /// No connection to a backend could be made: what that says about it, and about the request.
+    pub(crate) fn unreached(&self, candidate: Candidate, error: &io::Error) -> ProxyError {
+        match Unreached::of(error) {
+            Unreached::Absent => {
+                self.report(Change::Eject(candidate.upstream.backend.id));
+                ProxyError::Unreachable
+            }
+            Unreached::Late => {
+                candidate.failed(self, Failure { at: std::time::Instant::now(), suspect: None });
+                ProxyError::ConnectLate
+            }
+            Unreached::Ours => ProxyError::Unreachable,
         }
+    }
+
+    /// Tells the pool. When the queue of reports is full, others have said the same.
+    pub(crate) fn report(&self, change: Change) {
+        drop(self.reports.try_send(change));
     }
 
     /// The tick until which a connection that becomes idle now may be used.
@@ -207,9 +261,10 @@ impl Worker {
         self.budget.borrow_mut().second();
         *self.date.borrow_mut() = date(&jiff::Timestamp::now());
         self.look();
-        let view = self.view.borrow();
-        for candidate in view.candidates.iter().chain(&view.others) {
-            candidate.upstream.sweep(self.clients.tick());
+        let mut view = self.view.borrow_mut();
+        view.second(&self.way);
+        for place in view.places() {
+            place.upstream.sweep(self.clients.tick());
         }
         self.write_log();
     }
@@ -248,9 +303,7 @@ impl Worker {
 
     /// Closes the idle connections to all backends.
     pub(crate) fn hang_up(&self) {
-        let mut view = self.view.borrow_mut();
-        view.candidates.clear();
-        view.others.clear();
+        *self.view.borrow_mut() = View::default();
     }
 }
 
@@ -258,10 +311,8 @@ fn date(now: &jiff::Timestamp) -> String {
     now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-struct Place<'a>(&'a Cell<usize>);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
+/// A number that nobody foresees; the standard library seeds its hash maps with it.
+fn chance() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
 }

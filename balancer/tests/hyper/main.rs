@@ -14,10 +14,14 @@ mod upstream;
 mod choosing;
 #[path = "../it/deadlines.rs"]
 mod deadlines;
+#[path = "../it/passive.rs"]
+mod passive;
 #[path = "../it/proxying.rs"]
 mod proxying;
 #[path = "../it/retry.rs"]
 mod retry;
+#[path = "../it/sticky.rs"]
+mod sticky;
 #[path = "../it/stopping.rs"]
 mod stopping;
 #[path = "../it/strictness.rs"]

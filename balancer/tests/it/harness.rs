@@ -73,8 +73,31 @@ impl Balancer {
         Self::run(&flags.chain(more.iter().copied()).collect::<Vec<_>>())
     }
 
+    /// One thread, with these lines under `[pool]` and these backends.
+    pub(crate) fn with_pool(pool: &str, backends: &[SocketAddr]) -> Self {
+        let servers: Vec<String> = backends.iter().map(|backend| format!("address = \"{backend}\"")).collect();
+        Self::with_servers(pool, &servers)
+    }
+
+    /// The same, with all that is said about each backend.
+    pub(crate) fn with_servers(pool: &str, servers: &[String]) -> Self {
+        let servers: String = servers.iter().map(|server| format!("[[pool.server]]\n{server}\n")).collect();
+        let head = "worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\n";
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("{head}{pool}\n{servers}")).unwrap();
+        Self::run(&["--config", file.path().to_str().unwrap()])
+    }
+
     pub(crate) fn connect(&self) -> Connection {
         Connection::to(self.address)
+    }
+
+    /// A client with this address, of which this machine has many.
+    pub(crate) fn connect_from(&self, from: SocketAddr) -> Connection {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&from.into()).unwrap();
+        socket.connect(&self.address.into()).unwrap();
+        Connection::over(socket.into())
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -152,7 +175,10 @@ pub(crate) struct Connection(pub(crate) BufReader<TcpStream>);
 
 impl Connection {
     pub(crate) fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self(BufReader::new(stream))
@@ -192,6 +218,19 @@ impl Connection {
             read_body(&mut self.0, &head, true)?
         };
         Ok(Answer { status, head, body })
+    }
+
+    /// Whether the other side has read all that was sent, as the kernel knows it.
+    pub(crate) fn is_read(&self) -> bool {
+        let port = format!(":{:04X}", self.0.get_ref().local_addr().unwrap().port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let mut theirs = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        theirs.any(|columns| columns[2].ends_with(&port) && columns[4].ends_with(":00000000"))
+    }
+
+    /// Breaks it off, so that the other side is told at once.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(self.0.get_ref()).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Whether the other side has closed and sent nothing more.

@@ -23,8 +23,14 @@ mod deadlines;
 mod engines;
 /// Who is asked.
 mod choosing;
+/// Clients that stay where they were.
+mod sticky;
+/// Checks of backends.
+mod checks;
 /// Second tries.
 mod retry;
+/// What is held against a backend, and for how long.
+mod passive;
 /// Launched programs: start, crash, stop.
 mod caretaking;
 /// SIGTERM.

@@ -176,6 +176,37 @@ fn a_backend_that_speaks_no_http_is_an_error_and_not_asked_again() {
 }
 
 #[test]
+fn a_status_that_was_named_leads_to_the_next_backend_and_the_last_ones_answer_is_given() {
+    let (busy, good) = (Upstream::refusing(503), Upstream::saying("good"));
+    let pool = "next_upstream = [\"error\", \"http_503\"]\nmax_fails = 0";
+    let balancer = Balancer::with_pool(pool, &[busy.address, good.address]);
+    (0..4).for_each(|_| assert_eq!(balancer.get("/").text(), "good"));
+    let posts: Vec<u16> = (0..4).map(|_| balancer.connect().post("/", b"once").status).collect();
+    assert!(posts.contains(&503), "{posts:?}: a POST may have been executed");
+    let busy = [Upstream::refusing(503), Upstream::refusing(503)];
+    let balancer = Balancer::with_pool(pool, &busy.each_ref().map(|upstream| upstream.address));
+    let answer = balancer.get("/");
+    assert_eq!((answer.status, answer.text()), (503, "no"));
+    assert_eq!(busy.each_ref().map(Upstream::requests), [1, 1]);
+}
+
+#[test]
+fn without_its_case_a_failure_is_the_answer() {
+    let (bad, good) = (Upstream::closing(), Upstream::saying("good"));
+    let balancer = Balancer::with_pool("next_upstream = [\"off\"]\nmax_fails = 0", &[bad.address, good.address]);
+    let statuses: Vec<u16> = (0..4).map(|_| balancer.get("/").status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 502).count(), 2, "{statuses:?}");
+}
+
+#[test]
+fn a_get_that_waits_too_long_for_its_answer_goes_to_the_next_backend() {
+    let (hung, good) = (Upstream::scripted(|_, _| true), Upstream::saying("good"));
+    let balancer = Balancer::with_pool("read_timeout = \"1s\"", &[hung.address, good.address]);
+    assert_eq!((balancer.get("/").text(), balancer.get("/").text()), ("good", "good"));
+    assert!(hung.requests() > 0);
+}
+
+#[test]
 fn a_retry_is_in_the_access_log_with_its_reason() {
     let (bad, good) = (Upstream::closing(), Upstream::saying("good"));
     let dir = tempfile::tempdir().unwrap();

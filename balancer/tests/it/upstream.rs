@@ -65,6 +65,14 @@ impl Upstream {
         })
     }
 
+    /// Answers everything with this status.
+    pub(crate) fn refusing(status: u16) -> Self {
+        Self::scripted(move |head, peer| {
+            drop(read_body(peer, head, false));
+            write!(peer.get_mut(), "HTTP/1.1 {status} No\r\nContent-Length: 2\r\n\r\nno").is_ok()
+        })
+    }
+
     /// Reads one request's head, then closes without a word.
     pub(crate) fn closing() -> Self {
         Self::scripted(|_, _| false)

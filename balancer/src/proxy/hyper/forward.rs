@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    io,
     pin::{Pin, pin},
     rc::Rc,
     task::Poll,
@@ -29,11 +30,12 @@ use crate::{
     proxy::{
         client::{Client, Phase},
         entry::Entry,
-        error::{ProxyError, Retry},
-        retry,
-        upstream::{InFlight, Lease, Sender, Upstream},
-        worker::{Tried, Worker},
+        error::ProxyError,
+        retry, tries,
+        upstream::{Lease, Sender, Upstream},
+        worker::{Candidate, Worker},
     },
+    select::key::{self, KeyOf},
 };
 
 /// Answers up to this size in memory to requests that may be repeated are taken whole before the client sees their first byte: a
@@ -60,8 +62,10 @@ pub(crate) async fn forward(
     let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry).await;
     client.enter(Phase::Answering);
     let mut response = match outcome {
-        Ok((head, content)) => {
+        Ok((mut head, content)) => {
             entry.status = head.status.as_u16();
+            let cookie = entry.cookie.take().map(|cookie| HeaderValue::try_from(cookie).expect("it has plain letters"));
+            head.headers.extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
             Response::from_parts(head, AnswerBody::new(content, client, entry))
         }
         Err(error) => {
@@ -102,7 +106,7 @@ async fn exchange(
     let protocol = headers::prepare(&mut head, client.address, client.server, chunked)?;
     let idempotent = retry::is_idempotent(head.method.as_str().as_bytes());
     let mut exchange = Exchange { worker, client, head, source, idempotent, switching: protocol.is_some(), entry };
-    let (mut head, content, lease) = exchange.answer().await?;
+    let (mut head, content, lease) = tries::answer(&mut exchange, worker).await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         let (Some(protocol), Some(upgrading), Content::Streamed(..)) = (protocol, upgrading, &content) else {
             return Err(ProxyError::AnswerBroken);
@@ -149,60 +153,56 @@ struct Exchange<'a> {
 
 type Taken = (response::Parts, Content, Option<Lease>);
 
-impl Exchange<'_> {
-    /// Tries backends until one answers or trying on is not allowed.
-    async fn answer(&mut self) -> Result<Taken, ProxyError> {
-        let (mut tried, mut last) = (Tried::default(), None);
+impl tries::Exchange for Exchange<'_> {
+    type Connection = Sender;
+    type Answer = Taken;
+
+    fn entry(&mut self) -> &mut Entry {
+        self.entry
+    }
+
+    fn request(&self) -> retry::Request {
+        retry::Request {
+            idempotent: self.idempotent,
+            whole: self.source.as_ref().is_none_or(|source| source.is_whole()),
+        }
+    }
+
+    async fn held(&mut self, upstream: &Upstream) -> Option<Sender> {
         loop {
-            let candidate = self.worker.choose(&tried, last, self.entry.started()).await?;
-            if let Some(error) = last {
-                self.entry.retry(error.facts().flag);
-            }
-            self.entry.upstream = Some(Rc::clone(&candidate.upstream));
-            match self.ask(&candidate.upstream).await {
-                Ok(taken) => return Ok(taken),
-                Err(error) if self.may_try_again(error) => last = Some(error),
-                Err(error) => return Err(error),
-            }
-            tried.add(&candidate);
-        }
-    }
-
-    fn may_try_again(&self, error: ProxyError) -> bool {
-        let whole = self.source.as_ref().is_none_or(|source| source.is_whole());
-        let rule = error.facts().retry;
-        retry::may_try_again(rule, self.idempotent, whole)
-            && (rule == Retry::Always || self.worker.budget.borrow_mut().take())
-    }
-
-    /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. What happens on a
-    /// held connection says nothing about the backend.
-    async fn ask(&mut self, upstream: &Rc<Upstream>) -> Result<Taken, ProxyError> {
-        while let Some(sender) = upstream.senders.take(self.worker.clients.tick()) {
-            if !self.idempotent && !is_still_open(&sender).await {
-                continue;
-            }
-            match self.send(upstream, sender).await {
-                Err(ProxyError::NotSent) => {}
-                Err(ProxyError::NoAnswer) if self.may_try_again(ProxyError::NoAnswer) => {
-                    self.entry.retry("stale");
-                    break;
-                }
-                outcome => return outcome,
-            }
-        }
-        match upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await {
-            Ok(sender) => self.send(upstream, sender).await,
-            Err(error) => {
-                self.worker.report_unreachable(upstream, &error);
-                Err(ProxyError::Unreachable)
+            let sender = upstream.senders.take(self.worker.clients.tick())?;
+            if self.idempotent || is_still_open(&sender).await {
+                return Some(sender);
             }
         }
     }
 
-    async fn send(&mut self, upstream: &Rc<Upstream>, mut sender: Sender) -> Result<Taken, ProxyError> {
-        let in_flight = InFlight::begin(upstream);
-        let mut answering = pin!(sender.try_send_request(self.request()));
+    async fn dial(&mut self, upstream: &Upstream) -> io::Result<Sender> {
+        upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await
+    }
+
+    async fn left(&mut self) {
+        // The library drops the request then.
+        std::future::pending::<()>().await;
+    }
+
+    fn key(&self, of: &KeyOf) -> Option<u64> {
+        of.find(self.client.address, self.head.uri.to_string().as_bytes(), |name| {
+            self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes)
+        })
+    }
+
+    fn cookie(&self, name: &str) -> Option<&[u8]> {
+        let fields = self.head.headers.get_all(header::COOKIE).iter();
+        fields.map(HeaderValue::as_bytes).find_map(|value| key::cookie(value, name))
+    }
+
+    fn status((head, ..): &Taken) -> u16 {
+        head.status.as_u16()
+    }
+
+    async fn send(&mut self, candidate: &mut Candidate, mut sender: Sender) -> Result<Taken, ProxyError> {
+        let mut answering = pin!(sender.try_send_request(self.for_backend()));
         let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
             Poll::Ready(answered) => Poll::Ready(Some(answered)),
             Poll::Pending if self.client.is_overdue() => Poll::Ready(None),
@@ -216,7 +216,7 @@ impl Exchange<'_> {
             }
             Some(Ok(response)) => response,
         };
-        let lease = Lease { sender, in_flight, until: self.worker.idle_until() };
+        let lease = Lease { sender, in_flight: candidate.take_in_flight(), until: self.worker.idle_until() };
         let (head, body) = response.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.switching {
             return Err(ProxyError::AnswerBroken);
@@ -232,8 +232,10 @@ impl Exchange<'_> {
             streamed => Ok((head, streamed, Some(lease))),
         }
     }
+}
 
-    fn request(&self) -> Request<RequestBody> {
+impl Exchange<'_> {
+    fn for_backend(&self) -> Request<RequestBody> {
         let mut request = Request::new(RequestBody(self.source.clone()));
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = self.head.uri.clone();

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -22,11 +23,12 @@ use crate::{
     proxy::{
         client::Client,
         entry::Entry,
-        error::{ProxyError, Retry},
-        retry,
+        error::ProxyError,
+        retry, tries,
         upstream::{InFlight, Upstream},
-        worker::{Tried, Worker},
+        worker::{Candidate, Worker},
     },
+    select::key::{self, KeyOf},
 };
 
 /// Answers up to this size to requests that may be repeated are taken whole before the client sees their first byte: a
@@ -66,60 +68,56 @@ pub(crate) struct Exchange<'a> {
     pub(crate) switching: bool,
 }
 
-impl Exchange<'_> {
-    /// Tries backends until one answers or trying on is not allowed.
-    pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
-        let (mut tried, mut last) = (Tried::default(), None);
+impl tries::Exchange for Exchange<'_> {
+    type Connection = Stream;
+    type Answer = Answer;
+
+    fn entry(&mut self) -> &mut Entry {
+        self.entry
+    }
+
+    fn request(&self) -> retry::Request {
+        retry::Request { idempotent: self.idempotent, whole: self.upload.is_whole() }
+    }
+
+    async fn held(&mut self, upstream: &Upstream) -> Option<Stream> {
         loop {
-            let candidate = self.worker.choose(&tried, last, self.entry.started()).await?;
-            if let Some(error) = last {
-                self.entry.retry(error.facts().flag);
-            }
-            self.entry.upstream = Some(Rc::clone(&candidate.upstream));
-            match self.ask(&candidate.upstream).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) if self.may_try_again(error) => last = Some(error),
-                Err(error) => return Err(error),
-            }
-            tried.add(&candidate);
-        }
-    }
-
-    fn may_try_again(&self, error: ProxyError) -> bool {
-        let rule = error.facts().retry;
-        retry::may_try_again(rule, self.idempotent, self.upload.is_whole())
-            && (rule == Retry::Always || self.worker.budget.borrow_mut().take())
-    }
-
-    /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. What happens on a
-    /// held connection says nothing about the backend.
-    async fn ask(&mut self, upstream: &Rc<Upstream>) -> Result<Answer, ProxyError> {
-        while let Some(stream) = upstream.streams.take(self.worker.clients.tick()) {
+            let stream = upstream.streams.take(self.worker.clients.tick())?;
             // The kernel may know more than the runtime: that it is closed, or that something has come unasked, which
             // would be taken for the answer.
-            if !stream.is_silent() {
-                continue;
-            }
-            match self.send(upstream, stream).await {
-                Err(ProxyError::NotSent) if self.upload.is_whole() => {}
-                Err(ProxyError::NoAnswer) if self.may_try_again(ProxyError::NoAnswer) => {
-                    self.entry.retry("stale");
-                    break;
-                }
-                outcome => return outcome,
-            }
-        }
-        match upstream.dial(self.worker.limits.connect_deadline).await {
-            Ok(stream) => self.send(upstream, stream).await,
-            Err(error) => {
-                self.worker.report_unreachable(upstream, &error);
-                Err(ProxyError::Unreachable)
+            if stream.is_silent() {
+                return Some(stream);
             }
         }
     }
 
-    async fn send(&mut self, upstream: &Rc<Upstream>, stream: Stream) -> Result<Answer, ProxyError> {
-        let in_flight = InFlight::begin(upstream);
+    async fn dial(&mut self, upstream: &Upstream) -> io::Result<Stream> {
+        upstream.dial(self.worker.limits.connect_deadline).await
+    }
+
+    async fn left(&mut self) {
+        // A body that has not been asked for stays where it is.
+        if self.request.framing != Framing::None {
+            return std::future::pending().await;
+        }
+        let way = Way { client: self.client, from: self.stream, to: self.stream, shelf: &self.worker.shelf };
+        poll_fn(|cx| self.upload.poll_left(cx, self.desk, &way)).await;
+    }
+
+    fn key(&self, of: &KeyOf) -> Option<u64> {
+        let target = self.request.target_text.of(&self.desk.buffer);
+        of.find(self.client.address, target, |name| self.fields(name))
+    }
+
+    fn cookie(&self, name: &str) -> Option<&[u8]> {
+        self.fields("cookie").find_map(|value| key::cookie(value, name))
+    }
+
+    fn status(answer: &Answer) -> u16 {
+        answer.head.status
+    }
+
+    async fn send(&mut self, candidate: &mut Candidate, stream: Stream) -> Result<Answer, ProxyError> {
         self.write_head()?;
         let mut download = Download::new();
         let mut interim = 0;
@@ -146,7 +144,24 @@ impl Exchange<'_> {
         if self.idempotent && is_short && head.status != 101 && !download.ended && !self.is_events(download.bytes()) {
             self.take(&stream, &mut download, head.framing).await?;
         }
-        Ok(Answer { stream, upstream: Rc::clone(upstream), in_flight, head, download })
+        let (upstream, in_flight) = (Rc::clone(&candidate.upstream), candidate.take_in_flight());
+        Ok(Answer { stream, upstream, in_flight, head, download })
+    }
+}
+
+impl Exchange<'_> {
+    /// Tries backends until one answers or trying on is not allowed.
+    pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
+        let worker = self.worker;
+        tries::answer(self, worker).await
+    }
+
+    /// The values of the request's fields with this name.
+    fn fields(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let bytes = &self.desk.buffer;
+        let fields = self.desk.request.fields().iter();
+        let named = fields.filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()));
+        named.map(|field| field.value.of(bytes))
     }
 
     fn write_head(&mut self) -> Result<(), ProxyError> {
@@ -300,4 +315,12 @@ impl Exchange<'_> {
 enum Sent {
     Something,
     Nothing,
+}
+
+/// Adds a field to a head that is complete.
+pub(super) fn add_field(head: &mut Vec<u8>, name: &str, value: &str) {
+    head.truncate(head.len() - 2);
+    for part in [name, ": ", value, "\r\n\r\n"] {
+        head.extend_from_slice(part.as_bytes());
+    }
 }

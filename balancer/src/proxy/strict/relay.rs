@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    exchange::{Answer, Exchange},
+    exchange::{Answer, Exchange, add_field},
     rewrite::{self, Onward},
     shelf::Desk,
     stream::Stream,
@@ -48,6 +48,9 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
             date: &worker.date.borrow(),
         };
         rewrite::response(&mut desk.down.front, download.bytes(), &head, desk.response.fields(), onward);
+    }
+    if let Some(cookie) = entry.cookie.take() {
+        add_field(&mut desk.down.front, "Set-Cookie", &cookie);
     }
     // The end of the connection is the end of the body: until that is whole, nothing that ends us may look like it.
     if framing == Framing::Close {

@@ -1,0 +1,160 @@
+//! Backends that are known by name: the name is looked up again and again, and each of its addresses is a backend for as
+//! long as it is one of them. The system's resolver is asked, so `/etc/hosts` counts; it does not say how long an answer
+//! holds, so that is a setting.
+
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, time::sleep};
+
+use crate::{
+    backend::{Address, Backend, BackendId, Terms},
+    pool::Change,
+    supervisor::Ids,
+};
+
+/// A backend by name, and what holds for each of its addresses.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    /// `HOST:PORT`.
+    pub(crate) name: String,
+    pub(crate) terms: Terms,
+    pub(crate) health_path: Option<String>,
+}
+
+/// Asks the system.
+pub(crate) async fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host(name).await?.collect())
+}
+
+/// Keeps the pool to the addresses of a name. While it cannot be looked up, they stay what they were.
+pub(crate) async fn follow<L: Future<Output = io::Result<Vec<SocketAddr>>>>(
+    named: Named,
+    ids: Arc<Ids>,
+    changes: mpsc::Sender<Change>,
+    pause: Duration,
+    look_up: impl Fn(String) -> L,
+) {
+    let (mut known, mut is_lost) = (BTreeMap::new(), false);
+    loop {
+        match look_up(named.name.clone()).await {
+            Ok(found) if !found.is_empty() => {
+                is_lost = false;
+                for step in steps(&known, &found) {
+                    drop(changes.send(take(step, &named, &ids, &mut known)).await);
+                }
+            }
+            found if !is_lost => {
+                is_lost = true;
+                let why = found.err().map_or_else(|| "it has no address".to_owned(), |error| error.to_string());
+                let name = &named.name;
+                tracing::warn!(%name, "{name} cannot be looked up: {why}; its addresses stay what they were");
+            }
+            _ => {}
+        }
+        sleep(pause).await;
+    }
+}
+
+/// What has to be done about one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Comes(SocketAddr),
+    Goes(SocketAddr, BackendId),
+}
+
+/// From the addresses that are known to those that were found. Pure. Who comes is there before anybody goes.
+fn steps(known: &BTreeMap<SocketAddr, BackendId>, found: &[SocketAddr]) -> Vec<Step> {
+    let mut new: Vec<SocketAddr> = found.iter().copied().filter(|address| !known.contains_key(address)).collect();
+    new.sort_unstable();
+    new.dedup();
+    let gone = known.iter().filter(|(address, _)| !found.contains(address));
+    new.into_iter().map(Step::Comes).chain(gone.map(|(address, id)| Step::Goes(*address, *id))).collect()
+}
+
+fn take(step: Step, named: &Named, ids: &Ids, known: &mut BTreeMap<SocketAddr, BackendId>) -> Change {
+    match step {
+        Step::Comes(address) => {
+            let id = ids.next();
+            known.insert(address, id);
+            let host = named.name.rsplit_once(':').map_or("", |(host, _)| host);
+            let (terms, path) = (named.terms.clone(), named.health_path.clone());
+            Change::Join(Arc::new(Backend::new(id, format!("{host}/{address}"), Address::Tcp(address), path, terms)))
+        }
+        Step::Goes(address, id) => {
+            known.remove(&address);
+            Change::Leave(id)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn address(last: u8) -> SocketAddr {
+        ([10, 0, 0, last], 80).into()
+    }
+
+    fn told(change: &Change) -> String {
+        match change {
+            Change::Join(backend) => format!("+{}", backend.name),
+            Change::Leave(id) => format!("-{}", id.0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_pool_follows_a_name_and_keeps_what_it_has_while_nobody_knows_the_name() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (changes, mut inbox) = mpsc::channel(16);
+        let named = Named { name: "app:80".to_owned(), terms: Terms::default(), health_path: None };
+        let round = Cell::new(0);
+        let look_up = |_| {
+            let found = match round.replace(round.get() + 1) {
+                0 => Ok(vec![address(1), address(2)]),
+                1 => Err(io::ErrorKind::TimedOut.into()),
+                2 => Ok(Vec::new()),
+                _ => Ok(vec![address(2), address(3), address(3)]),
+            };
+            std::future::ready(found)
+        };
+        let seen = runtime.block_on(async {
+            let collecting = async {
+                let mut seen = Vec::new();
+                while seen.len() < 4 {
+                    seen.extend(inbox.recv().await.map(|change| told(&change)));
+                }
+                seen
+            };
+            tokio::select! {
+                () = follow(named, Arc::default(), changes, Duration::from_millis(1), look_up) => unreachable!(),
+                seen = collecting => seen,
+            }
+        });
+        assert_eq!(seen, ["+app/10.0.0.1:80", "+app/10.0.0.2:80", "+app/10.0.0.3:80", "-0"]);
+    }
+
+    proptest! {
+        #[test]
+        fn after_its_steps_the_pool_has_what_was_found(rounds in prop::collection::vec(prop::collection::vec(0_u8..6, 1..6), 1..8)) {
+            let (ids, mut known) = (Ids::default(), BTreeMap::new());
+            let named = Named { name: "app:80".to_owned(), terms: Terms::default(), health_path: None };
+            for round in rounds {
+                let found: Vec<SocketAddr> = round.into_iter().map(address).collect();
+                let steps = steps(&known, &found);
+                prop_assert!(steps.is_sorted_by_key(|step| matches!(step, Step::Goes(..))));
+                for step in steps {
+                    take(step, &named, &ids, &mut known);
+                }
+                let mut expected = found.clone();
+                expected.sort_unstable();
+                expected.dedup();
+                prop_assert_eq!(known.keys().copied().collect::<Vec<_>>(), expected);
+            }
+        }
+    }
+}

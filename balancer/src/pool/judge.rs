@@ -1,0 +1,92 @@
+//! Turns what requests tell into changes of the pool. Pure: the rules are [`verdict`]'s, times come in.
+
+use std::collections::HashMap;
+
+use super::{Change, Member, Snapshot};
+use crate::{
+    backend::BackendId,
+    verdict::{self, Cause, Outliers, Window},
+};
+
+/// What is remembered of the failures of all backends.
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    outliers: Outliers,
+    windows: HashMap<BackendId, Window>,
+}
+
+impl Judge {
+    pub(super) fn new(outliers: Outliers) -> Self {
+        Self { outliers, windows: HashMap::new() }
+    }
+
+    /// What follows from a report; any other change follows from itself.
+    pub(super) fn hear(&mut self, change: Change, snapshot: &Snapshot) -> Option<Change> {
+        match change {
+            Change::Failed(id, failure) => {
+                let member = serving(snapshot, id)?;
+                let patience = &member.backend.terms.patience;
+                let is_over = self.windows.entry(id).or_default().note(failure, patience);
+                is_over.then(|| Change::Rest(id, Cause::Failures, failure.at + patience.fail_timeout))
+            }
+            Change::Erring(id, at) => {
+                let member = serving(snapshot, id)?;
+                let others = snapshot.members.iter().filter(|other| other.is_serving() && other.backend.id != id);
+                let runs: Vec<u32> = others.map(|other| other.backend.errors()).collect();
+                let out = snapshot.members.iter().filter(|other| other.rests_for() == Some(Cause::Errors)).count();
+                verdict::is_outlier(member.backend.errors(), &runs, out, snapshot.members.len(), &self.outliers)
+                    .then(|| Change::Rest(id, Cause::Errors, at + member.backend.terms.patience.fail_timeout))
+            }
+            Change::Leave(id) => {
+                self.windows.remove(&id);
+                Some(change)
+            }
+            _ => Some(change),
+        }
+    }
+}
+
+fn serving(snapshot: &Snapshot, id: BackendId) -> Option<&Member> {
+    snapshot.member(id).filter(|member| member.is_serving())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::tests::{Then, pool_of};
+    use super::*;
+    use crate::verdict::Failure;
+
+    fn failure() -> Change {
+        Change::Failed(BackendId(1), Failure { at: Instant::now(), suspect: None })
+    }
+
+    #[test]
+    fn failures_in_the_window_have_their_backend_rest() {
+        let (mut judge, pool) = (Judge::default(), pool_of(3));
+        assert!(judge.hear(failure(), &pool).is_none());
+        assert!(judge.hear(failure(), &pool).is_none());
+        assert!(matches!(judge.hear(failure(), &pool), Some(Change::Rest(BackendId(1), Cause::Failures, _))));
+    }
+
+    #[test]
+    fn a_backend_that_rests_already_is_not_judged() {
+        let (mut judge, pool) = (Judge::default(), pool_of(2));
+        let resting = pool.then(&Change::Rest(BackendId(1), Cause::Failures, Instant::now())).unwrap();
+        assert!((0..10).all(|_| judge.hear(failure(), &resting).is_none()));
+        assert!(judge.windows.is_empty());
+    }
+
+    #[test]
+    fn a_run_of_server_errors_has_its_backend_rest_and_half_of_them_at_most() {
+        let (mut judge, mut pool) = (Judge::default(), pool_of(4));
+        for id in 1..=3 {
+            let run = std::iter::repeat_with(|| pool.member(BackendId(id)).unwrap().backend.erred()).take(5);
+            assert_eq!(run.last(), Some(5));
+            let verdict = judge.hear(Change::Erring(BackendId(id), Instant::now()), &pool);
+            assert_eq!(verdict.is_some(), id <= 2, "{id}");
+            pool = verdict.and_then(|verdict| pool.then(&verdict)).unwrap_or(pool);
+        }
+    }
+}

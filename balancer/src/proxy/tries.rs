@@ -1,0 +1,181 @@
+//! The tries of one request, whichever engine speaks HTTP: choose a backend, ask it over a held connection or a new one,
+//! and go on to the next if that is safe. The decisions are [`retry`]'s; what is held against whom is [`suspects`]'s.
+
+use std::{io, rc::Rc};
+
+use self::suspects::Suspects;
+use super::{
+    entry::Entry,
+    error::{ProxyError, Retry},
+    retry,
+    upstream::Upstream,
+    worker::{Candidate, Tried, Wish, Worker},
+};
+use crate::select::key::KeyOf;
+
+mod suspects;
+
+/// One request as an engine puts it to backends.
+pub(crate) trait Exchange {
+    /// A connection to a backend.
+    type Connection;
+    /// An answer of which the client has seen nothing.
+    type Answer;
+
+    /// What is noted of the request.
+    fn entry(&mut self) -> &mut Entry;
+
+    /// What a second try depends on.
+    fn request(&self) -> retry::Request;
+
+    /// A held connection that takes a request, as far as anybody knows.
+    async fn held(&mut self, upstream: &Upstream) -> Option<Self::Connection>;
+
+    /// A new connection.
+    async fn dial(&mut self, upstream: &Upstream) -> io::Result<Self::Connection>;
+
+    /// Sends the request and reads the answer until it may go on to the client.
+    async fn send(
+        &mut self,
+        candidate: &mut Candidate,
+        connection: Self::Connection,
+    ) -> Result<Self::Answer, ProxyError>;
+
+    /// Ends when the client has left.
+    async fn left(&mut self);
+
+    /// What it is known by.
+    fn key(&self, of: &KeyOf) -> Option<u64>;
+
+    /// Its cookie of this name.
+    fn cookie(&self, name: &str) -> Option<&[u8]>;
+
+    /// The status of an answer.
+    fn status(answer: &Self::Answer) -> u16;
+}
+
+/// Tries backends until one answers or trying on is not allowed.
+pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Result<E::Answer, ProxyError> {
+    let started = exchange.entry().started();
+    let (mut tried, mut suspects, mut last) = (Tried::default(), Suspects::default(), None);
+    let wish = worker.wish(|of| exchange.key(of), |name| exchange.cookie(name));
+    let mut next = None;
+    loop {
+        let candidate = match next.take() {
+            Some(candidate) => candidate,
+            None => match choose(exchange, worker, &tried, &wish, last).await {
+                Ok(candidate) => candidate,
+                Err(error) => {
+                    suspects.unanswered(worker, exchange.entry().client());
+                    return Err(error);
+                }
+            },
+        };
+        if let Some(error) = last.take() {
+            exchange.entry().retry(ProxyError::facts(error).flag);
+        }
+        exchange.entry().upstream = Some(Rc::clone(&candidate.upstream));
+        let turn = candidate.turn();
+        let asked = ask(exchange, worker, candidate).await;
+        let may_go_on = worker.limits.next_upstream_deadline.is_none_or(|deadline| started.elapsed() < deadline);
+        match asked {
+            Asked::Answered(candidate, answer) => {
+                let status = E::status(&answer);
+                exchange.entry().cookie = worker.cookie(&candidate.upstream, &wish);
+                let Some(case) = retry::case_of_status(status, worker.limits.next_upstream) else {
+                    suspects.answered(worker);
+                    candidate.answered(worker, status);
+                    return Ok(answer);
+                };
+                tried.add(turn);
+                // Here the last backend's answer is the client's, so the next one is chosen before this is dropped.
+                if may_go_on
+                    && retry::after_status(exchange.request(), worker.limits.next_upstream)
+                    && let Some(other) = worker.next(&tried, &wish)
+                    && worker.budget.borrow_mut().take()
+                {
+                    next = Some(other);
+                }
+                if case.is_failure() {
+                    suspects.add(candidate);
+                } else {
+                    candidate.answered(worker, status);
+                }
+                if next.is_none() {
+                    suspects.unanswered(worker, exchange.entry().client());
+                    return Ok(answer);
+                }
+                exchange.entry().retry(case.name());
+            }
+            Asked::Failed(error, suspect) => {
+                tried.add(turn);
+                suspects.extend(suspect);
+                if !(may_go_on && may_try_again(exchange, worker, error)) {
+                    suspects.unanswered(worker, exchange.entry().client());
+                    return Err(error);
+                }
+                last = Some(error);
+            }
+        }
+        exchange.entry().begin_again();
+    }
+}
+
+/// Waits for a backend, unless the client leaves meanwhile.
+async fn choose<E: Exchange>(
+    exchange: &mut E,
+    worker: &Worker,
+    tried: &Tried,
+    wish: &Wish,
+    last: Option<ProxyError>,
+) -> Result<Candidate, ProxyError> {
+    let started = exchange.entry().started();
+    tokio::select! {
+        biased;
+        chosen = worker.choose(tried, wish, last, started) => chosen,
+        () = exchange.left() => Err(ProxyError::ClientLeft),
+    }
+}
+
+/// How one backend was found.
+enum Asked<A> {
+    Answered(Candidate, A),
+    /// With the backend, if this may be held against it.
+    Failed(ProxyError, Option<Candidate>),
+}
+
+/// Asks one backend: over a held connection, or over a new one when those turn out to be stale. That a held connection
+/// was closed says nothing about the backend.
+async fn ask<E: Exchange>(exchange: &mut E, worker: &Worker, mut candidate: Candidate) -> Asked<E::Answer> {
+    while let Some(connection) = exchange.held(&candidate.upstream).await {
+        match exchange.send(&mut candidate, connection).await {
+            Ok(answer) => return Asked::Answered(candidate, answer),
+            Err(ProxyError::NotSent) if exchange.request().whole => {}
+            Err(ProxyError::NoAnswer) if may_try_again(exchange, worker, ProxyError::NoAnswer) => {
+                exchange.entry().retry("stale");
+                break;
+            }
+            Err(error @ (ProxyError::NotSent | ProxyError::NoAnswer)) => return Asked::Failed(error, None),
+            Err(error) => return failed(error, candidate),
+        }
+    }
+    match exchange.dial(&candidate.upstream).await {
+        Ok(connection) => match exchange.send(&mut candidate, connection).await {
+            Ok(answer) => Asked::Answered(candidate, answer),
+            Err(error) => failed(error, candidate),
+        },
+        Err(error) => Asked::Failed(worker.unreached(candidate, &error), None),
+    }
+}
+
+fn failed<A>(error: ProxyError, candidate: Candidate) -> Asked<A> {
+    Asked::Failed(error, error.facts().case.map(|_| candidate))
+}
+
+fn may_try_again<E: Exchange>(exchange: &E, worker: &Worker, error: ProxyError) -> bool {
+    retry::after_error(error, exchange.request(), worker.limits.next_upstream)
+        && (error.facts().retry == Retry::Always || worker.budget.borrow_mut().take())
+}
+
+#[cfg(test)]
+mod tests;

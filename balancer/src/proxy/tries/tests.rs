@@ -1,0 +1,209 @@
+//! The loop against backends that fail in every way, with no socket between: what was executed is counted by id.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io,
+    net::{IpAddr, Ipv4Addr},
+    rc::Rc,
+    sync::Arc,
+};
+
+use super::*;
+use crate::{
+    access_log::Asked,
+    backend::{Address, Backend, BackendId, Terms},
+    config::{Engine, Limits, balance::Balance},
+    metrics::Counters,
+    pool::{Change, Pool},
+    proxy::{Thread, client::Guest},
+    queue::Queue,
+    select::two_choices::TwoChoices,
+    verdict::{Outliers, Patience},
+};
+
+/// Faults injected in one run.
+const FAULTS: usize = 100_000;
+
+/// What the backends have done, and will do next.
+struct World {
+    lots: RefCell<TwoChoices>,
+    /// How often each request was executed, and by whom it was seen.
+    executed: RefCell<HashMap<usize, Vec<BackendId>>>,
+    faults: RefCell<usize>,
+}
+
+impl World {
+    /// A number below `bound`.
+    fn lot(&self, bound: usize) -> usize {
+        self.lots.borrow_mut().below(bound).unwrap()
+    }
+}
+
+/// One request. A connection says whether it was held.
+struct Scripted<'a> {
+    world: &'a World,
+    id: usize,
+    request: retry::Request,
+    entry: Entry,
+}
+
+impl Exchange for Scripted<'_> {
+    type Connection = bool;
+    type Answer = u16;
+
+    fn entry(&mut self) -> &mut Entry {
+        &mut self.entry
+    }
+
+    fn request(&self) -> retry::Request {
+        self.request
+    }
+
+    async fn held(&mut self, _: &Upstream) -> Option<bool> {
+        (self.world.lot(3) == 0).then_some(true)
+    }
+
+    async fn dial(&mut self, _: &Upstream) -> io::Result<bool> {
+        match self.world.lot(10) {
+            0 => {
+                *self.world.faults.borrow_mut() += 1;
+                Err(io::ErrorKind::TimedOut.into())
+            }
+            1 => {
+                *self.world.faults.borrow_mut() += 1;
+                Err(rustix::io::Errno::AGAIN.into())
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn send(&mut self, candidate: &mut Candidate, held: bool) -> Result<u16, ProxyError> {
+        let world = self.world;
+        let fault = world.lot(12);
+        *world.faults.borrow_mut() += usize::from(fault < 9);
+        if fault == 0 && held {
+            return Err(ProxyError::NotSent);
+        }
+        // Nobody can tell whether a backend that ends without an answer has executed the request: some have.
+        if fault != 1 {
+            world.executed.borrow_mut().entry(self.id).or_default().push(candidate.upstream.backend.id);
+        }
+        match fault {
+            0..=2 => Err(ProxyError::NoAnswer),
+            3 => Err(ProxyError::AnswerCut),
+            4 => Err(ProxyError::AnswerBroken),
+            5 => Err(ProxyError::AnswerLate),
+            6 => Ok(500),
+            7 | 8 => Ok(503),
+            _ => {
+                drop(candidate.take_in_flight());
+                Ok(200)
+            }
+        }
+    }
+
+    async fn left(&mut self) {
+        std::future::pending::<()>().await;
+    }
+
+    fn key(&self, _: &KeyOf) -> Option<u64> {
+        None
+    }
+
+    fn cookie(&self, _: &str) -> Option<&[u8]> {
+        None
+    }
+
+    fn status(answer: &u16) -> u16 {
+        *answer
+    }
+}
+
+fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Worker> {
+    let next_upstream = ["error", "timeout", "invalid_header", "http_500", "http_503"];
+    let limits = Limits {
+        next_upstream: next_upstream.iter().map(|name| name.parse().unwrap()).collect(),
+        queue_deadline: std::time::Duration::ZERO,
+        ..Limits::default()
+    };
+    let (worker, _) = Worker::new(Thread {
+        number: 0,
+        listeners: Vec::new(),
+        pool: Arc::clone(pool),
+        queue: Arc::new(Queue::new(10)),
+        reports,
+        engine: Engine::Strict,
+        balance: Balance::RoundRobin,
+        sticky: None,
+        limits,
+        counters: Arc::new(Counters::default()),
+        log: None,
+    });
+    Rc::new(worker)
+}
+
+async fn fill(changes: &tokio::sync::mpsc::Sender<Change>, pool: &Pool) {
+    let patience = Patience { max_fails: 0, ..Patience::default() };
+    for id in 0..5 {
+        let address: Address = "127.0.0.1:1".parse().unwrap();
+        let terms = Terms { patience, ..Terms::default() };
+        let backend = Backend::new(BackendId(id), format!("b{id}"), address, None, terms);
+        changes.send(Change::Join(Arc::new(backend))).await.unwrap();
+    }
+    let mut bell = pool.bell();
+    while pool.snapshot().members.len() < 5 {
+        bell.changed().await.unwrap();
+    }
+}
+
+async fn inject(worker: &Rc<Worker>, guest: &Guest, world: &World) {
+    let mut id = 0;
+    while *world.faults.borrow() < FAULTS {
+        id += 1;
+        let idempotent = id % 2 == 0;
+        let request = retry::Request { idempotent, whole: world.lot(10) > 0 };
+        let entry = Entry::begin(worker, &guest.client, Asked::unread);
+        let mut scripted = Scripted { world, id, request, entry };
+        let faults = *world.faults.borrow();
+        let outcome = answer(&mut scripted, worker).await;
+        scripted.entry.finish();
+        assert!(outcome.is_ok() || *world.faults.borrow() > faults, "an error without a fault: {outcome:?}");
+        let seen = world.executed.borrow_mut().remove(&id).unwrap_or_default();
+        if !idempotent || !request.whole {
+            assert!(seen.len() <= 1, "executed {} times: {request:?}", seen.len());
+        }
+        // Twice in a row only if the first time was on a held connection that was closed.
+        let mut backends = seen.clone();
+        backends.dedup();
+        let asked = backends.len();
+        backends.sort();
+        backends.dedup();
+        assert_eq!(asked, backends.len(), "one backend was asked again after another: {seen:?}");
+        assert!(asked <= worker.limits.tries);
+        worker.second();
+    }
+    assert!(id > 20_000);
+}
+
+#[test]
+fn of_a_hundred_thousand_faults_none_executes_a_post_twice_or_asks_a_backend_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let pool = Arc::new(Pool::default());
+        let (changes, inbox) = tokio::sync::mpsc::channel(1024);
+        let worker = worker(&pool, changes.clone());
+        let guest = worker.clients.welcome(IpAddr::V4(Ipv4Addr::LOCALHOST), ([127, 0, 0, 1], 1).into());
+        let lots = RefCell::new(TwoChoices::seeded(1));
+        let world = World { lots, executed: RefCell::default(), faults: RefCell::default() };
+        let outliers = Outliers { run: 0, ..Outliers::default() };
+        let injecting = async {
+            fill(&changes, &pool).await;
+            inject(&worker, &guest, &world).await;
+        };
+        tokio::select! {
+            () = pool.write(inbox, outliers) => {}
+            () = injecting => {}
+        }
+    });
+}

@@ -1,0 +1,185 @@
+//! Backends as they stand in a thread's view, and one that was chosen for a request: what comes of the request is told to
+//! the pool here, if it is of interest. Usually it is not, and costs a load.
+
+use std::{
+    rc::Rc,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+use super::Worker;
+use crate::{
+    backend::BackendId,
+    pool::{Change, Member, Seat, Standing, Verdict},
+    proxy::upstream::{InFlight, Upstream},
+    select::{
+        key, ramp,
+        sticky::{self, Token},
+    },
+    verdict::{Cause, Failure, is_server_error},
+};
+
+/// What a failure counts as among latencies, if it took less.
+const FAILED: Duration = Duration::from_secs(1);
+
+/// A backend in a thread's view, in its present turn.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) upstream: Rc<Upstream>,
+    pub(super) turn: u32,
+    pub(super) weight: u32,
+    pub(super) name: u64,
+    /// Since when it serves, if that matters still.
+    since: Option<Instant>,
+    trouble: Option<(Cause, Option<Seat>)>,
+}
+
+impl Place {
+    pub(super) fn new(upstream: Rc<Upstream>, member: &Member) -> Self {
+        let trouble = match member.standing() {
+            Standing::OnTrial(cause, seat) => Some((cause, Some(seat))),
+            Standing::Resting(cause) => Some((cause, None)),
+            Standing::Serving | Standing::Ejected | Standing::Unwell | Standing::Draining | Standing::Down => None,
+        };
+        let name = key::number(upstream.backend.name.as_bytes());
+        Self { upstream, turn: member.turn, weight: 0, name, since: member.ramps_since(), trouble }
+    }
+
+    /// Takes the weight of now; says whether it still grows.
+    pub(super) fn weigh(&mut self, now: Instant) -> bool {
+        let terms = &self.upstream.backend.terms;
+        let served = self.since.map_or(terms.slow_start, |since| now.saturating_duration_since(since));
+        self.weight = ramp::weigh(terms.weight, served, terms.slow_start);
+        served < terms.slow_start
+    }
+
+    /// Whether its clients hold this.
+    pub(super) fn has(&self, token: &Token) -> bool {
+        self.upstream.token.as_ref().is_some_and(|ours| sticky::is_same(ours, token))
+    }
+
+    /// Whether another request is on trial there.
+    pub(super) fn is_on_trial(&self) -> bool {
+        matches!(&self.trouble, Some((_, Some(seat))) if seat.load(Ordering::Relaxed))
+    }
+
+    /// For a request; `None` if others have taken its last place, or are on trial there.
+    pub(super) fn candidate(&self, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+        let in_flight = InFlight::begin(&self.upstream)?;
+        let trial = match &self.trouble {
+            None => None,
+            Some((_, Some(seat))) if seat.swap(true, Ordering::AcqRel) => return None,
+            Some((cause, seat)) => Some(Trial { cause: *cause, seat: seat.clone(), reports: reports.clone() }),
+        };
+        Some(self.chosen(in_flight, trial))
+    }
+
+    /// For a request, because all are in trouble.
+    pub(super) fn anyway(&self, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+        let in_flight = InFlight::begin(&self.upstream)?;
+        let trial =
+            self.trouble.as_ref().map(|(cause, _)| Trial { cause: *cause, seat: None, reports: reports.clone() });
+        Some(self.chosen(in_flight, trial))
+    }
+
+    fn chosen(&self, in_flight: InFlight, trial: Option<Trial>) -> Candidate {
+        Candidate {
+            upstream: Rc::clone(&self.upstream),
+            turn: self.turn,
+            in_flight: Some(in_flight),
+            since: None,
+            trial,
+        }
+    }
+}
+
+/// A backend chosen for a request.
+pub(crate) struct Candidate {
+    pub(crate) upstream: Rc<Upstream>,
+    turn: u32,
+    in_flight: Option<InFlight>,
+    /// When it was asked, if somebody wants to know how long that takes.
+    pub(super) since: Option<Instant>,
+    trial: Option<Trial>,
+}
+
+impl Candidate {
+    /// Which backend it is, in which turn.
+    pub(crate) fn turn(&self) -> (BackendId, u32) {
+        (self.upstream.backend.id, self.turn)
+    }
+
+    /// Its place among the requests there, for the answer.
+    pub(crate) fn take_in_flight(&mut self) -> InFlight {
+        self.in_flight.take().expect("a candidate gives one answer")
+    }
+
+    /// The request goes elsewhere: its place is free for another one.
+    pub(crate) fn leave(&mut self) {
+        self.in_flight = None;
+    }
+
+    fn observe(&self, least: Duration) {
+        if let Some(since) = self.since {
+            let now = Instant::now();
+            let mut latency = self.upstream.latency.get();
+            latency.observe((now - since).max(least), now);
+            self.upstream.latency.set(latency);
+        }
+    }
+
+    /// It has answered.
+    pub(crate) fn answered(self, worker: &Worker, status: u16) {
+        self.observe(Duration::ZERO);
+        let backend = &self.upstream.backend;
+        let errs = is_server_error(status);
+        if !errs {
+            backend.answered();
+        } else if backend.erred() >= worker.limits.outliers.run && self.trial.is_none() {
+            worker.report(Change::Erring(backend.id, Instant::now()));
+        }
+        if let Some(trial) = self.trial {
+            let passed = !errs || trial.cause == Cause::Failures;
+            trial.decide(&self.upstream, if passed { Verdict::Passed } else { Verdict::Failed(Instant::now()) });
+        }
+    }
+
+    /// It has not, or not so that it could be used. A trial that may have failed by the request decides nothing.
+    pub(crate) fn failed(self, worker: &Worker, failure: Failure) {
+        // Who fails fast is not fast.
+        self.observe(FAILED);
+        match self.trial {
+            None => worker.report(Change::Failed(self.upstream.backend.id, failure)),
+            Some(trial) if failure.suspect.is_none() => trial.decide(&self.upstream, Verdict::Failed(failure.at)),
+            Some(_) => {}
+        }
+    }
+}
+
+/// A request whose outcome decides whether its backend comes back. Dropped undecided, it leaves the seat to another one.
+struct Trial {
+    cause: Cause,
+    /// Without one it was sent there because all are in trouble.
+    seat: Option<Seat>,
+    reports: mpsc::Sender<Change>,
+}
+
+impl Trial {
+    fn decide(mut self, upstream: &Upstream, verdict: Verdict) {
+        let change = Change::Tried(upstream.backend.id, self.seat.clone(), verdict);
+        if self.reports.try_send(change).is_ok() {
+            // The seat is gone with this trial.
+            self.seat = None;
+        }
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        if let Some(seat) = &self.seat {
+            seat.store(false, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A thread's view of the pool: who may be asked, in which order of preference, and whose turn it is.
+
+use std::{rc::Rc, sync::Arc, time::Instant};
+
+use tokio::sync::mpsc;
+
+use super::{
+    Tried, Wish,
+    candidate::{Candidate, Place},
+};
+use crate::{
+    config::balance::Balance,
+    pool::{Change, Snapshot, Standing},
+    proxy::upstream::Upstream,
+    select::{
+        Algorithm, Candidates, least_requests::LeastRequests, round_robin::RoundRobin, smooth::Smooth, sticky::Token,
+        two_choices::TwoChoices,
+    },
+};
+
+/// What the view of a thread is made by.
+pub(super) struct Way {
+    pub(super) balance: Balance,
+    /// The thread's number: each begins at another place.
+    pub(super) number: usize,
+    pub(super) seed: u64,
+}
+
+/// A thread's view of the pool.
+#[derive(Default)]
+pub(super) struct View {
+    pub(super) version: u64,
+    /// Those that get requests, or one; first the usual ones, then the backups.
+    tiers: [Tier; 2],
+    /// Those in trouble by what requests told: on trial or resting. Asked only when nobody serves.
+    troubled: Tier,
+    /// Whether anybody serves.
+    pub(super) serves: bool,
+    /// All others: nothing new for them, but their idle connections are kept.
+    others: Vec<Place>,
+    /// Whether a weight grows.
+    ramps: bool,
+}
+
+#[derive(Default)]
+struct Tier {
+    places: Vec<Place>,
+    algorithm: Option<Algorithm>,
+}
+
+impl View {
+    /// Becomes the view of another snapshot. `known` backends keep what the thread has of them.
+    pub(super) fn renew(&mut self, snapshot: &Snapshot, way: &Way, upstream: impl Fn(&Self, usize) -> Rc<Upstream>) {
+        let mut next = Self { version: snapshot.version, ..Self::default() };
+        for (number, member) in snapshot.members.iter().enumerate() {
+            let place = Place::new(upstream(self, number), member);
+            let tier = usize::from(member.backend.terms.backup);
+            match member.standing() {
+                Standing::Serving => next.tiers[tier].places.push(place),
+                Standing::OnTrial(..) => {
+                    next.troubled.places.push(place.clone());
+                    next.tiers[tier].places.push(place);
+                }
+                Standing::Resting(_) => next.troubled.places.push(place),
+                Standing::Ejected | Standing::Unwell | Standing::Draining | Standing::Down => next.others.push(place),
+            }
+        }
+        next.serves = snapshot.serving().next().is_some();
+        next.troubled.algorithm = self.troubled.algorithm.take();
+        for (tier, old) in next.tiers.iter_mut().zip(&mut self.tiers) {
+            tier.algorithm = old.algorithm.take();
+        }
+        *self = next;
+        self.weigh(way);
+    }
+
+    /// What is due once a second: weights grow.
+    pub(super) fn second(&mut self, way: &Way) {
+        if self.ramps {
+            self.weigh(way);
+        }
+    }
+
+    fn weigh(&mut self, way: &Way) {
+        let now = Instant::now();
+        self.ramps = false;
+        for tier in self.tiers.iter_mut().chain([&mut self.troubled]) {
+            for place in &mut tier.places {
+                self.ramps |= place.weigh(now);
+            }
+            tier.choose(way);
+        }
+    }
+
+    /// The next backend for a request: where its client was before, or whose turn it is.
+    pub(super) fn pick(&mut self, tried: &Tried, wish: &Wish, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+        if let Some(token) = &wish.token {
+            let mut places = self.tiers.iter().filter_map(|tier| {
+                let free = Free { places: &tier.places, tried, anyway: false };
+                let known = (0..tier.places.len()).find(|place| tier.places[*place].has(token))?;
+                free.is_free(known).then(|| tier.places[known].candidate(reports))?
+            });
+            if let Some(candidate) = places.next() {
+                return Some(candidate);
+            }
+        }
+        let key = wish.key;
+        for tier in &mut self.tiers {
+            // Another thread may have been faster; then this one is not free any more.
+            while let Some(place) = tier.pick(tried, key, false) {
+                if let Some(candidate) = tier.places[place].candidate(reports) {
+                    return Some(candidate);
+                }
+            }
+        }
+        if self.serves {
+            return None;
+        }
+        while let Some(place) = self.troubled.pick(tried, key, true) {
+            if let Some(candidate) = self.troubled.places[place].anyway(reports) {
+                return Some(candidate);
+            }
+        }
+        None
+    }
+
+    /// Whether somebody serves whose clients hold this.
+    pub(super) fn serves_token(&self, token: &Token) -> bool {
+        self.tiers.iter().flat_map(|tier| &tier.places).any(|place| place.has(token))
+    }
+
+    /// All places, each backend once or twice.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.tiers.iter().chain([&self.troubled]).flat_map(|tier| &tier.places).chain(&self.others)
+    }
+
+    /// What the thread has of a backend.
+    pub(super) fn known(&self, backend: &Arc<crate::backend::Backend>) -> Option<Rc<Upstream>> {
+        let mut places = self.places();
+        places.find(|place| place.upstream.backend.id == backend.id).map(|place| Rc::clone(&place.upstream))
+    }
+}
+
+impl Tier {
+    fn pick(&mut self, tried: &Tried, key: Option<u64>, anyway: bool) -> Option<usize> {
+        let Self { places, algorithm } = self;
+        algorithm.as_mut()?.pick(&Free { places, tried, anyway }, key)
+    }
+
+    /// Takes the algorithm that fits the weights; one that is there goes on where it was.
+    fn choose(&mut self, way: &Way) {
+        let is_even = self.places.windows(2).all(|pair| pair[0].weight == pair[1].weight);
+        let fits = |algorithm: &Algorithm| match (&way.balance, algorithm) {
+            (Balance::RoundRobin, Algorithm::RoundRobin(_)) => is_even,
+            (Balance::RoundRobin, Algorithm::Smooth(_)) => !is_even,
+            _ => true,
+        };
+        if !self.algorithm.as_ref().is_some_and(fits) {
+            self.algorithm = Some(match way.balance {
+                Balance::RoundRobin if is_even => Algorithm::RoundRobin(RoundRobin::starting_at(way.number)),
+                Balance::RoundRobin => Algorithm::Smooth(Smooth::default()),
+                Balance::LeastConn => Algorithm::LeastRequests(LeastRequests::default()),
+                Balance::Random => Algorithm::TwoChoices(TwoChoices::seeded(way.seed)),
+                Balance::Hash(_) => Algorithm::Keyed(Smooth::default()),
+            });
+        }
+    }
+}
+
+/// Those of a tier that a request may go to.
+struct Free<'a> {
+    places: &'a [Place],
+    tried: &'a Tried,
+    /// Also those who are on trial or rest.
+    anyway: bool,
+}
+
+impl Candidates for Free<'_> {
+    fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    fn is_free(&self, place: usize) -> bool {
+        let place = &self.places[place];
+        !self.tried.has(place) && (self.anyway || !place.is_on_trial()) && !place.upstream.backend.is_full()
+    }
+
+    fn weight(&self, place: usize) -> u32 {
+        self.places[place].weight
+    }
+
+    fn in_flight(&self, place: usize) -> usize {
+        self.places[place].upstream.backend.in_flight()
+    }
+
+    fn latency(&self, place: usize) -> f64 {
+        self.places[place].upstream.latency.get().get(Instant::now())
+    }
+
+    fn name(&self, place: usize) -> u64 {
+        self.places[place].name
+    }
+}

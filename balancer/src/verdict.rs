@@ -1,0 +1,205 @@
+//! What requests tell about their backends, and what follows: too many failures in a window take one out, so does a run
+//! of server errors that the others do not have; one request decides whether it comes back. Pure.
+//!
+//! A client must not be able to put backends out. So a failure counts at once only if it cannot be the request's doing:
+//! no connection could be made in time, or another backend then answered the same request. Other failures may be the
+//! request's as well as the backend's; they count once per client, and only beside those of other clients.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+pub mod checks;
+
+/// When failures take a backend out; nginx's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// This many failures within `fail_timeout`; 0 is never.
+    pub max_fails: u32,
+    /// The window, and for how long it is out then.
+    pub fail_timeout: Duration,
+}
+
+impl Default for Patience {
+    /// nginx has 1 for `max_fails`: a single client that is waited for too long would do.
+    fn default() -> Self {
+        Self { max_fails: 3, fail_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// When server errors take a backend out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outliers {
+    /// This many in a row; 0 is never.
+    pub run: u32,
+    /// At most this share of the backends is out for it.
+    pub most_percent: u8,
+}
+
+impl Default for Outliers {
+    fn default() -> Self {
+        Self { run: 5, most_percent: 50 }
+    }
+}
+
+/// Why a backend gets nothing for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Failures within the window.
+    Failures,
+    /// Server errors in a row.
+    Errors,
+}
+
+/// One failure of a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// When.
+    pub at: Instant,
+    /// Whose request it was, if it may have been the request.
+    pub suspect: Option<u64>,
+}
+
+/// The failures of one backend that still count.
+#[derive(Debug, Clone, Default)]
+pub struct Window(VecDeque<Failure>);
+
+impl Window {
+    /// Notes a failure. Says whether it takes the backend out; then the window is empty again.
+    ///
+    /// It holds fewer than twice `max_fails`: it is emptied when either kind is complete.
+    pub fn note(&mut self, failure: Failure, patience: &Patience) -> bool {
+        if patience.max_fails == 0 {
+            return false;
+        }
+        let since = |earlier: &Failure| failure.at.saturating_duration_since(earlier.at);
+        self.0.retain(|earlier| since(earlier) < patience.fail_timeout);
+        if failure.suspect.is_some() {
+            self.0.retain(|earlier| earlier.suspect != failure.suspect);
+        }
+        self.0.push_back(failure);
+        let is_over = self.weight() >= patience.max_fails;
+        if is_over {
+            self.0.clear();
+        }
+        is_over
+    }
+
+    /// What its failures add up to.
+    fn weight(&self) -> u32 {
+        let suspects = self.0.iter().filter(|failure| failure.suspect.is_some()).count();
+        let sure = self.0.len() - suspects;
+        u32::try_from(if suspects > 1 { sure + suspects } else { sure }).unwrap_or(u32::MAX)
+    }
+}
+
+/// Whether a status says that the backend is in trouble. 501 and 505 are what a client can ask for.
+#[must_use]
+pub fn is_server_error(status: u16) -> bool {
+    status >= 500 && status != 501 && status != 505
+}
+
+/// Whether a run of server errors takes a backend out. `others` are the runs of those that get requests too, `out` is how
+/// many of `all` are out for this already.
+///
+/// When the others have such runs as well, it is what they are asked, or what is behind all of them.
+#[must_use]
+pub fn is_outlier(run: u32, others: &[u32], out: usize, all: usize, outliers: &Outliers) -> bool {
+    let well = others.iter().filter(|&&other| other <= run / 2).count();
+    outliers.run > 0
+        && run >= outliers.run
+        && !others.is_empty()
+        && well * 2 >= others.len()
+        && (out + 1) * 100 <= all * usize::from(outliers.most_percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PATIENCE: Patience = Patience { max_fails: 3, fail_timeout: Duration::from_secs(8) };
+
+    fn after(begin: Instant, seconds: u64, suspect: Option<u64>) -> Failure {
+        Failure { at: begin + Duration::from_secs(seconds), suspect }
+    }
+
+    #[test]
+    fn three_failures_within_the_window_take_a_backend_out() {
+        let (begin, mut window) = (Instant::now(), Window::default());
+        let told = [0, 5, 7].map(|seconds| window.note(after(begin, seconds, None), &PATIENCE));
+        assert_eq!(told, [false, false, true]);
+    }
+
+    #[test]
+    fn a_failure_every_five_seconds_is_never_three_in_eight() {
+        let (begin, mut window) = (Instant::now(), Window::default());
+        assert!((0..100).all(|round| !window.note(after(begin, round * 5, None), &PATIENCE)));
+    }
+
+    #[test]
+    fn what_one_client_provokes_takes_nobody_out_however_often_it_asks() {
+        let (begin, mut window) = (Instant::now(), Window::default());
+        let strict = Patience { max_fails: 1, ..PATIENCE };
+        assert!((0..100).all(|_| !window.note(after(begin, 0, Some(1)), &strict)));
+        assert_eq!(window.0.len(), 1);
+        assert!(window.note(after(begin, 0, Some(2)), &strict), "another client has the same trouble");
+    }
+
+    #[test]
+    fn without_max_fails_nothing_is_held_against_anybody() {
+        let mut window = Window::default();
+        let never = Patience { max_fails: 0, ..PATIENCE };
+        assert!((0..100).all(|_| !window.note(after(Instant::now(), 0, None), &never)));
+    }
+
+    #[test]
+    fn errors_that_all_have_make_no_outlier() {
+        let outliers = Outliers::default();
+        assert!(is_outlier(5, &[0, 0], 0, 3, &outliers));
+        assert!(is_outlier(5, &[0, 4], 0, 3, &outliers));
+        assert!(!is_outlier(5, &[4, 5], 0, 3, &outliers), "a client that asks all for what fails");
+        assert!(!is_outlier(4, &[0, 0], 0, 3, &outliers));
+        assert!(!is_outlier(500, &[], 0, 1, &outliers), "there is nobody else");
+        assert!(!is_outlier(5, &[0], 0, 2, &Outliers { run: 0, ..outliers }));
+    }
+
+    #[test]
+    fn what_a_client_can_ask_for_is_no_trouble_of_the_backend() {
+        let troubles: Vec<u16> = (100..600).filter(|status| is_server_error(*status)).collect();
+        assert_eq!((troubles[0], troubles.len()), (500, 98));
+        assert!(!troubles.contains(&501) && !troubles.contains(&505));
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_slides(gaps in prop::collection::vec(0_u64..6000, 1..60), most in 1_u32..6) {
+            let patience = Patience { max_fails: most, ..PATIENCE };
+            let (mut at, mut window, mut times) = (Instant::now(), Window::default(), Vec::new());
+            for gap in gaps {
+                at += Duration::from_millis(gap);
+                times.push(at);
+                let recent = times.iter().filter(|time| at - **time < patience.fail_timeout).count();
+                let out = window.note(Failure { at, suspect: None }, &patience);
+                prop_assert_eq!(out, recent >= most as usize);
+                prop_assert!(window.0.len() < 2 * most as usize);
+                if out {
+                    times.clear();
+                }
+            }
+        }
+
+        #[test]
+        fn no_more_are_outliers_than_their_share(runs in prop::collection::vec(0_u32..20, 1..12), percent in 0_u8..=100) {
+            let outliers = Outliers { run: 5, most_percent: percent };
+            let mut out = 0;
+            for (place, run) in runs.iter().enumerate() {
+                let others: Vec<u32> = runs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, run)| *run).collect();
+                out += usize::from(is_outlier(*run, &others, out, runs.len(), &outliers));
+            }
+            prop_assert!(out * 100 <= runs.len() * usize::from(percent));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{
+    harness::{Balancer, eventually},
+    upstream::{Upstream, answer, nobody},
+};
+
+#[test]
+fn a_backend_that_fails_its_checks_gets_nothing_until_it_passes_them() {
+    let well = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&well);
+    let checked = Upstream::scripted(move |head, peer| {
+        use std::io::Write;
+        if head.starts_with("GET /up") && !asked.load(Ordering::SeqCst) {
+            return peer.get_mut().write_all(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n").is_ok();
+        }
+        answer(peer, b"checked")
+    });
+    let other = Upstream::saying("other");
+    let pool = "[pool.health_check]\nuri = \"/up\"\ninterval = \"10ms\"\nfails = 2\npasses = 2";
+    let balancer = Balancer::with_pool(pool, &[checked.address, other.address]);
+    let mut client = balancer.connect();
+    let texts = [client.get("/").text().to_owned(), client.get("/").text().to_owned()];
+    assert!(texts.contains(&"checked".to_owned()), "{texts:?}");
+    well.store(false, Ordering::SeqCst);
+    eventually("it is out", || balancer.log().contains("fails its checks").then_some(()));
+    assert!((0..10).all(|_| client.get("/").text() == "other"));
+    well.store(true, Ordering::SeqCst);
+    eventually("it is back", || (client.get("/").text() == "checked").then_some(()));
+    assert!(balancer.log().contains("passes its checks again"));
+}
+
+#[test]
+fn without_a_path_a_connection_is_the_check_and_no_request_has_to_fail_for_it() {
+    let (gone, good) = (nobody(), Upstream::saying("good"));
+    let balancer = Balancer::with_pool("[pool.health_check]\ninterval = \"10ms\"", &[gone, good.address]);
+    eventually("it is out", || balancer.log().contains(&format!("{gone} fails its checks")).then_some(()));
+    assert!((0..10).all(|_| balancer.get("/").text() == "good"));
+    assert!(!balancer.log().contains("cannot be reached"));
+}
