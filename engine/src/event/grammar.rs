@@ -143,7 +143,13 @@ pub(super) fn is_numbered_frame(line: &[u8]) -> bool {
 
 /// The name of the exception that a line is about, and what stands before it: `Caused by: a.b.CException: why`.
 pub(super) fn exception(line: &[u8]) -> Option<(usize, &[u8])> {
-    let mut at = BEFORE_EXCEPTION.iter().find(|words| line.starts_with(words)).map_or(0, |words| words.len());
+    // Asked of many lines, of which hardly any is about one: what is seen at a glance comes first.
+    let mut at = match line.first()? {
+        b'|' | b'C' | b'S' | b'W' | b'-' | b'[' | b'U' => {
+            BEFORE_EXCEPTION.iter().find(|words| line.starts_with(words)).map_or(0, |words| words.len())
+        }
+        _ => 0,
+    };
     if let Some(rest) = line.strip_prefix(b"Exception in thread \"") {
         at = line.len() - rest.len() + memchr::memmem::find(rest, b"\" ")? + 2;
     }
@@ -151,11 +157,8 @@ pub(super) fn exception(line: &[u8]) -> Option<(usize, &[u8])> {
     let joins = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$' | b'\\') || *b >= 0x80;
     let length = rest.iter().position(|b| !joins(b)).unwrap_or(rest.len());
     let name = &rest[..length];
-    let ended = matches!(rest.get(length), None | Some(b':'))
-        || rest[length..].starts_with(b" (")
-        || rest[length..].starts_with(b" [");
-    let is_one = EXCEPTIONS.iter().any(|end| name.ends_with(end));
-    (ended && is_one).then_some((at, name))
+    let ended = matches!(rest[length..], [] | [b':', ..] | [b' ', b'(' | b'[', ..]);
+    (ended && EXCEPTIONS.iter().any(|end| name.ends_with(end))).then_some((at, name))
 }
 
 /// Whether a line ends as Ruby tells an exception: `why (CError)`.
@@ -187,17 +190,18 @@ pub(super) fn is_chain(line: &[u8]) -> bool {
 pub(super) fn is_node_source(line: &[u8]) -> bool {
     let digits = line.iter().rev().take_while(|b| b.is_ascii_digit()).count();
     let Some(place) = line.len().checked_sub(digits + 1).map(|at| &line[..at]) else { return false };
-    let script = [&b".js"[..], b".mjs", b".cjs", b".ts"].iter().any(|end| place.ends_with(end));
-    digits > 0 && line[place.len()] == b':' && (script || place.starts_with(b"node:")) && !place.contains(&b' ')
+    let is_script = || [&b".js"[..], b".mjs", b".cjs", b".ts"].iter().any(|end| place.ends_with(end));
+    let is_numbered = digits > 0 && line[place.len()] == b':';
+    is_numbered && (place.starts_with(b"node:") || is_script()) && !place.contains(&b' ')
 }
 
 /// `fail: Some.Category[0]`: the console of .NET says the rest on lines of its own.
 pub(super) fn is_dotnet_head(line: &[u8]) -> bool {
     const LEVELS: [&[u8]; 6] = [b"trce: ", b"dbug: ", b"info: ", b"warn: ", b"fail: ", b"crit: "];
-    let Some(rest) = LEVELS.iter().find_map(|level| line.strip_prefix(*level)) else { return false };
-    let Some(inner) = rest.strip_suffix(b"]") else { return false };
+    let Some(inner) = line.strip_suffix(b"]") else { return false };
+    let Some(inner) = LEVELS.iter().find_map(|level| inner.strip_prefix(*level)) else { return false };
     memchr::memrchr(b'[', inner).is_some_and(|at| inner[at + 1..].iter().all(u8::is_ascii_digit))
-        && !rest.contains(&b' ')
+        && !inner.contains(&b' ')
 }
 
 /// `thread 'x' panicked at …`.
