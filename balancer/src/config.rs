@@ -89,6 +89,13 @@ pub struct Limits {
     pub head_deadline: Duration,
     /// Longest standstill of a body, either way, and of a backend that owes an answer.
     pub stall_deadline: Duration,
+    /// Fewest bytes a second of a request's body, over the time in which nothing but the client is waited for; 0 is no
+    /// bound.
+    pub body_rate: u64,
+    /// How long a body may be slower than that at its beginning.
+    pub body_patience: Duration,
+    /// Longest standstill of a tunnel.
+    pub tunnel_deadline: Duration,
     /// Longest time for a connection to a backend to be made.
     pub connect_deadline: Duration,
     /// Largest head of a request in bytes.
@@ -97,6 +104,9 @@ pub struct Limits {
     pub head_fields: usize,
     /// Most client connections over all threads; more wait in the kernel's queue.
     pub connections: usize,
+    /// Most client connections of one address, over all threads; more are closed at once. For IPv6 the first half of the
+    /// address counts.
+    pub connections_per_address: usize,
     /// Most backends tried for one request.
     pub tries: usize,
     /// Idle connections kept to each backend by each thread.
@@ -119,10 +129,14 @@ impl Default for Limits {
             body: None,
             head_deadline: Duration::from_secs(60),
             stall_deadline: Duration::from_secs(60),
+            body_rate: 500,
+            body_patience: Duration::from_secs(20),
+            tunnel_deadline: Duration::from_secs(3600),
             connect_deadline: Duration::from_secs(2),
             head_size: 32 * 1024,
             head_fields: 100,
             connections: 16_384,
+            connections_per_address: 8_192,
             tries: 3,
             idle_connections: 256,
             idle_age: Duration::from_secs(30),

@@ -25,6 +25,8 @@ impl Counter {
 pub struct Counters {
     /// Client connections accepted.
     pub connections: Counter,
+    /// Client connections that were closed at once: their address had too many.
+    pub refused: Counter,
     /// Requests read, answered or not.
     pub requests: Counter,
     /// Second and later tries.
@@ -42,6 +44,8 @@ pub struct Counters {
 pub struct Totals {
     /// Client connections accepted.
     pub connections: u64,
+    /// Client connections that were closed at once.
+    pub refused: u64,
     /// Requests read.
     pub requests: u64,
     /// Second and later tries.
@@ -58,6 +62,7 @@ impl<'a> FromIterator<&'a Counters> for Totals {
     fn from_iter<I: IntoIterator<Item = &'a Counters>>(threads: I) -> Self {
         threads.into_iter().fold(Self::default(), |sum, thread| Self {
             connections: sum.connections + thread.connections.get(),
+            refused: sum.refused + thread.refused.get(),
             requests: sum.requests + thread.requests.get(),
             retries: sum.retries + thread.retries.get(),
             own_answers: sum.own_answers + thread.own_answers.get(),

@@ -18,7 +18,8 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-use self::{client::Order, worker::Worker};
+pub(crate) use self::addresses::Addresses;
+use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
     config::{Engine, Limits},
     listener,
@@ -27,6 +28,7 @@ use crate::{
     shutdown::Shutdown,
 };
 
+mod addresses;
 mod answer;
 mod client;
 mod entry;
@@ -50,6 +52,7 @@ pub(crate) struct Thread {
     pub(crate) reports: mpsc::Sender<Change>,
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: Option<Arc<File>>,
 }
@@ -134,11 +137,19 @@ fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener, server: SocketA
 
 fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, server: SocketAddr) {
     worker.counters.connections.add_one();
+    let Some(place) = worker.addresses.admit(from.ip()) else {
+        worker.counters.refused.add_one();
+        return;
+    };
     let (tasks, worker) = (&worker.connections, Rc::clone(worker));
     match worker.engine {
-        Engine::Strict => tasks.spawn_local(strict::serve(worker, stream, from.ip(), server)),
-        Engine::Hyper => tasks.spawn_local(hyper::serve(worker, stream, from.ip(), server)),
+        Engine::Strict => tasks.spawn_local(holding(place, strict::serve(worker, stream, from.ip(), server))),
+        Engine::Hyper => tasks.spawn_local(holding(place, hyper::serve(worker, stream, from.ip(), server))),
     };
+}
+
+async fn holding(_place: Place, serving: impl Future<Output = ()>) {
+    serving.await;
 }
 
 /// After the stop signal: answers what is under way, gives idle clients a moment for one more request (it may be on its

@@ -203,6 +203,7 @@ async fn balance(
         let pool = Arc::clone(&pool);
         tasks.spawn(async move { pool.write(inbox).await })
     };
+    let addresses = proxy::Addresses::new(config.limits.connections_per_address);
     let counters: Vec<Arc<Counters>> = listeners.iter().map(|_| Arc::default()).collect();
     let threads =
         listeners.into_iter().zip(&counters).enumerate().map(|(number, (listeners, counters))| proxy::Thread {
@@ -212,6 +213,7 @@ async fn balance(
             reports: changes.clone(),
             engine: config.engine,
             limits: config.limits.share(config.threads),
+            addresses: Arc::clone(&addresses),
             counters: Arc::clone(counters),
             log: log.clone(),
         });

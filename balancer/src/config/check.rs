@@ -71,6 +71,18 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
             pool.connect_timeout.as_ref(),
             default.connect_deadline,
         ),
+        body_rate: file
+            .client_body_min_rate
+            .as_ref()
+            .and_then(|text| found.take("client_body_min_rate", units::size(text)))
+            .unwrap_or(default.body_rate),
+        body_patience: found.duration(
+            "client_body_patience",
+            file.client_body_patience.as_ref(),
+            default.body_patience,
+        ),
+        tunnel_deadline: found.duration("tunnel_timeout", file.tunnel_timeout.as_ref(), default.tunnel_deadline),
+        connections_per_address: found.positive("limit_conn", file.limit_conn, default.connections_per_address),
         connections: found.positive("worker_connections", file.worker_connections, default.connections),
         tries: found.positive("pool.next_upstream_tries", pool.next_upstream_tries, default.tries),
         idle_connections: pool.keepalive.unwrap_or(default.idle_connections),

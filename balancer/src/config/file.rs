@@ -17,7 +17,11 @@ pub(super) struct File {
     pub(super) access_log: Option<PathBuf>,
     pub(super) client_max_body_size: Option<String>,
     pub(super) client_header_timeout: Option<String>,
+    pub(super) client_body_min_rate: Option<String>,
+    pub(super) client_body_patience: Option<String>,
+    pub(super) tunnel_timeout: Option<String>,
     pub(super) worker_connections: Option<usize>,
+    pub(super) limit_conn: Option<usize>,
     pub(super) shutdown_timeout: Option<String>,
     #[serde(default)]
     pub(super) listen: Vec<Listen>,

@@ -30,6 +30,8 @@ pub(crate) enum Phase {
     Answering,
     /// The last answer has gone out; what the client still sends is thrown away, so that it gets to read it.
     Leaving,
+    /// Bytes of another protocol go both ways.
+    Tunnelling,
 }
 
 /// What the connection's task shall do.
@@ -42,6 +44,34 @@ pub(crate) enum Order {
     Close,
     /// End at once.
     Abort,
+}
+
+/// How fast the body of a request comes. Only the time counts in which nothing but the client is waited for.
+#[derive(Debug, Default)]
+struct Pace {
+    waiting: Cell<bool>,
+    /// Seconds.
+    waited: Cell<u32>,
+    received: Cell<u64>,
+}
+
+impl Pace {
+    fn begin(&self) {
+        self.waiting.set(false);
+        self.waited.set(0);
+        self.received.set(0);
+    }
+
+    fn second(&self) {
+        self.waited.set(self.waited.get() + u32::from(self.waiting.get()));
+    }
+
+    fn is_too_slow(&self, limits: &Limits) -> bool {
+        let waited = u64::from(self.waited.get());
+        self.waiting.get()
+            && waited >= limits.body_patience.as_secs()
+            && self.received.get() < waited.saturating_mul(limits.body_rate)
+    }
 }
 
 /// One client connection.
@@ -57,6 +87,7 @@ pub(crate) struct Client {
     overdue: Cell<bool>,
     /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
     ended: Cell<bool>,
+    pace: Pace,
     order: Cell<Order>,
     rung: Cell<bool>,
     /// Wakes the connection's task.
@@ -68,12 +99,24 @@ impl Client {
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.overdue.set(false);
+        self.pace.begin();
         self.progress();
     }
 
     /// Something moved: its deadline begins again.
     pub(crate) fn progress(&self) {
         self.since.set(self.tick.get());
+    }
+
+    /// So many bytes of a body have come.
+    pub(crate) fn receive(&self, bytes: usize) {
+        self.pace.received.set(self.pace.received.get() + bytes as u64);
+        self.progress();
+    }
+
+    /// Whether it is the client who has to go on with its body.
+    pub(crate) fn owes_body(&self, owes: bool) {
+        self.pace.waiting.set(owes);
     }
 
     /// It has closed its direction: it gets what comes soon.
@@ -119,17 +162,19 @@ impl Client {
     }
 
     fn check(&self, limits: &Limits) {
+        self.pace.second();
         let still = u64::from(self.tick.get().wrapping_sub(self.since.get()));
         match self.phase.get() {
             _ if self.ended.get() && still > LAST_WORDS => self.give(Order::Abort),
             Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
-            Phase::Forwarding if still > limits.stall_deadline.as_secs() => {
+            Phase::Forwarding if still > limits.stall_deadline.as_secs() || self.pace.is_too_slow(limits) => {
                 self.overdue.set(true);
                 self.ring();
             }
             Phase::Leaving if still > LAST_WORDS => self.give(Order::Abort),
             Phase::Answering if still > limits.stall_deadline.as_secs() => self.give(Order::Abort),
-            Phase::Waiting | Phase::Forwarding | Phase::Answering | Phase::Leaving => {}
+            Phase::Tunnelling if still > limits.tunnel_deadline.as_secs() => self.give(Order::Abort),
+            Phase::Waiting | Phase::Forwarding | Phase::Answering | Phase::Leaving | Phase::Tunnelling => {}
         }
     }
 }
@@ -167,6 +212,7 @@ impl Clients {
             since: Cell::new(self.tick.get()),
             overdue: Cell::new(false),
             ended: Cell::new(false),
+            pace: Pace::default(),
             order: Cell::default(),
             rung: Cell::new(false),
             bell: RefCell::default(),

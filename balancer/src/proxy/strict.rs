@@ -21,7 +21,7 @@ use self::{
     rewrite::may_switch,
     shelf::Desk,
     stream::Stream,
-    tunnel::switch,
+    tunnel::{FarEnd, switch},
     upload::Upload,
 };
 use super::{
@@ -30,7 +30,6 @@ use super::{
     entry::Entry,
     error::{ProxyError, Side},
     retry,
-    upstream::InFlight,
     worker::Worker,
 };
 use crate::{
@@ -64,7 +63,7 @@ enum Next {
     /// The end, once the client has stopped sending, so that it gets to read the answer (RFC 9112, 9.6).
     Leave,
     /// Bytes of another protocol.
-    Tunnel(Stream, InFlight),
+    Tunnel(Box<FarEnd>),
 }
 
 /// Serves one client until it or we have had enough.
@@ -94,7 +93,7 @@ async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: Stream) {
             Next::Request => {}
             Next::Close => return,
             Next::Leave => return leave(worker, client, &stream).await,
-            Next::Tunnel(backend, in_flight) => return tunnel::open(worker, stream, backend, in_flight),
+            Next::Tunnel(far) => return tunnel::carry(worker, client, &stream, *far).await,
         }
     }
 }
@@ -126,7 +125,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
     let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };
-    let upload = check(desk, &request).and_then(|()| Upload::new(&request, desk.filled, worker.limits.body));
+    let upload = check(desk, &request).and_then(|()| Upload::new(&request, desk, worker.limits.body));
     let mut upload = match upload {
         Ok(upload) => upload,
         Err(error) => {
@@ -157,9 +156,8 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             stays
         }
         Ok(answer) if answer.head.status == 101 => {
-            let Some((backend, in_flight)) = switch(exchange, answer).await else { return Next::Close };
-            entry.finish();
-            return Next::Tunnel(backend, in_flight);
+            let Some((stream, in_flight)) = switch(exchange, answer).await else { return Next::Close };
+            return Next::Tunnel(Box::new(FarEnd { stream, in_flight, entry }));
         }
         Ok(answer) => {
             exchange.entry.status = answer.head.status;
@@ -174,7 +172,9 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     if !stays {
         let is_done = upload.is_read();
         upload.clear_desk(desk);
-        return if is_done && desk.filled == 0 { Next::Close } else { Next::Leave };
+        // Only who has said that it sends nothing more, and has sent nothing more, needs no waiting for.
+        let is_quiet = is_done && desk.filled == 0 && !request.stays && !stream.has_unread();
+        return if is_quiet { Next::Close } else { Next::Leave };
     }
     client.enter(Phase::Waiting);
     upload.clear_desk(desk);
@@ -226,9 +226,18 @@ async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     let begun = worker.clients.tick();
     let is_in_time = || worker.clients.tick().wrapping_sub(begun) < LEAVING;
     let mut drained = 0;
-    while drained < DRAINED && is_in_time() && is_coming(client, stream).await {
-        let mut buffer = worker.shelf.buffer();
-        match poll_fn(|cx| stream.poll_read(cx, &mut buffer.bytes)).await {
+    while drained < DRAINED && is_in_time() {
+        let read = poll_fn(|cx| {
+            let read = stream.poll_readable(cx).map_ok(|()| worker.shelf.buffer());
+            let read = match read {
+                Poll::Ready(Ok(mut buffer)) => stream.poll_read(cx, &mut buffer.bytes),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => Poll::Pending,
+            };
+            // Who is let go is not waited for, but what has come is read: unread, it would end in a reset.
+            if read.is_pending() && client.is_let_go() { Poll::Ready(Ok(0)) } else { read }
+        });
+        match read.await {
             Ok(0) | Err(_) => return,
             Ok(read) => drained += read,
         }

@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Thread,
+    Addresses, Thread,
     client::{Client, Clients},
     error::ProxyError,
     retry::Budget,
@@ -67,6 +67,7 @@ impl Tried {
 pub(crate) struct Worker {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) clients: Rc<Clients>,
@@ -99,10 +100,11 @@ struct View {
 impl Worker {
     /// The worker of a thread, and what it listens on.
     pub(crate) fn new(thread: Thread) -> (Self, Vec<TcpListener>) {
-        let Thread { number, listeners, pool, reports, engine, limits, counters, log } = thread;
+        let Thread { number, listeners, pool, reports, engine, limits, addresses, counters, log } = thread;
         let worker = Self {
             engine,
             limits,
+            addresses,
             counters,
             log: RefCell::new(AccessLog::new(log)),
             clients: Rc::default(),

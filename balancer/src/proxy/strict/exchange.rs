@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    io::ErrorKind,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -18,7 +19,13 @@ use super::{
     upload::{Trouble, Upload, Way},
 };
 use crate::{
-    http1::{Bounds, fields::Kind, framing::Framing, request::Request, response::Response},
+    http1::{
+        Bounds,
+        fields::{self, Kind},
+        framing::Framing,
+        request::Request,
+        response::Response,
+    },
     proxy::{
         client::Client,
         entry::Entry,
@@ -140,7 +147,8 @@ impl Exchange<'_> {
             return Err(ProxyError::AnswerBroken);
         }
         if head.status != 101 {
-            download.begin(head.length, head.framing).map_err(|_| ProxyError::AnswerBroken)?;
+            let named = fields::named(download.bytes(), self.desk.response.fields());
+            download.begin(head.length, head.framing, named).map_err(|_| ProxyError::AnswerBroken)?;
         }
         let is_short = !matches!(head.framing, Framing::Length(length) if length > TAKEN_WHOLE as u64);
         if self.idempotent && is_short && head.status != 101 && !download.ended && !self.is_events(download.bytes()) {
@@ -193,7 +201,8 @@ impl Exchange<'_> {
     fn poll_client(&mut self, cx: &mut Context<'_>, stream: &Stream, sent: &mut Sent) -> Result<(), ProxyError> {
         if self.client.is_overdue() {
             // Nothing has moved for too long; whose turn it was.
-            return Err(if self.upload.is_over(self.desk) { ProxyError::AnswerLate } else { ProxyError::BodyStalled });
+            let is_clients = self.upload.waits_for_client(self.desk);
+            return Err(if is_clients { ProxyError::BodyStalled } else { ProxyError::AnswerLate });
         }
         let way = Way { client: self.client, from: self.stream, to: stream, shelf: &self.worker.shelf };
         match self.upload.poll(cx, self.desk, &way) {
@@ -225,8 +234,13 @@ impl Exchange<'_> {
             };
             let desk = &mut *self.desk;
             rewrite::response(&mut desk.down.front, download.bytes(), head, desk.response.fields(), onward);
-            let sent = poll_fn(|cx| desk.down.poll_send(cx, self.stream, &[])).await;
-            sent.map_err(|_| ProxyError::ClientLeft)?;
+            let client = self.client;
+            let sent = poll_fn(|cx| match desk.down.poll_send(cx, self.stream, &[]) {
+                // It reads nothing.
+                Poll::Pending if client.is_overdue() => Poll::Ready(Err(ErrorKind::TimedOut.into())),
+                sent => sent,
+            });
+            sent.await.map_err(|_| ProxyError::ClientLeft)?;
         }
         download.skip(head.length);
         Ok(())

@@ -88,6 +88,12 @@ impl Stream {
         recv(fd, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) == Err(rustix::io::Errno::AGAIN)
     }
 
+    /// Whether the kernel holds bytes of the other side.
+    pub(crate) fn has_unread(&self) -> bool {
+        let fd = either!(self, stream => stream.as_fd());
+        matches!(recv(fd, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT), Ok((_, 1..)))
+    }
+
     /// Closes our direction: the other side reads to the end and knows that it is one.
     pub(crate) fn finish(&self) {
         // It fails when the other side is gone already.
