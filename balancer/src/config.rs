@@ -21,6 +21,10 @@ pub mod units;
 pub struct Config {
     /// Addresses to listen on; port 0 takes one that is free.
     pub listen: Vec<SocketAddr>,
+    /// Addresses to listen on for TLS.
+    pub tls_listen: Vec<SocketAddr>,
+    /// How TLS is spoken there.
+    pub tls: Tls,
     /// Threads of the data plane, one per usable core by default.
     pub threads: usize,
     /// Which code speaks HTTP.
@@ -46,6 +50,8 @@ impl Config {
     pub fn listening(listen: Vec<SocketAddr>) -> Self {
         Self {
             listen,
+            tls_listen: Vec::new(),
+            tls: Tls::default(),
             threads: usable_cores(),
             engine: Engine::default(),
             access_log: None,
@@ -58,6 +64,21 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What does not go together, about TLS.
+    #[must_use]
+    pub fn tls_problems(&self) -> Vec<&'static str> {
+        let is_there = !self.tls_listen.is_empty();
+        let rules = [
+            (is_there && self.tls.certificates.is_empty(), "there is no certificate; name one with its key"),
+            (!is_there && !self.tls.certificates.is_empty(), "nobody listens for TLS; name an address for it"),
+            (!is_there && self.tls.redirect, "clients cannot be sent to TLS, nobody listens for it; name an address"),
+            (is_there && self.engine != Engine::Strict, "the hyper engine has no TLS; take the strict one"),
+        ];
+        rules.into_iter().filter_map(|(broken, problem)| broken.then_some(problem)).collect()
+    }
+}
+
 /// Cores this process may use: the machine's, cut down to its affinity and cgroup quota.
 #[must_use]
 pub fn usable_cores() -> usize {
@@ -66,6 +87,26 @@ pub fn usable_cores() -> usize {
 
 fn runtime_dir(xdg: Option<OsString>) -> PathBuf {
     xdg.map(PathBuf::from).filter(|dir| dir.is_absolute() && dir.is_dir()).unwrap_or_else(std::env::temp_dir)
+}
+
+/// TLS in front.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// Certificates; the first is for clients that name no host, or one that none of them is for.
+    pub certificates: Vec<CertificateFiles>,
+    /// The value of `Strict-Transport-Security` in answers over TLS; it is not sent without one.
+    pub hsts: Option<String>,
+    /// Whether clients that come without TLS are sent to it.
+    pub redirect: bool,
+}
+
+/// A certificate with its chain, and its key: PEM files, read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The server's certificate, and those between it and one that clients know.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
 /// Which code speaks HTTP with clients and backends.
@@ -84,6 +125,8 @@ pub enum Engine {
 pub struct Limits {
     /// Largest request body in bytes; no bound without it, bodies are streamed.
     pub body: Option<u64>,
+    /// Longest time for the handshake of TLS.
+    pub handshake_deadline: Duration,
     /// Longest time from a connection's start, or its last answer, to the end of the next head. nginx calls its two
     /// halves `keepalive_timeout` and `client_header_timeout`.
     pub head_deadline: Duration,
@@ -127,6 +170,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: None,
+            handshake_deadline: Duration::from_secs(10),
             head_deadline: Duration::from_secs(60),
             stall_deadline: Duration::from_secs(60),
             body_rate: 500,

@@ -27,6 +27,8 @@ pub struct Counters {
     pub connections: Counter,
     /// Client connections that were closed at once: their address had too many.
     pub refused: Counter,
+    /// TLS handshakes that came to nothing.
+    pub handshakes_failed: Counter,
     /// Requests read, answered or not.
     pub requests: Counter,
     /// Second and later tries.
@@ -46,6 +48,8 @@ pub struct Totals {
     pub connections: u64,
     /// Client connections that were closed at once.
     pub refused: u64,
+    /// TLS handshakes that came to nothing.
+    pub handshakes_failed: u64,
     /// Requests read.
     pub requests: u64,
     /// Second and later tries.
@@ -63,6 +67,7 @@ impl<'a> FromIterator<&'a Counters> for Totals {
         threads.into_iter().fold(Self::default(), |sum, thread| Self {
             connections: sum.connections + thread.connections.get(),
             refused: sum.refused + thread.refused.get(),
+            handshakes_failed: sum.handshakes_failed + thread.handshakes_failed.get(),
             requests: sum.requests + thread.requests.get(),
             retries: sum.retries + thread.retries.get(),
             own_answers: sum.own_answers + thread.own_answers.get(),

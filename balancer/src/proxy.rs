@@ -19,6 +19,7 @@ use tokio::{
 };
 
 pub(crate) use self::addresses::Addresses;
+pub(crate) use self::client::Door;
 use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
     config::{Engine, Limits},
@@ -43,11 +44,16 @@ mod worker;
 /// How long connections that had begun before the stop signal may take to be completed.
 const LAST_HANDSHAKES: Duration = Duration::from_millis(100);
 
+/// Where a thread takes clients from.
+pub(crate) struct Entrance {
+    pub(crate) listener: StdListener,
+    pub(crate) door: Door,
+}
+
 /// What a thread of the data plane is given.
-#[derive(Debug)]
 pub(crate) struct Thread {
     pub(crate) number: usize,
-    pub(crate) listeners: Vec<StdListener>,
+    pub(crate) entrances: Vec<Entrance>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) reports: mpsc::Sender<Change>,
     pub(crate) engine: Engine,
@@ -62,10 +68,10 @@ pub(crate) struct Thread {
 pub(crate) fn run(thread: Thread, shutdown: &Shutdown) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let (worker, listeners) = Worker::new(thread);
+        let (worker, entrances) = Worker::new(thread);
         let worker = Rc::new(worker);
         let serving = async {
-            accept_until_stopped(&worker, listeners, shutdown).await?;
+            accept_until_stopped(&worker, entrances, shutdown).await?;
             Ok(finish(&worker, shutdown).await)
         };
         let cut = tokio::select! {
@@ -86,21 +92,21 @@ async fn every_second(worker: &Worker) {
     }
 }
 
-async fn accept_until_stopped(worker: &Rc<Worker>, listeners: Vec<StdListener>, shutdown: &Shutdown) -> io::Result<()> {
+async fn accept_until_stopped(worker: &Rc<Worker>, entrances: Vec<Entrance>, shutdown: &Shutdown) -> io::Result<()> {
     let mut accepting = Vec::new();
-    for listener in listeners {
-        let server = listener.local_addr()?;
+    for Entrance { listener, door } in entrances {
+        let door = Rc::new(door);
         let listener = TcpListener::from_std(listener)?;
         let (worker, stop) = (Rc::clone(worker), shutdown.asked.clone());
         accepting.push(worker.connections.clone().spawn_local(async move {
             tokio::select! {
-                () = accept(&worker, &listener, server) => unreachable!("accepting does not end"),
+                () = accept(&worker, &listener, &door) => unreachable!("accepting does not end"),
                 () = stop.cancelled() => {}
             }
             worker.stopping.set(true);
             listener::let_nobody_begin(&listener);
-            drop(timeout(LAST_HANDSHAKES, accept(&worker, &listener, server)).await);
-            accept_the_queued(&worker, listener, server);
+            drop(timeout(LAST_HANDSHAKES, accept(&worker, &listener, &door)).await);
+            accept_the_queued(&worker, listener, &door);
         }));
     }
     for accepting in accepting {
@@ -109,11 +115,11 @@ async fn accept_until_stopped(worker: &Rc<Worker>, listeners: Vec<StdListener>, 
     Ok(())
 }
 
-async fn accept(worker: &Rc<Worker>, listener: &TcpListener, server: SocketAddr) {
+async fn accept(worker: &Rc<Worker>, listener: &TcpListener, door: &Rc<Door>) {
     loop {
         worker.clients.fewer_than(worker.limits.connections).await;
         match listener.accept().await {
-            Ok((stream, from)) => welcome(worker, stream, from, server),
+            Ok((stream, from)) => welcome(worker, stream, from, door),
             Err(error) => {
                 // Out of file descriptors or memory: those that are connected go on, the next waits a moment.
                 tracing::warn!(%error, "a connection could not be accepted: {error}");
@@ -124,27 +130,27 @@ async fn accept(worker: &Rc<Worker>, listener: &TcpListener, server: SocketAddr)
 }
 
 /// Connections that the kernel has completed but nobody has accepted would be reset when the listener closes.
-fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener, server: SocketAddr) {
+fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener, door: &Rc<Door>) {
     let Ok(listener) = listener.into_std() else { return };
     while let Ok((stream, from)) = listener.accept() {
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            welcome(worker, stream, from, server);
+            welcome(worker, stream, from, door);
         }
     }
 }
 
-fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, server: SocketAddr) {
+fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, door: &Rc<Door>) {
     worker.counters.connections.add_one();
     let Some(place) = worker.addresses.admit(from.ip()) else {
         worker.counters.refused.add_one();
         return;
     };
-    let (tasks, worker) = (&worker.connections, Rc::clone(worker));
+    let (tasks, worker, door) = (&worker.connections, Rc::clone(worker), Rc::clone(door));
     match worker.engine {
-        Engine::Strict => tasks.spawn_local(holding(place, strict::serve(worker, stream, from.ip(), server))),
-        Engine::Hyper => tasks.spawn_local(holding(place, hyper::serve(worker, stream, from.ip(), server))),
+        Engine::Strict => tasks.spawn_local(holding(place, strict::serve(worker, stream, from.ip(), door))),
+        Engine::Hyper => tasks.spawn_local(holding(place, hyper::serve(worker, stream, from.ip(), door))),
     };
 }
 

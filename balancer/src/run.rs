@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -24,10 +24,11 @@ use crate::{
     health, listener,
     metrics::{Counters, Totals},
     pool::{Change, Pool},
-    proxy,
+    proxy::{self, Door, Entrance},
     runtime_dir::RuntimeDir,
     shutdown::Shutdown,
     supervisor::{self, Care, Hopeless, Ids, Instance, output::Terminal},
+    tls::Front,
 };
 
 /// Changes that wait for the pool's writer.
@@ -40,6 +41,8 @@ const GRACE: Duration = Duration::from_secs(3);
 pub struct Ready {
     /// The addresses it listens on.
     pub listening: Vec<SocketAddr>,
+    /// The addresses it listens on for TLS.
+    pub listening_tls: Vec<SocketAddr>,
     /// Backends that get requests.
     pub serving: usize,
     /// Backends there should be.
@@ -118,8 +121,10 @@ pub fn run(
 /// What a start needs of the machine.
 struct Prepared {
     /// Per thread, a listener per address.
-    listeners: Vec<Vec<TcpListener>>,
+    entrances: Vec<Vec<Entrance>>,
     listening: Vec<SocketAddr>,
+    listening_tls: Vec<SocketAddr>,
+    tls: Option<Arc<Front>>,
     log: Option<Arc<File>>,
     sockets: RuntimeDir,
 }
@@ -127,17 +132,15 @@ struct Prepared {
 /// Gets everything the configuration asks for, or says all that is in the way.
 fn prepare(config: &Config) -> Result<Prepared, Problems> {
     let mut problems = Vec::new();
-    let mut listeners: Vec<Vec<TcpListener>> = (0..config.threads).map(|_| Vec::new()).collect();
-    let mut listening = Vec::new();
-    for &address in &config.listen {
-        match listener::listen(address, config.threads) {
-            Ok(of_threads) => {
-                listening.extend(of_threads[0].local_addr());
-                listeners.iter_mut().zip(of_threads).for_each(|(thread, listener)| thread.push(listener));
-            }
-            Err(error) => problems.push(error.to_string()),
-        }
-    }
+    let tls = (!config.tls_listen.is_empty()).then(|| Front::new(&config.tls));
+    let tls = tls.transpose().unwrap_or_else(|found| {
+        problems.extend(found);
+        None
+    });
+    let mut entrances: Vec<Vec<Entrance>> = (0..config.threads).map(|_| Vec::new()).collect();
+    let listening_tls = open(&mut entrances, &config.tls_listen, "--tls-listen", tls.as_ref(), None, &mut problems);
+    let secure = listening_tls.first().map(SocketAddr::port).filter(|_| config.tls.redirect);
+    let listening = open(&mut entrances, &config.listen, "--listen", None, secure, &mut problems);
     for program in &config.programs {
         problems.extend(check_program(program));
     }
@@ -155,12 +158,36 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         problems.extend(check_sockets(config, sockets.path()));
     }
     match sockets {
-        Ok(sockets) if problems.is_empty() => Ok(Prepared { listeners, listening, log, sockets }),
+        Ok(sockets) if problems.is_empty() => Ok(Prepared { entrances, listening, listening_tls, tls, log, sockets }),
         sockets => {
             problems.extend(sockets.err());
             Err(Problems(problems))
         }
     }
+}
+
+/// Listens at these addresses, for all threads; says where.
+fn open(
+    entrances: &mut [Vec<Entrance>],
+    addresses: &[SocketAddr],
+    option: &'static str,
+    tls: Option<&Arc<Front>>,
+    redirect: Option<u16>,
+    problems: &mut Vec<String>,
+) -> Vec<SocketAddr> {
+    let mut listening = Vec::new();
+    for &address in addresses {
+        match listener::listen(address, option, entrances.len()) {
+            Ok((address, of_threads)) => {
+                listening.push(address);
+                for (thread, listener) in entrances.iter_mut().zip(of_threads) {
+                    thread.push(Entrance { listener, door: Door { address, tls: tls.cloned(), redirect } });
+                }
+            }
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    listening
 }
 
 /// A socket whose path the kernel does not take would be told by each instance for itself, and never to the user.
@@ -195,7 +222,7 @@ async fn balance(
     shutdown: &Shutdown,
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
-    let Prepared { listeners, listening, log, sockets } = prepared;
+    let Prepared { entrances, listening, listening_tls, tls, log, sockets } = prepared;
     let pool = Arc::new(Pool::default());
     let (changes, inbox) = mpsc::channel(CHANGES);
     let tasks = TaskTracker::new();
@@ -204,11 +231,11 @@ async fn balance(
         tasks.spawn(async move { pool.write(inbox).await })
     };
     let addresses = proxy::Addresses::new(config.limits.connections_per_address);
-    let counters: Vec<Arc<Counters>> = listeners.iter().map(|_| Arc::default()).collect();
+    let counters: Vec<Arc<Counters>> = entrances.iter().map(|_| Arc::default()).collect();
     let threads =
-        listeners.into_iter().zip(&counters).enumerate().map(|(number, (listeners, counters))| proxy::Thread {
+        entrances.into_iter().zip(&counters).enumerate().map(|(number, (entrances, counters))| proxy::Thread {
             number,
-            listeners,
+            entrances,
             pool: Arc::clone(&pool),
             reports: changes.clone(),
             engine: config.engine,
@@ -219,6 +246,10 @@ async fn balance(
         });
     let threads = threads.map(|thread| DataThread::start(thread, shutdown)).collect::<io::Result<Vec<_>>>()?;
     let stop = CancellationToken::new();
+    if let Some(tls) = tls {
+        let stop = stop.clone();
+        tasks.spawn(async move { stop.run_until_cancelled(tls.book.watch()).await });
+    }
     tasks.spawn(health::restore_ejected(Arc::clone(&pool), changes.clone(), stop.clone()));
     let ids = Arc::new(Ids::default());
     for address in &config.servers {
@@ -246,7 +277,7 @@ async fn balance(
             Some(hopeless) = given_up.recv() => return hopeless,
         }
         let serving = until_others_serve(&pool, expected).await;
-        on_ready(&Ready { listening, serving, expected });
+        on_ready(&Ready { listening, listening_tls, serving, expected });
         std::future::pending().await
     };
     let hopeless = tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Config, Limits, Program, file, units};
+use super::{CertificateFiles, Config, Limits, Program, Tls, file, units};
 use crate::backend::Address;
 
 /// Problems found so far, each with its key.
@@ -36,7 +36,8 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     for (number, listen) in file.listen.iter().enumerate() {
         let key = format!("listen[{number}].address");
         let bad = |_| format!("`{}` is not an address; write IP:PORT, such as 127.0.0.1:8001", listen.address);
-        config.listen.extend(found.take(&key, listen.address.parse::<SocketAddr>().map_err(bad)));
+        let list = if listen.tls { &mut config.tls_listen } else { &mut config.listen };
+        list.extend(found.take(&key, listen.address.parse::<SocketAddr>().map_err(bad)));
     }
     if file.listen.is_empty() {
         found.add("listen", "there is no address to listen on; add [[listen]] with address = \"127.0.0.1:8001\"");
@@ -52,9 +53,11 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
         found.add("pool", "there is nothing to send requests to; add [[pool.server]] or [[program]]");
     }
     check_ports(&mut found, &config);
+    config.tls = check_tls(&mut found, &file.tls);
     config.limits = check_limits(&mut found, &file);
     config.engine = file.engine;
     config.access_log = file.access_log;
+    config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
     if found.0.is_empty() { Ok(config) } else { Err(found.0) }
 }
 
@@ -70,6 +73,11 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
             "pool.connect_timeout",
             pool.connect_timeout.as_ref(),
             default.connect_deadline,
+        ),
+        handshake_deadline: found.duration(
+            "tls.handshake_timeout",
+            file.tls.handshake_timeout.as_ref(),
+            default.handshake_deadline,
         ),
         body_rate: file
             .client_body_min_rate
@@ -91,6 +99,21 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
         stop_deadline: found.duration("shutdown_timeout", file.shutdown_timeout.as_ref(), default.stop_deadline),
         ..default
     }
+}
+
+fn check_tls(found: &mut Found, file: &file::Tls) -> Tls {
+    let certificates = file.certificate.iter().map(|files| CertificateFiles {
+        certificate: files.ssl_certificate.clone(),
+        key: files.ssl_certificate_key.clone(),
+    });
+    if let Some(hsts) = &file.hsts {
+        let age = hsts.split(';').next().and_then(|first| first.trim().strip_prefix("max-age="));
+        let is_age = age.is_some_and(|age| !age.is_empty() && age.bytes().all(|byte| byte.is_ascii_digit()));
+        if !is_age || !hsts.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            found.add("tls.hsts", format!("`{hsts}` is no value for it; write one such as max-age=31536000"));
+        }
+    }
+    Tls { certificates: certificates.collect(), hsts: file.hsts.clone(), redirect: file.redirect_to_https }
 }
 
 fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program {
@@ -133,7 +156,7 @@ fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program 
 
 /// No address twice: not among programs, not against our own.
 fn check_ports(found: &mut Found, config: &Config) {
-    let mut taken: Vec<u16> = config.listen.iter().map(SocketAddr::port).collect();
+    let mut taken: Vec<u16> = config.listen.iter().chain(&config.tls_listen).map(SocketAddr::port).collect();
     for program in &config.programs {
         for &port in program.ports.iter().filter(|port| **port != 0) {
             if taken.contains(&port) {

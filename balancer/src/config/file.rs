@@ -26,6 +26,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) listen: Vec<Listen>,
     #[serde(default)]
+    pub(super) tls: Tls,
+    #[serde(default)]
     pub(super) pool: Pool,
     #[serde(default)]
     pub(super) program: Vec<Program>,
@@ -36,6 +38,28 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 pub(super) struct Listen {
     pub(super) address: String,
+    #[serde(default)]
+    pub(super) tls: bool,
+}
+
+/// TLS at the addresses that have it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    #[serde(default)]
+    pub(super) certificate: Vec<Certificate>,
+    pub(super) handshake_timeout: Option<String>,
+    pub(super) hsts: Option<String>,
+    #[serde(default)]
+    pub(super) redirect_to_https: bool,
+}
+
+/// A certificate and its key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Certificate {
+    pub(super) ssl_certificate: PathBuf,
+    pub(super) ssl_certificate_key: PathBuf,
 }
 
 /// The backends and how they are talked to.

@@ -8,20 +8,33 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use tokio::sync::Notify;
 
-use crate::config::Limits;
+use crate::{config::Limits, tls::Front};
 
 /// Seconds for which a client that is being left may send nothing, and for which one that sends nothing more is waited
 /// with.
 const LAST_WORDS: u64 = 5;
 
+/// What clients come in by.
+pub(crate) struct Door {
+    /// The address it is at.
+    pub(crate) address: SocketAddr,
+    /// For TLS, what that needs.
+    pub(crate) tls: Option<Arc<Front>>,
+    /// Whoever comes here is sent to TLS, at this port.
+    pub(crate) redirect: Option<u16>,
+}
+
 /// What a client connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// It has connected; TLS is to be agreed on.
+    Handshaking,
     /// We wait for its next head.
     Waiting,
     /// A request is on its way to a backend.
@@ -75,13 +88,13 @@ impl Pace {
 }
 
 /// One client connection.
-#[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
     /// Its address in words.
     pub(crate) name: Box<str>,
     /// The address it came to.
     pub(crate) server: SocketAddr,
+    pub(crate) door: Rc<Door>,
     phase: Cell<Phase>,
     since: Cell<u32>,
     overdue: Cell<bool>,
@@ -101,6 +114,16 @@ impl Client {
         self.overdue.set(false);
         self.pace.begin();
         self.progress();
+    }
+
+    /// Whether nobody on the way can read along.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.door.tls.is_some()
+    }
+
+    /// What a secure answer tells about coming back (RFC 6797).
+    pub(crate) fn hsts(&self) -> Option<&str> {
+        self.door.tls.as_ref()?.hsts.as_deref()
     }
 
     /// Something moved: its deadline begins again.
@@ -166,6 +189,7 @@ impl Client {
         let still = u64::from(self.tick.get().wrapping_sub(self.since.get()));
         match self.phase.get() {
             _ if self.ended.get() && still > LAST_WORDS => self.give(Order::Abort),
+            Phase::Handshaking if still > limits.handshake_deadline.as_secs() => self.give(Order::Abort),
             Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
             Phase::Forwarding if still > limits.stall_deadline.as_secs() || self.pace.is_too_slow(limits) => {
                 self.overdue.set(true);
@@ -174,13 +198,18 @@ impl Client {
             Phase::Leaving if still > LAST_WORDS => self.give(Order::Abort),
             Phase::Answering if still > limits.stall_deadline.as_secs() => self.give(Order::Abort),
             Phase::Tunnelling if still > limits.tunnel_deadline.as_secs() => self.give(Order::Abort),
-            Phase::Waiting | Phase::Forwarding | Phase::Answering | Phase::Leaving | Phase::Tunnelling => {}
+            Phase::Handshaking
+            | Phase::Waiting
+            | Phase::Forwarding
+            | Phase::Answering
+            | Phase::Leaving
+            | Phase::Tunnelling => {}
         }
     }
 }
 
 /// The clients of one thread.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Clients {
     present: RefCell<HashMap<u64, Rc<Client>>>,
     next: Cell<u64>,
@@ -203,11 +232,12 @@ impl Clients {
     }
 
     /// A new client; it is forgotten when the returned guest is dropped.
-    pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, server: SocketAddr) -> Guest {
+    pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, door: &Rc<Door>) -> Guest {
         let client = Rc::new(Client {
             address,
             name: address.to_canonical().to_string().into(),
-            server,
+            server: door.address,
+            door: Rc::clone(door),
             phase: Cell::new(Phase::Waiting),
             since: Cell::new(self.tick.get()),
             overdue: Cell::new(false),

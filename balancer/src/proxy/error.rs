@@ -17,6 +17,8 @@ pub(crate) enum ProxyError {
     HeadTooLarge,
     /// CONNECT: we are no forward proxy.
     MethodRefused,
+    /// The host is another certificate's than the one that was shown.
+    Misdirected,
     /// An expectation other than `100-continue`.
     ExpectationUnknown,
     /// A transfer coding other than `chunked`.
@@ -127,6 +129,9 @@ impl ProxyError {
             ),
             Self::MethodRefused => {
                 (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method", "this server does not open tunnels")
+            }
+            Self::Misdirected => {
+                (StatusCode::MISDIRECTED_REQUEST, Client, Never, "misdirected", "this connection is for another host")
             }
             Self::ExpectationUnknown => {
                 (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation", "only 100-continue can be expected here")

@@ -6,7 +6,7 @@
 
 use std::{
     future::poll_fn,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     pin::pin,
     rc::Rc,
     task::{Poll, ready},
@@ -17,8 +17,9 @@ use tokio::net::TcpStream;
 use self::{
     exchange::Exchange,
     relay::{Relayed, relay},
-    reply::{Failure, answer_failure, fail},
+    reply::{Failure, answer_failure, fail, redirect},
     rewrite::may_switch,
+    secure::Secure,
     shelf::Desk,
     stream::Stream,
     tunnel::{FarEnd, switch},
@@ -26,7 +27,7 @@ use self::{
 };
 use super::{
     answer::Form,
-    client::{Client, Order, Phase},
+    client::{Client, Door, Order, Phase},
     entry::Entry,
     error::{ProxyError, Side},
     retry,
@@ -37,6 +38,7 @@ use crate::{
     http1::{Bounds, Refusal, fields::Kind, request::Request, target::Target},
 };
 
+mod secure;
 pub(super) mod stream;
 mod parcel;
 pub(super) mod shelf;
@@ -67,9 +69,14 @@ enum Next {
 }
 
 /// Serves one client until it or we have had enough.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, server: SocketAddr) {
-    let guest = worker.clients.welcome(address, server);
-    let mut session = pin!(session(&worker, &guest.client, Stream::Tcp(stream)));
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, door: Rc<Door>) {
+    let guest = worker.clients.welcome(address, &door);
+    let client = &guest.client;
+    let mut session = pin!(async {
+        let Some(stream) = enter(&worker, client, stream).await else { return };
+        session(&worker, client, &stream).await;
+        stream.say_goodbye();
+    });
     poll_fn(|cx| match guest.client.poll_order(cx) {
         Poll::Ready(Order::Abort) => Poll::Ready(()),
         Poll::Ready(Order::Look | Order::Close) | Poll::Pending => session.as_mut().poll(cx),
@@ -77,13 +84,31 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
     .await;
 }
 
-async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: Stream) {
+/// Agrees on TLS, where that is spoken.
+async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<Stream> {
+    let Some(front) = &client.door.tls else { return Some(Stream::Tcp(stream)) };
+    client.enter(Phase::Handshaking);
+    // Boxed: it is large, and soon over.
+    match Box::pin(front.acceptor.accept(stream)).await {
+        Ok(stream) => {
+            client.enter(Phase::Waiting);
+            Some(Stream::Tls(Box::new(Secure::new(stream, &front.book))))
+        }
+        Err(error) => {
+            worker.counters.handshakes_failed.add_one();
+            tracing::debug!(client = %client.name, %error, "no TLS with {}: {error}", client.name);
+            None
+        }
+    }
+}
+
+async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream) {
     let size = worker.limits.head_size;
-    while is_coming(client, &stream).await {
+    while is_coming(client, stream).await {
         let mut desk = worker.shelf.desk(size);
         let next = loop {
             // Boxed: a client that is waited for should cost little.
-            match Box::pin(turn(worker, client, &stream, &mut desk)).await {
+            match Box::pin(turn(worker, client, stream, &mut desk)).await {
                 Next::Request if desk.filled > 0 => {}
                 next => break next,
             }
@@ -92,8 +117,8 @@ async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: Stream) {
         match next {
             Next::Request => {}
             Next::Close => return,
-            Next::Leave => return leave(worker, client, &stream).await,
-            Next::Tunnel(far) => return tunnel::carry(worker, client, &stream, *far).await,
+            Next::Leave => return leave(worker, client, stream).await,
+            Next::Tunnel(far) => return tunnel::carry(worker, client, stream, *far).await,
         }
     }
 }
@@ -125,7 +150,14 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
     let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };
-    let upload = check(desk, &request).and_then(|()| Upload::new(&request, desk, worker.limits.body));
+    if let Some(port) = client.door.redirect.filter(|_| !request.place(&desk.buffer).0.is_empty()) {
+        entry.status = 308;
+        entry.bytes = redirect(worker, stream, desk, &request, port).await;
+        entry.finish();
+        return Next::Leave;
+    }
+    let checked = check(desk, &request).and_then(|()| check_host(client, stream, desk, &request));
+    let upload = checked.and_then(|()| Upload::new(&request, desk, worker.limits.body));
     let mut upload = match upload {
         Ok(upload) => upload,
         Err(error) => {
@@ -217,6 +249,13 @@ fn check(desk: &Desk, request: &Request) -> Result<(), ProxyError> {
         return Err(ProxyError::ExpectationUnknown);
     }
     Ok(())
+}
+
+/// Over TLS, a host that another certificate is for is asked for over another connection.
+fn check_host(client: &Client, stream: &Stream, desk: &Desk, request: &Request) -> Result<(), ProxyError> {
+    let (Some(front), Some(shown)) = (&client.door.tls, stream.certificate()) else { return Ok(()) };
+    let host = std::str::from_utf8(request.place(&desk.buffer).0).unwrap_or_default();
+    if front.book.is_anothers(host, shown) { Err(ProxyError::Misdirected) } else { Ok(()) }
 }
 
 /// Reads what the client still sends, and throws it away.

@@ -111,6 +111,7 @@ impl Upstream {
         match self.dial(deadline).await? {
             Stream::Tcp(stream) => open(stream, tasks).await,
             Stream::Unix(stream) => open(stream, tasks).await,
+            Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }

@@ -4,7 +4,6 @@
 use std::{
     cell::{Cell, RefCell},
     io,
-    net::TcpListener,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -18,7 +17,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Addresses, Thread,
+    Addresses, Entrance, Thread,
     client::{Client, Clients},
     error::ProxyError,
     retry::Budget,
@@ -99,8 +98,8 @@ struct View {
 
 impl Worker {
     /// The worker of a thread, and what it listens on.
-    pub(crate) fn new(thread: Thread) -> (Self, Vec<TcpListener>) {
-        let Thread { number, listeners, pool, reports, engine, limits, addresses, counters, log } = thread;
+    pub(crate) fn new(thread: Thread) -> (Self, Vec<Entrance>) {
+        let Thread { number, entrances, pool, reports, engine, limits, addresses, counters, log } = thread;
         let worker = Self {
             engine,
             limits,
@@ -122,7 +121,7 @@ impl Worker {
             algorithm: RefCell::new(Algorithm::RoundRobin(RoundRobin::starting_at(number))),
             queued: Cell::new(0),
         };
-        (worker, listeners)
+        (worker, entrances)
     }
 
     /// The next backend for a request, or the reason why there is none. When none is ready, it waits for one.

@@ -19,6 +19,8 @@ mod strictness;
 mod attacks;
 /// Whoever keeps the other side waiting.
 mod deadlines;
+/// TLS in front.
+mod tls;
 /// How much one client may take of what all share.
 mod bounds;
 /// Both engines beside each other.

@@ -159,7 +159,8 @@ impl Exchange<'_> {
 
     fn write_head(&mut self) -> Result<(), ProxyError> {
         self.desk.up.clear();
-        let origin = Origin { client: &self.client.name, server: self.client.server };
+        let client = self.client;
+        let origin = Origin { client: &client.name, server: client.server, secure: client.is_secure() };
         let (desk, request) = (&mut *self.desk, &self.request);
         rewrite::request(&mut desk.up.front, &desk.buffer, request, desk.request.fields(), origin, self.switching);
         self.upload.begin(self.desk)
@@ -231,6 +232,7 @@ impl Exchange<'_> {
                 length_told: None,
                 stays: true,
                 date: "",
+                hsts: None,
             };
             let desk = &mut *self.desk;
             rewrite::response(&mut desk.down.front, download.bytes(), head, desk.response.fields(), onward);

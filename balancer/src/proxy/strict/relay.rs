@@ -46,6 +46,7 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
             length_told: head.length_told,
             stays: stays && framing != Framing::Close,
             date: &worker.date.borrow(),
+            hsts: client.hsts(),
         };
         rewrite::response(&mut desk.down.front, download.bytes(), &head, desk.response.fields(), onward);
     }

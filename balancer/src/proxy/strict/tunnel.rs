@@ -80,6 +80,7 @@ impl Direction {
                 client.progress();
                 continue;
             }
+            ready!(to.poll_flush(cx))?;
             let Poll::Ready(read) = self.poll_read(cx, from, shelf) else {
                 self.buffer = None;
                 return Poll::Pending;
@@ -106,7 +107,14 @@ impl Direction {
 pub(super) async fn switch(exchange: Exchange<'_>, answer: Answer) -> Option<(Stream, InFlight)> {
     let Exchange { stream, desk, request, entry, .. } = exchange;
     entry.status = answer.head.status;
-    let onward = Onward { version: request.version, framing: Framing::None, length_told: None, stays: true, date: "" };
+    let onward = Onward {
+        version: request.version,
+        framing: Framing::None,
+        length_told: None,
+        stays: true,
+        date: "",
+        hsts: None,
+    };
     let bytes = answer.download.bytes();
     rewrite::response(&mut desk.down.front, bytes, &answer.head, desk.response.fields(), onward);
     desk.down.data = Span { start: answer.head.length, end: bytes.len() };
