@@ -122,8 +122,11 @@ impl Drop for Balancer {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        let log = self.log();
         if thread::panicking() {
-            eprintln!("--- the balancer said:\n{}", self.log());
+            eprintln!("--- the balancer said:\n{log}");
+        } else {
+            assert!(!log.contains("panicked at"), "it has panicked: {log}");
         }
     }
 }

@@ -202,6 +202,8 @@ impl Upload {
         let extra = self.extra.get_or_insert_with(|| way.shelf.buffer());
         let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(extra.bytes.len());
         let room = if self.framing == Framing::Chunked { extra.bytes.len() } else { room };
+        // All that was there has gone on.
+        (self.at, self.filled) = (0, 0);
         let read = way.from.poll_read(cx, &mut extra.bytes[..room]);
         way.client.owes_body(read.is_pending());
         match ready!(read) {
