@@ -90,7 +90,7 @@ fn runtime_dir(xdg: Option<OsString>) -> PathBuf {
 }
 
 /// TLS in front.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// Certificates; the first is for clients that name no host, or one that none of them is for.
     pub certificates: Vec<CertificateFiles>,
@@ -98,6 +98,14 @@ pub struct Tls {
     pub hsts: Option<String>,
     /// Whether clients that come without TLS are sent to it.
     pub redirect: bool,
+    /// Whether HTTP/2 is offered.
+    pub http2: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { certificates: Vec::new(), hsts: None, redirect: false, http2: true }
+    }
 }
 
 /// A certificate with its chain, and its key: PEM files, read again when they change.

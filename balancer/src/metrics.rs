@@ -29,6 +29,8 @@ pub struct Counters {
     pub refused: Counter,
     /// TLS handshakes that came to nothing.
     pub handshakes_failed: Counter,
+    /// Connections of HTTP/2 that were ended for too many frames that ask for nothing.
+    pub floods: Counter,
     /// Requests read, answered or not.
     pub requests: Counter,
     /// Second and later tries.
@@ -50,6 +52,8 @@ pub struct Totals {
     pub refused: u64,
     /// TLS handshakes that came to nothing.
     pub handshakes_failed: u64,
+    /// Connections of HTTP/2 that were ended for a flood of frames.
+    pub floods: u64,
     /// Requests read.
     pub requests: u64,
     /// Second and later tries.
@@ -68,6 +72,7 @@ impl<'a> FromIterator<&'a Counters> for Totals {
             connections: sum.connections + thread.connections.get(),
             refused: sum.refused + thread.refused.get(),
             handshakes_failed: sum.handshakes_failed + thread.handshakes_failed.get(),
+            floods: sum.floods + thread.floods.get(),
             requests: sum.requests + thread.requests.get(),
             retries: sum.retries + thread.retries.get(),
             own_answers: sum.own_answers + thread.own_answers.get(),

@@ -162,6 +162,8 @@ async fn holding(_place: Place, serving: impl Future<Output = ()>) {
 /// way already, and would be lost if the connection closed under it), then closes. Returns how many had to be cut off.
 async fn finish(worker: &Worker, shutdown: &Shutdown) -> usize {
     worker.connections.close();
+    // Those that have many requests at a time are told at once that there shall be no more.
+    worker.clients.ring();
     let ending = async {
         if timeout(worker.limits.linger, worker.connections.wait()).await.is_err() {
             worker.clients.order(Order::Close);
@@ -175,6 +177,7 @@ async fn finish(worker: &Worker, shutdown: &Shutdown) -> usize {
     }
     let cut = worker.clients.count();
     worker.clients.order(Order::Abort);
+    worker.streams.order(Order::Abort);
     worker.connections.wait().await;
     worker.hang_up();
     cut

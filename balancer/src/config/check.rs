@@ -113,7 +113,12 @@ fn check_tls(found: &mut Found, file: &file::Tls) -> Tls {
             found.add("tls.hsts", format!("`{hsts}` is no value for it; write one such as max-age=31536000"));
         }
     }
-    Tls { certificates: certificates.collect(), hsts: file.hsts.clone(), redirect: file.redirect_to_https }
+    Tls {
+        certificates: certificates.collect(),
+        hsts: file.hsts.clone(),
+        redirect: file.redirect_to_https,
+        http2: file.http2.unwrap_or(Tls::default().http2),
+    }
 }
 
 fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program {

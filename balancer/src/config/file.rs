@@ -52,6 +52,7 @@ pub(super) struct Tls {
     pub(super) hsts: Option<String>,
     #[serde(default)]
     pub(super) redirect_to_https: bool,
+    pub(super) http2: Option<bool>,
 }
 
 /// A certificate and its key.

@@ -35,6 +35,8 @@ pub(crate) struct Door {
 pub(crate) enum Phase {
     /// It has connected; TLS is to be agreed on.
     Handshaking,
+    /// It has requests under way, each of which is a client of its own (HTTP/2).
+    Streaming,
     /// We wait for its next head.
     Waiting,
     /// A request is on its way to a backend.
@@ -91,7 +93,7 @@ impl Pace {
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
     /// Its address in words.
-    pub(crate) name: Box<str>,
+    pub(crate) name: Rc<str>,
     /// The address it came to.
     pub(crate) server: SocketAddr,
     pub(crate) door: Rc<Door>,
@@ -198,7 +200,8 @@ impl Client {
             Phase::Leaving if still > LAST_WORDS => self.give(Order::Abort),
             Phase::Answering if still > limits.stall_deadline.as_secs() => self.give(Order::Abort),
             Phase::Tunnelling if still > limits.tunnel_deadline.as_secs() => self.give(Order::Abort),
-            Phase::Handshaking
+            Phase::Streaming
+            | Phase::Handshaking
             | Phase::Waiting
             | Phase::Forwarding
             | Phase::Answering
@@ -233,9 +236,18 @@ impl Clients {
 
     /// A new client; it is forgotten when the returned guest is dropped.
     pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, door: &Rc<Door>) -> Guest {
+        self.add(address, address.to_canonical().to_string().into(), door)
+    }
+
+    /// A request of a client that has many at a time.
+    pub(crate) fn welcome_again(self: &Rc<Self>, client: &Client) -> Guest {
+        self.add(client.address, Rc::clone(&client.name), &client.door)
+    }
+
+    fn add(self: &Rc<Self>, address: IpAddr, name: Rc<str>, door: &Rc<Door>) -> Guest {
         let client = Rc::new(Client {
             address,
-            name: address.to_canonical().to_string().into(),
+            name,
             server: door.address,
             door: Rc::clone(door),
             phase: Cell::new(Phase::Waiting),
@@ -262,6 +274,11 @@ impl Clients {
         while self.count() >= most {
             self.left.notified().await;
         }
+    }
+
+    /// Has all of them look around.
+    pub(crate) fn ring(&self) {
+        self.present.borrow().values().for_each(|client| client.ring());
     }
 
     /// Gives an order to all clients.

@@ -7,7 +7,7 @@
 use std::{
     future::poll_fn,
     net::IpAddr,
-    pin::pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Poll, ready},
 };
@@ -39,6 +39,7 @@ use crate::{
 };
 
 mod secure;
+mod http2;
 pub(super) mod stream;
 mod parcel;
 pub(super) mod shelf;
@@ -72,14 +73,26 @@ enum Next {
 pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, door: Rc<Door>) {
     let guest = worker.clients.welcome(address, &door);
     let client = &guest.client;
-    let mut session = pin!(async {
-        let Some(stream) = enter(&worker, client, stream).await else { return };
-        session(&worker, client, &stream).await;
-        stream.say_goodbye();
+    let session = pin!(async {
+        match enter(&worker, client, stream).await {
+            Some(Stream::Tls(secure)) if secure.speaks(b"h2") => {
+                Box::pin(http2::serve(&worker, client, *secure)).await;
+            }
+            Some(stream) => {
+                session(&worker, client, &stream).await;
+                stream.say_goodbye();
+            }
+            None => {}
+        }
     });
-    poll_fn(|cx| match guest.client.poll_order(cx) {
+    until_aborted(client, session).await;
+}
+
+/// Goes on until it is done, or its thread has had enough.
+async fn until_aborted(client: &Client, mut serving: Pin<&mut impl Future<Output = ()>>) {
+    poll_fn(|cx| match client.poll_order(cx) {
         Poll::Ready(Order::Abort) => Poll::Ready(()),
-        Poll::Ready(Order::Look | Order::Close) | Poll::Pending => session.as_mut().poll(cx),
+        Poll::Ready(Order::Look | Order::Close) | Poll::Pending => serving.as_mut().poll(cx),
     })
     .await;
 }
@@ -138,15 +151,13 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         Ok(Some(request)) => request,
         Ok(None) => return Next::Close,
         Err(refusal) => {
-            let failure = Failure::unread(refusal.into());
-            let (status, bytes) = answer_failure(worker, client, stream, desk, failure).await;
-            worker.note_unread(client, status, bytes);
+            refuse(worker, client, stream, desk, refusal).await;
             return Next::Leave;
         }
     };
     client.enter(Phase::Forwarding);
     worker.budget.borrow_mut().request();
-    let mut entry = Entry::begin(worker, client, || asked(desk, &request));
+    let mut entry = Entry::begin(worker, client, || asked(desk, &request, stream));
     let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
     let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };
@@ -211,6 +222,13 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     client.enter(Phase::Waiting);
     upload.clear_desk(desk);
     Next::Request
+}
+
+/// Answers what cannot be read.
+async fn refuse(worker: &Worker, client: &Client, stream: &Stream, desk: &mut Desk, refusal: Refusal) {
+    let failure = Failure::unread(refusal.into());
+    let (status, bytes) = answer_failure(worker, client, stream, desk, failure).await;
+    worker.note_unread(client, status, bytes);
 }
 
 /// Reads the head of the next request; `None` when the client has left, or is let go before it has begun one.
@@ -284,11 +302,11 @@ async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     }
 }
 
-fn asked(desk: &Desk, request: &Request) -> Asked {
+fn asked(desk: &Desk, request: &Request, stream: &Stream) -> Asked {
     Asked::new(
         request.method.of(&desk.buffer),
         request.target_text.of(&desk.buffer),
-        request.version.name(),
+        if stream.front().is_some() { "HTTP/2.0" } else { request.version.name() },
         field(desk, Kind::Referer),
         field(desk, Kind::UserAgent),
     )

@@ -70,6 +70,8 @@ pub(crate) struct Worker {
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) clients: Rc<Clients>,
+    /// Requests of those that have many at a time.
+    pub(crate) streams: Rc<Clients>,
     /// Client connections.
     pub(crate) connections: TaskTracker,
     /// Connections to backends, tunnels, rests of bodies: what nobody waits for.
@@ -107,6 +109,7 @@ impl Worker {
             counters,
             log: RefCell::new(AccessLog::new(log)),
             clients: Rc::default(),
+            streams: Rc::default(),
             connections: TaskTracker::new(),
             background: TaskTracker::new(),
             stopping: Cell::new(false),
@@ -205,6 +208,7 @@ impl Worker {
     /// What is due once a second.
     pub(crate) fn second(&self) {
         self.clients.second(&self.limits);
+        self.streams.second(&self.limits);
         self.budget.borrow_mut().second();
         *self.date.borrow_mut() = date(&jiff::Timestamp::now());
         self.look();

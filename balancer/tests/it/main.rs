@@ -21,6 +21,8 @@ mod attacks;
 mod deadlines;
 /// TLS in front.
 mod tls;
+/// HTTP/2 in front.
+mod http2;
 /// How much one client may take of what all share.
 mod bounds;
 /// Both engines beside each other.

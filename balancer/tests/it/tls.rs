@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Clients that other people have written.
-mod clients;
+pub(crate) mod clients;
 
 /// Somebody whom clients trust, and a folder with what that one has signed.
 pub(crate) struct Authority {
@@ -63,7 +63,7 @@ impl Authority {
         self.folder.path().join(format!("{name}.{end}")).to_str().unwrap().to_owned()
     }
 
-    fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientConfig {
+    pub(crate) fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -86,10 +86,10 @@ fn replace(path: &str, text: &str) {
 }
 
 /// A client under TLS.
-struct Client(BufReader<StreamOwned<ClientConnection, TcpStream>>);
+pub(crate) struct Client(pub(crate) BufReader<StreamOwned<ClientConnection, TcpStream>>);
 
 impl Client {
-    fn to(address: SocketAddr, host: &str, config: Arc<ClientConfig>) -> Self {
+    pub(crate) fn to(address: SocketAddr, host: &str, config: Arc<ClientConfig>) -> Self {
         let socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let connection = ClientConnection::new(config, ServerName::try_from(host.to_owned()).unwrap()).unwrap();
@@ -122,7 +122,7 @@ impl Client {
 }
 
 /// A balancer with these certificates, and more flags.
-fn speaking(upstream: &Upstream, certificates: &[&[String; 2]], more: &[&str]) -> Balancer {
+pub(crate) fn speaking(upstream: &Upstream, certificates: &[&[String; 2]], more: &[&str]) -> Balancer {
     let mut flags = vec!["--tls-listen", "127.0.0.1:0", "--threads", "1"];
     flags.extend(certificates.iter().flat_map(|[pem, key]| ["--tls-cert", pem.as_str(), "--tls-key", key.as_str()]));
     flags.extend(more);

@@ -221,7 +221,7 @@ fn content_length(out: &mut Vec<u8>, length: u64) {
 }
 
 /// Whether `Connection` names it.
-fn is_named(bytes: &[u8], all: &[Field], field: &Field) -> bool {
+pub(crate) fn is_named(bytes: &[u8], all: &[Field], field: &Field) -> bool {
     let connection = all.iter().filter(|field| field.kind == Kind::Connection);
     let mut options = connection.flat_map(|field| fields::options(field.value.of(bytes)));
     options.any(|option| option.eq_ignore_ascii_case(field.name.of(bytes)))

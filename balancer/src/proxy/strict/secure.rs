@@ -32,6 +32,16 @@ impl Secure {
         Self { inner: RefCell::new(stream), certificate, breaks_off: Cell::new(false) }
     }
 
+    /// Whether both sides have agreed to speak this.
+    pub(super) fn speaks(&self, protocol: &[u8]) -> bool {
+        self.inner.borrow().get_ref().1.alpn_protocol() == Some(protocol)
+    }
+
+    /// For a protocol that drives the connection itself, with the certificate that the client has seen.
+    pub(super) fn into_parts(self) -> (TlsStream<TcpStream>, Option<Arc<Certificate>>) {
+        (self.inner.into_inner(), self.certificate)
+    }
+
     /// The certificate that the client has seen.
     pub(crate) fn certificate(&self) -> Option<&Certificate> {
         self.certificate.as_deref()

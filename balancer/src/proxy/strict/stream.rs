@@ -1,4 +1,4 @@
-//! A connection as the engine uses it: to a client or a backend, over TCP, TLS or a unix socket, read and written through
+//! A connection as the engine uses it: to a client or a backend, over TCP, TLS, HTTP/2 or a unix socket, read and written through
 //! a shared reference so that both directions can be under way in one task.
 //!
 //! What is read short has emptied the kernel's buffer, and what is written short has filled it. Saying so to the runtime
@@ -17,7 +17,7 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-use super::secure::Secure;
+use super::{http2::Front, secure::Secure};
 use crate::{proxy::upstream::Held, tls::Certificate};
 
 /// A connection.
@@ -26,15 +26,18 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<Secure>),
+    /// One request of a connection that has many.
+    Http2(Box<Front>),
 }
 
-/// The same call for both kinds of socket, another one for TLS.
+/// The same call for both kinds of socket, others for TLS and HTTP/2.
 macro_rules! either {
-    ($stream:expr, $inner:ident => $call:expr, $secure:ident => $other:expr) => {
+    ($stream:expr, $inner:ident => $call:expr, $secure:ident => $other:expr, $front:ident => $third:expr) => {
         match $stream {
             Stream::Tcp($inner) => $call,
             Stream::Unix($inner) => $call,
             Stream::Tls($secure) => $other,
+            Stream::Http2($front) => $third,
         }
     };
 }
@@ -42,7 +45,7 @@ macro_rules! either {
 impl Stream {
     /// Whether there may be something to read, or an end.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read_ready(cx), secure => secure.poll_readable(cx))
+        either!(self, stream => stream.poll_read_ready(cx), secure => secure.poll_readable(cx), front => front.poll_readable(cx))
     }
 
     /// Reads; 0 is the end.
@@ -51,7 +54,7 @@ impl Stream {
             let read = either!(self, stream => {
                 ready!(stream.poll_read_ready(cx))?;
                 stream.try_read(into)
-            }, secure => return secure.poll_read(cx, into));
+            }, secure => return secure.poll_read(cx, into), front => return front.poll_read(cx, into));
             match read {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Ok(read) => {
@@ -75,7 +78,7 @@ impl Stream {
                     [piece] => stream.try_write(piece),
                     pieces => stream.try_write_vectored(pieces),
                 }
-            }, secure => return secure.poll_write(cx, pieces));
+            }, secure => return secure.poll_write(cx, pieces), front => return front.poll_write(pieces));
             match written {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Ok(written) => {
@@ -91,7 +94,7 @@ impl Stream {
 
     /// Whether everything that was written has been given to the kernel.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, _stream => Poll::Ready(Ok(())), secure => secure.poll_flush(cx))
+        either!(self, _stream => Poll::Ready(Ok(())), secure => secure.poll_flush(cx), _front => Poll::Ready(Ok(())))
     }
 
     /// Whether the other side has neither closed it nor said anything, as the kernel knows it now.
@@ -101,7 +104,8 @@ impl Stream {
 
     /// Whether there are bytes of the other side that nobody has read.
     pub(crate) fn has_unread(&self) -> bool {
-        matches!(self.peek(), Ok(1..)) || either!(self, _stream => false, secure => secure.has_unread())
+        matches!(self.peek(), Ok(1..))
+            || either!(self, _stream => false, secure => secure.has_unread(), _front => false)
     }
 
     /// Closes our direction: the other side reads to the end and knows that it is one.
@@ -113,40 +117,50 @@ impl Stream {
 
     /// Says in the words of TLS that nothing more comes, before the connection is closed.
     pub(crate) fn say_goodbye(&self) {
-        either!(self, _stream => {}, secure => secure.say_goodbye());
+        either!(self, _stream => {}, secure => secure.say_goodbye(), _front => {});
     }
 
     /// Whether closing it looks like an accident: to a reader for whom the end is the end of a body, before that is whole.
     pub(crate) fn breaks_off(&self, breaks_off: bool) {
-        either!(self, _stream => {}, secure => secure.breaks_off(breaks_off));
+        either!(self, _stream => {}, secure => secure.breaks_off(breaks_off), _front => {});
         let linger = breaks_off.then_some(std::time::Duration::ZERO);
         self.with_fd(|fd| drop(SockRef::from(&fd).set_linger(linger)));
     }
 
+    /// For HTTP/2, what stands for the request there.
+    pub(crate) fn front(&self) -> Option<&Front> {
+        match self {
+            Self::Http2(front) => Some(front),
+            Self::Tcp(_) | Self::Unix(_) | Self::Tls(_) => None,
+        }
+    }
+
     /// The certificate that the client has seen.
     pub(crate) fn certificate(&self) -> Option<&Certificate> {
-        either!(self, _stream => None, secure => secure.certificate())
+        either!(self, _stream => None, secure => secure.certificate(), front => front.certificate())
     }
 
     fn peek(&self) -> rustix::io::Result<usize> {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        self.with_fd(|fd| recv(fd, &mut [0_u8; 1], flags).map(|(_, length)| length))
+        let peeked = self.with_fd(|fd| recv(fd, &mut [0_u8; 1], flags).map(|(_, length)| length));
+        peeked.unwrap_or(Err(rustix::io::Errno::AGAIN))
     }
 
-    fn with_fd<T>(&self, look: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
-        either!(self, stream => look(stream.as_fd()), secure => secure.with_fd(look))
+    /// Of a connection of its own.
+    fn with_fd<T>(&self, look: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
+        either!(self, stream => Some(look(stream.as_fd())), secure => Some(secure.with_fd(look)), _front => None)
     }
 
     fn no_longer(&self, interest: Interest) {
         let nothing = || Err::<(), _>(io::Error::from(ErrorKind::WouldBlock));
-        either!(self, stream => drop(stream.try_io(interest, nothing)), _secure => {});
+        either!(self, stream => drop(stream.try_io(interest, nothing)), _secure => {}, _front => {});
     }
 }
 
 impl Held for Stream {
     fn is_spent(&self) -> bool {
         // No system call unless the runtime has seen something happen.
-        let read = either!(self, stream => stream.try_read(&mut [0]), _secure => Ok(0));
+        let read = either!(self, stream => stream.try_read(&mut [0]), _secure => Ok(0), _front => Ok(0));
         !matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 

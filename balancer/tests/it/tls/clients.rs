@@ -8,7 +8,7 @@ use crate::{harness::Balancer, upstream::Upstream};
 
 /// Runs a client that somebody else has written. Where it is not installed the test is left out, and says so; in CI it
 /// has to be there.
-fn run(command: &mut Command, package: &str, input: &str) -> Option<Output> {
+pub(crate) fn run(command: &mut Command, package: &str, input: &str) -> Option<Output> {
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let Ok(mut child) = child else {
         let missing = format!("{} is not installed (Debian: {package})", command.get_program().display());
@@ -20,7 +20,7 @@ fn run(command: &mut Command, package: &str, input: &str) -> Option<Output> {
     Some(child.wait_with_output().unwrap())
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
