@@ -164,7 +164,8 @@ async fn answer(
         match written {
             Ok(length) => {
                 desk.filled = length;
-                super::turn(&worker, client, &stream, &mut desk).await;
+                // Boxed: it is large, and what is large would be moved about until it has its place.
+                Box::pin(super::turn(&worker, client, &stream, &mut desk)).await;
             }
             Err(refusal) => super::refuse(&worker, client, &stream, &mut desk, refusal).await,
         }
