@@ -37,6 +37,8 @@ pub(crate) enum Phase {
     Handshaking,
     /// It has requests under way, each of which is a client of its own (HTTP/2).
     Streaming,
+    /// It could have, and has none.
+    Resting,
     /// We wait for its next head.
     Waiting,
     /// A request is on its way to a backend.
@@ -192,6 +194,9 @@ impl Client {
         match self.phase.get() {
             _ if self.ended.get() && still > LAST_WORDS => self.give(Order::Abort),
             Phase::Handshaking if still > limits.handshake_deadline.as_secs() => self.give(Order::Abort),
+            // One that has been told to go, and may have sent something before it knew, has a moment for that.
+            Phase::Resting if still > limits.head_deadline.as_secs() + LAST_WORDS => self.give(Order::Abort),
+            Phase::Resting if still > limits.head_deadline.as_secs() => self.give(Order::Close),
             Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
             Phase::Forwarding if still > limits.stall_deadline.as_secs() || self.pace.is_too_slow(limits) => {
                 self.overdue.set(true);
@@ -201,6 +206,7 @@ impl Client {
             Phase::Answering if still > limits.stall_deadline.as_secs() => self.give(Order::Abort),
             Phase::Tunnelling if still > limits.tunnel_deadline.as_secs() => self.give(Order::Abort),
             Phase::Streaming
+            | Phase::Resting
             | Phase::Handshaking
             | Phase::Waiting
             | Phase::Forwarding

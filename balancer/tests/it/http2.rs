@@ -241,6 +241,33 @@ fn what_is_under_way_is_answered_after_sigterm_and_the_client_is_told_to_go() {
 }
 
 #[test]
+fn a_connection_that_rests_too_long_is_told_to_go_and_one_that_is_busy_is_not() {
+    let (go, gone) = mpsc::sync_channel::<()>(1);
+    let gone = Mutex::new(gone);
+    let upstream = Upstream::scripted(move |_, peer| {
+        let _ = gone.lock().unwrap().recv();
+        answer(peer, b"late")
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = "client_header_timeout = \"1s\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"127.0.0.1:1\"\n";
+    std::fs::write(file.path(), text).unwrap();
+    let authority = Authority::new();
+    let [pem, key] = authority.sign("own", &["localhost"]);
+    let flags = ["--tls-listen", "127.0.0.1:0", "--tls-cert", &pem, "--tls-key", &key, "--threads", "1"];
+    let balancer =
+        Balancer::with(&[upstream.address], &[&flags[..], &["--config", file.path().to_str().unwrap()]].concat());
+    let mut busy = Raw::to(balancer.tls, &authority);
+    busy.request(1, &USUAL, true);
+    eventually("it is at the backend", || (upstream.requests() == 1).then_some(()));
+    let mut resting = Raw::to(balancer.tls, &authority);
+    let told = resting.until(|frame| frame.kind == GOAWAY).expect("it is told");
+    assert_eq!(told.payload[4..8], [0; 4], "without blame");
+    while resting.next().is_some() {}
+    go.send(()).unwrap();
+    assert_eq!(busy.answer(1).as_deref(), Ok("late"));
+}
+
+#[test]
 fn who_does_not_speak_it_is_answered_in_http_1_1() {
     let scene = Scene::of(Upstream::saying("hi"));
     for offered in [vec![], vec![b"http/1.1".to_vec()]] {

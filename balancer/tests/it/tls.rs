@@ -338,6 +338,11 @@ fn certificates_that_are_no_good_are_named_before_anything_is_bound() {
         let error = Balancer::try_run(&flags, Path::new("/tmp")).err().expect("no start");
         assert!(error.contains(said), "{error}");
     }
+    let (tls, hyper) =
+        (["--tls-listen", "127.0.0.1:0", "--tls-cert", &own[0], "--tls-key", &own[1]], ["--engine", "hyper"]);
+    let flags = [&tls[..], &hyper, &["--backend", "127.0.0.1:1"]].concat();
+    let error = Balancer::try_run(&flags, Path::new("/tmp")).err().expect("no start");
+    assert!(error.contains("the hyper engine has no TLS; take the strict one"), "{error}");
     let error = Balancer::try_run(&["--backend", "127.0.0.1:1", "--redirect-to-https"], Path::new("/tmp")).err();
     assert!(error.unwrap().contains("nobody listens for it"));
     let ended = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"))

@@ -63,6 +63,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, stream: Secu
         connection
     });
     let Ok(connection) = connection.await else { return };
+    client.enter(Phase::Resting);
     let mut serving =
         Serving { worker, client, certificate, wire: &wire, connection, busy: Rc::default(), told: false };
     poll_fn(|cx| serving.poll(cx)).await;
@@ -123,6 +124,10 @@ impl Serving<'_> {
         // Whatever has been said to whichever request goes out together.
         match self.wire.poll_drain(cx) {
             Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(())) if self.busy.get() == 0 => {
+                self.wire.rest();
+                Poll::Pending
+            }
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
     }
@@ -192,7 +197,7 @@ impl Drop for Busy {
     fn drop(&mut self) {
         self.count.set(self.count.get() - 1);
         if self.count.get() == 0 {
-            self.client.enter(Phase::Waiting);
+            self.client.enter(Phase::Resting);
         }
     }
 }

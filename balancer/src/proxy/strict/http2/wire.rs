@@ -78,6 +78,11 @@ impl Wire {
         self.0.borrow_mut().poll_drain(cx)
     }
 
+    /// Holds no memory while nothing is said.
+    pub(super) fn rest(&self) {
+        self.0.borrow_mut().out.shrink_to_fit();
+    }
+
     /// Closes our direction, and reads what the client still sends, up to a bound: unread, it would end in a reset that
     /// takes our last words with it.
     pub(super) async fn leave(&self, client: &Client, most: usize) {
