@@ -6,6 +6,7 @@
 
 use std::{
     future::poll_fn,
+    io::ErrorKind,
     net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
@@ -102,7 +103,12 @@ async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<St
     let Some(front) = &client.door.tls else { return Some(Stream::Tcp(stream)) };
     client.enter(Phase::Handshaking);
     // Boxed: it is large, and soon over.
-    match Box::pin(front.acceptor.accept(stream)).await {
+    let mut handshake = Box::pin(front.acceptor.accept(stream));
+    let accepted = poll_fn(|cx| match handshake.as_mut().poll(cx) {
+        Poll::Pending if client.is_let_go() => Poll::Ready(Err(ErrorKind::Interrupted.into())),
+        accepted => accepted,
+    });
+    match accepted.await {
         Ok(stream) => {
             client.enter(Phase::Waiting);
             Some(Stream::Tls(Box::new(Secure::new(stream, &front.book))))

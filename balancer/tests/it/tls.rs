@@ -269,6 +269,25 @@ fn a_handshake_has_its_deadline_and_what_is_none_ends_the_connection() {
 }
 
 #[test]
+fn a_handshake_that_is_not_done_keeps_nothing_from_stopping() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let mut balancer = speaking(&upstream, &[&own], &[]);
+    let silent = TcpStream::connect(balancer.tls).unwrap();
+    let mut config = authority.client(rustls::ALL_VERSIONS);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let mut unsaid = Client::to(balancer.tls, "localhost", Arc::new(config));
+    while unsaid.connection().is_handshaking() {
+        let stream = unsaid.0.get_mut();
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+    }
+    assert_eq!(authority.connect(balancer.tls, "localhost").get("localhost").status, 200, "all were accepted");
+    assert_eq!(balancer.stop(), Some(0));
+    assert!(!balancer.log().contains("cut off"), "{}", balancer.log());
+    drop(silent);
+}
+
+#[test]
 fn whoever_comes_without_tls_is_sent_to_it_when_that_is_wanted() {
     let (authority, upstream) = (Authority::new(), Upstream::echoing());
     let own = authority.sign("own", &["localhost"]);

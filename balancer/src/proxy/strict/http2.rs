@@ -60,9 +60,9 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, stream: Secu
     let connection = poll_fn(|cx| {
         let connection = handshake.as_mut().poll(cx);
         drop(wire.poll_drain(cx));
-        connection
+        if connection.is_pending() && client.is_let_go() { Poll::Ready(None) } else { connection.map(Result::ok) }
     });
-    let Ok(connection) = connection.await else { return };
+    let Some(connection) = connection.await else { return };
     client.enter(Phase::Resting);
     let mut serving =
         Serving { worker, client, certificate, wire: &wire, connection, busy: Rc::default(), told: false };
