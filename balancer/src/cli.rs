@@ -7,9 +7,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     Signals,
-    config::{self, Config, Engine, balance::Balance, units},
+    config::{self, CertificateFiles, Config, Engine, Problems, balance::Balance, units},
     shutdown::Shutdown,
     supervisor::launcher,
+    tls,
 };
 
 /// Send requests to backends, launch programs and look after them.
@@ -36,6 +37,18 @@ struct Run {
     /// Address to listen on, IP:PORT; repeatable
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<SocketAddr>,
+    /// Address to listen on for TLS, IP:PORT; repeatable
+    #[arg(long, value_name = "ADDRESS")]
+    tls_listen: Vec<SocketAddr>,
+    /// Certificate for TLS with its chain, PEM; repeatable, each with its key
+    #[arg(long, value_name = "FILE", requires = "tls_keys")]
+    tls_cert: Vec<PathBuf>,
+    /// Private key of the certificate, PEM; repeatable
+    #[arg(long = "tls-key", id = "tls_keys", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Vec<PathBuf>,
+    /// Send clients that come without TLS to it
+    #[arg(long)]
+    redirect_to_https: bool,
     /// Where requests go, HOST:PORT or unix:PATH, with nginx's words behind it, such as "HOST:PORT weight=2 backup"; repeatable
     #[arg(long = "backend", value_name = "ADDRESS")]
     backends: Vec<String>,
@@ -116,7 +129,9 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     if !flags.listen.is_empty() {
         config.listen = flags.listen;
     }
-    if config.listen.is_empty() {
+    take_tls(&mut config, flags.tls_listen, flags.tls_cert, flags.tls_key)?;
+    config.tls.redirect |= flags.redirect_to_https;
+    if config.listen.is_empty() && config.tls_listen.is_empty() {
         bail!("there is no address to listen on; give one with --listen, such as 127.0.0.1:8001");
     }
     if config.servers.is_empty() && config.programs.is_empty() {
@@ -127,10 +142,15 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     config.threads = flags.threads.map_or(config.threads, usize::from);
     config.engine = flags.engine.unwrap_or(config.engine);
     config.access_log = flags.access_log.or(config.access_log);
+    if let [problem, ..] = config.tls_problems()[..] {
+        bail!("{problem}, with --tls-listen, --tls-cert, --tls-key or --engine");
+    }
     config.limits.body = flags.body_limit.or(config.limits.body);
     config.launcher = Some(vec![std::env::current_exe()?.into(), "launch".into()]);
     let outcome = crate::run(config, &Shutdown::default(), Signals::Follow, |ready| {
-        let listening: Vec<String> = ready.listening.iter().map(|address| format!("http://{address}")).collect();
+        let plain = ready.listening.iter().map(|address| format!("http://{address}"));
+        let listening: Vec<String> =
+            plain.chain(ready.listening_tls.iter().map(|address| format!("https://{address}"))).collect();
         println!("logkin-balancer is ready: {}", listening.join(" "));
     })?;
     if outcome.cut > 0 {
@@ -139,8 +159,31 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     Ok(0)
 }
 
+/// What the flags say of TLS wins over what the file says.
+fn take_tls(
+    config: &mut Config,
+    listen: Vec<SocketAddr>,
+    certificates: Vec<PathBuf>,
+    keys: Vec<PathBuf>,
+) -> anyhow::Result<()> {
+    if certificates.len() != keys.len() {
+        bail!("there are {} of --tls-cert and {} of --tls-key; give each its other", certificates.len(), keys.len());
+    }
+    if !listen.is_empty() {
+        config.tls_listen = listen;
+    }
+    if !certificates.is_empty() {
+        let pairs = certificates.into_iter().zip(keys);
+        config.tls.certificates = pairs.map(|(certificate, key)| CertificateFiles { certificate, key }).collect();
+    }
+    Ok(())
+}
+
 fn check(flags: &Check) -> anyhow::Result<u8> {
     let config = config::load(&flags.config)?;
+    if !config.tls_listen.is_empty() {
+        tls::Front::new(&config.tls).map_err(Problems)?;
+    }
     println!("{}: fine", flags.config.display());
     println!("{:#?}", config.limits);
     Ok(0)

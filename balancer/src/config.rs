@@ -30,6 +30,10 @@ pub mod units;
 pub struct Config {
     /// Addresses to listen on; port 0 takes one that is free.
     pub listen: Vec<SocketAddr>,
+    /// Addresses to listen on for TLS.
+    pub tls_listen: Vec<SocketAddr>,
+    /// How TLS is spoken there.
+    pub tls: Tls,
     /// Threads of the data plane, one per usable core by default.
     pub threads: usize,
     /// Which code speaks HTTP.
@@ -65,6 +69,8 @@ impl Config {
     pub fn listening(listen: Vec<SocketAddr>) -> Self {
         Self {
             listen,
+            tls_listen: Vec::new(),
+            tls: Tls::default(),
             threads: usable_cores(),
             engine: Engine::default(),
             access_log: None,
@@ -82,6 +88,21 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What does not go together, about TLS.
+    #[must_use]
+    pub fn tls_problems(&self) -> Vec<&'static str> {
+        let is_there = !self.tls_listen.is_empty();
+        let rules = [
+            (is_there && self.tls.certificates.is_empty(), "there is no certificate; name one with its key"),
+            (!is_there && !self.tls.certificates.is_empty(), "nobody listens for TLS; name an address for it"),
+            (!is_there && self.tls.redirect, "clients cannot be sent to TLS, nobody listens for it; name an address"),
+            (is_there && self.engine != Engine::Strict, "the hyper engine has no TLS; take the strict one"),
+        ];
+        rules.into_iter().filter_map(|(broken, problem)| broken.then_some(problem)).collect()
+    }
+}
+
 /// Cores this process may use: the machine's, cut down to its affinity and cgroup quota.
 #[must_use]
 pub fn usable_cores() -> usize {
@@ -90,6 +111,34 @@ pub fn usable_cores() -> usize {
 
 fn runtime_dir(xdg: Option<OsString>) -> PathBuf {
     xdg.map(PathBuf::from).filter(|dir| dir.is_absolute() && dir.is_dir()).unwrap_or_else(std::env::temp_dir)
+}
+
+/// TLS in front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificates; the first is for clients that name no host, or one that none of them is for.
+    pub certificates: Vec<CertificateFiles>,
+    /// The value of `Strict-Transport-Security` in answers over TLS; it is not sent without one.
+    pub hsts: Option<String>,
+    /// Whether clients that come without TLS are sent to it.
+    pub redirect: bool,
+    /// Whether HTTP/2 is offered.
+    pub http2: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { certificates: Vec::new(), hsts: None, redirect: false, http2: true }
+    }
+}
+
+/// A certificate with its chain, and its key: PEM files, read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The server's certificate, and those between it and one that clients know.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
 /// Which code speaks HTTP with clients and backends.
@@ -108,11 +157,20 @@ pub enum Engine {
 pub struct Limits {
     /// Largest request body in bytes; no bound without it, bodies are streamed.
     pub body: Option<u64>,
+    /// Longest time for the handshake of TLS.
+    pub handshake_deadline: Duration,
     /// Longest time from a connection's start, or its last answer, to the end of the next head. nginx calls its two
     /// halves `keepalive_timeout` and `client_header_timeout`.
     pub head_deadline: Duration,
     /// Longest standstill of a body, either way, and of a backend that owes an answer.
     pub stall_deadline: Duration,
+    /// Fewest bytes a second of a request's body, over the time in which nothing but the client is waited for; 0 is no
+    /// bound.
+    pub body_rate: u64,
+    /// How long a body may be slower than that at its beginning.
+    pub body_patience: Duration,
+    /// Longest standstill of a tunnel.
+    pub tunnel_deadline: Duration,
     /// Longest time for a connection to a backend to be made.
     pub connect_deadline: Duration,
     /// Largest head of a request in bytes.
@@ -121,6 +179,9 @@ pub struct Limits {
     pub head_fields: usize,
     /// Most client connections over all threads; more wait in the kernel's queue.
     pub connections: usize,
+    /// Most client connections of one address, over all threads; more are closed at once. For IPv6 the first half of the
+    /// address counts.
+    pub connections_per_address: usize,
     /// Most backends tried for one request.
     pub tries: usize,
     /// In which cases the next one is tried.
@@ -147,12 +208,17 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: None,
+            handshake_deadline: Duration::from_secs(10),
             head_deadline: Duration::from_secs(60),
             stall_deadline: Duration::from_secs(60),
+            body_rate: 500,
+            body_patience: Duration::from_secs(20),
+            tunnel_deadline: Duration::from_secs(3600),
             connect_deadline: Duration::from_secs(2),
             head_size: 32 * 1024,
             head_fields: 100,
             connections: 16_384,
+            connections_per_address: 8_192,
             tries: 3,
             next_upstream: NextUpstream::default(),
             next_upstream_deadline: None,

@@ -3,8 +3,8 @@
 //! ```text
 //! control   config ----> supervisor --+
 //!                        health ------+-- Change --> pool (one writer) --> Snapshot
-//! data      listener -> proxy -> select <-----------------------------------+  read only
-//!                         +--> http1, access_log, metrics
+//! data      listener -> tls -> proxy -> select <----------------------------+  read only
+//!                                +--> http1, access_log, metrics
 //! ```
 //!
 //! [`run`] is the whole of it: it takes a checked [`Config`](config::Config) and returns when it was told to stop.
@@ -17,6 +17,7 @@ pub mod config;
 pub mod shutdown;
 pub mod metrics;
 mod listener;
+mod tls;
 mod runtime_dir;
 pub mod pool;
 mod queue;

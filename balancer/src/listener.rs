@@ -48,7 +48,13 @@ impl ListenError {
 ///
 /// The first is bound alone, and shares only then: another program with `SO_REUSEPORT` on the address, such as a second
 /// balancer, is an error and not a partner.
-pub(crate) fn listen(address: SocketAddr, threads: usize) -> Result<Vec<TcpListener>, ListenError> {
+///
+/// Says the address that they are bound to, too; `option` is what the user can set.
+pub(crate) fn listen(
+    address: SocketAddr,
+    option: &'static str,
+    threads: usize,
+) -> Result<(SocketAddr, Vec<TcpListener>), ListenError> {
     let bind_all = || {
         let first = socket(address)?;
         first.bind(&address.into())?;
@@ -57,9 +63,10 @@ pub(crate) fn listen(address: SocketAddr, threads: usize) -> Result<Vec<TcpListe
         let first = TcpListener::from(first);
         let bound = first.local_addr()?;
         let others = (1..threads).map(|_| another(bound));
-        std::iter::once(Ok(first)).chain(others).collect::<io::Result<Vec<_>>>()
+        let all = std::iter::once(Ok(first)).chain(others).collect::<io::Result<Vec<_>>>()?;
+        Ok((bound, all))
     };
-    bind_all().map_err(|source| ListenError::new(address, "--listen", source))
+    bind_all().map_err(|source| ListenError::new(address, option, source))
 }
 
 /// Whether a launched program will be able to listen at an address: it can be bound at this moment.

@@ -25,6 +25,12 @@ impl Counter {
 pub struct Counters {
     /// Client connections accepted.
     pub connections: Counter,
+    /// Client connections that were closed at once: their address had too many.
+    pub refused: Counter,
+    /// TLS handshakes that came to nothing.
+    pub handshakes_failed: Counter,
+    /// Connections of HTTP/2 that were ended for too many frames that ask for nothing.
+    pub floods: Counter,
     /// Requests read, answered or not.
     pub requests: Counter,
     /// Second and later tries.
@@ -42,6 +48,12 @@ pub struct Counters {
 pub struct Totals {
     /// Client connections accepted.
     pub connections: u64,
+    /// Client connections that were closed at once.
+    pub refused: u64,
+    /// TLS handshakes that came to nothing.
+    pub handshakes_failed: u64,
+    /// Connections of HTTP/2 that were ended for a flood of frames.
+    pub floods: u64,
     /// Requests read.
     pub requests: u64,
     /// Second and later tries.
@@ -58,6 +70,9 @@ impl<'a> FromIterator<&'a Counters> for Totals {
     fn from_iter<I: IntoIterator<Item = &'a Counters>>(threads: I) -> Self {
         threads.into_iter().fold(Self::default(), |sum, thread| Self {
             connections: sum.connections + thread.connections.get(),
+            refused: sum.refused + thread.refused.get(),
+            handshakes_failed: sum.handshakes_failed + thread.handshakes_failed.get(),
+            floods: sum.floods + thread.floods.get(),
             requests: sum.requests + thread.requests.get(),
             retries: sum.retries + thread.retries.get(),
             own_answers: sum.own_answers + thread.own_answers.get(),

@@ -18,7 +18,9 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-use self::{client::Order, worker::Worker};
+pub(crate) use self::addresses::Addresses;
+pub(crate) use self::client::Door;
+use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
     config::{Engine, Limits, balance::Balance},
     listener,
@@ -29,6 +31,7 @@ use crate::{
     shutdown::Shutdown,
 };
 
+mod addresses;
 mod answer;
 mod client;
 mod entry;
@@ -44,11 +47,16 @@ mod tries;
 /// How long connections that had begun before the stop signal may take to be completed.
 const LAST_HANDSHAKES: Duration = Duration::from_millis(100);
 
+/// Where a thread takes clients from.
+pub(crate) struct Entrance {
+    pub(crate) listener: StdListener,
+    pub(crate) door: Door,
+}
+
 /// What a thread of the data plane is given.
-#[derive(Debug)]
 pub(crate) struct Thread {
     pub(crate) number: usize,
-    pub(crate) listeners: Vec<StdListener>,
+    pub(crate) entrances: Vec<Entrance>,
     pub(crate) pool: Arc<Pool>,
     /// Who waits for a backend, on all threads.
     pub(crate) queue: Arc<Queue>,
@@ -57,6 +65,7 @@ pub(crate) struct Thread {
     pub(crate) balance: Balance,
     pub(crate) sticky: Option<Sticky>,
     pub(crate) limits: Limits,
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: Option<Arc<File>>,
 }
@@ -66,10 +75,10 @@ pub(crate) struct Thread {
 pub(crate) fn run(thread: Thread, shutdown: &Shutdown) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let (worker, listeners) = Worker::new(thread);
+        let (worker, entrances) = Worker::new(thread);
         let worker = Rc::new(worker);
         let serving = async {
-            accept_until_stopped(&worker, listeners, shutdown).await?;
+            accept_until_stopped(&worker, entrances, shutdown).await?;
             Ok(finish(&worker, shutdown).await)
         };
         let cut = tokio::select! {
@@ -90,21 +99,21 @@ async fn every_second(worker: &Worker) {
     }
 }
 
-async fn accept_until_stopped(worker: &Rc<Worker>, listeners: Vec<StdListener>, shutdown: &Shutdown) -> io::Result<()> {
+async fn accept_until_stopped(worker: &Rc<Worker>, entrances: Vec<Entrance>, shutdown: &Shutdown) -> io::Result<()> {
     let mut accepting = Vec::new();
-    for listener in listeners {
-        let server = listener.local_addr()?;
+    for Entrance { listener, door } in entrances {
+        let door = Rc::new(door);
         let listener = TcpListener::from_std(listener)?;
         let (worker, stop) = (Rc::clone(worker), shutdown.asked.clone());
         accepting.push(worker.connections.clone().spawn_local(async move {
             tokio::select! {
-                () = accept(&worker, &listener, server) => unreachable!("accepting does not end"),
+                () = accept(&worker, &listener, &door) => unreachable!("accepting does not end"),
                 () = stop.cancelled() => {}
             }
             worker.stopping.set(true);
             listener::let_nobody_begin(&listener);
-            drop(timeout(LAST_HANDSHAKES, accept(&worker, &listener, server)).await);
-            accept_the_queued(&worker, listener, server);
+            drop(timeout(LAST_HANDSHAKES, accept(&worker, &listener, &door)).await);
+            accept_the_queued(&worker, listener, &door);
         }));
     }
     for accepting in accepting {
@@ -113,11 +122,11 @@ async fn accept_until_stopped(worker: &Rc<Worker>, listeners: Vec<StdListener>, 
     Ok(())
 }
 
-async fn accept(worker: &Rc<Worker>, listener: &TcpListener, server: SocketAddr) {
+async fn accept(worker: &Rc<Worker>, listener: &TcpListener, door: &Rc<Door>) {
     loop {
         worker.clients.fewer_than(worker.limits.connections).await;
         match listener.accept().await {
-            Ok((stream, from)) => welcome(worker, stream, from, server),
+            Ok((stream, from)) => welcome(worker, stream, from, door),
             Err(error) => {
                 // Out of file descriptors or memory: those that are connected go on, the next waits a moment.
                 tracing::warn!(%error, "a connection could not be accepted: {error}");
@@ -128,30 +137,40 @@ async fn accept(worker: &Rc<Worker>, listener: &TcpListener, server: SocketAddr)
 }
 
 /// Connections that the kernel has completed but nobody has accepted would be reset when the listener closes.
-fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener, server: SocketAddr) {
+fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener, door: &Rc<Door>) {
     let Ok(listener) = listener.into_std() else { return };
     while let Ok((stream, from)) = listener.accept() {
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            welcome(worker, stream, from, server);
+            welcome(worker, stream, from, door);
         }
     }
 }
 
-fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, server: SocketAddr) {
+fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, door: &Rc<Door>) {
     worker.counters.connections.add_one();
-    let (tasks, worker) = (&worker.connections, Rc::clone(worker));
-    match worker.engine {
-        Engine::Strict => tasks.spawn_local(strict::serve(worker, stream, from.ip(), server)),
-        Engine::Hyper => tasks.spawn_local(hyper::serve(worker, stream, from.ip(), server)),
+    let Some(place) = worker.addresses.admit(from.ip()) else {
+        worker.counters.refused.add_one();
+        return;
     };
+    let (tasks, worker, door) = (&worker.connections, Rc::clone(worker), Rc::clone(door));
+    match worker.engine {
+        Engine::Strict => tasks.spawn_local(holding(place, strict::serve(worker, stream, from.ip(), door))),
+        Engine::Hyper => tasks.spawn_local(holding(place, hyper::serve(worker, stream, from.ip(), door))),
+    };
+}
+
+async fn holding(_place: Place, serving: impl Future<Output = ()>) {
+    serving.await;
 }
 
 /// After the stop signal: answers what is under way, gives idle clients a moment for one more request (it may be on its
 /// way already, and would be lost if the connection closed under it), then closes. Returns how many had to be cut off.
 async fn finish(worker: &Worker, shutdown: &Shutdown) -> usize {
     worker.connections.close();
+    // Those that have many requests at a time are told at once that there shall be no more.
+    worker.clients.ring();
     let ending = async {
         if timeout(worker.limits.linger, worker.connections.wait()).await.is_err() {
             worker.clients.order(Order::Close);
@@ -165,6 +184,7 @@ async fn finish(worker: &Worker, shutdown: &Shutdown) -> usize {
     }
     let cut = worker.clients.count();
     worker.clients.order(Order::Abort);
+    worker.streams.order(Order::Abort);
     worker.connections.wait().await;
     worker.hang_up();
     cut

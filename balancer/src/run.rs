@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -25,11 +25,12 @@ use crate::{
     metrics::{Counters, Totals},
     names::{self, Named},
     pool::{Change, Pool},
-    proxy,
+    proxy::{self, Door, Entrance},
     queue::Queue,
     runtime_dir::RuntimeDir,
     shutdown::Shutdown,
     supervisor::{self, Care, Hopeless, Ids, Instance, output::Terminal},
+    tls::Front,
 };
 
 /// Changes that wait for the pool's writer.
@@ -42,6 +43,8 @@ const GRACE: Duration = Duration::from_secs(3);
 pub struct Ready {
     /// The addresses it listens on.
     pub listening: Vec<SocketAddr>,
+    /// The addresses it listens on for TLS.
+    pub listening_tls: Vec<SocketAddr>,
     /// Backends that get requests.
     pub serving: usize,
     /// Backends there should be.
@@ -120,8 +123,10 @@ pub fn run(
 /// What a start needs of the machine.
 struct Prepared {
     /// Per thread, a listener per address.
-    listeners: Vec<Vec<TcpListener>>,
+    entrances: Vec<Vec<Entrance>>,
     listening: Vec<SocketAddr>,
+    listening_tls: Vec<SocketAddr>,
+    tls: Option<Arc<Front>>,
     log: Option<Arc<File>>,
     sockets: RuntimeDir,
 }
@@ -129,17 +134,15 @@ struct Prepared {
 /// Gets everything the configuration asks for, or says all that is in the way.
 fn prepare(config: &Config) -> Result<Prepared, Problems> {
     let mut problems = Vec::new();
-    let mut listeners: Vec<Vec<TcpListener>> = (0..config.threads).map(|_| Vec::new()).collect();
-    let mut listening = Vec::new();
-    for &address in &config.listen {
-        match listener::listen(address, config.threads) {
-            Ok(of_threads) => {
-                listening.extend(of_threads[0].local_addr());
-                listeners.iter_mut().zip(of_threads).for_each(|(thread, listener)| thread.push(listener));
-            }
-            Err(error) => problems.push(error.to_string()),
-        }
-    }
+    let tls = (!config.tls_listen.is_empty()).then(|| Front::new(&config.tls));
+    let tls = tls.transpose().unwrap_or_else(|found| {
+        problems.extend(found);
+        None
+    });
+    let mut entrances: Vec<Vec<Entrance>> = (0..config.threads).map(|_| Vec::new()).collect();
+    let listening_tls = open(&mut entrances, &config.tls_listen, "--tls-listen", tls.as_ref(), None, &mut problems);
+    let secure = listening_tls.first().map(SocketAddr::port).filter(|_| config.tls.redirect);
+    let listening = open(&mut entrances, &config.listen, "--listen", None, secure, &mut problems);
     for program in &config.programs {
         problems.extend(check_program(program));
     }
@@ -157,12 +160,36 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         problems.extend(check_sockets(config, sockets.path()));
     }
     match sockets {
-        Ok(sockets) if problems.is_empty() => Ok(Prepared { listeners, listening, log, sockets }),
+        Ok(sockets) if problems.is_empty() => Ok(Prepared { entrances, listening, listening_tls, tls, log, sockets }),
         sockets => {
             problems.extend(sockets.err());
             Err(Problems(problems))
         }
     }
+}
+
+/// Listens at these addresses, for all threads; says where.
+fn open(
+    entrances: &mut [Vec<Entrance>],
+    addresses: &[SocketAddr],
+    option: &'static str,
+    tls: Option<&Arc<Front>>,
+    redirect: Option<u16>,
+    problems: &mut Vec<String>,
+) -> Vec<SocketAddr> {
+    let mut listening = Vec::new();
+    for &address in addresses {
+        match listener::listen(address, option, entrances.len()) {
+            Ok((address, of_threads)) => {
+                listening.push(address);
+                for (thread, listener) in entrances.iter_mut().zip(of_threads) {
+                    thread.push(Entrance { listener, door: Door { address, tls: tls.cloned(), redirect } });
+                }
+            }
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    listening
 }
 
 /// A socket whose path the kernel does not take would be told by each instance for itself, and never to the user.
@@ -197,7 +224,7 @@ async fn balance(
     shutdown: &Shutdown,
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
-    let Prepared { listeners, listening, log, sockets } = prepared;
+    let Prepared { entrances, listening, listening_tls, tls, log, sockets } = prepared;
     let pool = Arc::new(Pool::default());
     let (changes, inbox) = mpsc::channel(CHANGES);
     let tasks = TaskTracker::new();
@@ -205,24 +232,13 @@ async fn balance(
         let (pool, outliers) = (Arc::clone(&pool), config.limits.outliers);
         tasks.spawn(async move { pool.write(inbox, outliers).await })
     };
-    let counters: Vec<Arc<Counters>> = listeners.iter().map(|_| Arc::default()).collect();
-    let queue = Arc::new(Queue::new(config.limits.queue_length));
-    let threads =
-        listeners.into_iter().zip(&counters).enumerate().map(|(number, (listeners, counters))| proxy::Thread {
-            number,
-            listeners,
-            pool: Arc::clone(&pool),
-            queue: Arc::clone(&queue),
-            reports: changes.clone(),
-            engine: config.engine,
-            balance: config.balance.clone(),
-            sticky: config.sticky.clone(),
-            limits: config.limits.share(config.threads),
-            counters: Arc::clone(counters),
-            log: log.clone(),
-        });
-    let threads = threads.map(|thread| DataThread::start(thread, shutdown)).collect::<io::Result<Vec<_>>>()?;
+    let counters: Vec<Arc<Counters>> = entrances.iter().map(|_| Arc::default()).collect();
+    let threads = start_threads(&config, entrances, &counters, (&pool, &changes), log.as_ref(), shutdown)?;
     let stop = CancellationToken::new();
+    if let Some(tls) = tls {
+        let stop = stop.clone();
+        tasks.spawn(async move { stop.run_until_cancelled(tls.book.watch()).await });
+    }
     tasks.spawn(health::restore_ejected(Arc::clone(&pool), changes.clone(), stop.clone()));
     let ids = Arc::new(Ids::default());
     if let Some(checks) = config.checks {
@@ -250,7 +266,7 @@ async fn balance(
             Some(hopeless) = given_up.recv() => return hopeless,
         }
         let serving = until_others_serve(&pool, expected).await;
-        on_ready(&Ready { listening, serving, expected });
+        on_ready(&Ready { listening, listening_tls, serving, expected });
         std::future::pending().await
     };
     let hopeless = tokio::select! {
@@ -274,6 +290,35 @@ async fn balance(
         return Err(RunError::Hopeless { name, how });
     }
     Ok(Outcome { totals: counters.iter().map(AsRef::as_ref).collect(), cut: ended?, killed })
+}
+
+/// Starts the threads of the data plane, each with what it listens on and its counters.
+fn start_threads(
+    config: &Config,
+    entrances: Vec<Vec<Entrance>>,
+    counters: &[Arc<Counters>],
+    (pool, changes): (&Arc<Pool>, &mpsc::Sender<Change>),
+    log: Option<&Arc<File>>,
+    shutdown: &Shutdown,
+) -> io::Result<Vec<DataThread>> {
+    let addresses = proxy::Addresses::new(config.limits.connections_per_address);
+    let queue = Arc::new(Queue::new(config.limits.queue_length));
+    let threads =
+        entrances.into_iter().zip(counters).enumerate().map(|(number, (entrances, counters))| proxy::Thread {
+            number,
+            entrances,
+            pool: Arc::clone(pool),
+            queue: Arc::clone(&queue),
+            reports: changes.clone(),
+            engine: config.engine,
+            balance: config.balance.clone(),
+            sticky: config.sticky.clone(),
+            limits: config.limits.share(config.threads),
+            addresses: Arc::clone(&addresses),
+            counters: Arc::clone(counters),
+            log: log.cloned(),
+        });
+    threads.map(|thread| DataThread::start(thread, shutdown)).collect()
 }
 
 /// Has the backends that somebody else runs join the pool; names are followed until `stop`.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    Config, Limits, Program, Server, file,
+    CertificateFiles, Config, Limits, Program, Server, Tls, file,
     next_upstream::{Case, NextUpstream},
     units,
 };
@@ -50,7 +50,8 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     for (number, listen) in file.listen.iter().enumerate() {
         let key = format!("listen[{number}].address");
         let bad = |_| format!("`{}` is not an address; write IP:PORT, such as 127.0.0.1:8001", listen.address);
-        config.listen.extend(found.take(&key, listen.address.parse::<SocketAddr>().map_err(bad)));
+        let list = if listen.tls { &mut config.tls_listen } else { &mut config.listen };
+        list.extend(found.take(&key, listen.address.parse::<SocketAddr>().map_err(bad)));
     }
     if file.listen.is_empty() {
         found.add("listen", "there is no address to listen on; add [[listen]] with address = \"127.0.0.1:8001\"");
@@ -82,8 +83,10 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
         found.add("pool", "there is nothing to send requests to; add [[pool.server]] or [[program]]");
     }
     check_ports(&mut found, &config);
+    config.tls = check_tls(&mut found, &file.tls);
     config.engine = file.engine;
     config.access_log = file.access_log;
+    config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
     if found.0.is_empty() { Ok(config) } else { Err(found.0) }
 }
 
@@ -100,6 +103,23 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
             pool.connect_timeout.as_ref(),
             default.connect_deadline,
         ),
+        handshake_deadline: found.duration(
+            "tls.handshake_timeout",
+            file.tls.handshake_timeout.as_ref(),
+            default.handshake_deadline,
+        ),
+        body_rate: file
+            .client_body_min_rate
+            .as_ref()
+            .and_then(|text| found.take("client_body_min_rate", units::size(text)))
+            .unwrap_or(default.body_rate),
+        body_patience: found.duration(
+            "client_body_patience",
+            file.client_body_patience.as_ref(),
+            default.body_patience,
+        ),
+        tunnel_deadline: found.duration("tunnel_timeout", file.tunnel_timeout.as_ref(), default.tunnel_deadline),
+        connections_per_address: found.positive("limit_conn", file.limit_conn, default.connections_per_address),
         connections: found.positive("worker_connections", file.worker_connections, default.connections),
         tries: found.positive("pool.next_upstream_tries", pool.next_upstream_tries, default.tries),
         next_upstream: pool.next_upstream.as_ref().map_or(default.next_upstream, |cases| check_cases(found, cases)),
@@ -232,6 +252,26 @@ fn check_server(found: &mut Found, key: &str, server: &file::Server, terms: &Ter
     Some(Server { location, terms, health_path: None })
 }
 
+fn check_tls(found: &mut Found, file: &file::Tls) -> Tls {
+    let certificates = file.certificate.iter().map(|files| CertificateFiles {
+        certificate: files.ssl_certificate.clone(),
+        key: files.ssl_certificate_key.clone(),
+    });
+    if let Some(hsts) = &file.hsts {
+        let age = hsts.split(';').next().and_then(|first| first.trim().strip_prefix("max-age="));
+        let is_age = age.is_some_and(|age| !age.is_empty() && age.bytes().all(|byte| byte.is_ascii_digit()));
+        if !is_age || !hsts.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            found.add("tls.hsts", format!("`{hsts}` is no value for it; write one such as max-age=31536000"));
+        }
+    }
+    Tls {
+        certificates: certificates.collect(),
+        hsts: file.hsts.clone(),
+        redirect: file.redirect_to_https,
+        http2: file.http2.unwrap_or(Tls::default().http2),
+    }
+}
+
 fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program {
     let command = file.command.iter().map(Into::into).collect();
     let mut program = Program::new(file.name.clone(), command, file.ports.clone());
@@ -270,7 +310,7 @@ fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program 
 
 /// No address twice: not among programs, not against our own.
 fn check_ports(found: &mut Found, config: &Config) {
-    let mut taken: Vec<u16> = config.listen.iter().map(SocketAddr::port).collect();
+    let mut taken: Vec<u16> = config.listen.iter().chain(&config.tls_listen).map(SocketAddr::port).collect();
     for program in &config.programs {
         for &port in program.ports.iter().filter(|port| **port != 0) {
             if taken.contains(&port) {

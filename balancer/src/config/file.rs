@@ -18,10 +18,16 @@ pub(super) struct File {
     pub(super) access_log: Option<PathBuf>,
     pub(super) client_max_body_size: Option<String>,
     pub(super) client_header_timeout: Option<String>,
+    pub(super) client_body_min_rate: Option<String>,
+    pub(super) client_body_patience: Option<String>,
+    pub(super) tunnel_timeout: Option<String>,
     pub(super) worker_connections: Option<usize>,
+    pub(super) limit_conn: Option<usize>,
     pub(super) shutdown_timeout: Option<String>,
     #[serde(default)]
     pub(super) listen: Vec<Listen>,
+    #[serde(default)]
+    pub(super) tls: Tls,
     #[serde(default)]
     pub(super) pool: Pool,
     #[serde(default)]
@@ -33,6 +39,29 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 pub(super) struct Listen {
     pub(super) address: String,
+    #[serde(default)]
+    pub(super) tls: bool,
+}
+
+/// TLS at the addresses that have it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    #[serde(default)]
+    pub(super) certificate: Vec<Certificate>,
+    pub(super) handshake_timeout: Option<String>,
+    pub(super) hsts: Option<String>,
+    #[serde(default)]
+    pub(super) redirect_to_https: bool,
+    pub(super) http2: Option<bool>,
+}
+
+/// A certificate and its key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Certificate {
+    pub(super) ssl_certificate: PathBuf,
+    pub(super) ssl_certificate_key: PathBuf,
 }
 
 /// The backends and how they are talked to.

@@ -56,18 +56,29 @@ pub struct Decoder {
     place: Place,
     left: u64,
     extensions: usize,
+    /// Bytes of trailers that came, also of those that do not go on.
+    trailed: usize,
     trailers: Vec<u8>,
     /// Where the trailer line begins that is being read.
     line: usize,
+    /// What the head's `Connection` names.
+    named: Vec<u8>,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { place: Place::Size { digits: 0 }, left: 0, extensions: 0, trailers: Vec::new(), line: 0 }
+        Self::leaving_out(Vec::new())
     }
 }
 
 impl Decoder {
+    /// Leaves out of the trailers what the head's `Connection` [names](fields::named), besides what may be in none.
+    #[must_use]
+    pub fn leaving_out(named: Vec<u8>) -> Self {
+        let (place, trailers) = (Place::Size { digits: 0 }, Vec::new());
+        Self { place, left: 0, extensions: 0, trailed: 0, trailers, line: 0, named }
+    }
+
     /// Reads on from `at`, and moves it to where it has read to.
     ///
     /// # Errors
@@ -94,7 +105,7 @@ impl Decoder {
         Ok(if self.place == Place::End { Part::End } else { Part::More })
     }
 
-    /// The trailers, whole lines each with its end; complete once the body has ended.
+    /// The trailers that go on, whole lines each with its end; complete once the body has ended.
     #[must_use]
     pub fn trailers(&self) -> &[u8] {
         &self.trailers
@@ -173,7 +184,8 @@ impl Decoder {
 
     fn trailer(&mut self, byte: u8) -> Result<Place, Refusal> {
         self.trailers.push(byte);
-        if self.trailers.len() > MOST_TRAILERS {
+        self.trailed += 1;
+        if self.trailed > MOST_TRAILERS {
             return Err(Refusal::HeadTooLarge);
         }
         let line = &self.trailers[self.line..];
@@ -186,10 +198,13 @@ impl Decoder {
                 Ok(Place::Trailers)
             };
         }
-        fields::check_trailers(line)?;
+        let goes_on = fields::check_trailer(line, &self.named)?;
         if line == b"\r\n" {
             self.trailers.truncate(self.line);
             return Ok(Place::End);
+        }
+        if !goes_on {
+            self.trailers.truncate(self.line);
         }
         self.line = self.trailers.len();
         Ok(Place::Trailers)

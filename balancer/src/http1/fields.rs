@@ -85,11 +85,44 @@ impl Kind {
         }
     }
 
-    /// Whether it may stand in trailers (RFC 9110, 6.5.1): what tells framing, routing or whom to trust comes first.
+    /// Whether it may stand in trailers: what tells framing, routing or whom to trust comes first, and who sends it last
+    /// means to deceive somebody.
     fn may_trail(self) -> bool {
         matches!(self, Self::Other | Self::Date | Self::Accept | Self::Referer | Self::UserAgent)
     }
 }
+
+/// Fields that no trailer may have (RFC 9110, 6.5.1) though they deceive nobody about where a message ends: they are for
+/// whoever has not yet begun to handle it. In lower case.
+const NEVER_LAST: [&[u8]; 27] = [
+    b"accept",
+    b"age",
+    b"authentication-info",
+    b"date",
+    b"expires",
+    b"if-match",
+    b"if-modified-since",
+    b"if-none-match",
+    b"if-range",
+    b"if-unmodified-since",
+    b"location",
+    b"max-forwards",
+    b"origin",
+    b"pragma",
+    b"proxy-authenticate",
+    b"proxy-authentication-info",
+    b"proxy-authorization",
+    b"range",
+    b"referer",
+    b"retry-after",
+    b"strict-transport-security",
+    b"trailer",
+    b"user-agent",
+    b"vary",
+    b"via",
+    b"warning",
+    b"www-authenticate",
+];
 
 /// One field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,13 +165,32 @@ pub(super) fn are_options(value: &[u8]) -> bool {
     options(value).all(grammar::is_token)
 }
 
-/// Checks trailers: whole lines, each with its end, up to the empty one or not.
-pub(super) fn check_trailers(lines: &[u8]) -> Result<(), Refusal> {
-    let mut reading = Lines::default();
-    while let Some(line) = reading.next(lines)? {
-        if !line.is_empty() && !parse(lines, line)?.kind.may_trail() {
-            return Err(Refusal::Bad("there is a field in the trailers that may not be there"));
+/// What `Connection` names, as one list; empty when it names nothing.
+#[must_use]
+pub fn named(bytes: &[u8], fields: &[Field]) -> Vec<u8> {
+    let mut named = Vec::new();
+    for field in fields.iter().filter(|field| field.kind == Kind::Connection) {
+        let plain =
+            |option: &&[u8]| !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive");
+        for option in options(field.value.of(bytes)).filter(plain) {
+            named.extend_from_slice(option);
+            named.push(b',');
         }
     }
-    Ok(())
+    named
+}
+
+/// Checks one line of trailers, with its end: whether it goes on. `named`: what `Connection` names.
+pub(super) fn check_trailer(text: &[u8], named: &[u8]) -> Result<bool, Refusal> {
+    let Some(line) = Lines::default().next(text)? else { return Err(Refusal::Bad("a trailer has no end")) };
+    if line.is_empty() {
+        return Ok(true);
+    }
+    let field = parse(text, line)?;
+    if !field.kind.may_trail() {
+        return Err(Refusal::Bad("there is a field in the trailers that may not be there"));
+    }
+    let name = field.name.of(text);
+    let is_one = |other: &[u8]| name.eq_ignore_ascii_case(other);
+    Ok(!NEVER_LAST.into_iter().any(is_one) && !options(named).any(is_one))
 }

@@ -36,6 +36,25 @@ pub struct Request {
     pub length: usize,
 }
 
+impl Request {
+    /// The host that it is for, without a port, and the path and query as they were written. The target's host wins
+    /// over `Host` (RFC 9112, 3.2.2); without either it is empty.
+    #[must_use]
+    pub fn place<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        let (authority, path) = match self.target {
+            Target::Absolute { authority, path } => (Some(authority), path.of(bytes)),
+            Target::Authority(authority) => (Some(authority), &b"/"[..]),
+            Target::Origin(path) => (self.host, path.of(bytes)),
+            Target::Asterisk => (self.host, &b"*"[..]),
+        };
+        let authority = authority.map_or(&b""[..], |authority| authority.of(bytes));
+        let colon = authority.iter().rposition(|&byte| byte == b':');
+        // Not one within the brackets of an address.
+        let end = colon.filter(|&colon| !authority[colon..].contains(&b']')).unwrap_or(authority.len());
+        (&authority[..end], path)
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Line {
     method: Span,

@@ -8,20 +8,37 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use tokio::sync::Notify;
 
-use crate::config::Limits;
+use crate::{config::Limits, tls::Front};
 
 /// Seconds for which a client that is being left may send nothing, and for which one that sends nothing more is waited
 /// with.
 const LAST_WORDS: u64 = 5;
 
+/// What clients come in by.
+pub(crate) struct Door {
+    /// The address it is at.
+    pub(crate) address: SocketAddr,
+    /// For TLS, what that needs.
+    pub(crate) tls: Option<Arc<Front>>,
+    /// Whoever comes here is sent to TLS, at this port.
+    pub(crate) redirect: Option<u16>,
+}
+
 /// What a client connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// It has connected; TLS is to be agreed on.
+    Handshaking,
+    /// It has requests under way, each of which is a client of its own (HTTP/2).
+    Streaming,
+    /// It could have, and has none.
+    Resting,
     /// We wait for its next head.
     Waiting,
     /// A request is on its way to a backend.
@@ -30,6 +47,8 @@ pub(crate) enum Phase {
     Answering,
     /// The last answer has gone out; what the client still sends is thrown away, so that it gets to read it.
     Leaving,
+    /// Bytes of another protocol go both ways.
+    Tunnelling,
 }
 
 /// What the connection's task shall do.
@@ -44,19 +63,48 @@ pub(crate) enum Order {
     Abort,
 }
 
+/// How fast the body of a request comes. Only the time counts in which nothing but the client is waited for.
+#[derive(Debug, Default)]
+struct Pace {
+    waiting: Cell<bool>,
+    /// Seconds.
+    waited: Cell<u32>,
+    received: Cell<u64>,
+}
+
+impl Pace {
+    fn begin(&self) {
+        self.waiting.set(false);
+        self.waited.set(0);
+        self.received.set(0);
+    }
+
+    fn second(&self) {
+        self.waited.set(self.waited.get() + u32::from(self.waiting.get()));
+    }
+
+    fn is_too_slow(&self, limits: &Limits) -> bool {
+        let waited = u64::from(self.waited.get());
+        self.waiting.get()
+            && waited >= limits.body_patience.as_secs()
+            && self.received.get() < waited.saturating_mul(limits.body_rate)
+    }
+}
+
 /// One client connection.
-#[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
     /// Its address in words.
-    pub(crate) name: Box<str>,
+    pub(crate) name: Rc<str>,
     /// The address it came to.
     pub(crate) server: SocketAddr,
+    pub(crate) door: Rc<Door>,
     phase: Cell<Phase>,
     since: Cell<u32>,
     overdue: Cell<bool>,
     /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
     ended: Cell<bool>,
+    pace: Pace,
     order: Cell<Order>,
     rung: Cell<bool>,
     /// Wakes the connection's task.
@@ -68,12 +116,34 @@ impl Client {
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.overdue.set(false);
+        self.pace.begin();
         self.progress();
+    }
+
+    /// Whether nobody on the way can read along.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.door.tls.is_some()
+    }
+
+    /// What a secure answer tells about coming back (RFC 6797).
+    pub(crate) fn hsts(&self) -> Option<&str> {
+        self.door.tls.as_ref()?.hsts.as_deref()
     }
 
     /// Something moved: its deadline begins again.
     pub(crate) fn progress(&self) {
         self.since.set(self.tick.get());
+    }
+
+    /// So many bytes of a body have come.
+    pub(crate) fn receive(&self, bytes: usize) {
+        self.pace.received.set(self.pace.received.get() + bytes as u64);
+        self.progress();
+    }
+
+    /// Whether it is the client who has to go on with its body.
+    pub(crate) fn owes_body(&self, owes: bool) {
+        self.pace.waiting.set(owes);
     }
 
     /// It has closed its direction: it gets what comes soon.
@@ -119,23 +189,36 @@ impl Client {
     }
 
     fn check(&self, limits: &Limits) {
+        self.pace.second();
         let still = u64::from(self.tick.get().wrapping_sub(self.since.get()));
         match self.phase.get() {
             _ if self.ended.get() && still > LAST_WORDS => self.give(Order::Abort),
+            Phase::Handshaking if still > limits.handshake_deadline.as_secs() => self.give(Order::Abort),
+            // One that has been told to go, and may have sent something before it knew, has a moment for that.
+            Phase::Resting if still > limits.head_deadline.as_secs() + LAST_WORDS => self.give(Order::Abort),
+            Phase::Resting if still > limits.head_deadline.as_secs() => self.give(Order::Close),
             Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
-            Phase::Forwarding if still > limits.stall_deadline.as_secs() => {
+            Phase::Forwarding if still > limits.stall_deadline.as_secs() || self.pace.is_too_slow(limits) => {
                 self.overdue.set(true);
                 self.ring();
             }
             Phase::Leaving if still > LAST_WORDS => self.give(Order::Abort),
             Phase::Answering if still > limits.stall_deadline.as_secs() => self.give(Order::Abort),
-            Phase::Waiting | Phase::Forwarding | Phase::Answering | Phase::Leaving => {}
+            Phase::Tunnelling if still > limits.tunnel_deadline.as_secs() => self.give(Order::Abort),
+            Phase::Streaming
+            | Phase::Resting
+            | Phase::Handshaking
+            | Phase::Waiting
+            | Phase::Forwarding
+            | Phase::Answering
+            | Phase::Leaving
+            | Phase::Tunnelling => {}
         }
     }
 }
 
 /// The clients of one thread.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Clients {
     present: RefCell<HashMap<u64, Rc<Client>>>,
     next: Cell<u64>,
@@ -158,15 +241,26 @@ impl Clients {
     }
 
     /// A new client; it is forgotten when the returned guest is dropped.
-    pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, server: SocketAddr) -> Guest {
+    pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, door: &Rc<Door>) -> Guest {
+        self.add(address, address.to_canonical().to_string().into(), door)
+    }
+
+    /// A request of a client that has many at a time.
+    pub(crate) fn welcome_again(self: &Rc<Self>, client: &Client) -> Guest {
+        self.add(client.address, Rc::clone(&client.name), &client.door)
+    }
+
+    fn add(self: &Rc<Self>, address: IpAddr, name: Rc<str>, door: &Rc<Door>) -> Guest {
         let client = Rc::new(Client {
             address,
-            name: address.to_canonical().to_string().into(),
-            server,
+            name,
+            server: door.address,
+            door: Rc::clone(door),
             phase: Cell::new(Phase::Waiting),
             since: Cell::new(self.tick.get()),
             overdue: Cell::new(false),
             ended: Cell::new(false),
+            pace: Pace::default(),
             order: Cell::default(),
             rung: Cell::new(false),
             bell: RefCell::default(),
@@ -186,6 +280,11 @@ impl Clients {
         while self.count() >= most {
             self.left.notified().await;
         }
+    }
+
+    /// Has all of them look around.
+    pub(crate) fn ring(&self) {
+        self.present.borrow().values().for_each(|client| client.ring());
     }
 
     /// Gives an order to all clients.

@@ -17,6 +17,8 @@ pub(crate) enum ProxyError {
     HeadTooLarge,
     /// CONNECT: we are no forward proxy.
     MethodRefused,
+    /// The host is another certificate's than the one that was shown.
+    Misdirected,
     /// An expectation other than `100-continue`.
     ExpectationUnknown,
     /// A transfer coding other than `chunked`.
@@ -118,6 +120,7 @@ impl ProxyError {
             Self::TargetTooLong => (StatusCode::URI_TOO_LONG, Client, Never, "bad_request"),
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Client, Never, "bad_request"),
             Self::MethodRefused => (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method"),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "misdirected"),
             Self::ExpectationUnknown => (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation"),
             Self::CodingUnknown => (StatusCode::NOT_IMPLEMENTED, Client, Never, "coding"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Client, Never, "body_limit"),
@@ -146,6 +149,7 @@ impl ProxyError {
             Self::TargetTooLong => "the target is longer than this server takes",
             Self::HeadTooLarge => "the head is larger than this server takes",
             Self::MethodRefused => "this server does not open tunnels",
+            Self::Misdirected => "this connection is for another host",
             Self::ExpectationUnknown => "only 100-continue can be expected here",
             Self::CodingUnknown => "chunked is the only transfer coding known here",
             Self::BodyTooLarge => "the body is larger than this server takes",
@@ -176,6 +180,7 @@ impl ProxyError {
             | Self::TargetTooLong
             | Self::HeadTooLarge
             | Self::MethodRefused
+            | Self::Misdirected
             | Self::ExpectationUnknown
             | Self::CodingUnknown
             | Self::BodyTooLarge

@@ -1,12 +1,6 @@
 //! The other engine: the hyper library speaks HTTP. One client connection; orders of its thread end it.
 
-use std::{
-    convert::Infallible,
-    future::poll_fn,
-    net::{IpAddr, SocketAddr},
-    pin::pin,
-    rc::Rc,
-};
+use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::pin, rc::Rc};
 
 use hyper::{StatusCode, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -14,7 +8,7 @@ use tokio::net::TcpStream;
 
 use self::forward::forward;
 use super::{
-    client::{Client, Order},
+    client::{Client, Door, Order},
     worker::Worker,
 };
 
@@ -25,8 +19,8 @@ mod failure;
 mod forward;
 
 /// Serves one client until it or we have had enough.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, server: SocketAddr) {
-    let guest = worker.clients.welcome(address, server);
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, door: Rc<Door>) {
+    let guest = worker.clients.welcome(address, &door);
     let protocol = protocol(&worker);
     let client = Rc::clone(&guest.client);
     let service = service_fn(|request| {

@@ -6,8 +6,9 @@
 
 use std::{
     future::poll_fn,
-    net::{IpAddr, SocketAddr},
-    pin::pin,
+    io::ErrorKind,
+    net::IpAddr,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Poll, ready},
 };
@@ -17,20 +18,20 @@ use tokio::net::TcpStream;
 use self::{
     exchange::Exchange,
     relay::{Relayed, relay},
-    reply::{Failure, answer_failure, fail},
+    reply::{Failure, answer_failure, fail, redirect},
     rewrite::may_switch,
+    secure::Secure,
     shelf::Desk,
     stream::Stream,
-    tunnel::switch,
+    tunnel::{FarEnd, switch},
     upload::Upload,
 };
 use super::{
     answer::Form,
-    client::{Client, Order, Phase},
+    client::{Client, Door, Order, Phase},
     entry::Entry,
     error::{ProxyError, Side},
     retry,
-    upstream::InFlight,
     worker::Worker,
 };
 use crate::{
@@ -38,6 +39,8 @@ use crate::{
     http1::{Bounds, Refusal, fields::Kind, request::Request, target::Target},
 };
 
+mod secure;
+mod http2;
 pub(super) mod stream;
 mod parcel;
 pub(super) mod shelf;
@@ -64,27 +67,67 @@ enum Next {
     /// The end, once the client has stopped sending, so that it gets to read the answer (RFC 9112, 9.6).
     Leave,
     /// Bytes of another protocol.
-    Tunnel(Stream, InFlight),
+    Tunnel(Box<FarEnd>),
 }
 
 /// Serves one client until it or we have had enough.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, server: SocketAddr) {
-    let guest = worker.clients.welcome(address, server);
-    let mut session = pin!(session(&worker, &guest.client, Stream::Tcp(stream)));
-    poll_fn(|cx| match guest.client.poll_order(cx) {
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, door: Rc<Door>) {
+    let guest = worker.clients.welcome(address, &door);
+    let client = &guest.client;
+    let session = pin!(async {
+        match enter(&worker, client, stream).await {
+            Some(Stream::Tls(secure)) if secure.speaks(b"h2") => {
+                Box::pin(http2::serve(&worker, client, *secure)).await;
+            }
+            Some(stream) => {
+                session(&worker, client, &stream).await;
+                stream.say_goodbye();
+            }
+            None => {}
+        }
+    });
+    until_aborted(client, session).await;
+}
+
+/// Goes on until it is done, or its thread has had enough.
+async fn until_aborted(client: &Client, mut serving: Pin<&mut impl Future<Output = ()>>) {
+    poll_fn(|cx| match client.poll_order(cx) {
         Poll::Ready(Order::Abort) => Poll::Ready(()),
-        Poll::Ready(Order::Look | Order::Close) | Poll::Pending => session.as_mut().poll(cx),
+        Poll::Ready(Order::Look | Order::Close) | Poll::Pending => serving.as_mut().poll(cx),
     })
     .await;
 }
 
-async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: Stream) {
+/// Agrees on TLS, where that is spoken.
+async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<Stream> {
+    let Some(front) = &client.door.tls else { return Some(Stream::Tcp(stream)) };
+    client.enter(Phase::Handshaking);
+    // Boxed: it is large, and soon over.
+    let mut handshake = Box::pin(front.acceptor.accept(stream));
+    let accepted = poll_fn(|cx| match handshake.as_mut().poll(cx) {
+        Poll::Pending if client.is_let_go() => Poll::Ready(Err(ErrorKind::Interrupted.into())),
+        accepted => accepted,
+    });
+    match accepted.await {
+        Ok(stream) => {
+            client.enter(Phase::Waiting);
+            Some(Stream::Tls(Box::new(Secure::new(stream, &front.book))))
+        }
+        Err(error) => {
+            worker.counters.handshakes_failed.add_one();
+            tracing::debug!(client = %client.name, %error, "no TLS with {}: {error}", client.name);
+            None
+        }
+    }
+}
+
+async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream) {
     let size = worker.limits.head_size;
-    while is_coming(client, &stream).await {
+    while is_coming(client, stream).await {
         let mut desk = worker.shelf.desk(size);
         let next = loop {
             // Boxed: a client that is waited for should cost little.
-            match Box::pin(turn(worker, client, &stream, &mut desk)).await {
+            match Box::pin(turn(worker, client, stream, &mut desk)).await {
                 Next::Request if desk.filled > 0 => {}
                 next => break next,
             }
@@ -93,8 +136,8 @@ async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: Stream) {
         match next {
             Next::Request => {}
             Next::Close => return,
-            Next::Leave => return leave(worker, client, &stream).await,
-            Next::Tunnel(backend, in_flight) => return tunnel::open(worker, stream, backend, in_flight),
+            Next::Leave => return leave(worker, client, stream).await,
+            Next::Tunnel(far) => return tunnel::carry(worker, client, stream, *far).await,
         }
     }
 }
@@ -114,19 +157,24 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         Ok(Some(request)) => request,
         Ok(None) => return Next::Close,
         Err(refusal) => {
-            let failure = Failure::unread(refusal.into());
-            let (status, bytes) = answer_failure(worker, client, stream, desk, failure).await;
-            worker.note_unread(client, status, bytes);
+            refuse(worker, client, stream, desk, refusal).await;
             return Next::Leave;
         }
     };
     client.enter(Phase::Forwarding);
     worker.budget.borrow_mut().request();
-    let mut entry = Entry::begin(worker, client, || asked(desk, &request));
+    let mut entry = Entry::begin(worker, client, || asked(desk, &request, stream));
     let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
     let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };
-    let upload = check(desk, &request).and_then(|()| Upload::new(&request, desk.filled, worker.limits.body));
+    if let Some(port) = client.door.redirect.filter(|_| !request.place(&desk.buffer).0.is_empty()) {
+        entry.status = 308;
+        entry.bytes = redirect(worker, stream, desk, &request, port).await;
+        entry.finish();
+        return Next::Leave;
+    }
+    let checked = check(desk, &request).and_then(|()| check_host(client, stream, desk, &request));
+    let upload = checked.and_then(|()| Upload::new(&request, desk, worker.limits.body));
     let mut upload = match upload {
         Ok(upload) => upload,
         Err(error) => {
@@ -157,9 +205,8 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             stays
         }
         Ok(answer) if answer.head.status == 101 => {
-            let Some((backend, in_flight)) = switch(exchange, answer).await else { return Next::Close };
-            entry.finish();
-            return Next::Tunnel(backend, in_flight);
+            let Some((stream, in_flight)) = switch(exchange, answer).await else { return Next::Close };
+            return Next::Tunnel(Box::new(FarEnd { stream, in_flight, entry }));
         }
         Ok(answer) => {
             exchange.entry.status = answer.head.status;
@@ -174,11 +221,20 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     if !stays {
         let is_done = upload.is_read();
         upload.clear_desk(desk);
-        return if is_done && desk.filled == 0 { Next::Close } else { Next::Leave };
+        // Only who has said that it sends nothing more, and has sent nothing more, needs no waiting for.
+        let is_quiet = is_done && desk.filled == 0 && !request.stays && !stream.has_unread();
+        return if is_quiet { Next::Close } else { Next::Leave };
     }
     client.enter(Phase::Waiting);
     upload.clear_desk(desk);
     Next::Request
+}
+
+/// Answers what cannot be read.
+async fn refuse(worker: &Worker, client: &Client, stream: &Stream, desk: &mut Desk, refusal: Refusal) {
+    let failure = Failure::unread(refusal.into());
+    let (status, bytes) = answer_failure(worker, client, stream, desk, failure).await;
+    worker.note_unread(client, status, bytes);
 }
 
 /// Reads the head of the next request; `None` when the client has left, or is let go before it has begun one.
@@ -219,6 +275,13 @@ fn check(desk: &Desk, request: &Request) -> Result<(), ProxyError> {
     Ok(())
 }
 
+/// Over TLS, a host that another certificate is for is asked for over another connection.
+fn check_host(client: &Client, stream: &Stream, desk: &Desk, request: &Request) -> Result<(), ProxyError> {
+    let (Some(front), Some(shown)) = (&client.door.tls, stream.certificate()) else { return Ok(()) };
+    let host = std::str::from_utf8(request.place(&desk.buffer).0).unwrap_or_default();
+    if front.book.is_anothers(host, shown) { Err(ProxyError::Misdirected) } else { Ok(()) }
+}
+
 /// Reads what the client still sends, and throws it away.
 async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     client.enter(Phase::Leaving);
@@ -226,9 +289,18 @@ async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     let begun = worker.clients.tick();
     let is_in_time = || worker.clients.tick().wrapping_sub(begun) < LEAVING;
     let mut drained = 0;
-    while drained < DRAINED && is_in_time() && is_coming(client, stream).await {
-        let mut buffer = worker.shelf.buffer();
-        match poll_fn(|cx| stream.poll_read(cx, &mut buffer.bytes)).await {
+    while drained < DRAINED && is_in_time() {
+        let read = poll_fn(|cx| {
+            let read = stream.poll_readable(cx).map_ok(|()| worker.shelf.buffer());
+            let read = match read {
+                Poll::Ready(Ok(mut buffer)) => stream.poll_read(cx, &mut buffer.bytes),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => Poll::Pending,
+            };
+            // Who is let go is not waited for, but what has come is read: unread, it would end in a reset.
+            if read.is_pending() && client.is_let_go() { Poll::Ready(Ok(0)) } else { read }
+        });
+        match read.await {
             Ok(0) | Err(_) => return,
             Ok(read) => drained += read,
         }
@@ -236,11 +308,11 @@ async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     }
 }
 
-fn asked(desk: &Desk, request: &Request) -> Asked {
+fn asked(desk: &Desk, request: &Request, stream: &Stream) -> Asked {
     Asked::new(
         request.method.of(&desk.buffer),
         request.target_text.of(&desk.buffer),
-        request.version.name(),
+        if stream.front().is_some() { "HTTP/2.0" } else { request.version.name() },
         field(desk, Kind::Referer),
         field(desk, Kind::UserAgent),
     )

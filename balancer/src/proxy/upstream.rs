@@ -128,6 +128,7 @@ impl Upstream {
         match self.dial(deadline).await? {
             Stream::Tcp(stream) => open(stream, tasks).await,
             Stream::Unix(stream) => open(stream, tasks).await,
+            Stream::Tls(_) | Stream::Http2(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }

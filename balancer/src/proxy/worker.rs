@@ -4,7 +4,6 @@
 use std::{
     cell::{Cell, RefCell},
     io,
-    net::TcpListener,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -18,7 +17,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Thread,
+    Addresses, Entrance, Thread,
     client::{Client, Clients},
     error::ProxyError,
     retry::Budget,
@@ -83,9 +82,12 @@ impl Tried {
 pub(crate) struct Worker {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) clients: Rc<Clients>,
+    /// Requests of those that have many at a time.
+    pub(crate) streams: Rc<Clients>,
     /// Client connections.
     pub(crate) connections: TaskTracker,
     /// Connections to backends, tunnels, rests of bodies: what nobody waits for.
@@ -108,14 +110,29 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// The worker of a thread, and what it listens on.
-    pub(crate) fn new(thread: Thread) -> (Self, Vec<TcpListener>) {
-        let Thread { number, listeners, pool, queue, reports, engine, balance, sticky, limits, counters, log } = thread;
+    pub(crate) fn new(thread: Thread) -> (Self, Vec<Entrance>) {
+        let Thread {
+            number,
+            entrances,
+            pool,
+            queue,
+            reports,
+            engine,
+            balance,
+            sticky,
+            limits,
+            addresses,
+            counters,
+            log,
+        } = thread;
         let worker = Self {
             engine,
             limits,
+            addresses,
             counters,
             log: RefCell::new(AccessLog::new(log)),
             clients: Rc::default(),
+            streams: Rc::default(),
             connections: TaskTracker::new(),
             background: TaskTracker::new(),
             stopping: Cell::new(false),
@@ -131,7 +148,7 @@ impl Worker {
             sticky,
             queue,
         };
-        (worker, listeners)
+        (worker, entrances)
     }
 
     /// The next backend for a request, or the reason why there is none. When none is ready, or all are busy, it waits for
@@ -258,6 +275,7 @@ impl Worker {
     /// What is due once a second.
     pub(crate) fn second(&self) {
         self.clients.second(&self.limits);
+        self.streams.second(&self.limits);
         self.budget.borrow_mut().second();
         *self.date.borrow_mut() = date(&jiff::Timestamp::now());
         self.look();

@@ -31,6 +31,8 @@ pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>
 pub(crate) struct Balancer {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Where it speaks TLS, if it does; else where it does not.
+    pub(crate) tls: SocketAddr,
     log: tempfile::NamedTempFile,
 }
 
@@ -54,8 +56,12 @@ impl Balancer {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        match line.trim().strip_prefix("logkin-balancer is ready: http://") {
-            Some(address) => Ok(Self { child, address: address.parse().unwrap(), log }),
+        match line.trim().strip_prefix("logkin-balancer is ready: ") {
+            Some(addresses) => {
+                let bare = |address: &str| address.split_once("://").unwrap().1.parse::<SocketAddr>().unwrap();
+                let addresses: Vec<SocketAddr> = addresses.split(' ').map(bare).collect();
+                Ok(Self { child, address: addresses[0], tls: addresses[addresses.len() - 1], log })
+            }
             None => {
                 child.wait().unwrap();
                 Err(std::fs::read_to_string(log.path()).unwrap())
@@ -139,8 +145,11 @@ impl Drop for Balancer {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        let log = self.log();
         if thread::panicking() {
-            eprintln!("--- the balancer said:\n{}", self.log());
+            eprintln!("--- the balancer said:\n{log}");
+        } else {
+            assert!(!log.contains("panicked at"), "it has panicked: {log}");
         }
     }
 }

@@ -19,6 +19,12 @@ mod strictness;
 mod attacks;
 /// Whoever keeps the other side waiting.
 mod deadlines;
+/// TLS in front.
+mod tls;
+/// HTTP/2 in front.
+mod http2;
+/// How much one client may take of what all share.
+mod bounds;
 /// Both engines beside each other.
 mod engines;
 /// Who is asked.

@@ -70,8 +70,10 @@ impl Download {
     }
 
     /// The head of this length has been read, and a body with this framing follows.
-    pub(crate) fn begin(&mut self, head: usize, framing: Framing) -> Result<(), Refusal> {
+    /// `named`: what `Connection` names.
+    pub(crate) fn begin(&mut self, head: usize, framing: Framing, named: Vec<u8>) -> Result<(), Refusal> {
         self.framing = framing;
+        self.decoder = Decoder::leaving_out(named);
         if let Framing::Length(length) = framing {
             self.left = length;
         }

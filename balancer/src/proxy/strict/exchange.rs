@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    io,
+    io::{self, ErrorKind},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -19,7 +19,13 @@ use super::{
     upload::{Trouble, Upload, Way},
 };
 use crate::{
-    http1::{Bounds, fields::Kind, framing::Framing, request::Request, response::Response},
+    http1::{
+        Bounds,
+        fields::{self, Kind},
+        framing::Framing,
+        request::Request,
+        response::Response,
+    },
     proxy::{
         client::Client,
         entry::Entry,
@@ -138,7 +144,8 @@ impl tries::Exchange for Exchange<'_> {
             return Err(ProxyError::AnswerBroken);
         }
         if head.status != 101 {
-            download.begin(head.length, head.framing).map_err(|_| ProxyError::AnswerBroken)?;
+            let named = fields::named(download.bytes(), self.desk.response.fields());
+            download.begin(head.length, head.framing, named).map_err(|_| ProxyError::AnswerBroken)?;
         }
         let is_short = !matches!(head.framing, Framing::Length(length) if length > TAKEN_WHOLE as u64);
         if self.idempotent && is_short && head.status != 101 && !download.ended && !self.is_events(download.bytes()) {
@@ -166,7 +173,8 @@ impl Exchange<'_> {
 
     fn write_head(&mut self) -> Result<(), ProxyError> {
         self.desk.up.clear();
-        let origin = Origin { client: &self.client.name, server: self.client.server };
+        let client = self.client;
+        let origin = Origin { client: &client.name, server: client.server, secure: client.is_secure() };
         let (desk, request) = (&mut *self.desk, &self.request);
         rewrite::request(&mut desk.up.front, &desk.buffer, request, desk.request.fields(), origin, self.switching);
         self.upload.begin(self.desk)
@@ -208,7 +216,8 @@ impl Exchange<'_> {
     fn poll_client(&mut self, cx: &mut Context<'_>, stream: &Stream, sent: &mut Sent) -> Result<(), ProxyError> {
         if self.client.is_overdue() {
             // Nothing has moved for too long; whose turn it was.
-            return Err(if self.upload.is_over(self.desk) { ProxyError::AnswerLate } else { ProxyError::BodyStalled });
+            let is_clients = self.upload.waits_for_client(self.desk);
+            return Err(if is_clients { ProxyError::BodyStalled } else { ProxyError::AnswerLate });
         }
         let way = Way { client: self.client, from: self.stream, to: stream, shelf: &self.worker.shelf };
         match self.upload.poll(cx, self.desk, &way) {
@@ -237,11 +246,17 @@ impl Exchange<'_> {
                 length_told: None,
                 stays: true,
                 date: "",
+                hsts: None,
             };
             let desk = &mut *self.desk;
             rewrite::response(&mut desk.down.front, download.bytes(), head, desk.response.fields(), onward);
-            let sent = poll_fn(|cx| desk.down.poll_send(cx, self.stream, &[])).await;
-            sent.map_err(|_| ProxyError::ClientLeft)?;
+            let client = self.client;
+            let sent = poll_fn(|cx| match desk.down.poll_send(cx, self.stream, &[]) {
+                // It reads nothing.
+                Poll::Pending if client.is_overdue() => Poll::Ready(Err(ErrorKind::TimedOut.into())),
+                sent => sent,
+            });
+            sent.await.map_err(|_| ProxyError::ClientLeft)?;
         }
         download.skip(head.length);
         Ok(())

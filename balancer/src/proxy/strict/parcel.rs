@@ -73,6 +73,7 @@ impl Parcel {
                 written => self.sent += written,
             }
         }
+        ready!(to.poll_flush(cx))?;
         self.clear();
         Poll::Ready(Ok(()))
     }

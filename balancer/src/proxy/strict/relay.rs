@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    download::Download,
     exchange::{Answer, Exchange, add_field},
     rewrite::{self, Onward},
     shelf::Desk,
@@ -39,15 +40,27 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
         Framing::Chunked | Framing::Close if request.version == Version::Http11 => Framing::Chunked,
         Framing::Chunked | Framing::Close => Framing::Close,
     };
-    {
+    let begun = {
         let onward = Onward {
             version: request.version,
             framing,
             length_told: head.length_told,
             stays: stays && framing != Framing::Close,
             date: &worker.date.borrow(),
+            hsts: client.hsts(),
         };
-        rewrite::response(&mut desk.down.front, download.bytes(), &head, desk.response.fields(), onward);
+        let (bytes, fields) = (download.bytes(), desk.response.fields());
+        let is_bare = download.ended && download.data.is_empty() && download.trailers().is_empty();
+        match stream.front() {
+            Some(front) => front.begin(bytes, &head, fields, onward, is_bare),
+            None => {
+                rewrite::response(&mut desk.down.front, bytes, &head, fields, onward);
+                true
+            }
+        }
+    };
+    if !begun {
+        return Relayed::Cut;
     }
     if let Some(cookie) = entry.cookie.take() {
         add_field(&mut desk.down.front, "Set-Cookie", &cookie);
@@ -75,7 +88,7 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
             if relay.poll_upload(cx, to).is_err() {
                 return Poll::Ready(Relayed::Cut);
             }
-            if ready!(relay.poll_send(cx, download.bytes())).is_err() {
+            if ready!(relay.poll_send(cx, &download)).is_err() {
                 return Poll::Ready(Relayed::Cut);
             }
             let (false, Some(from)) = (download.ended, to) else { return Poll::Ready(Relayed::Whole) };
@@ -93,6 +106,9 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
     .await;
     if framing == Framing::Close && relayed == Relayed::Whole {
         stream.breaks_off(false);
+    }
+    if let (Some(front), Relayed::Cut) = (stream.front(), relayed) {
+        front.break_off();
     }
     relayed
 }
@@ -112,9 +128,9 @@ struct Relay<'a> {
 
 impl Relay<'_> {
     /// Puts the data that has come into the parcel.
-    fn pack(&mut self, download: &super::download::Download) {
+    fn pack(&mut self, download: &Download) {
         self.on_the_way = download.data.len();
-        if self.framing == Framing::Chunked {
+        if self.framing == Framing::Chunked && self.stream.front().is_none() {
             self.desk.down.chunk(download.data, download.ended.then(|| download.trailers()));
         } else {
             self.desk.down.data = download.data;
@@ -122,7 +138,7 @@ impl Relay<'_> {
     }
 
     /// Whether the backend's connection can take another request.
-    fn is_free(&self, download: &super::download::Download) -> bool {
+    fn is_free(&self, download: &Download) -> bool {
         self.may_stay && download.ended && !download.surplus && self.upload.is_through(self.desk)
     }
 
@@ -140,8 +156,14 @@ impl Relay<'_> {
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<()>> {
-        ready!(self.desk.down.poll_send(cx, self.stream, bytes))?;
+    fn poll_send(&mut self, cx: &mut Context<'_>, download: &Download) -> Poll<std::io::Result<()>> {
+        let (bytes, down) = (download.bytes(), &mut self.desk.down);
+        ready!(match self.stream.front() {
+            Some(front) => {
+                front.poll_send(cx, &mut down.data, bytes, download.ended.then(|| download.trailers()))
+            }
+            None => down.poll_send(cx, self.stream, bytes),
+        })?;
         self.entry.bytes += std::mem::take(&mut self.on_the_way) as u64;
         self.client.progress();
         Poll::Ready(Ok(()))

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 
 use super::{shelf::Desk, stream::Stream};
 use crate::{
-    http1::Version,
+    http1::{Version, request::Request},
     proxy::{
         answer::{Form, RETRY_AFTER, render},
         client::{Client, Phase},
@@ -64,9 +64,10 @@ pub(super) async fn answer_failure(
     let (kind, text) = render(facts.status, facts.words, failure.form);
     let is_absent = facts.status == StatusCode::SERVICE_UNAVAILABLE;
     let retry = if is_absent { format!("Retry-After: {RETRY_AFTER}\r\n") } else { String::new() };
+    let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
     let close = if failure.stays { "" } else { "Connection: close\r\n" };
     let head = format!(
-        "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",
+        "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}{hsts}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",
         failure.version.name(),
         text.len(),
         worker.date.borrow(),
@@ -78,4 +79,34 @@ pub(super) async fn answer_failure(
     // Who does not read it has left.
     drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
     (status, body.len() as u64)
+}
+
+/// Sends a client that came without TLS to where there is TLS; says how long the body was.
+pub(super) async fn redirect(worker: &Worker, stream: &Stream, desk: &mut Desk, request: &Request, port: u16) -> u64 {
+    worker.counters.own_answers.add_one();
+    let (host, path) = request.place(&desk.buffer);
+    let slash: &[u8] = if path.starts_with(b"/") { b"" } else { b"/" };
+    let path = if path == b"*" { b"" } else { path };
+    let text = "308 Permanent Redirect: this server speaks TLS\n";
+    let colon = if port == 443 { String::new() } else { format!(":{port}") };
+    let head = [
+        request.version.name().as_bytes(),
+        b" 308 Permanent Redirect\r\nLocation: https://",
+        host,
+        colon.as_bytes(),
+        slash,
+        path,
+        b"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ",
+        text.len().to_string().as_bytes(),
+        b"\r\nDate: ",
+        worker.date.borrow().as_bytes(),
+        b"\r\nConnection: close\r\n\r\n",
+    ]
+    .concat();
+    let body = if request.method.of(&desk.buffer) == b"HEAD" { "" } else { text };
+    desk.down.clear();
+    desk.down.front.extend_from_slice(&head);
+    desk.down.front.extend_from_slice(body.as_bytes());
+    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
+    body.len() as u64
 }

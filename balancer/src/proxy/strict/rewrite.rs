@@ -17,6 +17,8 @@ pub(crate) struct Origin<'a> {
     /// The client's address in words.
     pub(crate) client: &'a str,
     pub(crate) server: SocketAddr,
+    /// Whether it came over TLS.
+    pub(crate) secure: bool,
 }
 
 /// Writes the head of a request for a backend. `upgrade`: it may switch protocols.
@@ -73,6 +75,14 @@ pub(crate) fn request(
     out.extend_from_slice(b"\r\n");
 }
 
+/// Over TLS only; an answer has it once.
+pub(crate) const HSTS: &[u8] = b"Strict-Transport-Security";
+
+/// Whether a field is that.
+pub(crate) fn is_hsts(bytes: &[u8], field: &Field) -> bool {
+    field.name.of(bytes).eq_ignore_ascii_case(HSTS)
+}
+
 /// How an answer goes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Onward<'a> {
@@ -86,6 +96,8 @@ pub(crate) struct Onward<'a> {
     pub(crate) stays: bool,
     /// For a final answer that tells no date (RFC 9110, 6.6.1).
     pub(crate) date: &'a str,
+    /// What we tell of TLS instead of the backend (RFC 6797).
+    pub(crate) hsts: Option<&'a str>,
 }
 
 /// Writes the head of an answer for the client.
@@ -97,8 +109,13 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
     out.extend_from_slice(b"\r\n");
     copy(out, bytes, fields, |field| match field.kind {
         Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop | Kind::Upgrade => false,
-        _ => !(head.names && is_named(bytes, fields, field)),
+        _ => !(head.names && is_named(bytes, fields, field) || onward.hsts.is_some() && is_hsts(bytes, field)),
     });
+    if let Some(hsts) = onward.hsts {
+        for part in [HSTS, b": ", hsts.as_bytes(), b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
     if !head.dated && status >= 200 {
         out.extend_from_slice(b"Date: ");
         out.extend_from_slice(onward.date.as_bytes());
@@ -160,7 +177,10 @@ fn forwarded(out: &mut Vec<u8>, host: Range<usize>, origin: Origin<'_>) {
     out.extend_from_slice(client);
     out.extend_from_slice(b"\r\nX-Real-IP: ");
     out.extend_from_slice(client);
-    out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ");
+    let proto: &[u8] = if origin.secure { b"https" } else { b"http" };
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
+    out.extend_from_slice(proto);
+    out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
     out.extend_from_within(host.clone());
     let (start, end) = if client.contains(&b':') { (&b"\"["[..], &b"]\""[..]) } else { (&b""[..], &b""[..]) };
     out.extend_from_slice(b"\r\nForwarded: for=");
@@ -169,7 +189,9 @@ fn forwarded(out: &mut Vec<u8>, host: Range<usize>, origin: Origin<'_>) {
     out.extend_from_slice(end);
     out.extend_from_slice(b";host=\"");
     out.extend_from_within(host);
-    out.extend_from_slice(b"\";proto=http\r\n");
+    out.extend_from_slice(b"\";proto=");
+    out.extend_from_slice(proto);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Copies the lines of the fields that go on; those that stand together as we would write them, in one piece.
@@ -199,7 +221,7 @@ fn content_length(out: &mut Vec<u8>, length: u64) {
 }
 
 /// Whether `Connection` names it.
-fn is_named(bytes: &[u8], all: &[Field], field: &Field) -> bool {
+pub(crate) fn is_named(bytes: &[u8], all: &[Field], field: &Field) -> bool {
     let connection = all.iter().filter(|field| field.kind == Kind::Connection);
     let mut options = connection.flat_map(|field| fields::options(field.value.of(bytes)));
     options.any(|option| option.eq_ignore_ascii_case(field.name.of(bytes)))
@@ -221,7 +243,7 @@ mod tests {
         let head = reader.read(text.as_bytes(), BOUNDS).unwrap().unwrap();
         let mut out = Vec::new();
         let client = if text.contains("from-six") { "2001:db8::1" } else { "127.0.0.1" };
-        let origin = Origin { client, server: ([127, 0, 0, 1], 8001).into() };
+        let origin = Origin { client, server: ([127, 0, 0, 1], 8001).into(), secure: false };
         let upgrade = head.upgrade.is_some_and(|upgrade| may_switch(upgrade.of(text.as_bytes())));
         request(&mut out, text.as_bytes(), &head, reader.fields(), origin, upgrade);
         String::from_utf8(out).unwrap()
@@ -276,7 +298,7 @@ mod tests {
 
     #[test]
     fn an_answer_goes_on_without_what_belongs_to_its_connection() {
-        let text = "HTTP/1.0 200 Fine\r\nConnection: X-Inner\r\nX-Inner: 1\r\nKeep-Alive: 5\r\nUpgrade: h2\r\nContent-Length: 5\r\nSet-Cookie: a\r\n\r\n";
+        let text = "HTTP/1.0 200 Fine\r\nConnection: X-Inner\r\nX-Inner: 1\r\nKeep-Alive: 5\r\nUpgrade: h2\r\nContent-Length: 5\r\nStrict-Transport-Security: b\r\nSet-Cookie: a\r\n\r\n";
         let mut reader = Responses::default();
         let head = reader.read(text.as_bytes(), false, BOUNDS).unwrap().unwrap();
         let mut out = Vec::new();
@@ -286,10 +308,10 @@ mod tests {
             length_told: head.length_told,
             stays: false,
             date: "today",
+            hsts: Some("max-age=1"),
         };
         response(&mut out, text.as_bytes(), &head, reader.fields(), onward);
-        let expected =
-            "HTTP/1.1 200 Fine\r\nSet-Cookie: a\r\nDate: today\r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
+        let expected = "HTTP/1.1 200 Fine\r\nSet-Cookie: a\r\nStrict-Transport-Security: max-age=1\r\nDate: today\r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

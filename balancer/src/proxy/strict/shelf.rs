@@ -19,7 +19,7 @@ const MOST_OUT: usize = 512;
 /// Room behind a head for the beginning of a body.
 const BEHIND_HEAD: usize = 4096;
 /// How many of each are kept, and how many of the large ones.
-const KEPT: usize = 64;
+const KEPT: usize = 128;
 const KEPT_LARGE: usize = 4;
 
 /// What one request needs beside the buffer of its answer.

@@ -1,5 +1,5 @@
-//! A connection as the engine uses it: to a client or a backend, over TCP or a unix socket, read and written through a
-//! shared reference so that both directions can be under way in one task.
+//! A connection as the engine uses it: to a client or a backend, over TCP, TLS, HTTP/2 or a unix socket, read and written through
+//! a shared reference so that both directions can be under way in one task.
 //!
 //! What is read short has emptied the kernel's buffer, and what is written short has filled it. Saying so to the runtime
 //! saves the system call that would only find that out.
@@ -7,32 +7,37 @@
 use std::{
     io::{self, ErrorKind, IoSlice},
     os::fd::{AsFd, BorrowedFd},
-    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use rustix::net::{RecvFlags, recv};
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    io::Interest,
     net::{TcpStream, UnixStream},
 };
 
-use crate::proxy::upstream::Held;
+use super::{http2::Front, secure::Secure};
+use crate::{proxy::upstream::Held, tls::Certificate};
 
 /// A connection.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<Secure>),
+    /// One request of a connection that has many.
+    Http2(Box<Front>),
 }
 
-/// The same call for both kinds.
+/// The same call for both kinds of socket, others for TLS and HTTP/2.
 macro_rules! either {
-    ($stream:expr, $inner:ident => $call:expr) => {
+    ($stream:expr, $inner:ident => $call:expr, $secure:ident => $other:expr, $front:ident => $third:expr) => {
         match $stream {
             Stream::Tcp($inner) => $call,
             Stream::Unix($inner) => $call,
+            Stream::Tls($secure) => $other,
+            Stream::Http2($front) => $third,
         }
     };
 }
@@ -40,14 +45,17 @@ macro_rules! either {
 impl Stream {
     /// Whether there may be something to read, or an end.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read_ready(cx))
+        either!(self, stream => stream.poll_read_ready(cx), secure => secure.poll_readable(cx), front => front.poll_readable(cx))
     }
 
     /// Reads; 0 is the end.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.poll_readable(cx))?;
-            match either!(self, stream => stream.try_read(into)) {
+            let read = either!(self, stream => {
+                ready!(stream.poll_read_ready(cx))?;
+                stream.try_read(into)
+            }, secure => return secure.poll_read(cx, into), front => return front.poll_read(cx, into));
+            match read {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Ok(read) => {
                     if read > 0 && read < into.len() {
@@ -60,15 +68,17 @@ impl Stream {
         }
     }
 
-    /// Writes some of it.
+    /// Writes some of it. Under TLS it has gone out only once [`poll_flush`](Self::poll_flush) is ready.
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         loop {
-            ready!(either!(self, stream => stream.poll_write_ready(cx)))?;
-            let written = match pieces {
-                [piece] => either!(self, stream => stream.try_write(piece)),
-                pieces => either!(self, stream => stream.try_write_vectored(pieces)),
-            };
+            let written = either!(self, stream => {
+                ready!(stream.poll_write_ready(cx))?;
+                match pieces {
+                    [piece] => stream.try_write(piece),
+                    pieces => stream.try_write_vectored(pieces),
+                }
+            }, secure => return secure.poll_write(cx, pieces), front => return front.poll_write(pieces));
             match written {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Ok(written) => {
@@ -82,63 +92,79 @@ impl Stream {
         }
     }
 
+    /// Whether everything that was written has been given to the kernel.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, _stream => Poll::Ready(Ok(())), secure => secure.poll_flush(cx), _front => Poll::Ready(Ok(())))
+    }
+
     /// Whether the other side has neither closed it nor said anything, as the kernel knows it now.
     pub(crate) fn is_silent(&self) -> bool {
-        let fd = either!(self, stream => stream.as_fd());
-        recv(fd, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) == Err(rustix::io::Errno::AGAIN)
+        self.peek() == Err(rustix::io::Errno::AGAIN)
+    }
+
+    /// Whether there are bytes of the other side that nobody has read.
+    pub(crate) fn has_unread(&self) -> bool {
+        matches!(self.peek(), Ok(1..))
+            || either!(self, _stream => false, secure => secure.has_unread(), _front => false)
     }
 
     /// Closes our direction: the other side reads to the end and knows that it is one.
     pub(crate) fn finish(&self) {
+        self.say_goodbye();
         // It fails when the other side is gone already.
-        drop(SockRef::from(self).shutdown(std::net::Shutdown::Write));
+        self.with_fd(|fd| drop(SockRef::from(&fd).shutdown(std::net::Shutdown::Write)));
+    }
+
+    /// Says in the words of TLS that nothing more comes, before the connection is closed.
+    pub(crate) fn say_goodbye(&self) {
+        either!(self, _stream => {}, secure => secure.say_goodbye(), _front => {});
     }
 
     /// Whether closing it looks like an accident: to a reader for whom the end is the end of a body, before that is whole.
     pub(crate) fn breaks_off(&self, breaks_off: bool) {
-        drop(SockRef::from(self).set_linger(breaks_off.then_some(std::time::Duration::ZERO)));
+        either!(self, _stream => {}, secure => secure.breaks_off(breaks_off), _front => {});
+        let linger = breaks_off.then_some(std::time::Duration::ZERO);
+        self.with_fd(|fd| drop(SockRef::from(&fd).set_linger(linger)));
+    }
+
+    /// For HTTP/2, what stands for the request there.
+    pub(crate) fn front(&self) -> Option<&Front> {
+        match self {
+            Self::Http2(front) => Some(front),
+            Self::Tcp(_) | Self::Unix(_) | Self::Tls(_) => None,
+        }
+    }
+
+    /// The certificate that the client has seen.
+    pub(crate) fn certificate(&self) -> Option<&Certificate> {
+        either!(self, _stream => None, secure => secure.certificate(), front => front.certificate())
+    }
+
+    fn peek(&self) -> rustix::io::Result<usize> {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let peeked = self.with_fd(|fd| recv(fd, &mut [0_u8; 1], flags).map(|(_, length)| length));
+        peeked.unwrap_or(Err(rustix::io::Errno::AGAIN))
+    }
+
+    /// Of a connection of its own.
+    fn with_fd<T>(&self, look: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
+        either!(self, stream => Some(look(stream.as_fd())), secure => Some(secure.with_fd(look)), _front => None)
     }
 
     fn no_longer(&self, interest: Interest) {
         let nothing = || Err::<(), _>(io::Error::from(ErrorKind::WouldBlock));
-        drop(either!(self, stream => stream.try_io(interest, nothing)));
+        either!(self, stream => drop(stream.try_io(interest, nothing)), _secure => {}, _front => {});
     }
 }
 
 impl Held for Stream {
     fn is_spent(&self) -> bool {
         // No system call unless the runtime has seen something happen.
-        let read = either!(self, stream => stream.try_read(&mut [0]));
+        let read = either!(self, stream => stream.try_read(&mut [0]), _secure => Ok(0), _front => Ok(0));
         !matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
     fn is_ready(&self) -> bool {
         true
-    }
-}
-
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        either!(self, stream => stream.as_fd())
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, into))
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, bytes))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
     }
 }

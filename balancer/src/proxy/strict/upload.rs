@@ -13,7 +13,7 @@ use super::{
     stream::Stream,
 };
 use crate::{
-    http1::{Span, chunked::Decoder, framing::Framing, request::Request},
+    http1::{Span, chunked::Decoder, fields, framing::Framing, request::Request},
     proxy::{client::Client, error::ProxyError},
 };
 
@@ -58,7 +58,7 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    pub(crate) fn new(request: &Request, filled: usize, limit: Option<u64>) -> Result<Self, ProxyError> {
+    pub(crate) fn new(request: &Request, desk: &Desk, limit: Option<u64>) -> Result<Self, ProxyError> {
         let limit = limit.unwrap_or(u64::MAX);
         let left = match request.framing {
             Framing::Length(length) if length > limit => return Err(ProxyError::BodyTooLarge),
@@ -68,7 +68,7 @@ impl Upload {
         let start = request.length;
         Ok(Self {
             framing: request.framing,
-            decoder: Decoder::default(),
+            decoder: Decoder::leaving_out(fields::named(&desk.buffer, desk.request.fields())),
             left,
             passed: 0,
             limit,
@@ -78,7 +78,7 @@ impl Upload {
             extra: None,
             filled: 0,
             // One that has begun to send does not wait.
-            expects: request.expects && request.framing != Framing::None && filled == start,
+            expects: request.expects && request.framing != Framing::None && desk.filled == start,
             ended: false,
             given_up: false,
         })
@@ -102,6 +102,11 @@ impl Upload {
     /// Whether it was read to its end.
     pub(crate) fn is_read(&self) -> bool {
         self.ended
+    }
+
+    /// Whether it is the client who has to go on, and not the backend, which may not have taken what came.
+    pub(crate) fn waits_for_client(&self, desk: &Desk) -> bool {
+        !self.given_up && !self.ended && desk.up.is_empty()
     }
 
     /// The backend takes nothing more of it.
@@ -163,7 +168,13 @@ impl Upload {
     /// Leaves on the desk what the client has sent behind the body.
     pub(crate) fn clear_desk(mut self, desk: &mut Desk) {
         match &mut self.extra {
-            Some(extra) if self.at < self.filled => {
+            // Into the desk's own buffer if it fits: that has room for a head, which the other one may not have.
+            Some(extra) if self.filled - self.at <= desk.buffer.len() => {
+                desk.filled = self.filled - self.at;
+                desk.buffer[..desk.filled].copy_from_slice(&extra.bytes[self.at..self.filled]);
+                self.at = 0;
+            }
+            Some(extra) => {
                 mem::swap(&mut extra.bytes, &mut desk.buffer);
                 desk.filled = self.filled;
             }
@@ -184,17 +195,22 @@ impl Upload {
         if way.from.poll_readable(cx).is_pending() {
             // Whoever sends slowly shall not hold a large buffer meanwhile.
             self.extra = None;
+            way.client.owes_body(true);
             return Poll::Pending;
         }
         self.beyond = true;
         let extra = self.extra.get_or_insert_with(|| way.shelf.buffer());
         let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(extra.bytes.len());
         let room = if self.framing == Framing::Chunked { extra.bytes.len() } else { room };
-        match ready!(way.from.poll_read(cx, &mut extra.bytes[..room])) {
+        // All that was there has gone on.
+        (self.at, self.filled) = (0, 0);
+        let read = way.from.poll_read(cx, &mut extra.bytes[..room]);
+        way.client.owes_body(read.is_pending());
+        match ready!(read) {
             Ok(0) | Err(_) => Poll::Ready(Err(ProxyError::ClientGone)),
             Ok(read) => {
                 (self.at, self.filled) = (0, read);
-                way.client.progress();
+                way.client.receive(read);
                 Poll::Ready(Ok(()))
             }
         }

@@ -16,7 +16,7 @@ use crate::{
     config::{Engine, Limits, balance::Balance},
     metrics::Counters,
     pool::{Change, Pool},
-    proxy::{Thread, client::Guest},
+    proxy::{Addresses, Door, Thread, client::Guest},
     queue::Queue,
     select::two_choices::TwoChoices,
     verdict::{Outliers, Patience},
@@ -129,13 +129,14 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
     };
     let (worker, _) = Worker::new(Thread {
         number: 0,
-        listeners: Vec::new(),
+        entrances: Vec::new(),
         pool: Arc::clone(pool),
         queue: Arc::new(Queue::new(10)),
         reports,
         engine: Engine::Strict,
         balance: Balance::RoundRobin,
         sticky: None,
+        addresses: Addresses::new(limits.connections_per_address),
         limits,
         counters: Arc::new(Counters::default()),
         log: None,
@@ -193,7 +194,8 @@ fn of_a_hundred_thousand_faults_none_executes_a_post_twice_or_asks_a_backend_aga
         let pool = Arc::new(Pool::default());
         let (changes, inbox) = tokio::sync::mpsc::channel(1024);
         let worker = worker(&pool, changes.clone());
-        let guest = worker.clients.welcome(IpAddr::V4(Ipv4Addr::LOCALHOST), ([127, 0, 0, 1], 1).into());
+        let door = Rc::new(Door { address: ([127, 0, 0, 1], 1).into(), tls: None, redirect: None });
+        let guest = worker.clients.welcome(IpAddr::V4(Ipv4Addr::LOCALHOST), &door);
         let lots = RefCell::new(TwoChoices::seeded(1));
         let world = World { lots, executed: RefCell::default(), faults: RefCell::default() };
         let outliers = Outliers { run: 0, ..Outliers::default() };

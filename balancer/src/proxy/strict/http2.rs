@@ -1,0 +1,203 @@
+//! HTTP/2 in front: the `h2` crate reads and writes frames, each request becomes one of HTTP/1.1 and takes the same way as
+//! any other, from the same check of its head to the same choice of a backend.
+//!
+//! ```text
+//! wire (counts frames, gathers output) -> h2 -> head -> turn -> front -> h2 -> wire
+//! ```
+
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use h2::{
+    Reason, RecvStream,
+    server::{Builder, Connection, SendResponse},
+};
+use http::Request;
+
+pub(super) use self::front::Front;
+use self::wire::Wire;
+use super::{secure::Secure, stream::Stream};
+use crate::{
+    proxy::{
+        client::{Client, Guest, Phase},
+        worker::Worker,
+    },
+    tls::Certificate,
+};
+
+mod answer;
+mod front;
+mod head;
+mod watch;
+mod wire;
+
+/// Most requests of a connection at a time.
+const MOST_STREAMS: u32 = 128;
+/// Most bytes of bodies that a connection holds until backends take them, and those of one request.
+const WINDOW: u32 = 1024 * 1024;
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// Most bytes of an answer that `h2` holds until they go out.
+const SEND_BUFFER: usize = 64 * 1024;
+/// Most streams that are remembered after they were reset, from either side.
+const MOST_RESET: usize = 32;
+/// Most streams that we have to reset for what the client does to them, over all of a connection.
+const MOST_PROVOKED: usize = 100;
+/// Most bytes that are read on from a client that is being left.
+const DRAINED: usize = 1024 * 1024;
+
+/// Serves one connection until the client or we have had enough.
+pub(super) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, stream: Secure) {
+    let (stream, certificate) = stream.into_parts();
+    let wire = Wire::new(stream, worker);
+    let mut handshake = pin!(builder(worker).handshake(wire.clone()));
+    let connection = poll_fn(|cx| {
+        let connection = handshake.as_mut().poll(cx);
+        drop(wire.poll_drain(cx));
+        if connection.is_pending() && client.is_let_go() { Poll::Ready(None) } else { connection.map(Result::ok) }
+    });
+    let Some(connection) = connection.await else { return };
+    client.enter(Phase::Resting);
+    let mut serving =
+        Serving { worker, client, certificate, wire: &wire, connection, busy: Rc::default(), told: false };
+    poll_fn(|cx| serving.poll(cx)).await;
+    drop(serving);
+    client.enter(Phase::Leaving);
+    wire.leave(client, DRAINED).await;
+}
+
+fn builder(worker: &Worker) -> Builder {
+    let head = u32::try_from(worker.limits.head_size).unwrap_or(u32::MAX);
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_header_list_size(head)
+        .initial_connection_window_size(WINDOW)
+        .initial_window_size(STREAM_WINDOW)
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_concurrent_reset_streams(MOST_RESET)
+        .max_pending_accept_reset_streams(MOST_RESET)
+        .max_local_error_reset_streams(Some(MOST_PROVOKED));
+    builder
+}
+
+/// A connection after its handshake.
+struct Serving<'a> {
+    worker: &'a Rc<Worker>,
+    client: &'a Rc<Client>,
+    certificate: Option<Arc<Certificate>>,
+    wire: &'a Wire,
+    connection: Connection<Wire, Bytes>,
+    /// Requests under way.
+    busy: Rc<Cell<usize>>,
+    /// Whether the client knows that it shall send no more of them.
+    told: bool,
+}
+
+impl Serving<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.told && (self.client.is_let_go() || self.worker.stopping.get()) {
+            self.told = true;
+            self.connection.graceful_shutdown();
+        }
+        loop {
+            let accepted = self.connection.poll_accept(cx);
+            let flooded = self.wire.has_flooded();
+            if flooded {
+                self.worker.counters.floods.add_one();
+                self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            }
+            match accepted {
+                Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond),
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                // It has to say so.
+                Poll::Pending if flooded => {}
+                Poll::Pending => break,
+            }
+        }
+        // Whatever has been said to whichever request goes out together.
+        match self.wire.poll_drain(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(())) if self.busy.get() == 0 => {
+                self.wire.rest();
+                Poll::Pending
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+        let worker = Rc::clone(self.worker);
+        // Requests share the places of connections: each holds about as much.
+        if worker.streams.count() >= worker.limits.connections {
+            respond.send_reset(Reason::REFUSED_STREAM);
+            return;
+        }
+        let guest = worker.streams.welcome_again(self.client);
+        let busy = Busy::begin(self.client, &self.busy);
+        let certificate = self.certificate.clone();
+        self.worker.connections.spawn_local(async move {
+            let _busy = busy;
+            answer(worker, guest, certificate, request, respond).await;
+        });
+    }
+}
+
+/// Answers one request.
+async fn answer(
+    worker: Rc<Worker>,
+    guest: Guest,
+    certificate: Option<Arc<Certificate>>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+) {
+    let client = &guest.client;
+    let (parts, body) = request.into_parts();
+    let body = (!body.is_end_stream()).then_some(body);
+    let size = worker.limits.head_size;
+    let mut desk = worker.shelf.desk(size);
+    let written = head::write(&mut desk.buffer[..size], &parts, body.is_some());
+    let framed = parts.headers.contains_key(http::header::CONTENT_LENGTH);
+    let stream = Stream::Http2(Box::new(Front::new(body, !framed, respond, certificate)));
+    let turn = pin!(async {
+        match written {
+            Ok(length) => {
+                desk.filled = length;
+                // Boxed: it is large, and what is large would be moved about until it has its place.
+                Box::pin(super::turn(&worker, client, &stream, &mut desk)).await;
+            }
+            Err(refusal) => super::refuse(&worker, client, &stream, &mut desk, refusal).await,
+        }
+        worker.shelf.put_desk(desk, size);
+    });
+    super::until_aborted(client, turn).await;
+}
+
+/// A request that its connection is busy with. An idle connection has a deadline, a busy one has those of its requests.
+struct Busy {
+    client: Rc<Client>,
+    count: Rc<Cell<usize>>,
+}
+
+impl Busy {
+    fn begin(client: &Rc<Client>, count: &Rc<Cell<usize>>) -> Self {
+        client.enter(Phase::Streaming);
+        count.set(count.get() + 1);
+        Self { client: Rc::clone(client), count: Rc::clone(count) }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.count.set(self.count.get() - 1);
+        if self.count.get() == 0 {
+            self.client.enter(Phase::Resting);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! One request of HTTP/2 as a stream of HTTP/1.1: what is read from it is the body in the framing that the head tells, what
+//! is written to it is an answer. The answer of a backend takes a shorter way, past the words of HTTP/1.1.
+
+use std::{
+    cell::RefCell,
+    io::{self, ErrorKind, IoSlice},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use h2::{Reason, RecvStream, SendStream, server::SendResponse};
+
+use super::{answer, head};
+use crate::{
+    http1::{Bounds, Span, chunked, fields::Field, framing::Framing, response},
+    proxy::strict::rewrite::Onward,
+    tls::Certificate,
+};
+
+/// Bounds of heads that we have written ourselves.
+const BOUNDS: Bounds = Bounds { size: 1 << 20, fields: 1024 };
+/// Most bytes of an answer handed over at once.
+const PIECE: usize = 64 * 1024;
+
+/// One request and its answer.
+pub(crate) struct Front {
+    body: RefCell<Body>,
+    reply: RefCell<Reply>,
+    certificate: Option<Arc<Certificate>>,
+}
+
+/// What the client sends.
+struct Body {
+    stream: Option<RecvStream>,
+    /// Whether it is read in chunks; else its length is known.
+    chunked: bool,
+    /// What comes before the data: the mark of a chunk, or the end of all.
+    mark: Vec<u8>,
+    data: Bytes,
+}
+
+/// What the client gets.
+struct Reply {
+    respond: SendResponse<Bytes>,
+    body: Option<SendStream<Bytes>>,
+    /// Whether all of it has been said.
+    ended: bool,
+}
+
+impl Front {
+    pub(super) fn new(
+        stream: Option<RecvStream>,
+        chunked: bool,
+        respond: SendResponse<Bytes>,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Self {
+        let body = Body { stream, chunked, mark: Vec::new(), data: Bytes::new() };
+        let reply = Reply { respond, body: None, ended: false };
+        Self { body: RefCell::new(body), reply: RefCell::new(reply), certificate }
+    }
+
+    pub(crate) fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_deref()
+    }
+
+    /// Whether there is something to read. There is no end but that of the framing; a client that has left is an error.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.reply.borrow_mut().poll_left(cx).is_ready() {
+            return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
+        }
+        self.body.borrow_mut().poll_fill(cx)
+    }
+
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_readable(cx))?;
+        Poll::Ready(Ok(self.body.borrow_mut().take(into)))
+    }
+
+    /// Takes an interim answer, or one of ours with all of its body.
+    pub(crate) fn poll_write(&self, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let whole = pieces.iter().map(|piece| &piece[..]).collect::<Vec<_>>().concat();
+        Poll::Ready(self.reply.borrow_mut().write(&whole).map(|()| whole.len()).ok_or(ErrorKind::InvalidData.into()))
+    }
+
+    /// Begins the answer of a backend; `false` if the client has left.
+    pub(crate) fn begin(
+        &self,
+        bytes: &[u8],
+        head: &response::Response,
+        fields: &[Field],
+        onward: Onward<'_>,
+        is_bare: bool,
+    ) -> bool {
+        let length = match onward.framing {
+            Framing::Length(length) => Some(length),
+            Framing::None => onward.length_told,
+            Framing::Chunked | Framing::Close => None,
+        };
+        let head = answer::head(bytes, head, fields, length, onward);
+        self.reply.borrow_mut().begin(head, is_bare).is_some()
+    }
+
+    /// Sends data, and after it the end with these trailers; ready once all of it is on its way.
+    pub(crate) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        data: &mut Span,
+        bytes: &[u8],
+        end: Option<&[u8]>,
+    ) -> Poll<io::Result<()>> {
+        self.reply.borrow_mut().poll_send(cx, data, bytes, end)
+    }
+
+    /// The answer is broken off, and the client shall know.
+    pub(crate) fn break_off(&self) {
+        let mut reply = self.reply.borrow_mut();
+        match &mut reply.body {
+            Some(body) => body.send_reset(Reason::INTERNAL_ERROR),
+            None => reply.respond.send_reset(Reason::INTERNAL_ERROR),
+        }
+    }
+}
+
+impl Body {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.mark.is_empty() && self.data.is_empty() {
+            let Some(stream) = &mut self.stream else { return Poll::Pending };
+            match ready!(stream.poll_data(cx)) {
+                Some(Ok(data)) if data.is_empty() => {}
+                Some(Ok(data)) => {
+                    if self.chunked {
+                        self.mark.extend_from_slice(chunked::mark(data.len()).bytes());
+                    }
+                    self.data = data;
+                }
+                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
+                None => {
+                    let trailers = ready!(stream.poll_trailers(cx)).map_err(io::Error::other)?;
+                    self.stream = None;
+                    if self.chunked {
+                        self.mark.extend_from_slice(b"0\r\n");
+                        head::trailers(&mut self.mark, &trailers.unwrap_or_default());
+                        self.mark.extend_from_slice(b"\r\n");
+                    }
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes of what there is, and lets the client send as much more.
+    fn take(&mut self, into: &mut [u8]) -> usize {
+        let marked = self.mark.len().min(into.len());
+        into[..marked].copy_from_slice(&self.mark[..marked]);
+        self.mark.drain(..marked);
+        let length = self.data.len().min(into.len() - marked);
+        if length == 0 {
+            return marked;
+        }
+        self.data.copy_to_slice(&mut into[marked..marked + length]);
+        if self.chunked && self.data.is_empty() {
+            self.mark.extend_from_slice(b"\r\n");
+        }
+        if let Some(stream) = &mut self.stream {
+            // It fails when the stream is over.
+            drop(stream.flow_control().release_capacity(length));
+        }
+        marked + length
+    }
+}
+
+impl Reply {
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.body {
+            _ if self.ended => Poll::Pending,
+            Some(body) => body.poll_reset(cx).map(drop),
+            None => self.respond.poll_reset(cx).map(drop),
+        }
+    }
+
+    fn write(&mut self, whole: &[u8]) -> Option<()> {
+        let mut reader = response::Reader::default();
+        let read = reader.read(whole, false, BOUNDS).ok()??;
+        let onward = Onward {
+            version: read.version,
+            framing: read.framing,
+            length_told: None,
+            stays: true,
+            date: "",
+            hsts: None,
+        };
+        let head = answer::head(whole, &read, reader.fields(), read.length_told, onward);
+        if read.status < 200 {
+            return self.respond.send_informational(head?).ok();
+        }
+        let body = &whole[read.length..];
+        self.begin(head, body.is_empty())?;
+        match &mut self.body {
+            Some(stream) if !body.is_empty() => {
+                self.ended = true;
+                stream.send_data(Bytes::copy_from_slice(body), true).ok()
+            }
+            _ => Some(()),
+        }
+    }
+
+    fn begin(&mut self, head: Option<http::Response<()>>, is_bare: bool) -> Option<()> {
+        self.body = Some(self.respond.send_response(head?, is_bare).ok()?);
+        self.ended = is_bare;
+        Some(())
+    }
+
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &mut Span,
+        bytes: &[u8],
+        end: Option<&[u8]>,
+    ) -> Poll<io::Result<()>> {
+        let Some(stream) = self.body.as_mut().filter(|_| !self.ended) else { return Poll::Ready(Ok(())) };
+        let is_last = end.is_some_and(<[u8]>::is_empty);
+        while !data.is_empty() {
+            stream.reserve_capacity(data.len().min(PIECE));
+            let room = stream.capacity();
+            if room == 0 {
+                match ready!(stream.poll_capacity(cx)) {
+                    Some(Ok(_)) => continue,
+                    Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
+                    None => return Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
+                }
+            }
+            let piece = Span { start: data.start, end: data.start + data.len().min(room) };
+            data.start = piece.end;
+            self.ended = is_last && data.is_empty();
+            let sent = stream.send_data(Bytes::copy_from_slice(piece.of(bytes)), self.ended);
+            sent.map_err(io::Error::other)?;
+        }
+        if let (Some(trailers), false) = (end, self.ended) {
+            self.ended = true;
+            let ended = match answer::trailers(trailers) {
+                Some(trailers) if !trailers.is_empty() => stream.send_trailers(trailers),
+                _ => stream.send_data(Bytes::new(), true),
+            };
+            ended.map_err(io::Error::other)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Front").finish_non_exhaustive()
+    }
+}

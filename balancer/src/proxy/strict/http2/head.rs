@@ -1,0 +1,157 @@
+//! The head of a request of HTTP/2 in the words of HTTP/1.1, which are then read by the letter like anybody's. Here is only
+//! what cannot be told from those any more (RFC 9113, 8.2 and 8.3). Pure.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{CONTENT_LENGTH, COOKIE, HOST, TE},
+    request::Parts,
+    uri::Scheme,
+};
+
+use crate::http1::Refusal;
+
+/// Fields that mean something for one connection of HTTP/1.1 only.
+const OF_CONNECTIONS: [&str; 5] = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+
+/// Writes a head into `out`, and says how long it is.
+pub(super) fn write(out: &mut [u8], parts: &Parts, has_body: bool) -> Result<usize, Refusal> {
+    check(&parts.headers, has_body)?;
+    let host = host(parts)?;
+    let mut page = Page { out, at: 0 };
+    page.put(&[parts.method.as_str().as_bytes(), b" "])?;
+    if parts.method == Method::CONNECT {
+        page.put(&[host])?;
+    } else {
+        let path = parts.uri.path_and_query().ok_or(Refusal::Bad("the request has no path"))?;
+        page.put(&[path.as_str().as_bytes()])?;
+    }
+    page.put(&[b" HTTP/1.1\r\nHost: ", host, b"\r\n"])?;
+    for (name, value) in &parts.headers {
+        if *name != HOST && *name != COOKIE {
+            page.put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"])?;
+        }
+    }
+    // Cookies may come in crumbs (RFC 9113, 8.2.3).
+    let mut before: &[u8] = b"cookie: ";
+    for crumb in parts.headers.get_all(COOKIE) {
+        page.put(&[before, crumb.as_bytes()])?;
+        before = b"; ";
+    }
+    if parts.headers.contains_key(COOKIE) {
+        page.put(&[b"\r\n"])?;
+    }
+    if has_body && !parts.headers.contains_key(CONTENT_LENGTH) {
+        page.put(&[b"Transfer-Encoding: chunked\r\n"])?;
+    }
+    page.put(&[b"\r\n"])?;
+    Ok(page.at)
+}
+
+/// Writes the lines of trailers.
+pub(super) fn trailers(out: &mut Vec<u8>, fields: &HeaderMap) {
+    for (name, value) in fields {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+}
+
+/// The one host that the request is for.
+fn host(parts: &Parts) -> Result<&[u8], Refusal> {
+    if parts.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTPS) {
+        return Err(Refusal::Bad("the scheme of the request is not that of the connection"));
+    }
+    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let mut hosts = parts.headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+    match (authority, hosts.next(), hosts.next()) {
+        (_, _, Some(_)) => Err(Refusal::Bad("the request has more than one Host")),
+        (None, None, None) => Err(Refusal::Bad("the request has no Host")),
+        (Some(authority), Some(host), None) if !authority.eq_ignore_ascii_case(host) => {
+            Err(Refusal::Bad("the request is for two hosts"))
+        }
+        (Some(host), ..) | (None, Some(host), None) => Ok(host),
+    }
+}
+
+fn check(fields: &HeaderMap, has_body: bool) -> Result<(), Refusal> {
+    let is_of_connection = |name: &HeaderName| OF_CONNECTIONS.contains(&name.as_str());
+    if fields.keys().any(is_of_connection) || fields.get_all(TE).iter().any(|value| value != "trailers") {
+        return Err(Refusal::Bad("there is a field in the head that HTTP/2 does not have"));
+    }
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    if fields.values().any(|value| is_blank(value.as_bytes().first()) || is_blank(value.as_bytes().last())) {
+        return Err(Refusal::Bad("there is a blank around the value of a field"));
+    }
+    if !has_body && fields.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
+        return Err(Refusal::Bad("the Content-Length tells of a body that does not follow"));
+    }
+    Ok(())
+}
+
+/// What is written to, and how far.
+struct Page<'a> {
+    out: &'a mut [u8],
+    at: usize,
+}
+
+impl Page<'_> {
+    fn put(&mut self, parts: &[&[u8]]) -> Result<(), Refusal> {
+        for part in parts {
+            let place = self.out.get_mut(self.at..self.at + part.len()).ok_or(Refusal::HeadTooLarge)?;
+            place.copy_from_slice(part);
+            self.at += part.len();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn written(uri: &str, fields: &[(&str, &str)], has_body: bool) -> Result<String, Refusal> {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let mut out = [0; 300];
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let length = write(&mut out, &parts, has_body)?;
+        Ok(String::from_utf8(out[..length].to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_head_is_one_of_the_other_version() {
+        let fields = [("cookie", "a=b"), ("x", "y"), ("cookie", "c=d"), ("te", "trailers")];
+        let expected = "GET /p?q HTTP/1.1\r\nHost: a:1\r\nx: y\r\nte: trailers\r\ncookie: a=b; c=d\r\n\r\n";
+        assert_eq!(written("https://a:1/p?q", &fields, false).unwrap(), expected);
+        let chunked = "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(written("https://a/", &[], true).unwrap(), chunked);
+        let counted = "GET / HTTP/1.1\r\nHost: a\r\ncontent-length: 3\r\n\r\n";
+        assert_eq!(written("/", &[("host", "a"), ("content-length", "3")], true).unwrap(), counted);
+    }
+
+    #[test]
+    fn what_http2_has_not_is_refused() {
+        let odd: [&[(&str, &str)]; 9] = [
+            &[("connection", "x")],
+            &[("transfer-encoding", "chunked")],
+            &[("upgrade", "websocket")],
+            &[("te", "gzip")],
+            &[("te", "trailers"), ("te", "trailers, deflate")],
+            &[("x", " y")],
+            &[("content-length", "3")],
+            &[("host", "b")],
+            &[("host", "a"), ("host", "a")],
+        ];
+        for fields in odd {
+            assert!(matches!(written("https://a/", fields, false), Err(Refusal::Bad(_))), "{fields:?}");
+        }
+        assert!(matches!(written("http://a/", &[], false), Err(Refusal::Bad(_))));
+        assert!(matches!(written("/", &[], false), Err(Refusal::Bad(_))));
+        let long = "y".repeat(300);
+        assert_eq!(written("https://a/", &[("x", &long)], false), Err(Refusal::HeadTooLarge));
+    }
+}

@@ -1,0 +1,131 @@
+//! Counts the frames that cost the client nothing and us something: resets, pings, settings, empty data and the like. Pure.
+
+/// Bytes that a client sends before its first frame.
+const PREFACE: usize = 24;
+/// Bytes of a frame's head.
+const HEAD: usize = 9;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RESET: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+/// The flag of DATA that ends a stream, and that of PING and SETTINGS that answers one.
+const LAST_OR_ANSWER: u8 = 1;
+
+/// Most of each in a second.
+const MOST: [u32; KINDS] = [200, 100, 50, 100, 200, 1000, 500];
+const KINDS: usize = 7;
+/// Bytes of answers for which a client may send one more update of its windows.
+const PER_UPDATE: u64 = 256;
+
+/// How many frames of the kinds that are counted have come in this second.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Bytes seen of the preface.
+    greeted: usize,
+    head: [u8; HEAD],
+    /// Bytes there are of the head.
+    filled: usize,
+    /// Bytes of the frame behind its head that are still to come.
+    left: usize,
+    second: u32,
+    counts: [u32; KINDS],
+}
+
+impl Watch {
+    /// Looks at what has come; whether it is still good. `sent`: bytes that went to the client in this second.
+    pub(super) fn see(&mut self, mut bytes: &[u8], second: u32, sent: u64) -> bool {
+        if self.second != second {
+            (self.second, self.counts) = (second, [0; KINDS]);
+        }
+        let greeting = bytes.len().min(PREFACE - self.greeted);
+        self.greeted += greeting;
+        bytes = &bytes[greeting..];
+        while !bytes.is_empty() {
+            let passed = self.left.min(bytes.len());
+            self.left -= passed;
+            bytes = &bytes[passed..];
+            let taken = (HEAD - self.filled).min(bytes.len());
+            self.head[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
+            self.filled += taken;
+            bytes = &bytes[taken..];
+            if self.filled == HEAD {
+                self.filled = 0;
+                let [high, middle, low, kind, flags, ..] = self.head;
+                self.left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+                if !self.count(kind, flags, sent) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn count(&mut self, kind: u8, flags: u8, sent: u64) -> bool {
+        let place = match kind {
+            RESET => 0,
+            PING if flags & LAST_OR_ANSWER == 0 => 1,
+            SETTINGS if flags & LAST_OR_ANSWER == 0 => 2,
+            DATA if self.left == 0 && flags & LAST_OR_ANSWER == 0 => 3,
+            CONTINUATION => 4,
+            WINDOW_UPDATE => 5,
+            DATA | HEADERS => return true,
+            // PRIORITY, answers, and what nobody knows.
+            _ => 6,
+        };
+        self.counts[place] += 1;
+        let more = if kind == WINDOW_UPDATE { sent / PER_UPDATE } else { 0 };
+        u64::from(self.counts[place]) <= u64::from(MOST[place]) + more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, length: u8) -> Vec<u8> {
+        let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, 1];
+        frame.resize(HEAD + usize::from(length), 3);
+        frame
+    }
+
+    /// How many of these frames are good, sent in pieces of this size.
+    fn good(frame: &[u8], piece: usize, sent: u64) -> usize {
+        let mut watch = Watch::default();
+        assert!(watch.see(&[b'P'; PREFACE], 0, 0));
+        let is_good = |_: &usize| frame.chunks(piece).all(|piece| watch.see(piece, 0, sent));
+        (0..5000).take_while(is_good).count()
+    }
+
+    #[test]
+    fn frames_are_counted_however_they_arrive() {
+        for piece in [1, 5, 100] {
+            assert_eq!(good(&frame(RESET, 0, 4), piece, 0), 200);
+            assert_eq!(good(&frame(PING, 0, 8), piece, 0), 100);
+            assert_eq!(good(&frame(SETTINGS, 0, 6), piece, 0), 50);
+            assert_eq!(good(&frame(DATA, 0, 0), piece, 0), 100);
+            assert_eq!(good(&frame(CONTINUATION, 0, 1), piece, 0), 200);
+            assert_eq!(good(&frame(2, 0, 5), piece, 0), 500);
+        }
+    }
+
+    #[test]
+    fn requests_and_bodies_and_updates_for_what_was_sent_are_not_bounded() {
+        assert_eq!(good(&frame(HEADERS, 5, 20), 100, 0), 5000);
+        assert_eq!(good(&frame(DATA, 0, 200), 100, 0), 5000);
+        assert_eq!(good(&frame(DATA, LAST_OR_ANSWER, 0), 100, 0), 5000);
+        assert_eq!(good(&frame(WINDOW_UPDATE, 0, 4), 100, 0), 1000);
+        assert_eq!(good(&frame(WINDOW_UPDATE, 0, 4), 100, 1 << 20), 5000);
+    }
+
+    #[test]
+    fn another_second_begins_anew() {
+        let (mut watch, reset) = (Watch::default(), frame(RESET, 0, 4));
+        watch.see(&[b'P'; PREFACE], 0, 0);
+        assert!((0..2000).all(|number| watch.see(&reset, number / 200, 0)));
+        assert!(!watch.see(&reset, 9, 0));
+    }
+}

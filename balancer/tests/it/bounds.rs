@@ -1,0 +1,299 @@
+use std::{
+    io::{BufReader, Read, Write},
+    net::Shutdown,
+    sync::mpsc,
+};
+
+use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
+
+use crate::{
+    harness::{Balancer, Connection, PATIENCE, eventually, read_body, read_head},
+    upstream::{Upstream, answer},
+};
+
+/// A balancer of one thread with these lines in its file, some of them under `[pool]`.
+fn with_lines(upstream: &Upstream, lines: &str, of_pool: &str) -> Balancer {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = format!(
+        "worker_threads = 1\n{lines}\n[[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\n{of_pool}\n\
+         [[pool.server]]\naddress = \"{}\"\n",
+        upstream.address
+    );
+    std::fs::write(file.path(), text).unwrap();
+    Balancer::run(&["--config", file.path().to_str().unwrap()])
+}
+
+/// A client whose kernel takes hardly anything before it is read.
+fn narrow(balancer: &Balancer) -> Connection {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    socket.connect(&balancer.address.into()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    Connection(BufReader::new(socket.into()))
+}
+
+const ASKING: &str = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/// A backend that agrees to a tunnel, echoes in it, and tells when it has ended.
+fn tunnelling() -> (Upstream, mpsc::Receiver<()>) {
+    let (tell, told) = mpsc::sync_channel(1);
+    let upstream = Upstream::scripted(move |_, peer| {
+        let agreed = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        peer.get_mut().write_all(agreed.as_bytes()).unwrap();
+        let mut echo = [0; 4];
+        while peer.read_exact(&mut echo).is_ok() {
+            peer.get_mut().write_all(&echo).unwrap();
+        }
+        tell.send(()).unwrap();
+        false
+    });
+    (upstream, told)
+}
+
+fn echoes(client: &mut Connection) {
+    client.send("ping");
+    let mut echo = [0; 4];
+    client.0.read_exact(&mut echo).unwrap();
+    assert_eq!(&echo, b"ping");
+}
+
+#[test]
+fn a_tunnel_in_which_nothing_moves_ends_at_its_deadline() {
+    let (upstream, told) = tunnelling();
+    let balancer = with_lines(&upstream, "tunnel_timeout = \"1s\"", "");
+    let mut client = balancer.connect();
+    client.send(ASKING);
+    assert_eq!(client.answer().status, 101);
+    echoes(&mut client);
+    assert!(client.is_closed());
+    told.recv_timeout(PATIENCE).expect("the backend's side ends too");
+}
+
+#[test]
+fn a_tunnel_is_known_when_it_stops_and_cut_off_at_the_deadline() {
+    let (upstream, told) = tunnelling();
+    let mut balancer = with_lines(&upstream, "shutdown_timeout = \"2s\"", "");
+    let mut client = balancer.connect();
+    client.send(ASKING);
+    assert_eq!(client.answer().status, 101);
+    balancer.signal(Signal::TERM);
+    eventually("the port is closed", || std::net::TcpStream::connect(balancer.address).is_err().then_some(()));
+    echoes(&mut client);
+    assert!(client.0.read(&mut [0]).is_ok_and(|read| read == 0));
+    told.recv_timeout(PATIENCE).expect("the backend's side ends too");
+    assert_eq!(balancer.end().code(), Some(0));
+    assert!(balancer.log().contains("1 connections were cut off at the deadline"), "{}", balancer.log());
+}
+
+#[test]
+fn a_tunnel_that_is_done_keeps_nothing_from_stopping_and_is_in_the_log_with_its_bytes() {
+    let (upstream, told) = tunnelling();
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let mut balancer = with_lines(&upstream, &format!("access_log = \"{}\"", log.display()), "");
+    let mut client = balancer.connect();
+    client.send(ASKING);
+    assert_eq!(client.answer().status, 101);
+    echoes(&mut client);
+    client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+    assert!(client.is_closed(), "half of it closes, then the other half");
+    told.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(balancer.stop(), Some(0));
+    let lines = std::fs::read_to_string(&log).unwrap();
+    assert!(lines.contains("\"GET /ws HTTP/1.1\" 101 4 ") && !lines.contains("flag="), "{lines}");
+}
+
+#[test]
+fn a_client_that_reads_no_interim_answers_is_let_go_and_its_backend_with_it() {
+    // Nearly all there is to read is interim answers, and more of it than kernels hold for a client.
+    let upstream = Upstream::scripted(move |_, peer| {
+        let early = format!("HTTP/1.1 103 Early Hints\r\nX: {}\r\n\r\n", "x".repeat(60_000));
+        for _ in 0..8 {
+            drop(peer.get_mut().write_all(early.as_bytes()));
+        }
+        peer.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n").is_ok()
+    });
+    let balancer = with_lines(&upstream, "", "read_timeout = \"1s\"");
+    let mut client = narrow(&balancer);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100));
+    eventually("a request is at the backend", || (upstream.requests() > 0).then_some(()));
+    eventually("the backend's connection is closed", || upstream.is_left().then_some(()));
+    assert!(upstream.requests() < 100);
+}
+
+#[test]
+fn a_backend_that_reads_no_body_is_late_and_the_client_is_not() {
+    let (go, gone) = mpsc::sync_channel::<()>(1);
+    let gone = std::sync::Mutex::new(gone);
+    let upstream = Upstream::scripted(move |head, peer| {
+        if head.starts_with("POST") {
+            // Neither reads nor answers as long as it matters.
+            let _ = gone.lock().unwrap().recv();
+            return false;
+        }
+        answer(peer, b"here")
+    });
+    let balancer = with_lines(&upstream, "", "read_timeout = \"1s\"");
+    let mut client = balancer.connect();
+    let mut writer = client.0.get_ref().try_clone().unwrap();
+    let writing = std::thread::spawn(move || {
+        writer.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n").unwrap();
+        while writer.write_all(&[b'x'; 65536]).is_ok() {}
+    });
+    let late = client.answer();
+    assert_eq!((late.status, late.field("connection")), (504, Some("close")));
+    go.send(()).unwrap();
+    assert_eq!(balancer.get("/").text(), "here");
+    drop((client, balancer));
+    writing.join().unwrap();
+}
+
+#[test]
+fn a_close_leaves_the_answer_readable_though_the_client_has_sent_more() {
+    let upstream = Upstream::scripted(|head, peer| {
+        drop(read_body(peer, head, false));
+        answer(peer, &vec![b'y'; 3 << 20])
+    });
+    let balancer = with_lines(&upstream, "", "");
+    for framing in ["Content-Length: 200000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n30d40\r\n"] {
+        let mut client = balancer.connect();
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{framing}{}", "x".repeat(200_000)));
+        if framing.starts_with('T') {
+            client.send("\r\n0\r\n\r\n");
+        }
+        client.send(vec![b'z'; 100_000]);
+        let answer = client.answer();
+        assert_eq!((answer.body.len(), answer.field("connection")), (3 << 20, Some("close")));
+        assert_eq!(client.0.read(&mut [0]).unwrap(), 0, "no reset");
+    }
+}
+
+#[test]
+fn what_connection_names_and_what_may_not_come_last_is_in_no_trailers() {
+    let trailers = "X-Sum: 7\r\nX-Mine: 1\r\nExpires: 0\r\nX-Last: 8\r\nIf-Match: a\r\n\r\n";
+    let upstream = Upstream::scripted(move |_, peer| {
+        let mut seen = String::new();
+        while !seen.ends_with("\r\n0\r\n\r\n") && !seen.ends_with("X-Last: 8\r\n\r\n") {
+            let mut byte = [0];
+            peer.read_exact(&mut byte).unwrap();
+            seen.push(char::from(byte[0]));
+        }
+        let text = format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: X-Mine\r\n\r\n{:x}\r\n{seen}\r\n0\r\n{trailers}",
+            seen.len()
+        );
+        peer.get_mut().write_all(text.as_bytes()).is_ok()
+    });
+    let balancer = with_lines(&upstream, "", "");
+    let mut client = balancer.connect();
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Mine\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n{trailers}"
+    ));
+    let mut text = String::new();
+    client.0.read_to_string(&mut text).unwrap();
+    assert_eq!(text.matches("X-Sum: 7\r\nX-Last: 8\r\n\r\n").count(), 2, "{text}");
+    assert!(!text.contains("Mine") && !text.contains("Expires") && !text.contains("If-Match"), "{text}");
+}
+
+#[test]
+fn a_body_that_comes_too_slowly_is_answered_and_its_client_let_go() {
+    let upstream = Upstream::echoing();
+    let lines = "client_body_min_rate = \"100KiB\"\nclient_body_patience = \"1s\"";
+    let balancer = with_lines(&upstream, lines, "");
+    let mut client = balancer.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    client.0.get_ref().set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+    let answer = eventually("it is told though it never stops", || {
+        drop(client.0.get_mut().write_all(b"x"));
+        client.try_answer(false).ok()
+    });
+    assert_eq!((answer.status, answer.field("connection")), (408, Some("close")));
+    assert_eq!(balancer.connect().post("/", &vec![b'x'; 1 << 20]).status, 200, "nobody else is bothered");
+}
+
+#[test]
+fn a_body_that_waits_for_its_backend_is_not_too_slow() {
+    let (go, gone) = mpsc::sync_channel::<()>(1);
+    let gone = std::sync::Mutex::new(gone);
+    let upstream = Upstream::scripted(move |head, peer| {
+        gone.lock().unwrap().recv().unwrap();
+        let length = read_body(peer, head, false).unwrap().len();
+        answer(peer, length.to_string().as_bytes())
+    });
+    let lines = "client_body_min_rate = \"10MiB\"\nclient_body_patience = \"3s\"\nclient_header_timeout = \"4s\"";
+    let balancer = with_lines(&upstream, lines, "");
+    // More than the patience has passed when this one is closed, with less than 30 MiB in all kernels' buffers.
+    let mut clock = balancer.connect();
+    let mut client = balancer.connect();
+    let mut writer = client.0.get_ref().try_clone().unwrap();
+    let writing = std::thread::spawn(move || {
+        writer.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000000\r\n\r\n").unwrap();
+        writer.write_all(&vec![b'x'; 30_000_000]).unwrap();
+    });
+    assert!(clock.is_closed());
+    go.send(()).unwrap();
+    assert_eq!(client.answer().text(), "30000000");
+    writing.join().unwrap();
+}
+
+#[test]
+fn an_address_with_all_the_connections_it_may_have_gets_no_more_until_one_ends() {
+    let upstream = Upstream::saying("hi");
+    let balancer = with_lines(&upstream, "limit_conn = 2", "");
+    let mut held = [balancer.connect(), balancer.connect()];
+    for client in &mut held {
+        assert_eq!(client.get("/").text(), "hi");
+    }
+    let mut third = balancer.connect();
+    assert!(matches!(third.0.read(&mut [0]), Ok(0) | Err(_)), "closed without a word");
+    drop(held);
+    eventually("there is a place again", || {
+        let mut client = balancer.connect();
+        let sent = client.0.get_mut().write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        (sent.is_ok() && client.try_answer(false).is_ok()).then_some(())
+    });
+}
+
+#[test]
+fn a_long_head_behind_a_body_is_read_though_very_many_buffers_are_out() {
+    const HOLDERS: usize = 520;
+    raise_file_limit();
+    let upstream = Upstream::scripted(|head, peer| {
+        if head.starts_with("GET /hold") {
+            let stream = peer.get_mut();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n").unwrap();
+            while stream.write_all(&[b'x'; 1 << 17]).is_ok() {}
+            return false;
+        }
+        let body = read_body(peer, head, false).unwrap();
+        answer(peer, &[head.as_bytes(), &body].concat())
+    });
+    let balancer = with_lines(&upstream, "", "");
+    let holders: Vec<Connection> = (0..HOLDERS)
+        .map(|_| {
+            let mut client = narrow(&balancer);
+            client.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+            client
+        })
+        .collect();
+    for mut holder in holders.iter().map(|holder| BufReader::new(holder.0.get_ref().try_clone().unwrap())) {
+        read_head(&mut holder).unwrap();
+    }
+    let mut client = balancer.connect();
+    client.send("POST /first HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    eventually("its head is at the backend", || {
+        upstream.heads.lock().unwrap().iter().any(|head| head.starts_with("POST")).then_some(())
+    });
+    let long = "y".repeat(25_000);
+    client.send(format!("3\r\nabc\r\n0\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n"));
+    assert!(client.answer().text().ends_with("abc"));
+    assert!(client.answer().text().contains(&long));
+}
+
+/// These tests hold both ends of many connections.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+}

@@ -1,0 +1,292 @@
+use std::{
+    io::Read,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Instant,
+};
+
+use super::{
+    Scene, USUAL,
+    raw::{CONTINUATION, DATA, GOAWAY, HEADERS, RESET, Raw, SETTINGS, WINDOW_UPDATE, block},
+    usual,
+};
+use crate::{
+    harness::{PATIENCE, eventually, read_body},
+    upstream::{Upstream, answer},
+};
+
+const PROTOCOL_ERROR: u32 = 1;
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// A request with these fields behind the usual ones, or instead of them.
+fn with(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
+    [&USUAL[..], more].concat()
+}
+
+fn instead(place: usize, field: (&'static str, &'static str)) -> Vec<(&'static str, &'static str)> {
+    let mut fields = USUAL.to_vec();
+    fields[place] = field;
+    fields
+}
+
+#[test]
+fn pseudo_headers_and_fields_that_are_no_good_reset_their_request_and_no_other() {
+    let scene = Scene::of(Upstream::echoing());
+    for fields in [
+        with(&[(":path", "/hidden")]),
+        with(&[(":authority", "evil")]),
+        with(&[(":method", "POST")]),
+        with(&[("x", "y"), (":x", "y")]),
+        with(&[(":status", "200")]),
+        with(&[("connection", "close")]),
+        with(&[("transfer-encoding", "chunked")]),
+        with(&[("keep-alive", "5")]),
+        with(&[("proxy-connection", "x")]),
+        with(&[("upgrade", "h2c")]),
+        with(&[("te", "gzip")]),
+        USUAL[1..].to_vec(),
+        [&USUAL[..1], &USUAL[2..]].concat(),
+        USUAL[..3].to_vec(),
+        instead(3, (":path", "")),
+        instead(0, (":method", "G T")),
+        instead(2, (":authority", "a b")),
+    ] {
+        let mut client = scene.connect();
+        client.request(1, &fields, true);
+        assert_eq!(client.answer(1), Err(PROTOCOL_ERROR), "{fields:?}");
+        assert_eq!(scene.upstream.requests(), 0, "{fields:?}");
+    }
+    let mut client = scene.connect();
+    client.request(1, &with(&[("connection", "close")]), true);
+    assert_eq!(client.answer(1), Err(PROTOCOL_ERROR));
+    client.request(3, &USUAL, true);
+    assert!(client.answer(3).is_ok(), "the connection stays");
+}
+
+#[test]
+fn line_ends_and_letters_that_no_field_has_reach_nobody() {
+    let scene = Scene::of(Upstream::echoing());
+    for fields in [
+        with(&[("x", "a\r\nx-forwarded-for: 6.6.6.6")]),
+        with(&[("x", "a\nb")]),
+        with(&[("x", "a\0b")]),
+        with(&[("x\r\ny", "a")]),
+        with(&[("X", "a")]),
+        with(&[("x y", "a")]),
+        with(&[("", "a")]),
+        with(&[("x:", "a")]),
+        instead(3, (":path", "/ HTTP/1.1\r\nHost: evil\r\n\r\nGET /hidden")),
+        instead(2, (":authority", "a\r\nx: y")),
+        instead(0, (":method", "GET / HTTP/1.1\r\n\r\n")),
+    ] {
+        let mut client = scene.connect();
+        client.request(1, &fields, true);
+        assert!(client.answer(1).is_err(), "{fields:?}");
+        assert_eq!(scene.upstream.requests(), 0, "{fields:?}");
+    }
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_behind_us_is_answered_with_400() {
+    let scene = Scene::of(Upstream::echoing());
+    for (fields, status) in [
+        (with(&[("host", "evil")]), 400),
+        (with(&[("host", "localhost"), ("host", "localhost")]), 400),
+        ([&USUAL[..2], &USUAL[3..], &[("host", "a b")]].concat(), 400),
+        ([&USUAL[..2], &USUAL[3..]].concat(), 400),
+        (with(&[("x", " y")]), 400),
+        (with(&[("x", "y\t")]), 400),
+        (with(&[("content_length", "5")]), 400),
+        (with(&[("transfer_encoding", "chunked")]), 400),
+        (instead(1, (":scheme", "http")), 400),
+        (instead(3, (":path", "/%zz")), 400),
+        (instead(3, (":path", "/a\\b")), 400),
+        (instead(2, (":authority", "a:99999")), 400),
+        (instead(2, (":authority", "u@localhost")), 400),
+        (with(&[("expect", "gift")]), 417),
+        (vec![(":method", "CONNECT"), (":authority", "127.0.0.1:22")], 405),
+    ] {
+        let mut client = scene.connect();
+        client.request(1, &fields, true);
+        assert_eq!(client.status(1), status, "{fields:?}");
+        assert_eq!(scene.upstream.requests(), 0, "{fields:?}");
+        client.request(3, &[("nonsense", "")], true);
+        assert_eq!(client.answer(3), Err(PROTOCOL_ERROR), "the connection stays");
+    }
+}
+
+#[test]
+fn a_length_that_is_not_that_of_the_data_is_never_taken_for_a_whole_request() {
+    let whole = std::sync::Arc::new(AtomicUsize::new(0));
+    let counting = std::sync::Arc::clone(&whole);
+    let scene = Scene::of(Upstream::scripted(move |head, peer| {
+        let Ok(body) = read_body(peer, head, false) else { return false };
+        counting.fetch_add(1, Ordering::SeqCst);
+        answer(peer, &body)
+    }));
+    let posting = |length| [&usual("POST", "/")[..], &[("content-length", length)]].concat();
+    for (length, pieces) in [("5", &["hell"][..]), ("5", &["hello", "G"]), ("5", &["hello!"]), ("5", &[])] {
+        let mut client = scene.connect();
+        client.request(1, &posting(length), pieces.is_empty());
+        for (number, piece) in pieces.iter().enumerate() {
+            client.frame(DATA, u8::from(number + 1 == pieces.len()), 1, piece.as_bytes());
+        }
+        let answered = client.answer(1);
+        assert!(
+            answered.is_err() || client.statuses.last().is_some_and(|status| *status >= 400),
+            "{length} {pieces:?}"
+        );
+    }
+    for length in ["+5", "5, 5", "-1", "0x5", "99999999999999999999"] {
+        let mut client = scene.connect();
+        client.request(1, &posting(length), false);
+        client.frame(DATA, 1, 1, b"hello");
+        assert!(client.answer(1).is_err() || client.statuses.last().is_some_and(|status| *status >= 400), "{length}");
+    }
+    assert_eq!(whole.load(Ordering::SeqCst), 0, "no backend has seen one whole");
+    let mut client = scene.connect();
+    client.request(1, &posting("0"), false);
+    client.frame(DATA, 1, 1, b"x");
+    assert!(client.answer(1).is_err(), "there is nothing that it could be taken for");
+}
+
+/// It sends these frames again and again, and is told to be calm or let go; others are answered meanwhile.
+fn is_calmed(scene: &Scene, mut client: Raw, mut frames: impl FnMut(&mut Raw, u32)) {
+    let begun = Instant::now();
+    let mut round = 0;
+    loop {
+        for _ in 0..100 {
+            frames(&mut client, round);
+            round += 1;
+        }
+        if !client.try_send() {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{round} rounds and no end");
+        if round >= 100_000 {
+            break;
+        }
+    }
+    let mut end = None;
+    while let Some(frame) = client.next() {
+        if frame.kind == GOAWAY {
+            end = Some(u32::from_be_bytes(frame.payload[4..8].try_into().unwrap()));
+        }
+    }
+    assert!(matches!(end, None | Some(ENHANCE_YOUR_CALM)), "{end:?}");
+    let mut other = scene.connect();
+    other.request(1, &USUAL, true);
+    assert!(other.answer(1).is_ok());
+}
+
+#[test]
+fn requests_that_are_reset_at_once_are_bounded() {
+    let scene = Scene::of(Upstream::echoing());
+    let head = block(&USUAL);
+    is_calmed(&scene, scene.connect(), |client, round| {
+        client.frame(HEADERS, 5, 1 + 2 * round, &head);
+        client.frame(RESET, 0, 1 + 2 * round, &8_u32.to_be_bytes());
+    });
+    assert!(scene.upstream.requests() < 1000, "{}", scene.upstream.requests());
+}
+
+#[test]
+fn requests_that_make_us_reset_them_are_bounded() {
+    let scene = Scene::of(Upstream::scripted(|_, peer| {
+        drop(peer.read(&mut [0]));
+        false
+    }));
+    let head = block(&USUAL);
+    let mut client = scene.connect();
+    for round in 0..2000 {
+        client.frame(HEADERS, 5, 1 + 2 * round, &head);
+        client.frame(WINDOW_UPDATE, 0, 1 + 2 * round, &[0; 4]);
+    }
+    let end = client.until(|frame| frame.kind == GOAWAY);
+    assert!(end.is_none_or(|end| end.payload[7] != 0));
+    assert!(scene.upstream.requests() < 500, "{}", scene.upstream.requests());
+}
+
+#[test]
+fn frames_that_ask_for_nothing_are_bounded() {
+    let scene = Scene::of(Upstream::echoing());
+    is_calmed(&scene, scene.connect(), |client, _| client.frame(6, 0, 0, &[7; 8]));
+    is_calmed(&scene, scene.connect(), |client, _| client.frame(SETTINGS, 0, 0, &[]));
+    is_calmed(&scene, scene.connect(), |client, _| client.frame(2, 0, 3, &[0, 0, 0, 0, 1]));
+    is_calmed(&scene, scene.connect(), |client, _| client.frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]));
+    is_calmed(&scene, scene.connect(), |client, _| client.frame(0xfa, 0, 0, &[]));
+    let mut client = scene.connect();
+    client.request(1, &usual("POST", "/"), false);
+    is_calmed(&scene, client, |client, _| client.frame(DATA, 0, 1, &[]));
+}
+
+#[test]
+fn a_head_without_end_is_bounded() {
+    let scene = Scene::of(Upstream::echoing());
+    let before = scene.balancer.peak_memory();
+    let mut client = scene.connect();
+    client.frame(HEADERS, 0, 1, &block(&USUAL));
+    let more = block(&[("x", &"y".repeat(1000))]);
+    is_calmed(&scene, client, |client, _| client.frame(CONTINUATION, 0, 1, &more));
+    let mut client = scene.connect();
+    client.frame(HEADERS, 0, 1, &block(&USUAL));
+    is_calmed(&scene, client, |client, _| client.frame(CONTINUATION, 0, 1, &[]));
+    assert!(scene.upstream.heads.lock().unwrap().iter().all(|head| !head.contains("x: y")));
+    let grown = scene.balancer.peak_memory() - before;
+    assert!(grown < 16 << 10, "{grown} KiB");
+}
+
+#[test]
+fn a_head_that_unfolds_beyond_the_bounds_is_refused() {
+    let scene = Scene::of(Upstream::echoing());
+    let before = scene.balancer.peak_memory();
+    // One field goes into the table, and is named by a byte each time after that.
+    let mut bomb = block(&USUAL);
+    bomb.extend_from_slice(&[0x40, 1, b'x', 127, 0x81, 30]);
+    bomb.extend_from_slice(&[b'y'; 127 + 1 + 30 * 128]);
+    bomb.extend_from_slice(&[0xbe; 10_000]);
+    for id in (1..41).step_by(2) {
+        let mut client = scene.connect();
+        client.frame(HEADERS, 5, id, &bomb);
+        let status = client.status(id);
+        assert!(status == 431 || status == 0, "{status}");
+    }
+    let mut client = scene.connect();
+    let many: Vec<(&str, &str)> = (0..200).map(|_| ("x", "y")).collect();
+    client.request(1, &[&USUAL[..], &many].concat(), true);
+    assert_eq!(client.status(1), 431);
+    assert_eq!(scene.upstream.requests(), 0);
+    let grown = scene.balancer.peak_memory() - before;
+    assert!(grown < 16 << 10, "{grown} KiB");
+}
+
+#[test]
+fn bodies_that_nobody_reads_are_held_back_at_the_client() {
+    let (_go, gone) = mpsc::sync_channel::<()>(1);
+    let gone = Mutex::new(gone);
+    let scene = Scene::of(Upstream::scripted(move |_, _| {
+        // Reads nothing as long as it matters.
+        let _ = gone.lock().unwrap().recv();
+        false
+    }));
+    let before = scene.balancer.peak_memory();
+    let mut client = scene.connect();
+    let piece = [b'x'; 16_000];
+    for id in (1..41).step_by(2) {
+        client.request(id, &usual("POST", "/"), false);
+    }
+    eventually("all are at the backend", || (scene.upstream.requests() == 20).then_some(()));
+    // As much as the windows allow, which nobody opens again: a megabyte for all.
+    for round in 0..65 {
+        client.frame(DATA, 0, 1 + 2 * (round % 20), &piece);
+    }
+    client.flush();
+    let mut other = scene.connect();
+    other.request(1, &[USUAL[0], USUAL[1], USUAL[2], (":path", "/%zz")], true);
+    assert_eq!(other.status(1), 400, "others are answered");
+    let grown = scene.balancer.peak_memory() - before;
+    assert!(grown < 16 << 10, "{grown} KiB");
+}

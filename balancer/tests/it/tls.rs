@@ -1,0 +1,372 @@
+use std::{
+    io::{BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use tokio_rustls::rustls::{
+    self, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned, crypto::ring,
+    pki_types::ServerName,
+};
+
+use crate::{
+    harness::{Answer, Balancer, PATIENCE, eventually, read_body, read_head},
+    upstream::Upstream,
+};
+
+/// Clients that other people have written.
+pub(crate) mod clients;
+
+/// Somebody whom clients trust, and a folder with what that one has signed.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        params.distinguished_name.push(DnType::CommonName, "tests");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let authority = Self { issuer, folder: tempfile::tempdir().unwrap() };
+        std::fs::write(authority.root(), authority.issuer.pem()).unwrap();
+        authority
+    }
+
+    /// The file with its own certificate.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("root.pem")
+    }
+
+    /// Signs a certificate for these names; it is in `NAME.pem` then, and its key in `NAME.key`.
+    pub(crate) fn sign(&self, name: &str, hosts: &[&str]) -> [String; 2] {
+        let mut params = CertificateParams::new(hosts.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, hosts[0]);
+        let now = std::time::SystemTime::now();
+        params.not_before = now.into();
+        params.not_after = (now + std::time::Duration::from_secs(30 * 24 * 3600)).into();
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let [pem, secret] = [self.path(name, "pem"), self.path(name, "key")];
+        replace(&secret, &key.serialize_pem());
+        replace(&pem, &certificate.pem());
+        [pem, secret]
+    }
+
+    fn path(&self, name: &str, end: &str) -> String {
+        self.folder.path().join(format!("{name}.{end}")).to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    }
+
+    fn connect(&self, address: SocketAddr, host: &str) -> Client {
+        Client::to(address, host, Arc::new(self.client(rustls::ALL_VERSIONS)))
+    }
+}
+
+/// Writes beside and renames, as whoever renews certificates does.
+fn replace(path: &str, text: &str) {
+    let beside = format!("{path}.new");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(beside, path).unwrap();
+}
+
+/// A client under TLS.
+pub(crate) struct Client(pub(crate) BufReader<StreamOwned<ClientConnection, TcpStream>>);
+
+impl Client {
+    pub(crate) fn to(address: SocketAddr, host: &str, config: Arc<ClientConfig>) -> Self {
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let connection = ClientConnection::new(config, ServerName::try_from(host.to_owned()).unwrap()).unwrap();
+        Self(BufReader::new(StreamOwned::new(connection, socket)))
+    }
+
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    fn answer(&mut self) -> Answer {
+        let head = read_head(&mut self.0).unwrap();
+        let body = read_body(&mut self.0, &head, true).unwrap();
+        Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, body }
+    }
+
+    fn get(&mut self, host: &str) -> Answer {
+        self.send(format!("GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        self.answer()
+    }
+
+    fn connection(&self) -> &ClientConnection {
+        &self.0.get_ref().conn
+    }
+
+    /// The certificate that it was shown.
+    fn shown(&self) -> Vec<u8> {
+        self.connection().peer_certificates().unwrap()[0].to_vec()
+    }
+}
+
+/// A balancer with these certificates, and more flags.
+pub(crate) fn speaking(upstream: &Upstream, certificates: &[&[String; 2]], more: &[&str]) -> Balancer {
+    let mut flags = vec!["--tls-listen", "127.0.0.1:0", "--threads", "1"];
+    flags.extend(certificates.iter().flat_map(|[pem, key]| ["--tls-cert", pem.as_str(), "--tls-key", key.as_str()]));
+    flags.extend(more);
+    Balancer::with(&[upstream.address], &flags)
+}
+
+#[test]
+fn a_request_over_tls_passes_and_the_backend_is_told_so() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let log = authority.path("access", "log");
+    let own = authority.sign("own", &["shop.example"]);
+    let mut balancer = speaking(&upstream, &[&own], &["--access-log", &log]);
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let config = Arc::new(authority.client(&[version]));
+        let mut client = Client::to(balancer.tls, "shop.example", config);
+        for _ in 0..2 {
+            let seen = client.get("shop.example").text().to_lowercase();
+            assert!(seen.contains("\r\nx-forwarded-proto: https\r\n"), "{seen}");
+            assert!(seen.contains("\r\nforwarded: for=127.0.0.1;host=\"shop.example\";proto=https\r\n"), "{seen}");
+        }
+        assert_eq!(client.connection().protocol_version(), Some(version.version));
+    }
+    let seen = balancer.get("/").text().to_lowercase();
+    assert!(seen.contains("\r\nx-forwarded-proto: http\r\n"), "{seen}");
+    balancer.stop();
+    assert_eq!(std::fs::read_to_string(log).unwrap().matches("\"GET /x HTTP/1.1\" 200 ").count(), 4);
+}
+
+#[test]
+fn large_bodies_pass_both_ways_and_the_end_is_told_in_the_words_of_tls() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let balancer = speaking(&upstream, &[&own], &[]);
+    let mut client = authority.connect(balancer.tls, "localhost");
+    let body = vec![b'x'; 5 << 20];
+    client.send("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 5242880\r\n\r\n");
+    client.send(&body);
+    let answer = client.answer();
+    assert!(answer.body.ends_with(&body));
+    assert_eq!(client.0.read(&mut [0]).unwrap(), 0, "an end, and no accident");
+}
+
+#[test]
+fn the_host_that_is_asked_for_chooses_the_certificate_and_a_host_of_another_one_is_misdirected() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let first = authority.sign("first", &["first.example", "*.wild.example"]);
+    let second = authority.sign("second", &["second.example", "one.wild.example"]);
+    let balancer = speaking(&upstream, &[&first, &second], &[]);
+    let shown = |host: &str| authority.connect(balancer.tls, host);
+    let mut certificates = Vec::new();
+    for host in ["first.example", "a.wild.example", "second.example", "one.wild.example"] {
+        let mut client = shown(host);
+        assert_eq!(client.get(host).status, 200, "{host}");
+        certificates.push(client.shown());
+    }
+    assert!(certificates[0] == certificates[1] && certificates[2] == certificates[3]);
+    assert!(certificates[0] != certificates[2]);
+    let seen = upstream.requests();
+    for (sni, host) in [("first.example", "second.example"), ("second.example", "FIRST.example:443")] {
+        let answer = shown(sni).get(host);
+        assert_eq!((answer.status, answer.field("connection")), (421, Some("close")), "{sni} {host}");
+    }
+    let mut absolute = shown("first.example");
+    absolute.send("GET https://second.example/ HTTP/1.1\r\nHost: first.example\r\n\r\n");
+    assert_eq!(absolute.answer().status, 421);
+    assert_eq!(upstream.requests(), seen, "nothing of it reached the backend");
+    for host in ["first.example", "b.wild.example", "nobody.example", "127.0.0.1"] {
+        assert_eq!(shown("first.example").get(host).status, 200, "{host}: no other certificate is for it");
+    }
+}
+
+#[test]
+fn certificates_are_read_again_when_they_change_and_bad_ones_are_not_taken() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let balancer = speaking(&upstream, &[&own], &[]);
+    let mut held = authority.connect(balancer.tls, "localhost");
+    assert_eq!(held.get("localhost").status, 200);
+    let before = held.shown();
+    let shown = || {
+        let mut client = authority.connect(balancer.tls, "localhost");
+        assert_eq!(client.get("localhost").status, 200);
+        client.shown()
+    };
+    replace(&own[0], "no certificate");
+    eventually("it says so", || balancer.log().contains("the certificates from before stay in use").then_some(()));
+    assert!(balancer.log().contains("own.pem"), "{}", balancer.log());
+    assert_eq!(shown(), before);
+    let other = authority.sign("other", &["localhost"]);
+    std::fs::copy(&other[0], &own[0]).unwrap();
+    eventually("it says that the key is another's", || balancer.log().contains("do not go together").then_some(()));
+    assert_eq!(shown(), before);
+    std::fs::copy(&other[1], &own[1]).unwrap();
+    eventually("new connections get the new one", || (shown() != before).then_some(()));
+    assert_eq!(held.get("localhost").status, 200, "whoever was there stays");
+}
+
+#[test]
+fn a_client_that_comes_again_needs_no_full_handshake() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let balancer = speaking(&upstream, &[&own], &[]);
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let config = Arc::new(authority.client(&[version]));
+        let kinds: Vec<_> = (0..2)
+            .map(|_| {
+                let mut client = Client::to(balancer.tls, "localhost", Arc::clone(&config));
+                assert_eq!(client.get("localhost").status, 200);
+                client.connection().handshake_kind().unwrap()
+            })
+            .collect();
+        assert_eq!((kinds[0], kinds[1]), (HandshakeKind::Full, HandshakeKind::Resumed), "{:?}", version.version);
+    }
+}
+
+#[test]
+fn a_handshake_has_its_deadline_and_what_is_none_ends_the_connection() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let [pem, key] = authority.sign("own", &["localhost"]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = format!(
+        "worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\ntls = true\n[tls]\nhandshake_timeout = \"1s\"\n\
+         [[tls.certificate]]\nssl_certificate = \"{pem}\"\nssl_certificate_key = \"{key}\"\n\
+         [[pool.server]]\naddress = \"{}\"\n",
+        upstream.address
+    );
+    std::fs::write(file.path(), text).unwrap();
+    let balancer = Balancer::run(&["--config", file.path().to_str().unwrap()]);
+    let silent = TcpStream::connect(balancer.tls).unwrap();
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut half = TcpStream::connect(balancer.tls).unwrap();
+    half.set_read_timeout(Some(PATIENCE)).unwrap();
+    half.write_all(&[0x16, 3, 1, 2, 0, 1]).unwrap();
+    let mut plain = TcpStream::connect(balancer.tls).unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut said = Vec::new();
+    drop(plain.read_to_end(&mut said));
+    assert!(!said.starts_with(b"HTTP"), "{said:?}");
+    for mut client in [silent.try_clone().unwrap(), half.try_clone().unwrap()] {
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    }
+    drop((silent.shutdown(std::net::Shutdown::Both), half));
+    assert_eq!(authority.connect(balancer.tls, "localhost").get("localhost").status, 200);
+}
+
+#[test]
+fn a_handshake_that_is_not_done_keeps_nothing_from_stopping() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let mut balancer = speaking(&upstream, &[&own], &[]);
+    let silent = TcpStream::connect(balancer.tls).unwrap();
+    let mut config = authority.client(rustls::ALL_VERSIONS);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let mut unsaid = Client::to(balancer.tls, "localhost", Arc::new(config));
+    while unsaid.connection().is_handshaking() {
+        let stream = unsaid.0.get_mut();
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+    }
+    assert_eq!(authority.connect(balancer.tls, "localhost").get("localhost").status, 200, "all were accepted");
+    assert_eq!(balancer.stop(), Some(0));
+    assert!(!balancer.log().contains("cut off"), "{}", balancer.log());
+    drop(silent);
+}
+
+#[test]
+fn whoever_comes_without_tls_is_sent_to_it_when_that_is_wanted() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let balancer = speaking(&upstream, &[&own], &["--redirect-to-https"]);
+    let port = balancer.tls.port();
+    for (request, place) in [
+        ("GET /a?b=c HTTP/1.1\r\nHost: shop.example:8001\r\n\r\n", format!("https://shop.example:{port}/a?b=c")),
+        ("POST / HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 2\r\n\r\nhi", format!("https://[::1]:{port}/")),
+        ("GET http://other.example?x HTTP/1.1\r\nHost: a\r\n\r\n", format!("https://other.example:{port}/?x")),
+        ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", format!("https://a:{port}/")),
+    ] {
+        let mut client = balancer.connect();
+        client.send(request);
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.field("location")), (308, Some(place.as_str())));
+        assert_eq!(answer.field("strict-transport-security"), None);
+        assert!(client.is_closed());
+    }
+    assert_eq!(upstream.requests(), 0);
+    assert_eq!(authority.connect(balancer.tls, "localhost").get("localhost").status, 200);
+}
+
+#[test]
+fn coming_back_over_tls_only_is_asked_for_when_that_is_configured() {
+    let authority = Authority::new();
+    let upstream = Upstream::scripted(|head, peer| {
+        let text = "HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=5\r\nContent-Length: 0\r\n\r\n";
+        peer.get_mut().write_all(text.as_bytes()).is_ok() && !head.contains("/last")
+    });
+    let [pem, key] = authority.sign("own", &["localhost"]);
+    let own = [pem, key];
+    let plain = speaking(&upstream, &[&own], &[]);
+    let answer = authority.connect(plain.tls, "localhost").get("localhost");
+    assert_eq!(answer.field("strict-transport-security"), Some("max-age=5"), "the backend's passes");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = format!(
+        "[[listen]]\naddress = \"127.0.0.1:0\"\ntls = true\n[tls]\nhsts = \"max-age=100; includeSubDomains\"\n\
+         [[tls.certificate]]\nssl_certificate = \"{}\"\nssl_certificate_key = \"{}\"\n\
+         [[pool.server]]\naddress = \"{}\"\n",
+        own[0], own[1], upstream.address
+    );
+    std::fs::write(file.path(), text).unwrap();
+    let balancer = Balancer::run(&["--config", file.path().to_str().unwrap()]);
+    let mut client = authority.connect(balancer.tls, "localhost");
+    for request in ["GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"] {
+        client.send(request);
+        let answer = client.answer();
+        let name = "strict-transport-security:";
+        assert_eq!(answer.head.to_lowercase().matches(name).count(), 1, "{}", answer.head);
+        assert_eq!(answer.field("strict-transport-security"), Some("max-age=100; includeSubDomains"));
+    }
+    assert_eq!(balancer.get("/").field("strict-transport-security"), Some("max-age=5"));
+}
+
+#[test]
+fn certificates_that_are_no_good_are_named_before_anything_is_bound() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let other = authority.sign("other", &["localhost"]);
+    for ([pem, key], said) in [
+        ([own[0].as_str(), other[1].as_str()], "do not go together"),
+        (["/nowhere/at-all.pem", own[1].as_str()], "/nowhere/at-all.pem: no certificate can be read"),
+        ([own[0].as_str(), own[0].as_str()], "no private key can be read"),
+    ] {
+        let (backend, flags) = (upstream.address.to_string(), ["--tls-listen", "127.0.0.1:0"]);
+        let flags = [&flags[..], &["--tls-cert", pem, "--tls-key", key, "--backend", &backend]].concat();
+        let error = Balancer::try_run(&flags, Path::new("/tmp")).err().expect("no start");
+        assert!(error.contains(said), "{error}");
+    }
+    let (tls, hyper) =
+        (["--tls-listen", "127.0.0.1:0", "--tls-cert", &own[0], "--tls-key", &own[1]], ["--engine", "hyper"]);
+    let flags = [&tls[..], &hyper, &["--backend", "127.0.0.1:1"]].concat();
+    let error = Balancer::try_run(&flags, Path::new("/tmp")).err().expect("no start");
+    assert!(error.contains("the hyper engine has no TLS; take the strict one"), "{error}");
+    let error = Balancer::try_run(&["--backend", "127.0.0.1:1", "--redirect-to-https"], Path::new("/tmp")).err();
+    assert!(error.unwrap().contains("nobody listens for it"));
+    let ended = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"))
+        .args(["run", "--tls-listen", "127.0.0.1:0", "--backend", "127.0.0.1:1"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("there is no certificate"), "{ended:?}");
+}
