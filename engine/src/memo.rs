@@ -28,7 +28,7 @@ const WAYS: usize = 4;
 const PLACES: usize = 1 << 13;
 
 /// Bytes kept at most, about; past it all is forgotten.
-const KEPT: usize = 8 << 20;
+const KEPT: usize = 12 << 20;
 
 /// Different times kept at most; past it all is forgotten.
 const TIMES: usize = 1 << 10;
