@@ -133,7 +133,7 @@ impl Form {
         mut seen: impl FnMut(usize, Range<usize>),
     ) -> Option<(Option<Moment>, Option<Level>)> {
         let line = digits.outline();
-        let (mut time, mut level) = (None, None);
+        let (mut time, mut level, mut in_field) = (None, None, None);
         for (i, part) in self.parts.iter().enumerate() {
             let rest = &line[*at..];
             *at += match part {
@@ -159,12 +159,13 @@ impl Form {
                         _ => &b""[..],
                     };
                     let length = field.length(rest, next)?;
+                    in_field = in_field.or_else(|| level_in(&rest[..length]));
                     seen(i, *at..*at + length);
                     length
                 }
             };
         }
-        Some((time, level))
+        Some((time, level.or(in_field)))
     }
 
     /// As much of the text form as goes to the last time or level.
@@ -352,6 +353,12 @@ fn literal(text: &[u8], rest: &[u8]) -> Option<usize> {
         }
     }
     Some(at)
+}
+
+/// The level where others have a component: `ERROR:`, `error:`; words such as `log` may name one.
+fn level_in(field: &[u8]) -> Option<Level> {
+    let is_upper = field.iter().all(u8::is_ascii_uppercase);
+    level::named(field).filter(|level| is_upper || *level >= Level::Warn)
 }
 
 /// The level at the front, blanks around it included where it stands in brackets.

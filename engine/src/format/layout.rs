@@ -5,7 +5,7 @@
 use std::{
     borrow::Cow,
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     str::FromStr,
     sync::Arc,
 };
@@ -15,6 +15,7 @@ use super::{
     colours::{self, ESCAPE},
     digits::{Digits, Said},
     form::{End, Field, Form, FormError, Look, PARTS, Part},
+    level,
     sketch::{self, Sketch, Step, sketch},
     time::Seen,
 };
@@ -130,12 +131,15 @@ impl Layout {
         Self { forms, plain: false, given: false }
     }
 
-    /// With forms of other layouts in front that begin as one of these, so that a line of both is read alike. What stands in
+    /// Each form behind those of other layouts that begin as it does, so that a line of both is read alike. What stands in
     /// brackets behind the level may be a thread by the vote of the one and part of the message by that of the other.
     fn after(mut self, others: &[Arc<Self>]) -> Self {
-        let alike = |form: &&Form| self.forms.iter().any(|own| own.core() == form.core());
-        let mut forms: Vec<Form> = others.iter().flat_map(|other| &other.forms).filter(alike).cloned().collect();
-        forms.append(&mut self.forms);
+        let of_core = |core: String| {
+            let theirs = others.iter().flat_map(|other| &other.forms);
+            theirs.filter(move |form| form.core() == core).cloned()
+        };
+        let own = std::mem::take(&mut self.forms).into_iter();
+        let mut forms: Vec<Form> = own.flat_map(|form| of_core(form.core()).chain([form])).collect();
         let mut texts: Vec<String> = Vec::new();
         forms.retain(|form| {
             let text = form.to_string();
@@ -209,21 +213,8 @@ fn grow(members: &[&Sketch<'_>], depth: usize, least: usize, reference: i64, for
     if members.len() < least || forms.len() >= FORMS {
         return;
     }
-    let end = |sketch: &Sketch<'_>| match depth {
-        0 => sketch.core,
-        _ => sketch.steps[depth - 1].end,
-    };
-    let from = end(members[0]);
-    let all = members.iter().filter(|sketch| !sketch.cut).count();
-    let mut next: BTreeMap<&[u8], Vec<&Sketch<'_>>> = BTreeMap::new();
-    for sketch in members {
-        if let Some(step) = sketch.steps.get(depth) {
-            next.entry(&sketch.key[from..step.end]).or_default().push(sketch);
-        }
-    }
-    let own = |those: &[&Sketch<'_>]| those.iter().filter(|sketch| sketch.steps[depth].own).count();
-    let best = next.into_values().max_by_key(|those| (own(those), those.len()));
-    if let Some(best) = best.filter(|best| goes_on(best, own(best), all, depth)) {
+    let from = members[0].end(depth);
+    if let Some(best) = next_field(members, depth) {
         let taken = &best[0].key[from..best[0].steps[depth].end];
         let takes =
             |sketch: &&&Sketch<'_>| sketch.steps.get(depth).is_some_and(|step| &sketch.key[from..step.end] == taken);
@@ -235,6 +226,47 @@ fn grow(members: &[&Sketch<'_>], depth: usize, least: usize, reference: i64, for
     if unsaid * 10 <= members.len() {
         forms.extend(form(&members[0].key[..from], members, reference));
     }
+}
+
+/// The lines that have one more field, if that is part of the header.
+fn next_field<'s, 'l>(members: &[&'s Sketch<'l>], depth: usize) -> Option<Vec<&'s Sketch<'l>>> {
+    let from = members[0].end(depth);
+    let all = members.iter().filter(|sketch| !sketch.cut).count();
+    let mut next: BTreeMap<&[u8], Vec<&Sketch<'_>>> = BTreeMap::new();
+    for sketch in members {
+        if let Some(step) = sketch.steps.get(depth) {
+            next.entry(&sketch.key[from..step.end]).or_default().push(sketch);
+        }
+    }
+    let own = |those: &[&Sketch<'_>]| those.iter().filter(|sketch| sketch.steps[depth].own).count();
+    let best = next.into_values().max_by_key(|those| (own(those), those.len()))?;
+    let is_header = goes_on(&best, own(&best), all, depth);
+    (is_header && !(says_what(&best, depth) && next_field(&best, depth + 1).is_none())).then_some(best)
+}
+
+/// Whether what would be the last field of the header says what happened rather than where: `success:` and `failure:`, `[BEGIN]`
+/// and `[END]`. Names of loggers, programs and threads are written like names, and programs stand behind their host.
+fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
+    let step = |sketch: &Sketch<'_>| sketch.steps[depth];
+    let behind_host = depth > 0
+        && those.iter().all(|sketch| {
+            let before = sketch.steps[depth - 1];
+            step(sketch).tag && !(before.tag || before.set_off || before.bracketed || before.number)
+        });
+    if behind_host || !those.iter().all(|sketch| step(sketch).tag || step(sketch).set_off || step(sketch).bracketed) {
+        return false;
+    }
+    let values: BTreeSet<&[u8]> = those.iter().map(|sketch| sketch.value(depth)).collect();
+    values.len() > 1
+        && values.iter().all(|value| is_plain(value))
+        && values.iter().any(|value| level::named(value).is_none())
+}
+
+/// Letters, as words of sentences have them: no digit, dot or sign, and no capital behind a small letter.
+fn is_plain(value: &[u8]) -> bool {
+    let joins = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b' ' | b'-' | b'_');
+    let camel = |two: &[u8]| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase();
+    !value.is_empty() && value.iter().all(joins) && !value.windows(2).any(camel)
 }
 
 /// Whether `those` lines out of `all` say that the field they have next is part of the header.

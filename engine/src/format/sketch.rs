@@ -45,6 +45,8 @@ pub(super) struct Sketch<'a> {
 pub(super) struct Step {
     /// Where it ends in the key.
     pub(super) end: usize,
+    /// Where it stands in the line, with its brackets.
+    pub(super) written: (usize, usize),
     /// Whether the line by itself says that this is still header.
     pub(super) own: bool,
     /// Whether it is a number.
@@ -57,6 +59,22 @@ pub(super) struct Step {
     pub(super) set_off: bool,
     /// Whether it stands in brackets.
     pub(super) bracketed: bool,
+}
+
+impl<'a> Sketch<'a> {
+    /// Where the fields before this one end in the key.
+    pub(super) fn end(&self, step: usize) -> usize {
+        step.checked_sub(1).map_or(self.core, |before| self.steps[before].end)
+    }
+
+    /// What stands in a field behind time and level, without brackets around it.
+    pub(super) fn value(&self, step: usize) -> &'a [u8] {
+        let (start, end) = self.steps[step].written;
+        match &self.line[start..end] {
+            [b'[' | b'(', inner @ .., b']' | b')'] => inner.trim_ascii(),
+            value => value,
+        }
+    }
 }
 
 /// Looks at the front of a line.
@@ -108,7 +126,16 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
         sketch.whole |= own && found.at <= pen.at;
         let signs = &pen.key[begin..];
         let (tag, set_off) = (signs.ends_with(b": ") && !bracketed, signs.ends_with(b" - ") || signs.contains(&b'|'));
-        sketch.steps.push(Step { end: pen.key.len(), own, number, word, tag, set_off, bracketed });
+        sketch.steps.push(Step {
+            end: pen.key.len(),
+            written: (start, ended),
+            own,
+            number,
+            word,
+            tag,
+            set_off,
+            bracketed,
+        });
     }
     sketch.key = pen.key;
     sketch

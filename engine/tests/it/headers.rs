@@ -2,9 +2,9 @@ use std::{fs, sync::Arc};
 
 use jiff::Timestamp;
 use logkin_engine::{
-    Settings,
+    Progress, Settings, analyze,
     format::{self, Layout, LineFormat, Reader},
-    record::Record,
+    record::{Level, Record},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -199,4 +199,53 @@ proptest! {
             prop_assert!(form.parse::<LineFormat>().is_ok(), "{}", form);
         }
     }
+}
+
+#[test]
+fn a_word_that_says_what_happened_is_part_of_the_message() {
+    let pairs = [
+        ("2024-05-01 12:00:01 INFO ", "success: payment", "failure: payment"),
+        ("2024-05-01 12:00:01 INFO ", "[BEGIN] job", "[END] job"),
+        ("2024-05-01T12:00:01Z ", "[PASS] case", "[FAIL] case"),
+        ("2024-05-01 12:00:01 INFO ", "Added - object", "Removed - object"),
+        ("May  1 12:00:00 fw kernel: ", "[UFW ALLOW] IN=eth0 SPT=", "[UFW BLOCK] IN=eth0 SPT="),
+    ];
+    for (header, one, other) in pairs {
+        let log: String = (0..200).map(|i| format!("{header}{} {i}\n", if i % 2 == 0 { one } else { other })).collect();
+        let report = analyze(vec![reader(&log)], &Settings::default(), &Progress::default(), None).unwrap();
+        let lines: Vec<u64> = report.clusters.iter().map(|cluster| cluster.lines).collect();
+        assert_eq!(lines, [100, 100], "{one}: {:?}", report.clusters.iter().map(|c| &c.template).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn names_of_loggers_threads_and_programs_are_no_part_of_the_message() {
+    let logs = [
+        ["2024-05-01 12:00:01 INFO [main] com.acme.Foo: job", "2024-05-01 12:00:01 INFO [worker] com.acme.Bar: job"],
+        ["May  1 12:00:00 host1 sshd: job", "May  1 12:00:00 host1 cron: job"],
+        ["05-01 12:00:00.000  100  200 I PowerManager: job", "05-01 12:00:00.000  100  200 I Zygote: job"],
+    ];
+    for kinds in logs {
+        let log: String = (0..200).map(|i| format!("{} {i}\n", kinds[i % 2])).collect();
+        let report = analyze(vec![reader(&log)], &Settings::default(), &Progress::default(), None).unwrap();
+        assert_eq!(
+            report.clusters.len(),
+            1,
+            "{kinds:?}: {:?}",
+            report.clusters.iter().map(|c| &c.template).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn a_level_where_others_have_a_component_is_one() {
+    let log: String = (0..100)
+        .map(|i| {
+            let kind = ["LOG:  duration", "DETAIL:  parameters", "STATEMENT:  SELECT", "ERROR:  deadlock"][i % 4];
+            format!("2024-05-01 12:00:01.123 UTC [{i}] {kind} {i}\n")
+        })
+        .collect();
+    let report = analyze(vec![reader(&log)], &Settings::default(), &Progress::default(), None).unwrap();
+    let errors = report.clusters.iter().filter(|cluster| cluster.level == Some(Level::Error));
+    assert_eq!(errors.map(|cluster| cluster.lines).sum::<u64>(), 25, "{:?}", report.clusters);
 }
