@@ -68,6 +68,8 @@ pub(crate) struct Line<'a> {
     pub(crate) flag: &'a str,
     /// Whose doing that was.
     pub(crate) by: &'a str,
+    /// What the request is known by.
+    pub(crate) id: Option<&'a str>,
 }
 
 /// One thread's end of the log.
@@ -166,6 +168,9 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
     if !line.by.is_empty() {
         let _ = write!(out, " by={}", line.by);
     }
+    if let Some(id) = line.id {
+        let _ = write!(out, " id={id}");
+    }
     out.push('\n');
 }
 
@@ -198,6 +203,7 @@ mod tests {
             retries: &["connect"],
             flag: "",
             by: "",
+            id: Some("7f"),
         }
     }
 
@@ -209,7 +215,7 @@ mod tests {
         assert_eq!(
             out,
             "127.0.0.1 - - [20/Nov/2026:10:00:00 +0000] \"GET /a?b=c HTTP/1.1\" 200 5 \"-\" \"curl/8\" \
-             upstream=instance-8811 time_ms=1.204 retries=1:connect\n"
+             upstream=instance-8811 time_ms=1.204 retries=1:connect id=7f\n"
         );
     }
 

@@ -14,13 +14,15 @@ use serde::Deserialize;
 use crate::{
     backend::{Location, Terms},
     select::sticky::Sticky,
+    trust::Trust,
     verdict::{Outliers, checks::Checks},
 };
 
-use self::{balance::Balance, next_upstream::NextUpstream};
+use self::{balance::Balance, front::Introduced, next_upstream::NextUpstream};
 
 pub mod balance;
 pub mod next_upstream;
+pub mod front;
 mod check;
 mod file;
 pub mod units;
@@ -32,6 +34,14 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Addresses to listen on for TLS.
     pub tls_listen: Vec<SocketAddr>,
+    /// Addresses to listen on for proxies that say first whom they speak for (PROXY protocol).
+    pub introduced: Introduced,
+    /// The proxies that are believed.
+    pub trust: Trust,
+    /// Whether each request has an `X-Request-Id`.
+    pub request_id: bool,
+    /// Whether each request has a trace context.
+    pub trace_context: bool,
     /// How TLS is spoken there.
     pub tls: Tls,
     /// Threads of the data plane, one per usable core by default.
@@ -70,6 +80,10 @@ impl Config {
         Self {
             listen,
             tls_listen: Vec::new(),
+            introduced: Introduced::default(),
+            trust: Trust::default(),
+            request_id: true,
+            trace_context: true,
             tls: Tls::default(),
             threads: usable_cores(),
             engine: Engine::default(),
@@ -92,7 +106,7 @@ impl Config {
     /// What does not go together, about TLS.
     #[must_use]
     pub fn tls_problems(&self) -> Vec<&'static str> {
-        let is_there = !self.tls_listen.is_empty();
+        let is_there = self.has_tls();
         let rules = [
             (is_there && self.tls.certificates.is_empty(), "there is no certificate; name one with its key"),
             (!is_there && !self.tls.certificates.is_empty(), "nobody listens for TLS; name an address for it"),

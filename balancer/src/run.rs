@@ -20,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     access_log,
     backend::{Backend, LONGEST_SOCKET_PATH, Location},
-    config::{Config, Problems, Program, Server},
+    config::{Config, Problems, Program, Server, front::Introduced},
     health, listener,
     metrics::{Counters, Totals},
     names::{self, Named},
@@ -134,15 +134,30 @@ struct Prepared {
 /// Gets everything the configuration asks for, or says all that is in the way.
 fn prepare(config: &Config) -> Result<Prepared, Problems> {
     let mut problems = Vec::new();
-    let tls = (!config.tls_listen.is_empty()).then(|| Front::new(&config.tls));
+    let tls = config.has_tls().then(|| Front::new(&config.tls));
     let tls = tls.transpose().unwrap_or_else(|found| {
         problems.extend(found);
         None
     });
     let mut entrances: Vec<Vec<Entrance>> = (0..config.threads).map(|_| Vec::new()).collect();
-    let listening_tls = open(&mut entrances, &config.tls_listen, "--tls-listen", tls.as_ref(), None, &mut problems);
+    let trust = Arc::new(config.trust.clone());
+    let door = |address, redirect, introduced, tls: Option<&Arc<Front>>| Door {
+        address,
+        tls: tls.cloned(),
+        redirect,
+        introduced,
+        trust: Arc::clone(&trust),
+    };
+    let mut open = |addresses: &[SocketAddr], option, door: &dyn Fn(SocketAddr) -> Door| {
+        open(&mut entrances, addresses, option, door, &mut problems)
+    };
+    let mut listening_tls =
+        open(&config.tls_listen, "--tls-listen", &|address| door(address, None, false, tls.as_ref()));
     let secure = listening_tls.first().map(SocketAddr::port).filter(|_| config.tls.redirect);
-    let listening = open(&mut entrances, &config.listen, "--listen", None, secure, &mut problems);
+    let mut listening = open(&config.listen, "--listen", &|address| door(address, secure, false, None));
+    let Introduced { listen, tls_listen } = &config.introduced;
+    listening.extend(open(listen, "`listen`", &|address| door(address, secure, true, None)));
+    listening_tls.extend(open(tls_listen, "`listen`", &|address| door(address, None, true, tls.as_ref())));
     for program in &config.programs {
         problems.extend(check_program(program));
     }
@@ -173,8 +188,7 @@ fn open(
     entrances: &mut [Vec<Entrance>],
     addresses: &[SocketAddr],
     option: &'static str,
-    tls: Option<&Arc<Front>>,
-    redirect: Option<u16>,
+    door: &dyn Fn(SocketAddr) -> Door,
     problems: &mut Vec<String>,
 ) -> Vec<SocketAddr> {
     let mut listening = Vec::new();
@@ -183,7 +197,7 @@ fn open(
             Ok((address, of_threads)) => {
                 listening.push(address);
                 for (thread, listener) in entrances.iter_mut().zip(of_threads) {
-                    thread.push(Entrance { listener, door: Door { address, tls: tls.cloned(), redirect } });
+                    thread.push(Entrance { listener, door: door(address) });
                 }
             }
             Err(error) => problems.push(error.to_string()),
@@ -315,6 +329,7 @@ fn start_threads(
             sticky: config.sticky.clone(),
             limits: config.limits.share(config.threads),
             addresses: Arc::clone(&addresses),
+            given: proxy::Given { request_id: config.request_id, trace: config.trace_context },
             counters: Arc::clone(counters),
             log: log.cloned(),
         });
