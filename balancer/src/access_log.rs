@@ -1,16 +1,18 @@
 //! The access log: one line per request, nginx's combined format with what happened at the backends behind it.
 //!
 //! Each thread gathers lines in a buffer of its own and writes them in large pieces: when the buffer is nearly full,
-//! every second, and at the end. A file that cannot be written loses its lines and is reported once; requests go on.
+//! every second, and at the end. When the file is opened anew, what is gathered goes to the new one. A file that cannot be written loses its lines and is reported once; requests go on.
 
 use std::{
     fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
+
+use arc_swap::ArcSwap;
 
 /// Bytes a thread gathers before it writes.
 const PIECE: usize = 64 * 1024;
@@ -75,20 +77,44 @@ pub(crate) struct Line<'a> {
 /// One thread's end of the log.
 #[derive(Debug)]
 pub(crate) struct AccessLog {
-    file: Option<Arc<File>>,
+    file: Option<Arc<LogFile>>,
     buffer: String,
     time: String,
     lines: u64,
     failed: bool,
 }
 
-/// Opens the file for all threads; lines are appended.
-pub(crate) fn open(path: &Path) -> io::Result<Arc<File>> {
-    Ok(Arc::new(OpenOptions::new().create(true).append(true).open(path)?))
+/// The file that all threads append to.
+#[derive(Debug)]
+pub(crate) struct LogFile {
+    path: PathBuf,
+    file: ArcSwap<File>,
+}
+
+impl LogFile {
+    pub(crate) fn open(path: &Path) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self { path: path.to_owned(), file: ArcSwap::from_pointee(append(path)?) }))
+    }
+
+    /// Goes on in the file that has its name now. Where there can be none, it goes on in the one it has.
+    pub(crate) fn reopen(&self) {
+        let path = self.path.display();
+        match append(&self.path) {
+            Ok(file) => {
+                self.file.store(Arc::new(file));
+                tracing::info!("the access log {path} is opened anew");
+            }
+            Err(error) => tracing::error!(%error, "the access log {path} cannot be opened anew: {error}"),
+        }
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 impl AccessLog {
-    pub(crate) fn new(file: Option<Arc<File>>) -> Self {
+    pub(crate) fn new(file: Option<Arc<LogFile>>) -> Self {
         let buffer = String::with_capacity(if file.is_some() { PIECE } else { 0 });
         let mut log = Self { file, buffer, time: String::new(), lines: 0, failed: false };
         log.set_time(&jiff::Zoned::now());
@@ -120,7 +146,7 @@ impl AccessLog {
     /// Writes what was gathered; returns how many lines were lost.
     pub(crate) fn flush(&mut self) -> u64 {
         let (Some(file), false) = (&self.file, self.buffer.is_empty()) else { return 0 };
-        let result = file.as_ref().write_all(self.buffer.as_bytes());
+        let result = (&**file.file.load()).write_all(self.buffer.as_bytes());
         let lines = std::mem::take(&mut self.lines);
         self.buffer.clear();
         match result {

@@ -3,7 +3,6 @@
 //! about processes.
 
 use std::{
-    fs::File,
     io,
     net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
@@ -23,6 +22,7 @@ pub(crate) use self::client::Door;
 pub(crate) use self::entry::Given;
 use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
+    access_log::LogFile,
     config::{Engine, Limits, balance::Balance},
     listener,
     metrics::Counters,
@@ -69,7 +69,7 @@ pub(crate) struct Thread {
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) given: Given,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) log: Option<Arc<File>>,
+    pub(crate) log: Option<Arc<LogFile>>,
 }
 
 /// Runs one thread of the data plane until it is told to stop and its clients are done. Returns how many connections

@@ -1,7 +1,6 @@
 //! Where everything is put together: checks, threads of the data plane, supervisor, and the order in which they end.
 
 use std::{
-    fs::File,
     io,
     net::SocketAddr,
     path::Path,
@@ -11,6 +10,7 @@ use std::{
 };
 
 use tokio::{
+    signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
     task::JoinHandle as Task,
     time::timeout,
@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    access_log,
+    access_log::LogFile,
     backend::{Backend, LONGEST_SOCKET_PATH, Location},
     config::{Config, Problems, Program, Server, front::Introduced},
     health, listener,
@@ -109,15 +109,31 @@ pub fn run(
     let prepared = prepare(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let log = prepared.log.clone();
         let balancing = balance(config, prepared, shutdown, on_ready);
         if signals == Signals::Ignore {
             return balancing.await;
         }
         tokio::select! {
             outcome = balancing => outcome,
+            failed = reopen_on_request(log.as_deref()) => Err(RunError::System(failed)),
             failed = shutdown.follow_signals() => Err(failed.map_or_else(RunError::System, |()| unreachable!())),
         }
     })
+}
+
+/// Opens the access log anew at each SIGUSR1, which whoever moves it away sends.
+async fn reopen_on_request(log: Option<&LogFile>) -> io::Error {
+    let mut asked = match signal(SignalKind::user_defined1()) {
+        Ok(asked) => asked,
+        Err(error) => return error,
+    };
+    while asked.recv().await.is_some() {
+        if let Some(log) = log {
+            log.reopen();
+        }
+    }
+    std::future::pending().await
 }
 
 /// What a start needs of the machine.
@@ -127,7 +143,7 @@ struct Prepared {
     listening: Vec<SocketAddr>,
     listening_tls: Vec<SocketAddr>,
     tls: Option<Arc<Front>>,
-    log: Option<Arc<File>>,
+    log: Option<Arc<LogFile>>,
     sockets: RuntimeDir,
 }
 
@@ -165,7 +181,7 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         let say = |error| {
             problems.push(format!("the access log {} cannot be written: {error}; choose another file", path.display()));
         };
-        access_log::open(path).map_err(say).ok()
+        LogFile::open(path).map_err(say).ok()
     });
     let dir = &config.runtime_dir;
     let sockets = RuntimeDir::make(dir).map_err(|error| {
@@ -312,7 +328,7 @@ fn start_threads(
     entrances: Vec<Vec<Entrance>>,
     counters: &[Arc<Counters>],
     (pool, changes): (&Arc<Pool>, &mpsc::Sender<Change>),
-    log: Option<&Arc<File>>,
+    log: Option<&Arc<LogFile>>,
     shutdown: &Shutdown,
 ) -> io::Result<Vec<DataThread>> {
     let addresses = proxy::Addresses::new(config.limits.connections_per_address);
