@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     backend::{Location, Terms},
+    log_format::LogFormat,
     select::sticky::Sticky,
     trust::Trust,
     verdict::{Outliers, checks::Checks},
@@ -50,6 +51,8 @@ pub struct Config {
     pub engine: Engine,
     /// Where the access log goes; none is written without it.
     pub access_log: Option<PathBuf>,
+    /// The form of its lines, if it is not ours.
+    pub access_log_format: Option<LogFormat>,
     /// Backends that somebody else runs.
     pub servers: Vec<Server>,
     /// The terms of those of which nothing else is said.
@@ -88,6 +91,7 @@ impl Config {
             threads: usable_cores(),
             engine: Engine::default(),
             access_log: None,
+            access_log_format: None,
             servers: Vec::new(),
             terms: Terms::default(),
             balance: Balance::default(),

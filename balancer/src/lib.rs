@@ -14,6 +14,7 @@ pub mod verdict;
 pub mod select;
 pub mod trust;
 pub mod identity;
+pub mod log_format;
 pub mod backend;
 pub mod config;
 pub mod shutdown;

@@ -181,7 +181,7 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         let say = |error| {
             problems.push(format!("the access log {} cannot be written: {error}; choose another file", path.display()));
         };
-        LogFile::open(path).map_err(say).ok()
+        LogFile::open(path, config.access_log_format.clone()).map_err(say).ok()
     });
     let dir = &config.runtime_dir;
     let sockets = RuntimeDir::make(dir).map_err(|error| {

@@ -94,6 +94,8 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.trust = check_trust(&mut found, &file);
     config.request_id = file.request_id.unwrap_or(file.engine == Engine::Strict);
     config.trace_context = file.trace_context.unwrap_or(file.engine == Engine::Strict);
+    let format = file.access_log_format.as_ref();
+    config.access_log_format = format.and_then(|text| found.take("access_log_format", text.parse()));
     config.access_log = file.access_log;
     config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));

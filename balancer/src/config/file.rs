@@ -16,6 +16,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) engine: Engine,
     pub(super) access_log: Option<PathBuf>,
+    pub(super) access_log_format: Option<String>,
     #[serde(default)]
     pub(super) trusted_proxies: Vec<String>,
     #[serde(default)]
