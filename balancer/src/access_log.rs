@@ -1,16 +1,21 @@
-//! The access log: one line per request, nginx's combined format with what happened at the backends behind it.
+//! The access log: one line per request, nginx's combined format with what happened at the backends behind it, or as the
+//! user has it.
 //!
 //! Each thread gathers lines in a buffer of its own and writes them in large pieces: when the buffer is nearly full,
-//! every second, and at the end. A file that cannot be written loses its lines and is reported once; requests go on.
+//! every second, and at the end. When the file is opened anew, what is gathered goes to the new one. A file that cannot be written loses its lines and is reported once; requests go on.
 
 use std::{
     fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
+
+use arc_swap::ArcSwap;
+
+use crate::log_format::{LogFormat, Piece, Variable};
 
 /// Bytes a thread gathers before it writes.
 const PIECE: usize = 64 * 1024;
@@ -68,25 +73,53 @@ pub(crate) struct Line<'a> {
     pub(crate) flag: &'a str,
     /// Whose doing that was.
     pub(crate) by: &'a str,
+    /// What the request is known by.
+    pub(crate) id: Option<&'a str>,
 }
 
 /// One thread's end of the log.
 #[derive(Debug)]
 pub(crate) struct AccessLog {
-    file: Option<Arc<File>>,
+    file: Option<Arc<LogFile>>,
     buffer: String,
     time: String,
     lines: u64,
     failed: bool,
 }
 
-/// Opens the file for all threads; lines are appended.
-pub(crate) fn open(path: &Path) -> io::Result<Arc<File>> {
-    Ok(Arc::new(OpenOptions::new().create(true).append(true).open(path)?))
+/// The file that all threads append to.
+#[derive(Debug)]
+pub(crate) struct LogFile {
+    path: PathBuf,
+    file: ArcSwap<File>,
+    /// The form of its lines, if it is not ours.
+    format: Option<LogFormat>,
+}
+
+impl LogFile {
+    pub(crate) fn open(path: &Path, format: Option<LogFormat>) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self { path: path.to_owned(), file: ArcSwap::from_pointee(append(path)?), format }))
+    }
+
+    /// Goes on in the file that has its name now. Where there can be none, it goes on in the one it has.
+    pub(crate) fn reopen(&self) {
+        let path = self.path.display();
+        match append(&self.path) {
+            Ok(file) => {
+                self.file.store(Arc::new(file));
+                tracing::info!("the access log {path} is opened anew");
+            }
+            Err(error) => tracing::error!(%error, "the access log {path} cannot be opened anew: {error}"),
+        }
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 impl AccessLog {
-    pub(crate) fn new(file: Option<Arc<File>>) -> Self {
+    pub(crate) fn new(file: Option<Arc<LogFile>>) -> Self {
         let buffer = String::with_capacity(if file.is_some() { PIECE } else { 0 });
         let mut log = Self { file, buffer, time: String::new(), lines: 0, failed: false };
         log.set_time(&jiff::Zoned::now());
@@ -106,10 +139,11 @@ impl AccessLog {
 
     /// Adds a line; returns how many lines were lost because the file could not be written.
     pub(crate) fn add(&mut self, line: &Line<'_>) -> u64 {
-        if self.file.is_none() {
-            return 0;
+        let Some(file) = &self.file else { return 0 };
+        match &file.format {
+            None => render(&mut self.buffer, &self.time, line),
+            Some(format) => render_as(format, &mut self.buffer, &self.time, line),
         }
-        render(&mut self.buffer, &self.time, line);
         self.lines += 1;
         let full = self.buffer.len() + 3 * LONGEST_FIELD > PIECE;
         if full { self.flush() } else { 0 }
@@ -118,7 +152,7 @@ impl AccessLog {
     /// Writes what was gathered; returns how many lines were lost.
     pub(crate) fn flush(&mut self) -> u64 {
         let (Some(file), false) = (&self.file, self.buffer.is_empty()) else { return 0 };
-        let result = file.as_ref().write_all(self.buffer.as_bytes());
+        let result = (&**file.file.load()).write_all(self.buffer.as_bytes());
         let lines = std::mem::take(&mut self.lines);
         self.buffer.clear();
         match result {
@@ -166,7 +200,60 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
     if !line.by.is_empty() {
         let _ = write!(out, " by={}", line.by);
     }
+    if let Some(id) = line.id {
+        let _ = write!(out, " id={id}");
+    }
     out.push('\n');
+}
+
+fn render_as(format: &LogFormat, out: &mut String, time: &str, line: &Line<'_>) {
+    for piece in &format.pieces {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Value(variable) => push_value(out, *variable, time, line, format.json),
+        }
+    }
+    out.push('\n');
+}
+
+fn push_value(out: &mut String, variable: Variable, time: &str, line: &Line<'_>, json: bool) {
+    let (request, who) = line.asked.text.split_at(line.asked.request);
+    // No quote is in either: they are escaped.
+    let (referrer, agent) = who.split_once("\" \"").unwrap_or((who, "-"));
+    let retries = if variable == Variable::Retries { line.retries.join(",") } else { String::new() };
+    let text = match variable {
+        Variable::RemoteAddr => line.client,
+        Variable::TimeLocal => time,
+        Variable::Request => request,
+        Variable::HttpReferer => referrer,
+        Variable::HttpUserAgent => agent,
+        Variable::Upstream => line.upstream.unwrap_or("-"),
+        Variable::RequestId => line.id.unwrap_or("-"),
+        Variable::Retries if retries.is_empty() => "-",
+        Variable::Retries => &retries,
+        Variable::Flag if line.flag.is_empty() => "-",
+        Variable::Flag => line.flag,
+        Variable::By if line.by.is_empty() => "-",
+        Variable::By => line.by,
+        Variable::Status => return out.push_str(itoa::Buffer::new().format(line.status)),
+        Variable::BodyBytesSent => return out.push_str(itoa::Buffer::new().format(line.bytes)),
+        Variable::RequestTime => {
+            // Writing into a string does not fail.
+            let _ = write!(out, "{}.{:03}", line.took.as_secs(), line.took.subsec_millis());
+            return;
+        }
+    };
+    for part in text.split_inclusive(['\\', '"']) {
+        match part.as_bytes().last() {
+            Some(b'\\' | b'"') if json => {
+                let (plain, mark) = part.split_at(part.len() - 1);
+                out.push_str(plain);
+                out.push('\\');
+                out.push_str(mark);
+            }
+            _ => out.push_str(part),
+        }
+    }
 }
 
 /// As nginx does it: what could end the field or the line, or is no plain text, is written as `\xHH`.
@@ -198,6 +285,7 @@ mod tests {
             retries: &["connect"],
             flag: "",
             by: "",
+            id: Some("7f"),
         }
     }
 
@@ -209,8 +297,26 @@ mod tests {
         assert_eq!(
             out,
             "127.0.0.1 - - [20/Nov/2026:10:00:00 +0000] \"GET /a?b=c HTTP/1.1\" 200 5 \"-\" \"curl/8\" \
-             upstream=instance-8811 time_ms=1.204 retries=1:connect\n"
+             upstream=instance-8811 time_ms=1.204 retries=1:connect id=7f\n"
         );
+    }
+
+    #[test]
+    fn a_line_has_the_form_that_was_asked_for() {
+        let asked = Asked::new(b"GET", b"/", "HTTP/1.1", None, Some(b"a\" \\\n{b"));
+        let as_said = |format: &str| {
+            let mut out = String::new();
+            render_as(&format.parse().unwrap(), &mut out, "t", &line(&asked));
+            out
+        };
+        let combined = "127.0.0.1 - - [t] \"GET / HTTP/1.1\" 200 5 \"-\" \"a\\x22 \\x5C\\x0A{b\"\n";
+        assert_eq!(as_said("combined"), combined);
+        assert_eq!(as_said("$status:$request_time $upstream ($retries)$by"), "200:0.001 instance-8811 (connect)-\n");
+        let expected = "{\"remote_addr\":\"127.0.0.1\",\"time_local\":\"t\",\"request\":\"GET / HTTP/1.1\",\"status\":200,\
+                        \"body_bytes_sent\":5,\"http_referer\":\"-\",\"http_user_agent\":\"a\\\\x22 \\\\x5C\\\\x0A{b\",\
+                        \"request_time\":0.001,\"upstream\":\"instance-8811\",\"request_id\":\"7f\",\"retries\":\"connect\",\
+                        \"flag\":\"-\",\"by\":\"-\"}\n";
+        assert_eq!(as_said("json"), expected);
     }
 
     #[test]

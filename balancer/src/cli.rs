@@ -131,7 +131,7 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     }
     take_tls(&mut config, flags.tls_listen, flags.tls_cert, flags.tls_key)?;
     config.tls.redirect |= flags.redirect_to_https;
-    if config.listen.is_empty() && config.tls_listen.is_empty() {
+    if config.listens().next().is_none() {
         bail!("there is no address to listen on; give one with --listen, such as 127.0.0.1:8001");
     }
     if config.servers.is_empty() && config.programs.is_empty() {
@@ -140,8 +140,15 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         );
     }
     config.threads = flags.threads.map_or(config.threads, usize::from);
-    config.engine = flags.engine.unwrap_or(config.engine);
+    if let Some(engine) = flags.engine.filter(|engine| *engine != config.engine) {
+        config.engine = engine;
+        config.request_id &= engine == Engine::Strict;
+        config.trace_context &= engine == Engine::Strict;
+    }
     config.access_log = flags.access_log.or(config.access_log);
+    if let [(key, problem), ..] = config.front_problems()[..] {
+        bail!("{key}: {problem}, with --engine");
+    }
     if let [problem, ..] = config.tls_problems()[..] {
         bail!("{problem}, with --tls-listen, --tls-cert, --tls-key or --engine");
     }
@@ -181,7 +188,7 @@ fn take_tls(
 
 fn check(flags: &Check) -> anyhow::Result<u8> {
     let config = config::load(&flags.config)?;
-    if !config.tls_listen.is_empty() {
+    if config.has_tls() {
         tls::Front::new(&config.tls).map_err(Problems)?;
     }
     println!("{}: fine", flags.config.display());

@@ -13,14 +13,17 @@ use serde::Deserialize;
 
 use crate::{
     backend::{Location, Terms},
+    log_format::LogFormat,
     select::sticky::Sticky,
+    trust::Trust,
     verdict::{Outliers, checks::Checks},
 };
 
-use self::{balance::Balance, next_upstream::NextUpstream};
+use self::{balance::Balance, front::Introduced, next_upstream::NextUpstream};
 
 pub mod balance;
 pub mod next_upstream;
+pub mod front;
 mod check;
 mod file;
 pub mod units;
@@ -32,6 +35,14 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Addresses to listen on for TLS.
     pub tls_listen: Vec<SocketAddr>,
+    /// Addresses to listen on for proxies that say first whom they speak for (PROXY protocol).
+    pub introduced: Introduced,
+    /// The proxies that are believed.
+    pub trust: Trust,
+    /// Whether each request has an `X-Request-Id`.
+    pub request_id: bool,
+    /// Whether each request has a trace context.
+    pub trace_context: bool,
     /// How TLS is spoken there.
     pub tls: Tls,
     /// Threads of the data plane, one per usable core by default.
@@ -40,6 +51,8 @@ pub struct Config {
     pub engine: Engine,
     /// Where the access log goes; none is written without it.
     pub access_log: Option<PathBuf>,
+    /// The form of its lines, if it is not ours.
+    pub access_log_format: Option<LogFormat>,
     /// Backends that somebody else runs.
     pub servers: Vec<Server>,
     /// The terms of those of which nothing else is said.
@@ -70,10 +83,15 @@ impl Config {
         Self {
             listen,
             tls_listen: Vec::new(),
+            introduced: Introduced::default(),
+            trust: Trust::default(),
+            request_id: true,
+            trace_context: true,
             tls: Tls::default(),
             threads: usable_cores(),
             engine: Engine::default(),
             access_log: None,
+            access_log_format: None,
             servers: Vec::new(),
             terms: Terms::default(),
             balance: Balance::default(),
@@ -92,7 +110,7 @@ impl Config {
     /// What does not go together, about TLS.
     #[must_use]
     pub fn tls_problems(&self) -> Vec<&'static str> {
-        let is_there = !self.tls_listen.is_empty();
+        let is_there = self.has_tls();
         let rules = [
             (is_there && self.tls.certificates.is_empty(), "there is no certificate; name one with its key"),
             (!is_there && !self.tls.certificates.is_empty(), "nobody listens for TLS; name an address for it"),

@@ -12,6 +12,9 @@
 pub mod http1;
 pub mod verdict;
 pub mod select;
+pub mod trust;
+pub mod identity;
+pub mod log_format;
 pub mod backend;
 pub mod config;
 pub mod shutdown;

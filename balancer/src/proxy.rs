@@ -3,7 +3,6 @@
 //! about processes.
 
 use std::{
-    fs::File,
     io,
     net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
@@ -20,8 +19,10 @@ use tokio::{
 
 pub(crate) use self::addresses::Addresses;
 pub(crate) use self::client::Door;
+pub(crate) use self::entry::Given;
 use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
+    access_log::LogFile,
     config::{Engine, Limits, balance::Balance},
     listener,
     metrics::Counters,
@@ -66,8 +67,9 @@ pub(crate) struct Thread {
     pub(crate) sticky: Option<Sticky>,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) given: Given,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) log: Option<Arc<File>>,
+    pub(crate) log: Option<Arc<LogFile>>,
 }
 
 /// Runs one thread of the data plane until it is told to stop and its clients are done. Returns how many connections
@@ -150,10 +152,12 @@ fn accept_the_queued(worker: &Rc<Worker>, listener: TcpListener, door: &Rc<Door>
 
 fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, door: &Rc<Door>) {
     worker.counters.connections.add_one();
-    let Some(place) = worker.addresses.admit(from.ip()) else {
+    // Whoever is introduced later takes a place then; only those that are believed may do that.
+    let place = if door.introduced { None } else { worker.addresses.admit(from.ip()) };
+    if place.is_none() && !(door.introduced && door.trust.has(from.ip())) {
         worker.counters.refused.add_one();
         return;
-    };
+    }
     let (tasks, worker, door) = (&worker.connections, Rc::clone(worker), Rc::clone(door));
     match worker.engine {
         Engine::Strict => tasks.spawn_local(holding(place, strict::serve(worker, stream, from.ip(), door))),
@@ -161,7 +165,7 @@ fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, door: &Rc<D
     };
 }
 
-async fn holding(_place: Place, serving: impl Future<Output = ()>) {
+async fn holding(_place: Option<Place>, serving: impl Future<Output = ()>) {
     serving.await;
 }
 

@@ -1,7 +1,6 @@
 //! Where everything is put together: checks, threads of the data plane, supervisor, and the order in which they end.
 
 use std::{
-    fs::File,
     io,
     net::SocketAddr,
     path::Path,
@@ -11,6 +10,7 @@ use std::{
 };
 
 use tokio::{
+    signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
     task::JoinHandle as Task,
     time::timeout,
@@ -18,9 +18,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    access_log,
+    access_log::LogFile,
     backend::{Backend, LONGEST_SOCKET_PATH, Location},
-    config::{Config, Problems, Program, Server},
+    config::{Config, Problems, Program, Server, front::Introduced},
     health, listener,
     metrics::{Counters, Totals},
     names::{self, Named},
@@ -109,15 +109,31 @@ pub fn run(
     let prepared = prepare(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let log = prepared.log.clone();
         let balancing = balance(config, prepared, shutdown, on_ready);
         if signals == Signals::Ignore {
             return balancing.await;
         }
         tokio::select! {
             outcome = balancing => outcome,
+            failed = reopen_on_request(log.as_deref()) => Err(RunError::System(failed)),
             failed = shutdown.follow_signals() => Err(failed.map_or_else(RunError::System, |()| unreachable!())),
         }
     })
+}
+
+/// Opens the access log anew at each SIGUSR1, which whoever moves it away sends.
+async fn reopen_on_request(log: Option<&LogFile>) -> io::Error {
+    let mut asked = match signal(SignalKind::user_defined1()) {
+        Ok(asked) => asked,
+        Err(error) => return error,
+    };
+    while asked.recv().await.is_some() {
+        if let Some(log) = log {
+            log.reopen();
+        }
+    }
+    std::future::pending().await
 }
 
 /// What a start needs of the machine.
@@ -127,22 +143,37 @@ struct Prepared {
     listening: Vec<SocketAddr>,
     listening_tls: Vec<SocketAddr>,
     tls: Option<Arc<Front>>,
-    log: Option<Arc<File>>,
+    log: Option<Arc<LogFile>>,
     sockets: RuntimeDir,
 }
 
 /// Gets everything the configuration asks for, or says all that is in the way.
 fn prepare(config: &Config) -> Result<Prepared, Problems> {
     let mut problems = Vec::new();
-    let tls = (!config.tls_listen.is_empty()).then(|| Front::new(&config.tls));
+    let tls = config.has_tls().then(|| Front::new(&config.tls));
     let tls = tls.transpose().unwrap_or_else(|found| {
         problems.extend(found);
         None
     });
     let mut entrances: Vec<Vec<Entrance>> = (0..config.threads).map(|_| Vec::new()).collect();
-    let listening_tls = open(&mut entrances, &config.tls_listen, "--tls-listen", tls.as_ref(), None, &mut problems);
+    let trust = Arc::new(config.trust.clone());
+    let door = |address, redirect, introduced, tls: Option<&Arc<Front>>| Door {
+        address,
+        tls: tls.cloned(),
+        redirect,
+        introduced,
+        trust: Arc::clone(&trust),
+    };
+    let mut open = |addresses: &[SocketAddr], option, door: &dyn Fn(SocketAddr) -> Door| {
+        open(&mut entrances, addresses, option, door, &mut problems)
+    };
+    let mut listening_tls =
+        open(&config.tls_listen, "--tls-listen", &|address| door(address, None, false, tls.as_ref()));
     let secure = listening_tls.first().map(SocketAddr::port).filter(|_| config.tls.redirect);
-    let listening = open(&mut entrances, &config.listen, "--listen", None, secure, &mut problems);
+    let mut listening = open(&config.listen, "--listen", &|address| door(address, secure, false, None));
+    let Introduced { listen, tls_listen } = &config.introduced;
+    listening.extend(open(listen, "`listen`", &|address| door(address, secure, true, None)));
+    listening_tls.extend(open(tls_listen, "`listen`", &|address| door(address, None, true, tls.as_ref())));
     for program in &config.programs {
         problems.extend(check_program(program));
     }
@@ -150,7 +181,7 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         let say = |error| {
             problems.push(format!("the access log {} cannot be written: {error}; choose another file", path.display()));
         };
-        access_log::open(path).map_err(say).ok()
+        LogFile::open(path, config.access_log_format.clone()).map_err(say).ok()
     });
     let dir = &config.runtime_dir;
     let sockets = RuntimeDir::make(dir).map_err(|error| {
@@ -173,8 +204,7 @@ fn open(
     entrances: &mut [Vec<Entrance>],
     addresses: &[SocketAddr],
     option: &'static str,
-    tls: Option<&Arc<Front>>,
-    redirect: Option<u16>,
+    door: &dyn Fn(SocketAddr) -> Door,
     problems: &mut Vec<String>,
 ) -> Vec<SocketAddr> {
     let mut listening = Vec::new();
@@ -183,7 +213,7 @@ fn open(
             Ok((address, of_threads)) => {
                 listening.push(address);
                 for (thread, listener) in entrances.iter_mut().zip(of_threads) {
-                    thread.push(Entrance { listener, door: Door { address, tls: tls.cloned(), redirect } });
+                    thread.push(Entrance { listener, door: door(address) });
                 }
             }
             Err(error) => problems.push(error.to_string()),
@@ -298,7 +328,7 @@ fn start_threads(
     entrances: Vec<Vec<Entrance>>,
     counters: &[Arc<Counters>],
     (pool, changes): (&Arc<Pool>, &mpsc::Sender<Change>),
-    log: Option<&Arc<File>>,
+    log: Option<&Arc<LogFile>>,
     shutdown: &Shutdown,
 ) -> io::Result<Vec<DataThread>> {
     let addresses = proxy::Addresses::new(config.limits.connections_per_address);
@@ -315,6 +345,7 @@ fn start_threads(
             sticky: config.sticky.clone(),
             limits: config.limits.share(config.threads),
             addresses: Arc::clone(&addresses),
+            given: proxy::Given { request_id: config.request_id, trace: config.trace_context },
             counters: Arc::clone(counters),
             log: log.cloned(),
         });

@@ -3,13 +3,14 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    CertificateFiles, Config, Limits, Program, Server, Tls, file,
+    CertificateFiles, Config, Engine, Limits, Program, Server, Tls, file,
     next_upstream::{Case, NextUpstream},
     units,
 };
 use crate::{
     backend::{Location, Terms},
     select::sticky::{SameSite, Sticky},
+    trust::Trust,
     verdict::{Outliers, Patience, checks::Checks},
 };
 
@@ -50,7 +51,12 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     for (number, listen) in file.listen.iter().enumerate() {
         let key = format!("listen[{number}].address");
         let bad = |_| format!("`{}` is not an address; write IP:PORT, such as 127.0.0.1:8001", listen.address);
-        let list = if listen.tls { &mut config.tls_listen } else { &mut config.listen };
+        let list = match (listen.tls, listen.proxy_protocol) {
+            (false, false) => &mut config.listen,
+            (true, false) => &mut config.tls_listen,
+            (false, true) => &mut config.introduced.listen,
+            (true, true) => &mut config.introduced.tls_listen,
+        };
         list.extend(found.take(&key, listen.address.parse::<SocketAddr>().map_err(bad)));
     }
     if file.listen.is_empty() {
@@ -85,9 +91,20 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     check_ports(&mut found, &config);
     config.tls = check_tls(&mut found, &file.tls);
     config.engine = file.engine;
+    config.trust = check_trust(&mut found, &file);
+    config.request_id = file.request_id.unwrap_or(file.engine == Engine::Strict);
+    config.trace_context = file.trace_context.unwrap_or(file.engine == Engine::Strict);
+    let format = file.access_log_format.as_ref();
+    config.access_log_format = format.and_then(|text| found.take("access_log_format", text.parse()));
     config.access_log = file.access_log;
+    config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
     if found.0.is_empty() { Ok(config) } else { Err(found.0) }
+}
+
+fn check_trust(found: &mut Found, file: &file::File) -> Trust {
+    let networks = file.trusted_proxies.iter().filter_map(|text| found.take("trusted_proxies", text.parse()));
+    Trust { networks: networks.collect(), header: file.real_ip_header }
 }
 
 fn check_limits(found: &mut Found, file: &file::File) -> Limits {
@@ -310,7 +327,7 @@ fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program 
 
 /// No address twice: not among programs, not against our own.
 fn check_ports(found: &mut Found, config: &Config) {
-    let mut taken: Vec<u16> = config.listen.iter().chain(&config.tls_listen).map(SocketAddr::port).collect();
+    let mut taken: Vec<u16> = config.listens().map(SocketAddr::port).collect();
     for program in &config.programs {
         for &port in program.ports.iter().filter(|port| **port != 0) {
             if taken.contains(&port) {

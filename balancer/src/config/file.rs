@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Engine;
-use crate::select::sticky::SameSite;
+use crate::{select::sticky::SameSite, trust::RealIpHeader};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -16,6 +16,13 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) engine: Engine,
     pub(super) access_log: Option<PathBuf>,
+    pub(super) access_log_format: Option<String>,
+    #[serde(default)]
+    pub(super) trusted_proxies: Vec<String>,
+    #[serde(default)]
+    pub(super) real_ip_header: RealIpHeader,
+    pub(super) request_id: Option<bool>,
+    pub(super) trace_context: Option<bool>,
     pub(super) client_max_body_size: Option<String>,
     pub(super) client_header_timeout: Option<String>,
     pub(super) client_body_min_rate: Option<String>,
@@ -41,6 +48,8 @@ pub(super) struct Listen {
     pub(super) address: String,
     #[serde(default)]
     pub(super) tls: bool,
+    #[serde(default)]
+    pub(super) proxy_protocol: bool,
 }
 
 /// TLS at the addresses that have it.

@@ -21,6 +21,12 @@ pub enum Kind {
     Expect,
     /// Where a request comes from, as somebody before us says: `Forwarded`, `X-Forwarded-*`, `X-Real-IP`.
     Claim,
+    /// What a request is known by: `X-Request-Id`.
+    RequestId,
+    /// The trace that a request is part of (W3C): `traceparent`.
+    TraceParent,
+    /// What goes with it: `tracestate`.
+    TraceState,
     /// `Date`.
     Date,
     /// `Accept`.
@@ -46,7 +52,7 @@ impl Kind {
         // Programs that get fields as variables (CGI, WSGI) take `X_Real_IP` for `X-Real-IP`.
         let plain: Vec<u8> = name.iter().map(|&byte| if byte == b'_' { b'-' } else { byte }).collect();
         match Self::named(&plain) {
-            Self::Claim => Ok(Self::Claim),
+            kind @ (Self::Claim | Self::RequestId) => Ok(kind),
             Self::Host | Self::ContentLength | Self::TransferEncoding | Self::Connection => {
                 Err(Refusal::Bad("there is a field that could be taken for another one"))
             }
@@ -66,8 +72,10 @@ impl Kind {
                 (b"user-agent", Self::UserAgent),
                 (b"keep-alive", Self::Hop),
                 (b"set-cookie", Self::Leading),
+                (b"tracestate", Self::TraceState),
             ],
-            12 => &[(b"content-type", Self::ContentType)],
+            11 => &[(b"traceparent", Self::TraceParent)],
+            12 => &[(b"content-type", Self::ContentType), (b"x-request-id", Self::RequestId)],
             13 => &[
                 (b"authorization", Self::Leading),
                 (b"cache-control", Self::Leading),
@@ -88,13 +96,23 @@ impl Kind {
     /// Whether it may stand in trailers: what tells framing, routing or whom to trust comes first, and who sends it last
     /// means to deceive somebody.
     fn may_trail(self) -> bool {
-        matches!(self, Self::Other | Self::Date | Self::Accept | Self::Referer | Self::UserAgent)
+        matches!(
+            self,
+            Self::Other
+                | Self::Date
+                | Self::Accept
+                | Self::Referer
+                | Self::UserAgent
+                | Self::RequestId
+                | Self::TraceParent
+                | Self::TraceState
+        )
     }
 }
 
 /// Fields that no trailer may have (RFC 9110, 6.5.1) though they deceive nobody about where a message ends: they are for
 /// whoever has not yet begun to handle it. In lower case.
-const NEVER_LAST: [&[u8]; 27] = [
+const NEVER_LAST: [&[u8]; 30] = [
     b"accept",
     b"age",
     b"authentication-info",
@@ -116,12 +134,15 @@ const NEVER_LAST: [&[u8]; 27] = [
     b"referer",
     b"retry-after",
     b"strict-transport-security",
+    b"traceparent",
+    b"tracestate",
     b"trailer",
     b"user-agent",
     b"vary",
     b"via",
     b"warning",
     b"www-authenticate",
+    b"x-request-id",
 ];
 
 /// One field.

@@ -14,7 +14,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{config::Limits, tls::Front};
+use crate::{config::Limits, tls::Front, trust::Trust};
 
 /// Seconds for which a client that is being left may send nothing, and for which one that sends nothing more is waited
 /// with.
@@ -28,6 +28,33 @@ pub(crate) struct Door {
     pub(crate) tls: Option<Arc<Front>>,
     /// Whoever comes here is sent to TLS, at this port.
     pub(crate) redirect: Option<u16>,
+    /// Whoever comes here says first whom it speaks for (PROXY protocol).
+    pub(crate) introduced: bool,
+    /// Who is believed about others.
+    pub(crate) trust: Arc<Trust>,
+}
+
+/// Where requests come from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) address: IpAddr,
+    /// Its address in words.
+    pub(crate) name: String,
+    /// Whether what the connection tells of others is believed.
+    pub(crate) trusted: bool,
+    /// Who was between, the client first.
+    pub(crate) hops: Vec<IpAddr>,
+    /// Who is at the other end of the connection, in words, if that is somebody else.
+    pub(crate) peer: Option<String>,
+    /// Whether it is TLS that the client speaks, as somebody who is believed says.
+    pub(crate) secure: Option<bool>,
+}
+
+impl Source {
+    fn of(address: IpAddr, trust: &Trust) -> Rc<Self> {
+        let (name, trusted) = (address.to_canonical().to_string(), trust.has(address));
+        Rc::new(Self { address, name, trusted, hops: Vec::new(), peer: None, secure: None })
+    }
 }
 
 /// What a client connection is doing.
@@ -93,9 +120,10 @@ impl Pace {
 
 /// One client connection.
 pub(crate) struct Client {
-    pub(crate) address: IpAddr,
-    /// Its address in words.
-    pub(crate) name: Rc<str>,
+    /// Who is at the other end.
+    peer: RefCell<Rc<Source>>,
+    /// Whom the request under way is from.
+    source: RefCell<Rc<Source>>,
     /// The address it came to.
     pub(crate) server: SocketAddr,
     pub(crate) door: Rc<Door>,
@@ -118,6 +146,46 @@ impl Client {
         self.overdue.set(false);
         self.pace.begin();
         self.progress();
+    }
+
+    /// The address of whoever the request under way is from.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.source.borrow().address
+    }
+
+    /// Whoever the request under way is from; between requests, the connection.
+    pub(crate) fn source(&self) -> Rc<Source> {
+        Rc::clone(&self.source.borrow())
+    }
+
+    /// It has been introduced as somebody else.
+    pub(crate) fn introduce(&self, address: IpAddr) {
+        self.peer.replace(Source::of(address, &self.door.trust));
+        self.begin();
+    }
+
+    /// A new request begins, of which nothing is known.
+    pub(crate) fn begin(&self) {
+        self.source.replace(Rc::clone(&self.peer.borrow()));
+    }
+
+    /// Takes what is told about a request by whoever is believed: the values of the field with addresses, and the scheme.
+    pub(crate) fn tell<'a>(&self, values: impl DoubleEndedIterator<Item = &'a [u8]>, scheme: Option<&[u8]>) {
+        let source = self.source();
+        let hops = self.door.trust.before(source.address, values);
+        let address = hops.first().copied().unwrap_or(source.address);
+        let secure = match scheme {
+            Some(b"https") => Some(true),
+            Some(b"http") => Some(false),
+            _ => None,
+        };
+        let (name, peer) = (address.to_canonical().to_string(), (!hops.is_empty()).then(|| source.name.clone()));
+        self.source.replace(Rc::new(Source { address, name, trusted: true, hops, peer, secure }));
+    }
+
+    /// Whether the client speaks TLS, as far as is known.
+    pub(crate) fn speaks_tls(&self) -> bool {
+        self.source.borrow().secure.unwrap_or(self.is_secure())
     }
 
     /// Whether nobody on the way can read along.
@@ -242,18 +310,18 @@ impl Clients {
 
     /// A new client; it is forgotten when the returned guest is dropped.
     pub(crate) fn welcome(self: &Rc<Self>, address: IpAddr, door: &Rc<Door>) -> Guest {
-        self.add(address, address.to_canonical().to_string().into(), door)
+        self.add(Source::of(address, &door.trust), door)
     }
 
     /// A request of a client that has many at a time.
     pub(crate) fn welcome_again(self: &Rc<Self>, client: &Client) -> Guest {
-        self.add(client.address, Rc::clone(&client.name), &client.door)
+        self.add(Rc::clone(&client.peer.borrow()), &client.door)
     }
 
-    fn add(self: &Rc<Self>, address: IpAddr, name: Rc<str>, door: &Rc<Door>) -> Guest {
+    fn add(self: &Rc<Self>, source: Rc<Source>, door: &Rc<Door>) -> Guest {
         let client = Rc::new(Client {
-            address,
-            name,
+            peer: RefCell::new(Rc::clone(&source)),
+            source: RefCell::new(source),
             server: door.address,
             door: Rc::clone(door),
             phase: Cell::new(Phase::Waiting),

@@ -7,10 +7,22 @@ use super::{
     upstream::Upstream,
     worker::Worker,
 };
-use crate::access_log::{Asked, Line};
+use crate::{
+    access_log::{Asked, Line},
+    identity::{RequestId, Trace},
+};
 
 /// nginx's status for a client that left before its answer.
 const CLIENT_LEFT: u16 = 499;
+
+/// What each request is given on its way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given {
+    /// An id.
+    pub(crate) request_id: bool,
+    /// A trace context.
+    pub(crate) trace: bool,
+}
 
 /// One request's entry. Dropped without [`finish`](Self::finish), it says that the request was cut off.
 pub(crate) struct Entry {
@@ -24,6 +36,9 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     pub(crate) upstream: Option<Rc<Upstream>>,
     pub(crate) retries: Vec<&'static str>,
+    /// What it is known by.
+    pub(crate) id: Option<RequestId>,
+    pub(crate) trace: Trace,
     /// A cookie for the client, which goes out with the answer.
     pub(crate) cookie: Option<String>,
     pub(crate) flag: &'static str,
@@ -45,6 +60,8 @@ impl Entry {
             bytes: 0,
             upstream: None,
             retries: Vec::new(),
+            id: None,
+            trace: Trace::Ignored,
             cookie: None,
             flag: "",
             by: "",
@@ -84,7 +101,7 @@ impl Drop for Entry {
         }
         let Some(asked) = &self.asked else { return };
         self.worker.note(&Line {
-            client: &self.client.name,
+            client: &self.client.source().name,
             asked,
             status: self.status,
             bytes: self.bytes,
@@ -93,6 +110,7 @@ impl Drop for Entry {
             retries: &self.retries,
             flag: self.flag,
             by: self.by,
+            id: self.id.as_ref().map(RequestId::text),
         });
     }
 }

@@ -27,6 +27,7 @@ use self::{
     upload::Upload,
 };
 use super::{
+    addresses::Place,
     answer::Form,
     client::{Client, Door, Order, Phase},
     entry::Entry,
@@ -37,9 +38,11 @@ use super::{
 use crate::{
     access_log::Asked,
     http1::{Bounds, Refusal, fields::Kind, request::Request, target::Target},
+    identity::{self, RequestId, Trace},
 };
 
 mod secure;
+mod introduction;
 mod http2;
 pub(super) mod stream;
 mod parcel;
@@ -71,10 +74,11 @@ enum Next {
 }
 
 /// Serves one client until it or we have had enough.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr, door: Rc<Door>) {
+pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, address: IpAddr, door: Rc<Door>) {
     let guest = worker.clients.welcome(address, &door);
     let client = &guest.client;
     let session = pin!(async {
+        let Some(_place) = introduce(&worker, client, &mut stream).await else { return };
         match enter(&worker, client, stream).await {
             Some(Stream::Tls(secure)) if secure.speaks(b"h2") => {
                 Box::pin(http2::serve(&worker, client, *secure)).await;
@@ -98,6 +102,39 @@ async fn until_aborted(client: &Client, mut serving: Pin<&mut impl Future<Output
     .await;
 }
 
+/// Has whoever speaks for others say so first, where that is done. The place of who is introduced, or that there is no need
+/// for one; `None` if there is nobody to serve.
+async fn introduce(worker: &Worker, client: &Client, stream: &mut TcpStream) -> Option<Option<Place>> {
+    if !client.door.introduced {
+        return Some(None);
+    }
+    client.enter(Phase::Handshaking);
+    let mut reading = Box::pin(introduction::read(stream));
+    let told = poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Pending if client.is_let_go() => Poll::Ready(Err(ErrorKind::Interrupted.into())),
+        told => told,
+    });
+    let told = told.await;
+    let place = match told {
+        Ok(Some(address)) => {
+            let place = worker.addresses.admit(address);
+            client.introduce(address);
+            place.map(Some)
+        }
+        Ok(None) => Some(None),
+        Err(error) => {
+            let name = &client.source().name;
+            tracing::debug!(client = %name, %error, "nobody is introduced by {name}: {error}");
+            None
+        }
+    };
+    if place.is_none() {
+        worker.counters.refused.add_one();
+    }
+    client.enter(Phase::Waiting);
+    place
+}
+
 /// Agrees on TLS, where that is spoken.
 async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<Stream> {
     let Some(front) = &client.door.tls else { return Some(Stream::Tcp(stream)) };
@@ -115,7 +152,8 @@ async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<St
         }
         Err(error) => {
             worker.counters.handshakes_failed.add_one();
-            tracing::debug!(client = %client.name, %error, "no TLS with {}: {error}", client.name);
+            let name = &client.source().name;
+            tracing::debug!(client = %name, %error, "no TLS with {name}: {error}");
             None
         }
     }
@@ -152,6 +190,7 @@ async fn is_coming(client: &Client, stream: &Stream) -> bool {
 
 /// One request, from its head to the last byte of its answer.
 async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &mut Desk) -> Next {
+    client.begin();
     let bounds = Bounds { size: worker.limits.head_size, fields: worker.limits.head_fields };
     let request = match read_head(client, stream, desk, bounds).await {
         Ok(Some(request)) => request,
@@ -161,13 +200,13 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             return Next::Leave;
         }
     };
-    client.enter(Phase::Forwarding);
-    worker.budget.borrow_mut().request();
-    let mut entry = Entry::begin(worker, client, || asked(desk, &request, stream));
+    let mut entry = begin(worker, client, stream, desk, &request);
     let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
     let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };
-    if let Some(port) = client.door.redirect.filter(|_| !request.place(&desk.buffer).0.is_empty()) {
+    if let Some(port) =
+        client.door.redirect.filter(|_| !client.speaks_tls() && !request.place(&desk.buffer).0.is_empty())
+    {
         entry.status = 308;
         entry.bytes = redirect(worker, stream, desk, &request, port).await;
         entry.finish();
@@ -230,10 +269,52 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     Next::Request
 }
 
+/// Notes that a request begins: from where, and what it is known by.
+fn begin(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &Desk, request: &Request) -> Entry {
+    client.enter(Phase::Forwarding);
+    tell(client, desk);
+    worker.budget.borrow_mut().request();
+    let mut entry = Entry::begin(worker, client, || asked(desk, request, stream));
+    identify(&mut entry, worker, client, desk);
+    entry
+}
+
+/// Takes what somebody who is believed says of where a request comes from.
+fn tell(client: &Client, desk: &Desk) {
+    let source = client.source();
+    if !source.trusted {
+        return;
+    }
+    let (bytes, fields) = (&desk.buffer, desk.request.fields());
+    let header = client.door.trust.header.name().as_bytes();
+    let named = fields.iter().filter(|field| field.name.of(bytes).eq_ignore_ascii_case(header));
+    client.tell(named.map(|field| field.value.of(bytes)), rewrite::said(bytes, fields, &source, b"X-Forwarded-Proto"));
+}
+
+/// Gives a request what it is known by from here on.
+fn identify(entry: &mut Entry, worker: &Worker, client: &Client, desk: &Desk) {
+    let (bytes, fields) = (&desk.buffer, desk.request.fields());
+    if worker.given.request_id {
+        let told = rewrite::said(bytes, fields, &client.source(), b"X-Request-Id").filter(|id| identity::is_id(id));
+        let made = || RequestId::Made(worker.identities.next());
+        entry.id = Some(told.map_or_else(made, |id| RequestId::Told(id.into())));
+    }
+    if worker.given.trace {
+        let of = |kind| fields.iter().filter(move |field| field.kind == kind).map(|field| field.value.of(bytes));
+        let mut parents = of(Kind::TraceParent);
+        entry.trace = match (parents.next(), parents.next()) {
+            (Some(parent), None) if identity::is_parent(parent) => {
+                Trace::Passed { state: identity::is_state(of(Kind::TraceState)) }
+            }
+            _ => Trace::Begun(worker.identities.trace()),
+        };
+    }
+}
+
 /// Answers what cannot be read.
 async fn refuse(worker: &Worker, client: &Client, stream: &Stream, desk: &mut Desk, refusal: Refusal) {
     let failure = Failure::unread(refusal.into());
-    let (status, bytes) = answer_failure(worker, client, stream, desk, failure).await;
+    let (status, bytes) = answer_failure(worker, client, stream, desk, failure, None).await;
     worker.note_unread(client, status, bytes);
 }
 

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Addresses, Entrance, Thread,
+    Addresses, Entrance, Given, Thread,
     client::{Client, Clients},
     error::ProxyError,
     retry::Budget,
@@ -29,6 +29,7 @@ use crate::{
     access_log::{AccessLog, Asked, Line},
     backend::BackendId,
     config::{Engine, Limits, balance::Balance, next_upstream::Case},
+    identity::Identities,
     metrics::Counters,
     pool::{Change, Pool, Snapshot},
     queue::{Queue, Waiting},
@@ -83,6 +84,9 @@ pub(crate) struct Worker {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<Addresses>,
+    /// What requests are given on their way.
+    pub(crate) given: Given,
+    pub(crate) identities: Identities,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) clients: Rc<Clients>,
@@ -122,6 +126,7 @@ impl Worker {
             sticky,
             limits,
             addresses,
+            given,
             counters,
             log,
         } = thread;
@@ -129,6 +134,8 @@ impl Worker {
             engine,
             limits,
             addresses,
+            given,
+            identities: Identities::new(chance()),
             counters,
             log: RefCell::new(AccessLog::new(log)),
             clients: Rc::default(),
@@ -297,7 +304,7 @@ impl Worker {
     /// Notes a head that could not be read, and how it was answered.
     pub(crate) fn note_unread(&self, client: &Client, status: u16, bytes: u64) {
         self.note(&Line {
-            client: &client.name,
+            client: &client.source().name,
             asked: &Asked::unread(),
             status,
             bytes,
@@ -306,6 +313,7 @@ impl Worker {
             retries: &[],
             flag: "bad_request",
             by: "client",
+            id: None,
         });
     }
 

@@ -23,12 +23,16 @@ const REQUESTS: [&str; 16] = [
     "GET / HTTP/1.1\r\nhost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
 ];
 
-/// A head's lines in an order of their own, names in lower case, without what differs from one second to the next.
+/// What differs from one second to the next, or is given by one engine only.
+const ASIDE: [&str; 3] = ["date:", "x-request-id:", "traceparent:"];
+
+/// A head's lines in an order of their own, names in lower case, without those.
 fn sorted(head: &str) -> Vec<String> {
     let mut lines = head.trim_end().lines();
     let first = lines.next().unwrap().to_owned();
     let plain = |line: &str| line.split_once(": ").map(|(name, value)| format!("{}: {value}", name.to_lowercase()));
-    let mut fields: Vec<String> = lines.filter_map(plain).filter(|line| !line.starts_with("date:")).collect();
+    let compared = |line: &String| !ASIDE.iter().any(|name| line.starts_with(name));
+    let mut fields: Vec<String> = lines.filter_map(plain).filter(compared).collect();
     fields.sort();
     [vec![first], fields].concat()
 }

@@ -31,6 +31,10 @@ mod engines;
 mod choosing;
 /// Clients that stay where they were.
 mod sticky;
+/// The access log.
+mod logging;
+/// Who speaks for whom, and what requests are known by.
+mod forwarded;
 /// Checks of backends.
 mod checks;
 /// Second tries.

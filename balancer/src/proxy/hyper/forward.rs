@@ -103,7 +103,7 @@ async fn exchange(
     let expects = head.headers.contains_key(header::EXPECT);
     let source = Source::new(body, worker.limits.body, expects, client, &worker.background)?;
     let chunked = source.as_ref().is_some_and(|source| source.is_chunked());
-    let protocol = headers::prepare(&mut head, client.address, client.server, chunked)?;
+    let protocol = headers::prepare(&mut head, client.address(), client.server, chunked)?;
     let idempotent = retry::is_idempotent(head.method.as_str().as_bytes());
     let mut exchange = Exchange { worker, client, head, source, idempotent, switching: protocol.is_some(), entry };
     let (mut head, content, lease) = tries::answer(&mut exchange, worker).await?;
@@ -187,7 +187,7 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     fn key(&self, of: &KeyOf) -> Option<u64> {
-        of.find(self.client.address, self.head.uri.to_string().as_bytes(), |name| {
+        of.find(self.client.address(), self.head.uri.to_string().as_bytes(), |name| {
             self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes)
         })
     }

@@ -26,6 +26,7 @@ use crate::{
         request::Request,
         response::Response,
     },
+    identity::RequestId,
     proxy::{
         client::Client,
         entry::Entry,
@@ -112,7 +113,7 @@ impl tries::Exchange for Exchange<'_> {
 
     fn key(&self, of: &KeyOf) -> Option<u64> {
         let target = self.request.target_text.of(&self.desk.buffer);
-        of.find(self.client.address, target, |name| self.fields(name))
+        of.find(self.client.address(), target, |name| self.fields(name))
     }
 
     fn cookie(&self, name: &str) -> Option<&[u8]> {
@@ -174,7 +175,9 @@ impl Exchange<'_> {
     fn write_head(&mut self) -> Result<(), ProxyError> {
         self.desk.up.clear();
         let client = self.client;
-        let origin = Origin { client: &client.name, server: client.server, secure: client.is_secure() };
+        let (id, trace) = (self.entry.id.as_ref().map(RequestId::text), self.entry.trace);
+        let source = client.source();
+        let origin = Origin { source: &source, server: client.server, secure: client.speaks_tls(), id, trace };
         let (desk, request) = (&mut *self.desk, &self.request);
         rewrite::request(&mut desk.up.front, &desk.buffer, request, desk.request.fields(), origin, self.switching);
         self.upload.begin(self.desk)
@@ -247,6 +250,8 @@ impl Exchange<'_> {
                 stays: true,
                 date: "",
                 hsts: None,
+                id: None,
+                cookie: None,
             };
             let desk = &mut *self.desk;
             rewrite::response(&mut desk.down.front, download.bytes(), head, desk.response.fields(), onward);
@@ -330,12 +335,4 @@ impl Exchange<'_> {
 enum Sent {
     Something,
     Nothing,
-}
-
-/// Adds a field to a head that is complete.
-pub(super) fn add_field(head: &mut Vec<u8>, name: &str, value: &str) {
-    head.truncate(head.len() - 2);
-    for part in [name, ": ", value, "\r\n\r\n"] {
-        head.extend_from_slice(part.as_bytes());
-    }
 }

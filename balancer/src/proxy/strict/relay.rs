@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     download::Download,
-    exchange::{Answer, Exchange, add_field},
+    exchange::{Answer, Exchange},
     rewrite::{self, Onward},
     shelf::Desk,
     stream::Stream,
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     http1::{Version, framing::Framing},
+    identity::RequestId,
     proxy::{client::Client, entry::Entry, worker::Worker},
 };
 
@@ -48,6 +49,8 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
             stays: stays && framing != Framing::Close,
             date: &worker.date.borrow(),
             hsts: client.hsts(),
+            id: entry.id.as_ref().map(RequestId::text),
+            cookie: entry.cookie.as_deref(),
         };
         let (bytes, fields) = (download.bytes(), desk.response.fields());
         let is_bare = download.ended && download.data.is_empty() && download.trailers().is_empty();
@@ -61,9 +64,6 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
     };
     if !begun {
         return Relayed::Cut;
-    }
-    if let Some(cookie) = entry.cookie.take() {
-        add_field(&mut desk.down.front, "Set-Cookie", &cookie);
     }
     // The end of the connection is the end of the body: until that is whole, nothing that ends us may look like it.
     if framing == Framing::Close {

@@ -7,6 +7,7 @@ use hyper::StatusCode;
 use super::{shelf::Desk, stream::Stream};
 use crate::{
     http1::{Version, request::Request},
+    identity::RequestId,
     proxy::{
         answer::{Form, RETRY_AFTER, render},
         client::{Client, Phase},
@@ -45,7 +46,8 @@ pub(super) async fn fail(
     let facts = failure.error.facts();
     (entry.flag, entry.by, entry.upstream) = (facts.flag, facts.side.name(), None);
     entry.status = facts.status.as_u16();
-    entry.bytes = answer_failure(worker, client, stream, desk, failure).await.1;
+    let id = entry.id.as_ref().map(RequestId::text);
+    entry.bytes = answer_failure(worker, client, stream, desk, failure, id).await.1;
     entry.finish();
 }
 
@@ -56,6 +58,7 @@ pub(super) async fn answer_failure(
     stream: &Stream,
     desk: &mut Desk,
     failure: Failure,
+    id: Option<&str>,
 ) -> (u16, u64) {
     client.enter(Phase::Answering);
     worker.counters.own_answers.add_one();
@@ -65,9 +68,10 @@ pub(super) async fn answer_failure(
     let is_absent = facts.status == StatusCode::SERVICE_UNAVAILABLE;
     let retry = if is_absent { format!("Retry-After: {RETRY_AFTER}\r\n") } else { String::new() };
     let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
+    let id = id.map_or_else(String::new, |id| format!("X-Request-Id: {id}\r\n"));
     let close = if failure.stays { "" } else { "Connection: close\r\n" };
     let head = format!(
-        "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}{hsts}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",
+        "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}{hsts}{id}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",
         failure.version.name(),
         text.len(),
         worker.date.borrow(),

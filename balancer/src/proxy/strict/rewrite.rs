@@ -2,23 +2,29 @@
 
 use std::{net::SocketAddr, ops::Range};
 
-use crate::http1::{
-    Version,
-    fields::{self, Field, Kind},
-    framing::Framing,
-    request::Request,
-    response::Response,
-    target::Target,
+use crate::{
+    http1::{
+        Version,
+        fields::{self, Field, Kind},
+        framing::Framing,
+        request::Request,
+        response::Response,
+        target::{self, Target},
+    },
+    identity::Trace,
+    proxy::client::Source,
 };
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Origin<'a> {
-    /// The client's address in words.
-    pub(crate) client: &'a str,
+    pub(crate) source: &'a Source,
     pub(crate) server: SocketAddr,
     /// Whether it came over TLS.
     pub(crate) secure: bool,
+    /// What it is known by.
+    pub(crate) id: Option<&'a str>,
+    pub(crate) trace: Trace,
 }
 
 /// Writes the head of a request for a backend. `upgrade`: it may switch protocols.
@@ -44,6 +50,11 @@ pub(crate) fn request(
     }
     let host = host..out.len();
     out.extend_from_slice(b"\r\n");
+    let (with_parent, with_state) = match origin.trace {
+        Trace::Ignored => (true, true),
+        Trace::Passed { state } => (true, state),
+        Trace::Begun(_) => (false, false),
+    };
     copy(out, bytes, fields, |field| match field.kind {
         Kind::Host
         | Kind::ContentLength
@@ -53,15 +64,23 @@ pub(crate) fn request(
         | Kind::Upgrade
         | Kind::Expect
         | Kind::Claim => false,
+        Kind::RequestId if origin.id.is_some() => false,
+        Kind::TraceParent if !with_parent => false,
+        Kind::TraceState if !with_state => false,
         Kind::Other
         | Kind::Leading
         | Kind::Accept
         | Kind::ContentType
         | Kind::Referer
         | Kind::UserAgent
+        | Kind::RequestId
+        | Kind::TraceParent
+        | Kind::TraceState
         | Kind::Date => !(head.names && is_named(bytes, fields, field)),
     });
-    forwarded(out, host, origin);
+    let told = said(bytes, fields, origin.source, b"X-Forwarded-Host").filter(|host| target::is_host(host));
+    forwarded(out, &told.map_or(Host::Ours(host), Host::Told), origin);
+    identity(out, origin);
     match head.framing {
         Framing::Length(length) => content_length(out, length),
         Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
@@ -98,6 +117,10 @@ pub(crate) struct Onward<'a> {
     pub(crate) date: &'a str,
     /// What we tell of TLS instead of the backend (RFC 6797).
     pub(crate) hsts: Option<&'a str>,
+    /// What the request was known by.
+    pub(crate) id: Option<&'a str>,
+    /// A cookie of ours.
+    pub(crate) cookie: Option<&'a str>,
 }
 
 /// Writes the head of an answer for the client.
@@ -109,11 +132,17 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
     out.extend_from_slice(b"\r\n");
     copy(out, bytes, fields, |field| match field.kind {
         Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop | Kind::Upgrade => false,
+        Kind::RequestId if onward.id.is_some() => false,
         _ => !(head.names && is_named(bytes, fields, field) || onward.hsts.is_some() && is_hsts(bytes, field)),
     });
     if let Some(hsts) = onward.hsts {
         for part in [HSTS, b": ", hsts.as_bytes(), b"\r\n"] {
             out.extend_from_slice(part);
+        }
+    }
+    for (name, value) in [(REQUEST_ID, onward.id), (b"Set-Cookie", onward.cookie)] {
+        if let Some(value) = value {
+            add(out, name, value.as_bytes());
         }
     }
     if !head.dated && status >= 200 {
@@ -170,28 +199,77 @@ fn path(out: &mut Vec<u8>, bytes: &[u8], head: &Request) {
     }
 }
 
-/// `host` is where the host stands in `out`.
-fn forwarded(out: &mut Vec<u8>, host: Range<usize>, origin: Origin<'_>) {
-    let client = origin.client.as_bytes();
+/// The field with what a request is known by.
+const REQUEST_ID: &[u8] = b"X-Request-Id";
+
+/// What the one field with this name says, if whoever has written it is believed.
+pub(crate) fn said<'a>(bytes: &'a [u8], fields: &[Field], source: &Source, name: &[u8]) -> Option<&'a [u8]> {
+    let mut named = fields.iter().filter(|field| source.trusted && field.name.of(bytes).eq_ignore_ascii_case(name));
+    let only = named.next().filter(|_| named.next().is_none())?;
+    Some(only.value.of(bytes))
+}
+
+/// The host that a request was for.
+enum Host<'a> {
+    /// Where it stands in what is written.
+    Ours(Range<usize>),
+    /// As somebody says who is believed.
+    Told(&'a [u8]),
+}
+
+impl Host<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Ours(place) => out.extend_from_within(place.clone()),
+            Self::Told(host) => out.extend_from_slice(host),
+        }
+    }
+}
+
+fn forwarded(out: &mut Vec<u8>, host: &Host<'_>, origin: Origin<'_>) {
+    let source = origin.source;
+    let last = source.peer.as_deref().unwrap_or(&source.name);
+    let hops: Vec<String> = source.hops.iter().map(ToString::to_string).collect();
+    let all = || hops.iter().map(String::as_str).chain([last]);
     out.extend_from_slice(b"X-Forwarded-For: ");
-    out.extend_from_slice(client);
+    for (number, hop) in all().enumerate() {
+        out.extend_from_slice(if number > 0 { b", " } else { b"" });
+        out.extend_from_slice(hop.as_bytes());
+    }
     out.extend_from_slice(b"\r\nX-Real-IP: ");
-    out.extend_from_slice(client);
+    out.extend_from_slice(source.name.as_bytes());
     let proto: &[u8] = if origin.secure { b"https" } else { b"http" };
     out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
     out.extend_from_slice(proto);
     out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
-    out.extend_from_within(host.clone());
-    let (start, end) = if client.contains(&b':') { (&b"\"["[..], &b"]\""[..]) } else { (&b""[..], &b""[..]) };
-    out.extend_from_slice(b"\r\nForwarded: for=");
-    out.extend_from_slice(start);
-    out.extend_from_slice(client);
-    out.extend_from_slice(end);
+    host.write(out);
+    out.extend_from_slice(b"\r\nForwarded: ");
+    for (number, hop) in all().enumerate() {
+        let (start, end) = if hop.contains(':') { (&b"for=\"["[..], &b"]\""[..]) } else { (&b"for="[..], &b""[..]) };
+        for part in [if number > 0 { &b", "[..] } else { b"" }, start, hop.as_bytes(), end] {
+            out.extend_from_slice(part);
+        }
+    }
     out.extend_from_slice(b";host=\"");
-    out.extend_from_within(host);
+    host.write(out);
     out.extend_from_slice(b"\";proto=");
     out.extend_from_slice(proto);
     out.extend_from_slice(b"\r\n");
+}
+
+fn identity(out: &mut Vec<u8>, origin: Origin<'_>) {
+    if let Some(id) = origin.id {
+        add(out, REQUEST_ID, id.as_bytes());
+    }
+    if let Trace::Begun(parent) = origin.trace {
+        add(out, b"traceparent", &parent);
+    }
+}
+
+fn add(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 /// Copies the lines of the fields that go on; those that stand together as we would write them, in one piece.
@@ -238,12 +316,18 @@ mod tests {
 
     const BOUNDS: Bounds = Bounds { size: 4096, fields: 50 };
 
+    fn source(address: &str) -> Source {
+        let (address, name) = (address.parse().unwrap(), address.to_owned());
+        Source { address, name, trusted: false, hops: Vec::new(), peer: None, secure: None }
+    }
+
     fn going_on(text: &str) -> String {
         let mut reader = Requests::default();
         let head = reader.read(text.as_bytes(), BOUNDS).unwrap().unwrap();
         let mut out = Vec::new();
-        let client = if text.contains("from-six") { "2001:db8::1" } else { "127.0.0.1" };
-        let origin = Origin { client, server: ([127, 0, 0, 1], 8001).into(), secure: false };
+        let source = source(if text.contains("from-six") { "2001:db8::1" } else { "127.0.0.1" });
+        let server = ([127, 0, 0, 1], 8001).into();
+        let origin = Origin { source: &source, server, secure: false, id: None, trace: Trace::Ignored };
         let upgrade = head.upgrade.is_some_and(|upgrade| may_switch(upgrade.of(text.as_bytes())));
         request(&mut out, text.as_bytes(), &head, reader.fields(), origin, upgrade);
         String::from_utf8(out).unwrap()
@@ -309,9 +393,11 @@ mod tests {
             stays: false,
             date: "today",
             hsts: Some("max-age=1"),
+            id: None,
+            cookie: Some("c=d"),
         };
         response(&mut out, text.as_bytes(), &head, reader.fields(), onward);
-        let expected = "HTTP/1.1 200 Fine\r\nSet-Cookie: a\r\nStrict-Transport-Security: max-age=1\r\nDate: today\r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
+        let expected = "HTTP/1.1 200 Fine\r\nSet-Cookie: a\r\nStrict-Transport-Security: max-age=1\r\nSet-Cookie: c=d\r\nDate: today\r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     http1::{Span, framing::Framing},
+    identity::RequestId,
     proxy::{
         client::{Client, Phase},
         entry::Entry,
@@ -114,6 +115,8 @@ pub(super) async fn switch(exchange: Exchange<'_>, answer: Answer) -> Option<(St
         stays: true,
         date: "",
         hsts: None,
+        id: entry.id.as_ref().map(RequestId::text),
+        cookie: None,
     };
     let bytes = answer.download.bytes();
     rewrite::response(&mut desk.down.front, bytes, &answer.head, desk.response.fields(), onward);

@@ -38,7 +38,7 @@ impl Suspects {
     pub(super) fn unanswered(&mut self, worker: &Worker, client: &Client) {
         if self.0.len() == 1 {
             for (candidate, at) in self.0.drain(..) {
-                candidate.failed(worker, Failure { at, suspect: Some(whose(client.address)) });
+                candidate.failed(worker, Failure { at, suspect: Some(whose(client.address())) });
             }
         }
         self.0.clear();

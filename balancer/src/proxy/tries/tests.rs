@@ -16,7 +16,7 @@ use crate::{
     config::{Engine, Limits, balance::Balance},
     metrics::Counters,
     pool::{Change, Pool},
-    proxy::{Addresses, Door, Thread, client::Guest},
+    proxy::{Addresses, Door, Given, Thread, client::Guest},
     queue::Queue,
     select::two_choices::TwoChoices,
     verdict::{Outliers, Patience},
@@ -128,6 +128,7 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
         ..Limits::default()
     };
     let (worker, _) = Worker::new(Thread {
+        given: Given { request_id: false, trace: false },
         number: 0,
         entrances: Vec::new(),
         pool: Arc::clone(pool),
@@ -194,7 +195,13 @@ fn of_a_hundred_thousand_faults_none_executes_a_post_twice_or_asks_a_backend_aga
         let pool = Arc::new(Pool::default());
         let (changes, inbox) = tokio::sync::mpsc::channel(1024);
         let worker = worker(&pool, changes.clone());
-        let door = Rc::new(Door { address: ([127, 0, 0, 1], 1).into(), tls: None, redirect: None });
+        let door = Rc::new(Door {
+            address: ([127, 0, 0, 1], 1).into(),
+            tls: None,
+            redirect: None,
+            introduced: false,
+            trust: Arc::default(),
+        });
         let guest = worker.clients.welcome(IpAddr::V4(Ipv4Addr::LOCALHOST), &door);
         let lots = RefCell::new(TwoChoices::seeded(1));
         let world = World { lots, executed: RefCell::default(), faults: RefCell::default() };

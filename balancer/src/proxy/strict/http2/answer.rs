@@ -25,6 +25,7 @@ pub(super) fn head(
     for field in fields {
         let goes = match field.kind {
             Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop | Kind::Upgrade => false,
+            Kind::RequestId if onward.id.is_some() => false,
             _ => !(head.names && is_named(bytes, fields, field) || onward.hsts.is_some() && is_hsts(bytes, field)),
         };
         if goes {
@@ -33,6 +34,12 @@ pub(super) fn head(
     }
     if let Some(hsts) = onward.hsts {
         map.insert(HeaderName::from_bytes(HSTS).ok()?, value(hsts.as_bytes())?);
+    }
+    if let Some(id) = onward.id {
+        map.insert(HeaderName::from_static("x-request-id"), value(id.as_bytes())?);
+    }
+    if let Some(cookie) = onward.cookie {
+        map.append(header::SET_COOKIE, value(cookie.as_bytes())?);
     }
     if !head.dated && head.status >= 200 {
         map.insert(header::DATE, value(onward.date.as_bytes())?);

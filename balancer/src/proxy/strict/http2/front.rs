@@ -189,6 +189,8 @@ impl Reply {
             stays: true,
             date: "",
             hsts: None,
+            id: None,
+            cookie: None,
         };
         let head = answer::head(whole, &read, reader.fields(), read.length_told, onward);
         if read.status < 200 {
