@@ -3,7 +3,7 @@
 //! ```text
 //! control   config ----> supervisor --+
 //!                        health ------+-- Change --> pool (one writer) --> Snapshot
-//! data      listener -> tls -> proxy -> select <----------------------------+  read only
+//! data      listener -> tls -> proxy -> route, select <----------------------------+  read only
 //!                                +--> http1, access_log, metrics
 //! ```
 //!
@@ -13,6 +13,7 @@ pub mod http1;
 pub mod verdict;
 pub mod select;
 pub mod backend;
+pub mod route;
 pub mod config;
 pub mod shutdown;
 pub mod metrics;

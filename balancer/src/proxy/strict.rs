@@ -162,7 +162,6 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         }
     };
     client.enter(Phase::Forwarding);
-    worker.budget.borrow_mut().request();
     let mut entry = Entry::begin(worker, client, || asked(desk, &request, stream));
     let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
@@ -174,16 +173,22 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         return Next::Leave;
     }
     let checked = check(desk, &request).and_then(|()| check_host(client, stream, desk, &request));
-    let upload = checked.and_then(|()| Upload::new(&request, desk, worker.limits.body));
-    let mut upload = match upload {
-        Ok(upload) => upload,
+    let routed = checked.and_then(|()| worker.find(&request, &desk.buffer));
+    let ready = routed.and_then(|routed| Ok((routed, Upload::new(&request, desk, worker.limits.body)?)));
+    let ((branch, route), mut upload) = match ready {
+        Ok(ready) => ready,
         Err(error) => {
             fail(worker, client, stream, desk, entry, failed(error, false)).await;
             return Next::Leave;
         }
     };
+    branch.budget.borrow_mut().request();
+    if route.is_some() {
+        client.is_patient(branch.limits.stall_deadline);
+    }
     let mut exchange = Exchange {
         worker,
+        branch,
         client,
         stream,
         request,
@@ -218,8 +223,20 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             stays
         }
     };
+    let is_done = upload.is_read();
+    follow(client, stream, desk, upload, &request, (stays, is_done))
+}
+
+/// What follows an answer; `is_done`: nothing of the request's body is still to come.
+fn follow(
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    upload: Upload,
+    request: &Request,
+    (stays, is_done): (bool, bool),
+) -> Next {
     if !stays {
-        let is_done = upload.is_read();
         upload.clear_desk(desk);
         // Only who has said that it sends nothing more, and has sent nothing more, needs no waiting for.
         let is_quiet = is_done && desk.filled == 0 && !request.stays && !stream.has_unread();

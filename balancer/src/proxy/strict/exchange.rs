@@ -27,12 +27,13 @@ use crate::{
         response::Response,
     },
     proxy::{
+        branch::{Branch, Candidate},
         client::Client,
         entry::Entry,
         error::ProxyError,
         retry, tries,
         upstream::{InFlight, Upstream},
-        worker::{Candidate, Worker},
+        worker::Worker,
     },
     select::key::{self, KeyOf},
 };
@@ -63,6 +64,8 @@ pub(crate) struct Answer {
 /// One request and what it needs.
 pub(crate) struct Exchange<'a> {
     pub(crate) worker: &'a Rc<Worker>,
+    /// Where it goes.
+    pub(crate) branch: &'a Branch,
     pub(crate) client: &'a Client,
     pub(crate) stream: &'a Stream,
     pub(crate) desk: &'a mut Desk,
@@ -98,7 +101,7 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     async fn dial(&mut self, upstream: &Upstream) -> io::Result<Stream> {
-        upstream.dial(self.worker.limits.connect_deadline).await
+        upstream.dial(self.branch.limits.connect_deadline).await
     }
 
     async fn left(&mut self) {
@@ -159,8 +162,8 @@ impl tries::Exchange for Exchange<'_> {
 impl Exchange<'_> {
     /// Tries backends until one answers or trying on is not allowed.
     pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
-        let worker = self.worker;
-        tries::answer(self, worker).await
+        let branch = self.branch;
+        tries::answer(self, branch).await
     }
 
     /// The values of the request's fields with this name.

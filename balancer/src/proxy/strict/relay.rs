@@ -31,7 +31,7 @@ pub(crate) enum Relayed {
 /// Sends an answer to the client; the connection to the backend is kept if nothing speaks against it. `stays`: the
 /// client's connection stays for another request.
 pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -> Relayed {
-    let Exchange { worker, client, stream, desk, request, upload, entry, .. } = exchange;
+    let Exchange { worker, branch, client, stream, desk, request, upload, entry, .. } = exchange;
     let Answer { stream: backend, upstream, in_flight, head, mut download } = answer;
     let framing = match head.framing {
         Framing::None => Framing::None,
@@ -81,7 +81,7 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
             if relay.is_free(&download)
                 && let Some((backend, in_flight)) = backend.take()
             {
-                upstream.streams.keep(backend, worker.idle_until(), upstream.most_idle);
+                upstream.streams.keep(backend, branch.idle_until(worker.clients.tick()), upstream.most_idle);
                 drop(in_flight);
             }
             let to = backend.as_ref().map(|(backend, _)| backend);
