@@ -5,9 +5,11 @@
 
 use std::{borrow::Cow, collections::HashMap, fmt};
 
-use self::path::plain;
+use self::{cors::Cors, edits::Edits, path::plain};
 
 pub mod path;
+pub mod edits;
+pub mod cors;
 
 /// A route: for whom it is, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,20 @@ pub struct Route {
     pub location: String,
     /// Where it goes.
     pub to: To,
+    /// What is changed about requests.
+    pub request: Edits,
+    /// What is changed about answers.
+    pub answer: Edits,
+    /// Which other sites may read answers; what backends say about that goes on if nothing is said here.
+    pub cors: Option<Cors>,
+}
+
+impl Route {
+    /// Whether heads of answers are not as backends send them.
+    #[must_use]
+    pub fn edits_answers(&self) -> bool {
+        self.cors.is_some() || !self.answer.is_empty()
+    }
 }
 
 /// Where a route goes.
@@ -154,6 +170,9 @@ mod tests {
                 .collect(),
             location: (*location).to_owned(),
             to: To::Pool(number),
+            request: Edits::default(),
+            answer: Edits::default(),
+            cors: None,
         };
         Table::new(routes.iter().enumerate().map(route).collect())
     }

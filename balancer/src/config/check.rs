@@ -6,6 +6,7 @@ pub(super) use self::pool::server;
 use super::{CertificateFiles, Config, Engine, Limits, Program, Tls, file, pools::Pool, units};
 
 mod pool;
+mod fields;
 mod route;
 
 /// Problems found so far, each with its key.

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub(super) use self::{pools::Pools, route::Route};
+pub(super) use self::{
+    pools::Pools,
+    route::{Cors, Edits, Route},
+};
 use super::Engine;
 use crate::select::sticky::SameSite;
 

@@ -18,9 +18,10 @@ use tokio::net::TcpStream;
 use self::{
     exchange::Exchange,
     relay::{Relayed, relay},
-    reply::{Failure, answer_failure, fail, redirect},
+    reply::{Failure, answer_failure, fail, redirect, say_nothing},
     rewrite::may_switch,
     secure::Secure,
+    seen::Seen,
     shelf::Desk,
     stream::Stream,
     tunnel::{FarEnd, switch},
@@ -28,6 +29,7 @@ use self::{
 };
 use super::{
     answer::Form,
+    branch::Branch,
     client::{Client, Door, Order, Phase},
     entry::Entry,
     error::{ProxyError, Side},
@@ -36,7 +38,8 @@ use super::{
 };
 use crate::{
     access_log::Asked,
-    http1::{Bounds, Refusal, fields::Kind, request::Request, target::Target},
+    http1::{Bounds, Refusal, fields::Kind, framing::Framing, request::Request, target::Target},
+    route::{Route, cors::Cors},
 };
 
 mod secure;
@@ -45,6 +48,7 @@ pub(super) mod stream;
 mod parcel;
 pub(super) mod shelf;
 mod rewrite;
+mod seen;
 mod upload;
 mod download;
 mod exchange;
@@ -182,13 +186,16 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             return Next::Leave;
         }
     };
-    branch.budget.borrow_mut().request();
-    if route.is_some() {
-        client.is_patient(branch.limits.stall_deadline);
+    enter_branch(client, branch, route);
+    if let Some(cors) = question(client, &request, desk, route) {
+        let is_done = request.framing == Framing::None;
+        let stays = grant(worker, client, stream, desk, (&request, cors), entry).await;
+        return follow(client, stream, desk, upload, &request, (stays, is_done));
     }
     let mut exchange = Exchange {
         worker,
         branch,
+        route,
         client,
         stream,
         request,
@@ -225,6 +232,40 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     };
     let is_done = upload.is_read();
     follow(client, stream, desk, upload, &request, (stays, is_done))
+}
+
+fn enter_branch(client: &Client, branch: &Branch, route: Option<&Route>) {
+    branch.budget.borrow_mut().request();
+    if route.is_some() {
+        client.is_patient(branch.limits.stall_deadline);
+    }
+}
+
+/// What a browser is to be told that asks before a request, where that is the route's to say.
+fn question<'a>(client: &Client, request: &Request, desk: &Desk, route: Option<&'a Route>) -> Option<&'a Cors> {
+    route?.cors.as_ref().filter(|_| seen(client, request, desk).is_question())
+}
+
+/// Answers a browser that asks before a request; says whether the connection may stay.
+async fn grant(
+    worker: &Worker,
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    (request, cors): (&Request, &Cors),
+    mut entry: Entry,
+) -> bool {
+    let mut lines = Vec::new();
+    cors.write(&mut lines, seen(client, request, desk).field("origin"), true);
+    let stays = request.stays && request.framing == Framing::None && !worker.stopping.get();
+    entry.status = 204;
+    say_nothing(worker, client, stream, desk, &lines, (request.version, stays)).await;
+    entry.finish();
+    stays
+}
+
+fn seen<'a>(client: &'a Client, request: &'a Request, desk: &'a Desk) -> Seen<'a> {
+    Seen { client, request, bytes: &desk.buffer, fields: desk.request.fields() }
 }
 
 /// What follows an answer; `is_done`: nothing of the request's body is still to come.

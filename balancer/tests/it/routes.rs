@@ -93,3 +93,66 @@ fn a_single_pool_needs_no_name_to_have_routes() {
     assert_eq!(get(&balancer, "a", "/app/x").text(), "here");
     assert_eq!(get(&balancer, "a", "/").status, 404);
 }
+
+/// A balancer with one route to this backend, with these lines.
+fn with_route(upstream: &Upstream, lines: &str) -> Balancer {
+    let pool = format!("[pool]\n[[pool.server]]\naddress = \"{}\"\n", upstream.address);
+    Balancer::with_file(&format!("{pool}[[route]]\n{lines}\n"))
+}
+
+#[test]
+fn a_route_changes_the_fields_of_requests() {
+    let upstream = Upstream::echoing();
+    let set = "set = { X-Where = \"$scheme://$host$request_uri\", X-Gone = \"$cookie_no\", x-twice = \"$http_x_a\" }";
+    let balancer = with_route(&upstream, &format!("[route.request_headers]\n{set}\nremove = [\"x-debug\"]"));
+    let mut client = balancer.connect();
+    client.send(
+        "POST /a?b HTTP/1.1\r\nHost: h:1\r\nX-Debug: 1\r\nX-Gone: 1\r\nX-Twice: 1\r\nX-A: v\r\nX-TWICE: 2\r\nContent-Length: 2\r\n\r\nhi",
+    );
+    let seen = client.answer().text().to_lowercase();
+    assert!(seen.contains("\r\nx-where: http://h/a?b\r\n") && seen.ends_with("\r\n\r\nhi"), "{seen}");
+    assert!(seen.contains("\r\nx-twice: v\r\n") && seen.matches("x-twice").count() == 1, "{seen}");
+    assert!(!seen.contains("x-debug") && !seen.contains("x-gone"), "{seen}");
+}
+
+#[test]
+fn a_route_changes_the_fields_of_answers() {
+    let upstream = Upstream::scripted(|_, peer| {
+        use std::io::Write;
+        let head = "HTTP/1.1 200 OK\r\nX-Powered-By: it\r\nX-A: old\r\nContent-Length: 2\r\n\r\nok";
+        peer.get_mut().write_all(head.as_bytes()).is_ok()
+    });
+    let lines = "[route.response_headers]\nset = { X-A = \"new\" }\nadd = { X-B = \"$request_method\" }\nremove = [\"X-Powered-By\"]";
+    let balancer = with_route(&upstream, lines);
+    let mut client = balancer.connect();
+    for _ in 0..2 {
+        let answer = client.get("/");
+        assert_eq!((answer.field("x-a"), answer.field("x-b"), answer.text()), (Some("new"), Some("GET"), "ok"));
+        assert!(!answer.head.contains("X-Powered-By") && answer.head.matches("X-A").count() == 1, "{}", answer.head);
+    }
+}
+
+#[test]
+fn questions_about_other_sites_are_answered_in_front() {
+    let upstream = Upstream::saying("here");
+    let cors = "[route.cors]\nallow_origin = [\"https://a.example\"]\nallow_methods = [\"PUT\"]\nmax_age = \"1h\"";
+    let balancer = with_route(&upstream, cors);
+    let mut client = balancer.connect();
+    let mut ask = |method: &str, more: &str| {
+        client.send(format!("{method} / HTTP/1.1\r\nHost: h\r\n{more}\r\n"));
+        client.answer()
+    };
+    let question = "Origin: https://a.example\r\nAccess-Control-Request-Method: PUT\r\n";
+    let told = ask("OPTIONS", question);
+    assert_eq!((told.status, told.field("access-control-allow-origin")), (204, Some("https://a.example")));
+    assert_eq!(
+        (told.field("access-control-allow-methods"), told.field("access-control-max-age")),
+        (Some("PUT"), Some("3600"))
+    );
+    let refused = ask("OPTIONS", &question.replace("a.example", "b.example"));
+    assert_eq!((refused.status, refused.field("access-control-allow-origin")), (204, None));
+    assert_eq!(upstream.requests(), 0);
+    let answer = ask("GET", "Origin: https://a.example\r\n");
+    assert_eq!((answer.text(), answer.field("access-control-allow-origin")), ("here", Some("https://a.example")));
+    assert_eq!((answer.field("vary"), ask("OPTIONS", "").text()), (Some("Origin"), "here"));
+}

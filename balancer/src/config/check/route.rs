@@ -1,6 +1,6 @@
 //! The rules of routes.
 
-use super::{Found, file};
+use super::{Found, fields, file};
 use crate::{
     config::Config,
     http1::target::is_host,
@@ -42,7 +42,14 @@ fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String
             format!("`{location}` is no beginning of a path; write one such as /static/, with nothing encoded in it"),
         );
     }
-    Route { hosts, location, to: To::Pool(pool(found, key, file.pool.as_ref(), pools)) }
+    Route {
+        hosts,
+        location,
+        to: To::Pool(pool(found, key, file.pool.as_ref(), pools)),
+        request: fields::check(found, &format!("{key}.request_headers"), &file.request_headers),
+        answer: fields::check(found, &format!("{key}.response_headers"), &file.response_headers),
+        cors: file.cors.as_ref().map(|cors| fields::check_cors(found, &format!("{key}.cors"), cors)),
+    }
 }
 
 /// The number of a pool.

@@ -14,6 +14,7 @@ use tokio::time::{Sleep, sleep};
 use super::{
     download::Download,
     rewrite::{self, Origin},
+    seen::Seen,
     shelf::Desk,
     stream::Stream,
     upload::{Trouble, Upload, Way},
@@ -35,6 +36,7 @@ use crate::{
         upstream::{InFlight, Upstream},
         worker::Worker,
     },
+    route::Route,
     select::key::{self, KeyOf},
 };
 
@@ -66,6 +68,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) worker: &'a Rc<Worker>,
     /// Where it goes.
     pub(crate) branch: &'a Branch,
+    pub(crate) route: Option<&'a Route>,
     pub(crate) client: &'a Client,
     pub(crate) stream: &'a Stream,
     pub(crate) desk: &'a mut Desk,
@@ -180,6 +183,10 @@ impl Exchange<'_> {
         let origin = Origin { client: &client.name, server: client.server, secure: client.is_secure() };
         let (desk, request) = (&mut *self.desk, &self.request);
         rewrite::request(&mut desk.up.front, &desk.buffer, request, desk.request.fields(), origin, self.switching);
+        if let Some(route) = self.route {
+            let seen = Seen { client, request, bytes: &desk.buffer, fields: desk.request.fields() };
+            seen.edit_request(route, &mut desk.up.front);
+        }
         self.upload.begin(self.desk)
     }
 
