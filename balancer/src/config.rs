@@ -14,16 +14,18 @@ use serde::Deserialize;
 use crate::{
     backend::{Location, Terms},
     log_format::LogFormat,
+    route::Route,
     select::sticky::Sticky,
     trust::Trust,
     verdict::{Outliers, checks::Checks},
 };
 
-use self::{balance::Balance, front::Introduced, next_upstream::NextUpstream};
+use self::{balance::Balance, front::Introduced, next_upstream::NextUpstream, pools::Pool};
 
 pub mod balance;
 pub mod next_upstream;
 pub mod front;
+pub mod pools;
 mod check;
 mod file;
 pub mod units;
@@ -53,6 +55,8 @@ pub struct Config {
     pub access_log: Option<PathBuf>,
     /// The form of its lines, if it is not ours.
     pub access_log_format: Option<LogFormat>,
+    /// What routes call the pool that the next fields are about.
+    pub name: String,
     /// Backends that somebody else runs.
     pub servers: Vec<Server>,
     /// The terms of those of which nothing else is said.
@@ -65,6 +69,10 @@ pub struct Config {
     pub checks: Option<Checks>,
     /// The pause between two lookups of a backend's name.
     pub resolve: Duration,
+    /// Further pools.
+    pub pools: Vec<Pool>,
+    /// Which requests go where; without any all go to the first pool.
+    pub routes: Vec<Route>,
     /// Programs that the balancer runs.
     pub programs: Vec<Program>,
     /// Bounds and deadlines.
@@ -92,12 +100,15 @@ impl Config {
             engine: Engine::default(),
             access_log: None,
             access_log_format: None,
+            name: pools::UNNAMED.to_owned(),
             servers: Vec::new(),
             terms: Terms::default(),
             balance: Balance::default(),
             sticky: None,
             checks: None,
             resolve: Duration::from_secs(10),
+            pools: Vec::new(),
+            routes: Vec::new(),
             programs: Vec::new(),
             limits: Limits::default(),
             launcher: None,
@@ -289,6 +300,8 @@ pub struct Program {
     pub backoff: Backoff,
     /// Folder of its output, a file per instance; output goes to the terminal only without it.
     pub log_dir: Option<PathBuf>,
+    /// The number of the pool that its instances are of.
+    pub pool: usize,
     /// On which terms its instances get requests.
     pub terms: Terms,
     /// What the user sets to choose the ports; said when one is taken.
@@ -308,6 +321,7 @@ impl Program {
             stop_deadline: Duration::from_secs(10),
             backoff: Backoff::default(),
             log_dir: None,
+            pool: 0,
             terms: Terms::default(),
             ports_option: "`ports` of the program",
         }

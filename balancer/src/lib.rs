@@ -3,7 +3,7 @@
 //! ```text
 //! control   config ----> supervisor --+
 //!                        health ------+-- Change --> pool (one writer) --> Snapshot
-//! data      listener -> tls -> proxy -> select <----------------------------+  read only
+//! data      listener -> tls -> proxy -> route, select <----------------------------+  read only
 //!                                +--> http1, access_log, metrics
 //! ```
 //!
@@ -16,6 +16,7 @@ pub mod trust;
 pub mod identity;
 pub mod log_format;
 pub mod backend;
+pub mod route;
 pub mod config;
 pub mod shutdown;
 pub mod metrics;

@@ -12,23 +12,21 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::mpsc,
     task::LocalSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 pub(crate) use self::addresses::Addresses;
+pub(crate) use self::branch::Plan;
 pub(crate) use self::client::Door;
 pub(crate) use self::entry::Given;
 use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
     access_log::LogFile,
-    config::{Engine, Limits, balance::Balance},
+    config::{Engine, Limits},
     listener,
     metrics::Counters,
-    pool::{Change, Pool},
-    queue::Queue,
-    select::sticky::Sticky,
+    route::Table,
     shutdown::Shutdown,
 };
 
@@ -42,6 +40,7 @@ mod retry;
 mod room;
 mod strict;
 mod upstream;
+mod branch;
 mod worker;
 mod tries;
 
@@ -58,13 +57,10 @@ pub(crate) struct Entrance {
 pub(crate) struct Thread {
     pub(crate) number: usize,
     pub(crate) entrances: Vec<Entrance>,
-    pub(crate) pool: Arc<Pool>,
-    /// Who waits for a backend, on all threads.
-    pub(crate) queue: Arc<Queue>,
-    pub(crate) reports: mpsc::Sender<Change>,
+    /// The pools; that of requests without a route is the first.
+    pub(crate) plans: Vec<Plan>,
+    pub(crate) routes: Option<Arc<Table>>,
     pub(crate) engine: Engine,
-    pub(crate) balance: Balance,
-    pub(crate) sticky: Option<Sticky>,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) given: Given,

@@ -1,10 +1,12 @@
 //! Where everything is put together: checks, threads of the data plane, supervisor, and the order in which they end.
 
 use std::{
+    future::poll_fn,
     io,
     net::SocketAddr,
     path::Path,
     sync::Arc,
+    task::Poll,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -19,22 +21,23 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access_log::LogFile,
-    backend::{Backend, LONGEST_SOCKET_PATH, Location},
-    config::{Config, Problems, Program, Server, front::Introduced},
-    health, listener,
+    backend::LONGEST_SOCKET_PATH,
+    config::{Config, Problems, Program, front::Introduced},
+    listener,
     metrics::{Counters, Totals},
-    names::{self, Named},
     pool::{Change, Pool},
-    proxy::{self, Door, Entrance},
-    queue::Queue,
+    proxy::{self, Door, Entrance, Plan},
+    route::Table,
     runtime_dir::RuntimeDir,
     shutdown::Shutdown,
     supervisor::{self, Care, Hopeless, Ids, Instance, output::Terminal},
     tls::Front,
 };
 
-/// Changes that wait for the pool's writer.
-const CHANGES: usize = 1024;
+use self::yard::Yard;
+
+mod yard;
+
 /// How long the ready line waits for the other instances once one is serving.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -255,47 +258,56 @@ async fn balance(
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
     let Prepared { entrances, listening, listening_tls, tls, log, sockets } = prepared;
-    let pool = Arc::new(Pool::default());
-    let (changes, inbox) = mpsc::channel(CHANGES);
     let tasks = TaskTracker::new();
-    let writer = {
-        let (pool, outliers) = (Arc::clone(&pool), config.limits.outliers);
-        tasks.spawn(async move { pool.write(inbox, outliers).await })
-    };
+    let yards: Vec<Yard> = config
+        .all_pools()
+        .into_iter()
+        .enumerate()
+        .map(|(number, pool)| Yard::open(&config, number, pool, &tasks))
+        .collect();
     let counters: Vec<Arc<Counters>> = entrances.iter().map(|_| Arc::default()).collect();
-    let threads = start_threads(&config, entrances, &counters, (&pool, &changes), log.as_ref(), shutdown)?;
+    let threads = start_threads(&config, entrances, &counters, &yards, log.as_ref(), shutdown)?;
     let stop = CancellationToken::new();
     if let Some(tls) = tls {
         let stop = stop.clone();
         tasks.spawn(async move { stop.run_until_cancelled(tls.book.watch()).await });
     }
-    tasks.spawn(health::restore_ejected(Arc::clone(&pool), changes.clone(), stop.clone()));
     let ids = Arc::new(Ids::default());
-    if let Some(checks) = config.checks {
-        tasks.spawn(health::checks::check(Arc::clone(&pool), changes.clone(), checks, stop.clone()));
+    for yard in &yards {
+        yard.begin(&ids, &tasks, &stop).await;
     }
-    join(&config, &ids, &changes, &tasks, &stop).await;
     let (terminal, writing) = Terminal::open(io::stderr())?;
     let launcher = config.launcher.map(Arc::from);
     let force = shutdown.forced.clone();
     let (hopeless, mut given_up) = mpsc::channel(1);
-    let care = Care { hopeless, changes, ids, launcher, terminal, stop: stop.clone(), force };
+    let changes: Vec<mpsc::Sender<Change>> = yards.iter().map(|yard| yard.changes.clone()).collect();
+    let care_in = |pool: usize| Care {
+        hopeless: hopeless.clone(),
+        changes: changes[pool].clone(),
+        ids: Arc::clone(&ids),
+        launcher: launcher.clone(),
+        terminal: terminal.clone(),
+        stop: stop.clone(),
+        force: force.clone(),
+    };
     let programs = config.programs.into_iter().map(Arc::new);
     let instances: Vec<Instance> = programs.flat_map(|program| Instance::of(&program, sockets.path())).collect();
-    let expected = config.servers.iter().filter(|server| !server.terms.down).count() + instances.len();
-    let care_for =
-        |instance: Instance| (instance.name.clone(), tasks.spawn(supervisor::look_after(instance, care.clone())));
+    let care_for = |instance: Instance| {
+        let care = care_in(instance.program.pool);
+        (instance.name.clone(), tasks.spawn(supervisor::look_after(instance, care)))
+    };
     let kept: Vec<(String, Task<bool>)> = instances.into_iter().map(care_for).collect();
-    drop(care);
+    let (pools, expected) = Yard::watched(yards);
+    drop((changes, hopeless, terminal));
 
     let up = async {
         // After the first success instances are restarted for ever; before, it is the user who has to do something.
         tokio::select! {
             biased;
-            () = until_first_serves(&pool, expected) => {}
+            () = until_first_serves(&pools) => {}
             Some(hopeless) = given_up.recv() => return hopeless,
         }
-        let serving = until_others_serve(&pool, expected).await;
+        let serving = until_others_serve(&pools).await;
         on_ready(&Ready { listening, listening_tls, serving, expected });
         std::future::pending().await
     };
@@ -314,7 +326,6 @@ async fn balance(
     }
     tasks.close();
     tasks.wait().await;
-    drop(writer);
     drop(writing.join());
     if let Some(Hopeless { name, how }) = hopeless {
         return Err(RunError::Hopeless { name, how });
@@ -327,22 +338,20 @@ fn start_threads(
     config: &Config,
     entrances: Vec<Vec<Entrance>>,
     counters: &[Arc<Counters>],
-    (pool, changes): (&Arc<Pool>, &mpsc::Sender<Change>),
+    yards: &[Yard],
     log: Option<&Arc<LogFile>>,
     shutdown: &Shutdown,
 ) -> io::Result<Vec<DataThread>> {
     let addresses = proxy::Addresses::new(config.limits.connections_per_address);
-    let queue = Arc::new(Queue::new(config.limits.queue_length));
+    let routes = (!config.routes.is_empty()).then(|| Arc::new(Table::new(config.routes.clone())));
+    let plans: Vec<Plan> = yards.iter().map(Yard::plan).collect();
     let threads =
         entrances.into_iter().zip(counters).enumerate().map(|(number, (entrances, counters))| proxy::Thread {
             number,
             entrances,
-            pool: Arc::clone(pool),
-            queue: Arc::clone(&queue),
-            reports: changes.clone(),
+            plans: plans.clone(),
+            routes: routes.clone(),
             engine: config.engine,
-            balance: config.balance.clone(),
-            sticky: config.sticky.clone(),
             limits: config.limits.share(config.threads),
             addresses: Arc::clone(&addresses),
             given: proxy::Given { request_id: config.request_id, trace: config.trace_context },
@@ -352,40 +361,37 @@ fn start_threads(
     threads.map(|thread| DataThread::start(thread, shutdown)).collect()
 }
 
-/// Has the backends that somebody else runs join the pool; names are followed until `stop`.
-async fn join(
-    config: &Config,
-    ids: &Arc<Ids>,
-    changes: &mpsc::Sender<Change>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) {
-    for Server { location, terms, health_path } in config.servers.iter().cloned() {
-        match location {
-            Location::Fixed(address) => {
-                let backend = Backend::new(ids.next(), address.to_string(), address, health_path, terms);
-                drop(changes.send(Change::Join(Arc::new(backend))).await);
-            }
-            Location::Named(name) => {
-                let named = Named { name, terms, health_path };
-                let following = names::follow(named, Arc::clone(ids), changes.clone(), config.resolve, names::look_up);
-                tasks.spawn(stop.clone().run_until_cancelled_owned(following));
-            }
-        }
-    }
-}
+/// A pool with how many backends it shall have.
+type Watched = (Arc<Pool>, usize);
 
-async fn until_first_serves(pool: &Pool, expected: usize) {
-    let mut bell = pool.bell();
-    while expected > 0 && pool.snapshot().serving().count() == 0 && bell.changed().await.is_ok() {}
+/// Waits until a backend of any pool gets requests, if there shall be any.
+async fn until_first_serves(pools: &[Watched]) {
+    let mut waits: Vec<_> =
+        pools.iter().filter(|(_, expected)| *expected > 0).map(|(pool, _)| Box::pin(until_serving(pool, 1))).collect();
+    if waits.is_empty() {
+        return;
+    }
+    let any = poll_fn(|cx| match waits.iter_mut().any(|wait| wait.as_mut().poll(cx).is_ready()) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    });
+    any.await;
 }
 
 /// Waits until all backends serve, but not for long; returns how many do.
-async fn until_others_serve(pool: &Pool, expected: usize) -> usize {
-    let mut bell = pool.bell();
-    let others = async { while pool.snapshot().serving().count() < expected && bell.changed().await.is_ok() {} };
+async fn until_others_serve(pools: &[Watched]) -> usize {
+    let others = async {
+        for (pool, expected) in pools {
+            until_serving(pool, *expected).await;
+        }
+    };
     drop(timeout(GRACE, others).await);
-    pool.snapshot().serving().count()
+    pools.iter().map(|(pool, _)| pool.snapshot().serving().count()).sum()
+}
+
+async fn until_serving(pool: &Pool, count: usize) {
+    let mut bell = pool.bell();
+    while pool.snapshot().serving().count() < count && bell.changed().await.is_ok() {}
 }
 
 /// A thread of the data plane.

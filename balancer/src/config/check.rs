@@ -2,23 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{
-    CertificateFiles, Config, Engine, Limits, Program, Server, Tls, file,
-    next_upstream::{Case, NextUpstream},
-    units,
-};
-use crate::{
-    backend::{Location, Terms},
-    select::sticky::{SameSite, Sticky},
-    trust::Trust,
-    verdict::{Outliers, Patience, checks::Checks},
-};
+pub(super) use self::pool::server;
+use super::{CertificateFiles, Config, Engine, Limits, Program, Tls, file, pools::Pool, units};
+use crate::trust::Trust;
 
-/// Heaviest weight; ten thousand times as much as another is nothing for the other.
-const HEAVIEST: u32 = 10_000;
-
-/// Bytes of a key that nobody tries out.
-const SHORTEST_KEY: usize = 16;
+mod pool;
+mod fields;
+mod route;
 
 /// Problems found so far, each with its key.
 #[derive(Default)]
@@ -64,29 +54,21 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     }
     config.threads = found.positive("worker_threads", file.worker_threads, config.threads);
     config.limits = check_limits(&mut found, &file);
-    config.terms = check_pool_terms(&mut found, &file.pool);
-    config.balance =
-        file.pool.balance.as_ref().and_then(|text| found.take("pool.balance", text.parse())).unwrap_or_default();
-    config.resolve = found.duration("pool.resolve", file.pool.resolve.as_ref(), config.resolve);
-    if config.resolve.is_zero() {
-        found.add("pool.resolve", "0 is no pause; write some time, such as 10s");
-    }
-    config.sticky = file.pool.sticky.as_ref().and_then(|cookie| check_sticky(&mut found, cookie));
-    config.checks = file.pool.health_check.as_ref().map(|checks| check_health(&mut found, checks));
-    let health_path = file.pool.health_check.as_ref().and_then(|checks| checks.uri.clone());
-    for (number, server) in file.pool.server.iter().enumerate() {
-        let server = check_server(&mut found, &format!("pool.server[{number}]."), server, &config.terms);
-        config.servers.extend(server.map(|server| Server { health_path: health_path.clone(), ..server }));
-    }
+    let (own, others) = pool::check_all(&mut found, &file.pool, &config.limits);
+    let Pool { name, servers, terms, balance, sticky, checks, resolve, limits } = own;
+    config = Config { name, servers, terms, balance, sticky, checks, resolve, limits, ..config };
+    config.pools = others;
+    let pools = config.all_pools();
+    let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
     for (number, program) in file.program.iter().enumerate() {
-        let program = check_program(&mut found, &format!("program[{number}]"), program);
-        config.programs.push(Program { terms: config.terms.clone(), ..program });
+        let key = format!("program[{number}]");
+        let pool = route::pool(&mut found, &key, program.pool.as_ref(), &names);
+        let program = check_program(&mut found, &key, program);
+        config.programs.push(Program { pool, terms: pools[pool].terms.clone(), ..program });
     }
-    if !config.servers.is_empty() && config.servers.iter().all(|server| server.terms.down) && file.program.is_empty() {
-        found.add("pool.server", "all are down; leave one that gets requests");
-    }
-    if file.pool.server.is_empty() && file.program.is_empty() {
-        found.add("pool", "there is nothing to send requests to; add [[pool.server]] or [[program]]");
+    for (number, pool) in pools.iter().enumerate() {
+        let written = file.pool.list.get(number).map_or(0, |pool| pool.server.len());
+        pool::check_backends(&mut found, &config, (number, pool), written, file.pool.is_list);
     }
     check_ports(&mut found, &config);
     config.tls = check_tls(&mut found, &file.tls);
@@ -96,6 +78,10 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.trace_context = file.trace_context.unwrap_or(file.engine == Engine::Strict);
     let format = file.access_log_format.as_ref();
     config.access_log_format = format.and_then(|text| found.take("access_log_format", text.parse()));
+    config.routes = route::check(&mut found, &file.route, &config);
+    if !config.routes.is_empty() && config.engine != Engine::Strict {
+        found.add("route", "the hyper engine has no routes; take the strict one");
+    }
     config.access_log = file.access_log;
     config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
@@ -108,18 +94,12 @@ fn check_trust(found: &mut Found, file: &file::File) -> Trust {
 }
 
 fn check_limits(found: &mut Found, file: &file::File) -> Limits {
-    let (pool, default) = (&file.pool, Limits::default());
+    let default = Limits::default();
     let body = file.client_max_body_size.as_ref();
     let head = file.client_header_timeout.as_ref();
     Limits {
         body: body.and_then(|text| found.take("client_max_body_size", units::size(text))),
         head_deadline: found.duration("client_header_timeout", head, default.head_deadline),
-        stall_deadline: found.duration("pool.read_timeout", pool.read_timeout.as_ref(), default.stall_deadline),
-        connect_deadline: found.duration(
-            "pool.connect_timeout",
-            pool.connect_timeout.as_ref(),
-            default.connect_deadline,
-        ),
         handshake_deadline: found.duration(
             "tls.handshake_timeout",
             file.tls.handshake_timeout.as_ref(),
@@ -138,100 +118,8 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
         tunnel_deadline: found.duration("tunnel_timeout", file.tunnel_timeout.as_ref(), default.tunnel_deadline),
         connections_per_address: found.positive("limit_conn", file.limit_conn, default.connections_per_address),
         connections: found.positive("worker_connections", file.worker_connections, default.connections),
-        tries: found.positive("pool.next_upstream_tries", pool.next_upstream_tries, default.tries),
-        next_upstream: pool.next_upstream.as_ref().map_or(default.next_upstream, |cases| check_cases(found, cases)),
-        next_upstream_deadline: pool
-            .next_upstream_timeout
-            .as_ref()
-            .and_then(|text| found.take("pool.next_upstream_timeout", units::duration(text))),
-        outliers: check_outliers(found, pool, default.outliers),
-        idle_connections: pool.keepalive.unwrap_or(default.idle_connections),
-        idle_age: found.duration("pool.keepalive_timeout", pool.keepalive_timeout.as_ref(), default.idle_age),
-        queue_length: pool.queue.unwrap_or(default.queue_length),
-        queue_deadline: found.duration("pool.queue_timeout", pool.queue_timeout.as_ref(), default.queue_deadline),
         stop_deadline: found.duration("shutdown_timeout", file.shutdown_timeout.as_ref(), default.stop_deadline),
         ..default
-    }
-}
-
-fn check_outliers(found: &mut Found, pool: &file::Pool, default: Outliers) -> Outliers {
-    let most_percent = pool.max_errors_percent.unwrap_or(default.most_percent);
-    if most_percent > 100 {
-        found.add("pool.max_errors_percent", format!("{most_percent} is no share; write 0 to 100"));
-    }
-    Outliers { run: pool.max_errors.unwrap_or(default.run), most_percent }
-}
-
-fn check_cases(found: &mut Found, cases: &[String]) -> NextUpstream {
-    if cases == ["off"] {
-        return NextUpstream::from_iter([]);
-    }
-    let key = "pool.next_upstream";
-    if cases.is_empty() {
-        found.add(key, "there is no case; write some, such as [\"error\", \"timeout\"], or [\"off\"]");
-    }
-    cases.iter().filter_map(|case| found.take(key, case.parse::<Case>())).collect()
-}
-
-fn check_pool_terms(found: &mut Found, pool: &file::Pool) -> Terms {
-    let default = Terms::default();
-    let Patience { max_fails, fail_timeout } = default.patience;
-    Terms {
-        patience: Patience {
-            max_fails: pool.max_fails.unwrap_or(max_fails),
-            fail_timeout: found.duration("pool.fail_timeout", pool.fail_timeout.as_ref(), fail_timeout),
-        },
-        slow_start: found.duration("pool.slow_start", pool.slow_start.as_ref(), default.slow_start),
-        ..default
-    }
-}
-
-fn check_sticky(found: &mut Found, file: &file::Cookie) -> Option<Sticky> {
-    let (cookie, key) = (&file.cookie, file.key.as_ref());
-    // A token (RFC 9110, 5.6.2), but for what nobody has in the name of a cookie.
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if cookie.is_empty() || !cookie.bytes().all(is_plain) {
-        found.add("pool.sticky.cookie", format!("`{cookie}` is no name; write letters, digits, -, _ or ."));
-    }
-    if key.is_some_and(|key| key.len() < SHORTEST_KEY) {
-        found.add(
-            "pool.sticky.key",
-            format!("it can be guessed; write {SHORTEST_KEY} characters or more, or leave it out for a new one at each start"),
-        );
-    }
-    if file.samesite == SameSite::None && !file.secure {
-        found.add("pool.sticky.samesite", "browsers take none with secure = true only; set that, or write lax");
-    }
-    let expires = file.expires.as_ref().and_then(|text| found.take("pool.sticky.expires", units::duration(text)));
-    let key = match key {
-        Some(key) => key.clone().into_bytes(),
-        None => found.take(
-            "pool.sticky.key",
-            super::new_key().map_err(|error| format!("none can be made: {error}; write one")),
-        )?,
-    };
-    Some(Sticky { cookie: cookie.clone(), key, expires, secure: file.secure, same_site: file.samesite })
-}
-
-fn check_health(found: &mut Found, file: &file::HealthCheck) -> Checks {
-    if let Some(uri) = &file.uri {
-        check_path(found, "pool.health_check.uri", uri);
-    }
-    let at_least = |found: &mut Found, key: &str, number: Option<u32>, default| {
-        if number == Some(0) {
-            found.add(key, "0 is too few; write 1 or more, or leave it out");
-        }
-        number.unwrap_or(default)
-    };
-    let interval = found.duration("pool.health_check.interval", file.interval.as_ref(), Duration::from_secs(5));
-    if interval.is_zero() {
-        found.add("pool.health_check.interval", "0 is no pause; write some time, such as 5s");
-    }
-    Checks {
-        interval,
-        deadline: found.duration("pool.health_check.timeout", file.timeout.as_ref(), Duration::from_secs(5)),
-        fails: at_least(found, "pool.health_check.fails", file.fails, 3),
-        passes: at_least(found, "pool.health_check.passes", file.passes, 2),
     }
 }
 
@@ -239,34 +127,6 @@ fn check_path(found: &mut Found, key: &str, path: &str) {
     if !path.starts_with('/') || path.parse::<hyper::Uri>().is_err() {
         found.add(key, format!("`{path}` is no path; write one such as /health/ready"));
     }
-}
-
-/// The server of a flag.
-pub(super) fn server(server: &file::Server, terms: &Terms) -> Result<Server, Vec<String>> {
-    let mut found = Found::default();
-    check_server(&mut found, "", server, terms).filter(|_| found.0.is_empty()).ok_or(found.0)
-}
-
-/// `terms` hold for what it does not say.
-fn check_server(found: &mut Found, key: &str, server: &file::Server, terms: &Terms) -> Option<Server> {
-    let weight = server.weight.unwrap_or(terms.weight);
-    if !(1..=HEAVIEST).contains(&weight) {
-        found.add(&format!("{key}weight"), format!("{weight} is no weight; write 1 to {HEAVIEST}, or down for none"));
-    }
-    if server.backup && server.down {
-        found.add(&format!("{key}backup"), "it is down as well; leave one of them out");
-    }
-    let fail_timeout = server.fail_timeout.as_ref();
-    let patience = Patience {
-        max_fails: server.max_fails.unwrap_or(terms.patience.max_fails),
-        fail_timeout: found.duration(&format!("{key}fail_timeout"), fail_timeout, terms.patience.fail_timeout),
-    };
-    let slow_start = found.duration(&format!("{key}slow_start"), server.slow_start.as_ref(), terms.slow_start);
-    let location = found.take(&format!("{key}address"), server.address.parse::<Location>())?;
-    // As in nginx, 0 is no bound.
-    let max_conns = server.max_conns.filter(|most| *most > 0);
-    let terms = Terms { weight, backup: server.backup, down: server.down, max_conns, patience, slow_start };
-    Some(Server { location, terms, health_path: None })
 }
 
 fn check_tls(found: &mut Found, file: &file::Tls) -> Tls {

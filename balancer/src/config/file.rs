@@ -5,8 +5,15 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub(super) use self::{
+    pools::Pools,
+    route::{Cors, Edits, Route},
+};
 use super::Engine;
 use crate::{select::sticky::SameSite, trust::RealIpHeader};
+
+mod pools;
+mod route;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -36,7 +43,9 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) tls: Tls,
     #[serde(default)]
-    pub(super) pool: Pool,
+    pub(super) pool: Pools,
+    #[serde(default)]
+    pub(super) route: Vec<Route>,
     #[serde(default)]
     pub(super) program: Vec<Program>,
 }
@@ -77,6 +86,7 @@ pub(super) struct Certificate {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Pool {
+    pub(super) name: Option<String>,
     #[serde(default)]
     pub(super) server: Vec<Server>,
     pub(super) balance: Option<String>,
@@ -144,6 +154,7 @@ pub(super) struct Server {
 #[serde(deny_unknown_fields)]
 pub(super) struct Program {
     pub(super) name: String,
+    pub(super) pool: Option<String>,
     pub(super) command: Vec<String>,
     pub(super) ports: Vec<u16>,
     pub(super) health_path: Option<String>,

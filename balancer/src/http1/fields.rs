@@ -110,6 +110,42 @@ impl Kind {
     }
 }
 
+/// Whether others than the balancer may decide about a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// They may.
+    Free,
+    /// It tells where a message ends, whom it is for or from, or what belongs to one connection.
+    Bound,
+    /// There is no such field: its name is no name.
+    None,
+}
+
+/// Whether others than the balancer may decide about the field of this name.
+#[must_use]
+pub fn standing(name: &[u8]) -> Standing {
+    match Kind::of(name) {
+        _ if !is_token(name) => Standing::None,
+        _ if name.eq_ignore_ascii_case(b"trailer") => Standing::Bound,
+        Ok(
+            Kind::Other
+            | Kind::Leading
+            | Kind::Date
+            | Kind::Accept
+            | Kind::ContentType
+            | Kind::Referer
+            | Kind::UserAgent,
+        ) => Standing::Free,
+        Ok(_) | Err(_) => Standing::Bound,
+    }
+}
+
+/// Whether a text is a token (RFC 9110, 5.6.2): a method, the name of a field, an option.
+#[must_use]
+pub fn is_token(text: &[u8]) -> bool {
+    grammar::is_token(text)
+}
+
 /// Fields that no trailer may have (RFC 9110, 6.5.1) though they deceive nobody about where a message ends: they are for
 /// whoever has not yet begun to handle it. In lower case.
 const NEVER_LAST: [&[u8]; 30] = [

@@ -10,6 +10,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -130,6 +131,8 @@ pub(crate) struct Client {
     phase: Cell<Phase>,
     since: Cell<u32>,
     overdue: Cell<bool>,
+    /// Seconds it may stand still, if its route goes where another bound holds.
+    patience: Cell<Option<u64>>,
     /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
     ended: Cell<bool>,
     pace: Pace,
@@ -225,6 +228,11 @@ impl Client {
         self.ended.get()
     }
 
+    /// Its request goes where this is the longest standstill.
+    pub(crate) fn is_patient(&self, deadline: Duration) {
+        self.patience.set(Some(deadline.as_secs()));
+    }
+
     /// Whether the request has stood still for too long.
     pub(crate) fn is_overdue(&self) -> bool {
         self.overdue.get()
@@ -258,6 +266,7 @@ impl Client {
 
     fn check(&self, limits: &Limits) {
         self.pace.second();
+        let patience = self.patience.get().unwrap_or(limits.stall_deadline.as_secs());
         let still = u64::from(self.tick.get().wrapping_sub(self.since.get()));
         match self.phase.get() {
             _ if self.ended.get() && still > LAST_WORDS => self.give(Order::Abort),
@@ -266,12 +275,12 @@ impl Client {
             Phase::Resting if still > limits.head_deadline.as_secs() + LAST_WORDS => self.give(Order::Abort),
             Phase::Resting if still > limits.head_deadline.as_secs() => self.give(Order::Close),
             Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
-            Phase::Forwarding if still > limits.stall_deadline.as_secs() || self.pace.is_too_slow(limits) => {
+            Phase::Forwarding if still > patience || self.pace.is_too_slow(limits) => {
                 self.overdue.set(true);
                 self.ring();
             }
             Phase::Leaving if still > LAST_WORDS => self.give(Order::Abort),
-            Phase::Answering if still > limits.stall_deadline.as_secs() => self.give(Order::Abort),
+            Phase::Answering if still > patience => self.give(Order::Abort),
             Phase::Tunnelling if still > limits.tunnel_deadline.as_secs() => self.give(Order::Abort),
             Phase::Streaming
             | Phase::Resting
@@ -327,6 +336,7 @@ impl Clients {
             phase: Cell::new(Phase::Waiting),
             since: Cell::new(self.tick.get()),
             overdue: Cell::new(false),
+            patience: Cell::new(None),
             ended: Cell::new(false),
             pace: Pace::default(),
             order: Cell::default(),

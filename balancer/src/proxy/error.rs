@@ -19,6 +19,12 @@ pub(crate) enum ProxyError {
     MethodRefused,
     /// The host is another certificate's than the one that was shown.
     Misdirected,
+    /// No route is for this host.
+    HostUnknown,
+    /// No route is for this path.
+    PathUnknown,
+    /// The path can be read in several ways, which might be of several routes.
+    PathAmbiguous,
     /// An expectation other than `100-continue`.
     ExpectationUnknown,
     /// A transfer coding other than `chunked`.
@@ -121,6 +127,9 @@ impl ProxyError {
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Client, Never, "bad_request"),
             Self::MethodRefused => (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method"),
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "misdirected"),
+            Self::HostUnknown => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "no_route"),
+            Self::PathUnknown => (StatusCode::NOT_FOUND, Client, Never, "no_route"),
+            Self::PathAmbiguous => (StatusCode::BAD_REQUEST, Client, Never, "ambiguous"),
             Self::ExpectationUnknown => (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation"),
             Self::CodingUnknown => (StatusCode::NOT_IMPLEMENTED, Client, Never, "coding"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Client, Never, "body_limit"),
@@ -150,6 +159,9 @@ impl ProxyError {
             Self::HeadTooLarge => "the head is larger than this server takes",
             Self::MethodRefused => "this server does not open tunnels",
             Self::Misdirected => "this connection is for another host",
+            Self::HostUnknown => "this server has no such host",
+            Self::PathUnknown => "there is nothing at this path",
+            Self::PathAmbiguous => "the path can be read in more than one way",
             Self::ExpectationUnknown => "only 100-continue can be expected here",
             Self::CodingUnknown => "chunked is the only transfer coding known here",
             Self::BodyTooLarge => "the body is larger than this server takes",
@@ -181,6 +193,9 @@ impl ProxyError {
             | Self::HeadTooLarge
             | Self::MethodRefused
             | Self::Misdirected
+            | Self::HostUnknown
+            | Self::PathUnknown
+            | Self::PathAmbiguous
             | Self::ExpectationUnknown
             | Self::CodingUnknown
             | Self::BodyTooLarge

@@ -18,9 +18,10 @@ use tokio::net::TcpStream;
 use self::{
     exchange::Exchange,
     relay::{Relayed, relay},
-    reply::{Failure, answer_failure, fail, redirect},
+    reply::{Failure, answer_failure, fail, redirect, say_nothing},
     rewrite::may_switch,
     secure::Secure,
+    seen::Seen,
     shelf::Desk,
     stream::Stream,
     tunnel::{FarEnd, switch},
@@ -29,6 +30,7 @@ use self::{
 use super::{
     addresses::Place,
     answer::Form,
+    branch::Branch,
     client::{Client, Door, Order, Phase},
     entry::Entry,
     error::{ProxyError, Side},
@@ -37,8 +39,9 @@ use super::{
 };
 use crate::{
     access_log::Asked,
-    http1::{Bounds, Refusal, fields::Kind, request::Request, target::Target},
+    http1::{Bounds, Refusal, fields::Kind, framing::Framing, request::Request, target::Target},
     identity::{self, RequestId, Trace},
+    route::{Route, cors::Cors},
 };
 
 mod secure;
@@ -48,6 +51,7 @@ pub(super) mod stream;
 mod parcel;
 pub(super) mod shelf;
 mod rewrite;
+mod seen;
 mod upload;
 mod download;
 mod exchange;
@@ -213,16 +217,25 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         return Next::Leave;
     }
     let checked = check(desk, &request).and_then(|()| check_host(client, stream, desk, &request));
-    let upload = checked.and_then(|()| Upload::new(&request, desk, worker.limits.body));
-    let mut upload = match upload {
-        Ok(upload) => upload,
+    let routed = checked.and_then(|()| worker.find(&request, &desk.buffer));
+    let ready = routed.and_then(|routed| Ok((routed, Upload::new(&request, desk, worker.limits.body)?)));
+    let ((branch, route), mut upload) = match ready {
+        Ok(ready) => ready,
         Err(error) => {
             fail(worker, client, stream, desk, entry, failed(error, false)).await;
             return Next::Leave;
         }
     };
+    enter_branch(client, branch, route);
+    if let Some(cors) = question(client, &request, desk, route) {
+        let is_done = request.framing == Framing::None;
+        let stays = grant(worker, client, stream, desk, (&request, cors), entry).await;
+        return follow(client, stream, desk, upload, &request, (stays, is_done));
+    }
     let mut exchange = Exchange {
         worker,
+        branch,
+        route,
         client,
         stream,
         request,
@@ -257,8 +270,54 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             stays
         }
     };
+    let is_done = upload.is_read();
+    follow(client, stream, desk, upload, &request, (stays, is_done))
+}
+
+fn enter_branch(client: &Client, branch: &Branch, route: Option<&Route>) {
+    branch.budget.borrow_mut().request();
+    if route.is_some() {
+        client.is_patient(branch.limits.stall_deadline);
+    }
+}
+
+/// What a browser is to be told that asks before a request, where that is the route's to say.
+fn question<'a>(client: &Client, request: &Request, desk: &Desk, route: Option<&'a Route>) -> Option<&'a Cors> {
+    route?.cors.as_ref().filter(|_| seen(client, request, desk).is_question())
+}
+
+/// Answers a browser that asks before a request; says whether the connection may stay.
+async fn grant(
+    worker: &Worker,
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    (request, cors): (&Request, &Cors),
+    mut entry: Entry,
+) -> bool {
+    let mut lines = Vec::new();
+    cors.write(&mut lines, seen(client, request, desk).field("origin"), true);
+    let stays = request.stays && request.framing == Framing::None && !worker.stopping.get();
+    entry.status = 204;
+    say_nothing(worker, client, stream, desk, &lines, (request.version, stays)).await;
+    entry.finish();
+    stays
+}
+
+fn seen<'a>(client: &'a Client, request: &'a Request, desk: &'a Desk) -> Seen<'a> {
+    Seen { client, request, bytes: &desk.buffer, fields: desk.request.fields() }
+}
+
+/// What follows an answer; `is_done`: nothing of the request's body is still to come.
+fn follow(
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    upload: Upload,
+    request: &Request,
+    (stays, is_done): (bool, bool),
+) -> Next {
     if !stays {
-        let is_done = upload.is_read();
         upload.clear_desk(desk);
         // Only who has said that it sends nothing more, and has sent nothing more, needs no waiting for.
         let is_quiet = is_done && desk.filled == 0 && !request.stays && !stream.has_unread();
@@ -273,7 +332,6 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
 fn begin(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &Desk, request: &Request) -> Entry {
     client.enter(Phase::Forwarding);
     tell(client, desk);
-    worker.budget.borrow_mut().request();
     let mut entry = Entry::begin(worker, client, || asked(desk, request, stream));
     identify(&mut entry, worker, client, desk);
     entry

@@ -5,11 +5,11 @@ use std::{io, rc::Rc};
 
 use self::suspects::Suspects;
 use super::{
+    branch::{Branch, Candidate, Tried, Wish},
     entry::Entry,
     error::{ProxyError, Retry},
     retry,
     upstream::Upstream,
-    worker::{Candidate, Tried, Wish, Worker},
 };
 use crate::select::key::KeyOf;
 
@@ -55,18 +55,18 @@ pub(crate) trait Exchange {
 }
 
 /// Tries backends until one answers or trying on is not allowed.
-pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Result<E::Answer, ProxyError> {
+pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Result<E::Answer, ProxyError> {
     let started = exchange.entry().started();
     let (mut tried, mut suspects, mut last) = (Tried::default(), Suspects::default(), None);
-    let wish = worker.wish(|of| exchange.key(of), |name| exchange.cookie(name));
+    let wish = branch.wish(|of| exchange.key(of), |name| exchange.cookie(name));
     let mut next = None;
     loop {
         let candidate = match next.take() {
             Some(candidate) => candidate,
-            None => match choose(exchange, worker, &tried, &wish, last).await {
+            None => match choose(exchange, branch, &tried, &wish, last).await {
                 Ok(candidate) => candidate,
                 Err(error) => {
-                    suspects.unanswered(worker, exchange.entry().client());
+                    suspects.unanswered(branch, exchange.entry().client());
                     return Err(error);
                 }
             },
@@ -76,33 +76,33 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
         }
         exchange.entry().upstream = Some(Rc::clone(&candidate.upstream));
         let turn = candidate.turn();
-        let asked = ask(exchange, worker, candidate).await;
-        let may_go_on = worker.limits.next_upstream_deadline.is_none_or(|deadline| started.elapsed() < deadline);
+        let asked = ask(exchange, branch, candidate).await;
+        let may_go_on = branch.limits.next_upstream_deadline.is_none_or(|deadline| started.elapsed() < deadline);
         match asked {
             Asked::Answered(candidate, answer) => {
                 let status = E::status(&answer);
-                exchange.entry().cookie = worker.cookie(&candidate.upstream, &wish);
-                let Some(case) = retry::case_of_status(status, worker.limits.next_upstream) else {
-                    suspects.answered(worker);
-                    candidate.answered(worker, status);
+                exchange.entry().cookie = branch.cookie(&candidate.upstream, &wish);
+                let Some(case) = retry::case_of_status(status, branch.limits.next_upstream) else {
+                    suspects.answered(branch);
+                    candidate.answered(branch, status);
                     return Ok(answer);
                 };
                 tried.add(turn);
                 // Here the last backend's answer is the client's, so the next one is chosen before this is dropped.
                 if may_go_on
-                    && retry::after_status(exchange.request(), worker.limits.next_upstream)
-                    && let Some(other) = worker.next(&tried, &wish)
-                    && worker.budget.borrow_mut().take()
+                    && retry::after_status(exchange.request(), branch.limits.next_upstream)
+                    && let Some(other) = branch.next(&tried, &wish)
+                    && branch.budget.borrow_mut().take()
                 {
                     next = Some(other);
                 }
                 if case.is_failure() {
                     suspects.add(candidate);
                 } else {
-                    candidate.answered(worker, status);
+                    candidate.answered(branch, status);
                 }
                 if next.is_none() {
-                    suspects.unanswered(worker, exchange.entry().client());
+                    suspects.unanswered(branch, exchange.entry().client());
                     return Ok(answer);
                 }
                 exchange.entry().retry(case.name());
@@ -110,8 +110,8 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
             Asked::Failed(error, suspect) => {
                 tried.add(turn);
                 suspects.extend(suspect);
-                if !(may_go_on && may_try_again(exchange, worker, error)) {
-                    suspects.unanswered(worker, exchange.entry().client());
+                if !(may_go_on && may_try_again(exchange, branch, error)) {
+                    suspects.unanswered(branch, exchange.entry().client());
                     return Err(error);
                 }
                 last = Some(error);
@@ -124,7 +124,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, worker: &Worker) -> Re
 /// Waits for a backend, unless the client leaves meanwhile.
 async fn choose<E: Exchange>(
     exchange: &mut E,
-    worker: &Worker,
+    branch: &Branch,
     tried: &Tried,
     wish: &Wish,
     last: Option<ProxyError>,
@@ -132,7 +132,7 @@ async fn choose<E: Exchange>(
     let started = exchange.entry().started();
     tokio::select! {
         biased;
-        chosen = worker.choose(tried, wish, last, started) => chosen,
+        chosen = branch.choose(tried, wish, last, started) => chosen,
         () = exchange.left() => Err(ProxyError::ClientLeft),
     }
 }
@@ -146,12 +146,12 @@ enum Asked<A> {
 
 /// Asks one backend: over a held connection, or over a new one when those turn out to be stale. That a held connection
 /// was closed says nothing about the backend.
-async fn ask<E: Exchange>(exchange: &mut E, worker: &Worker, mut candidate: Candidate) -> Asked<E::Answer> {
+async fn ask<E: Exchange>(exchange: &mut E, branch: &Branch, mut candidate: Candidate) -> Asked<E::Answer> {
     while let Some(connection) = exchange.held(&candidate.upstream).await {
         match exchange.send(&mut candidate, connection).await {
             Ok(answer) => return Asked::Answered(candidate, answer),
             Err(ProxyError::NotSent) if exchange.request().whole => {}
-            Err(ProxyError::NoAnswer) if may_try_again(exchange, worker, ProxyError::NoAnswer) => {
+            Err(ProxyError::NoAnswer) if may_try_again(exchange, branch, ProxyError::NoAnswer) => {
                 exchange.entry().retry("stale");
                 break;
             }
@@ -164,7 +164,7 @@ async fn ask<E: Exchange>(exchange: &mut E, worker: &Worker, mut candidate: Cand
             Ok(answer) => Asked::Answered(candidate, answer),
             Err(error) => failed(error, candidate),
         },
-        Err(error) => Asked::Failed(worker.unreached(candidate, &error), None),
+        Err(error) => Asked::Failed(branch.unreached(candidate, &error), None),
     }
 }
 
@@ -172,9 +172,9 @@ fn failed<A>(error: ProxyError, candidate: Candidate) -> Asked<A> {
     Asked::Failed(error, error.facts().case.map(|_| candidate))
 }
 
-fn may_try_again<E: Exchange>(exchange: &E, worker: &Worker, error: ProxyError) -> bool {
-    retry::after_error(error, exchange.request(), worker.limits.next_upstream)
-        && (error.facts().retry == Retry::Always || worker.budget.borrow_mut().take())
+fn may_try_again<E: Exchange>(exchange: &E, branch: &Branch, error: ProxyError) -> bool {
+    retry::after_error(error, exchange.request(), branch.limits.next_upstream)
+        && (error.facts().retry == Retry::Always || branch.budget.borrow_mut().take())
 }
 
 #[cfg(test)]

@@ -1,83 +1,34 @@
-//! What the requests of one thread share: its view of the pool, its turns, its counters, its log buffer. No locks:
+//! What the requests of one thread share: its branches of the pools, its counters, its log buffer. No locks:
 //! nothing here leaves the thread.
 
 use std::{
     cell::{Cell, RefCell},
-    io,
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, Cache};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
-};
 use tokio_util::task::TaskTracker;
 
 use super::{
     Addresses, Entrance, Given, Thread,
+    branch::{Branch, chance},
     client::{Client, Clients},
     error::ProxyError,
-    retry::Budget,
     room::Room,
     strict::shelf::Shelf,
-    upstream::{Unreached, Upstream},
 };
 use crate::{
     access_log::{AccessLog, Asked, Line},
-    backend::BackendId,
-    config::{Engine, Limits, balance::Balance, next_upstream::Case},
+    config::{Engine, Limits},
+    http1::request::Request,
     identity::Identities,
     metrics::Counters,
-    pool::{Change, Pool, Snapshot},
-    queue::{Queue, Waiting},
-    select::{
-        key::KeyOf,
-        sticky::{self, Sticky, Token},
-    },
-    verdict::Failure,
+    route::{Lost, Route, Table, To},
 };
-
-pub(crate) use self::candidate::Candidate;
-use self::{
-    candidate::Place,
-    view::{View, Way},
-};
-
-mod candidate;
-mod view;
 
 /// Most bytes of answers that a thread holds until their clients take them; beyond it answers are streamed.
 const MOST_HELD: usize = 64 * 1024 * 1024;
-
-/// Where a request would go.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wish {
-    /// What it is known by, if backends are chosen by that.
-    key: Option<u64>,
-    /// Where its client was before.
-    token: Option<Token>,
-}
-
-/// Which backends a request has tried already, each in which turn.
-#[derive(Default)]
-pub(crate) struct Tried(Vec<(BackendId, u32)>);
-
-impl Tried {
-    pub(crate) fn add(&mut self, turn: (BackendId, u32)) {
-        self.0.push(turn);
-    }
-
-    fn has(&self, place: &Place) -> bool {
-        self.0.contains(&(place.upstream.backend.id, place.turn))
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.0.len()
-    }
-}
 
 /// What the requests of one thread share.
 pub(crate) struct Worker {
@@ -97,39 +48,20 @@ pub(crate) struct Worker {
     /// Connections to backends, tunnels, rests of bodies: what nobody waits for.
     pub(crate) background: TaskTracker,
     pub(crate) stopping: Cell<bool>,
-    pub(crate) budget: RefCell<Budget>,
     pub(crate) room: Rc<Room>,
     /// Memory to be used again.
     pub(crate) shelf: Rc<Shelf>,
     /// For the field `Date`, as of this second.
     pub(crate) date: RefCell<String>,
-    pool: Arc<Pool>,
-    reports: mpsc::Sender<Change>,
-    cache: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
-    view: RefCell<View>,
-    way: Way,
-    sticky: Option<Sticky>,
-    queue: Arc<Queue>,
+    branches: Vec<Branch>,
+    /// Which requests go where; without routes all go to the first branch.
+    routes: Option<Arc<Table>>,
 }
 
 impl Worker {
     /// The worker of a thread, and what it listens on.
     pub(crate) fn new(thread: Thread) -> (Self, Vec<Entrance>) {
-        let Thread {
-            number,
-            entrances,
-            pool,
-            queue,
-            reports,
-            engine,
-            balance,
-            sticky,
-            limits,
-            addresses,
-            given,
-            counters,
-            log,
-        } = thread;
+        let Thread { number, entrances, plans, routes, engine, limits, addresses, given, counters, log } = thread;
         let worker = Self {
             engine,
             limits,
@@ -143,153 +75,41 @@ impl Worker {
             connections: TaskTracker::new(),
             background: TaskTracker::new(),
             stopping: Cell::new(false),
-            budget: RefCell::new(Budget::new()),
             room: Room::new(MOST_HELD),
             shelf: Rc::default(),
             date: RefCell::new(date(&jiff::Timestamp::now())),
-            cache: RefCell::new(Cache::new(pool.cell())),
-            pool,
-            reports,
-            view: RefCell::default(),
-            way: Way { balance, number, seed: chance() },
-            sticky,
-            queue,
+            branches: plans.into_iter().map(|plan| Branch::new(plan, number)).collect(),
+            routes,
         };
         (worker, entrances)
     }
 
-    /// The next backend for a request, or the reason why there is none. When none is ready, or all are busy, it waits for
-    /// one: at the end of the line, unless it has been somewhere already. After a time-out enough was waited.
-    pub(crate) async fn choose(
-        &self,
-        tried: &Tried,
-        wish: &Wish,
-        last: Option<ProxyError>,
-        begun: std::time::Instant,
-    ) -> Result<Candidate, ProxyError> {
-        let is_first_try = tried.count() == 0;
-        if (!is_first_try || self.queue.is_empty())
-            && let Some(candidate) = self.next(tried, wish)
-        {
-            return Ok(candidate);
+    /// The pool of requests without a route.
+    pub(crate) fn branch(&self) -> &Branch {
+        &self.branches[0]
+    }
+
+    /// Where a request goes, and by which route.
+    pub(crate) fn find(&self, request: &Request, bytes: &[u8]) -> Result<(&Branch, Option<&Route>), ProxyError> {
+        let Some(table) = &self.routes else { return Ok((self.branch(), None)) };
+        let (host, target) = request.place(bytes);
+        let route = table.find(host, target).map_err(|lost| match lost {
+            Lost::Host => ProxyError::HostUnknown,
+            Lost::Path => ProxyError::PathUnknown,
+            Lost::Ambiguous => ProxyError::PathAmbiguous,
+        })?;
+        match route.to {
+            To::Pool(number) => Ok((&self.branches[number], Some(route))),
         }
-        if let Some(error) = last
-            && (tried.count() >= self.limits.tries || error.facts().case == Some(Case::Timeout))
-        {
-            return Err(error);
-        }
-        let mut bell = self.pool.bell();
-        let deadline = Instant::from_std(begun) + self.limits.queue_deadline;
-        let waiting = is_first_try.then(|| self.queue.enter().ok_or(ProxyError::QueueFull)).transpose()?;
-        loop {
-            if waiting.as_ref().is_none_or(Waiting::is_first)
-                && let Some(candidate) = self.pick(tried, wish)
-            {
-                return Ok(candidate);
-            }
-            let called = async {
-                match &waiting {
-                    Some(waiting) => waiting.called().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = called => {}
-                rung = bell.changed() => rung.map_err(|_| ProxyError::NoBackend)?,
-                () = sleep_until(deadline) => {
-                    let why = if self.view.borrow().serves { ProxyError::QueueLate } else { ProxyError::NoBackend };
-                    return Err(last.unwrap_or(why));
-                }
-            }
-        }
-    }
-
-    /// The next backend for a request, if one is ready and may still be tried.
-    pub(crate) fn next(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {
-        if tried.count() < self.limits.tries { self.pick(tried, wish) } else { None }
-    }
-
-    /// What a request wishes for: `key` finds what it is known by, `cookie` its cookie of a name.
-    pub(crate) fn wish<'a>(
-        &self,
-        key: impl FnOnce(&KeyOf) -> Option<u64>,
-        cookie: impl FnOnce(&str) -> Option<&'a [u8]>,
-    ) -> Wish {
-        let key = match &self.way.balance {
-            Balance::Hash(of) => key(of),
-            Balance::RoundRobin | Balance::LeastConn | Balance::Random => None,
-        };
-        let token = self.sticky.as_ref().and_then(|sticky| cookie(&sticky.cookie)).and_then(sticky::read);
-        Wish { key, token }
-    }
-
-    /// The cookie for a client that has been answered by this backend, unless it has it, or one for another backend that
-    /// still serves.
-    pub(crate) fn cookie(&self, upstream: &Upstream, wish: &Wish) -> Option<String> {
-        let (sticky, token) = (self.sticky.as_ref()?, upstream.token.as_ref()?);
-        let stays = |wished: &Token| sticky::is_same(wished, token) || self.view.borrow().serves_token(wished);
-        (!wish.token.as_ref().is_some_and(stays)).then(|| sticky.set(token))
-    }
-
-    fn pick(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {
-        self.look();
-        let mut candidate = self.view.borrow_mut().pick(tried, wish, &self.reports)?;
-        candidate.since = (self.way.balance == Balance::Random).then(std::time::Instant::now);
-        Some(candidate)
-    }
-
-    /// Brings the thread's view up to date; one load when nothing has changed.
-    fn look(&self) {
-        let mut cache = self.cache.borrow_mut();
-        let snapshot = cache.load();
-        let view = &mut *self.view.borrow_mut();
-        if snapshot.version == view.version {
-            return;
-        }
-        view.renew(snapshot, &self.way, |view, number| {
-            let backend = &snapshot.members[number].backend;
-            let token = self.sticky.as_ref().map(|sticky| sticky.token(&backend.name));
-            let new = || Rc::new(Upstream::new(Arc::clone(backend), self.limits.idle_connections, &self.queue, token));
-            view.known(backend).unwrap_or_else(new)
-        });
-    }
-
-    /// No connection to a backend could be made: what that says about it, and about the request.
-    pub(crate) fn unreached(&self, candidate: Candidate, error: &io::Error) -> ProxyError {
-        match Unreached::of(error) {
-            Unreached::Absent => {
-                self.report(Change::Eject(candidate.upstream.backend.id));
-                ProxyError::Unreachable
-            }
-            Unreached::Late => {
-                candidate.failed(self, Failure { at: std::time::Instant::now(), suspect: None });
-                ProxyError::ConnectLate
-            }
-            Unreached::Ours => ProxyError::Unreachable,
-        }
-    }
-
-    /// Tells the pool. When the queue of reports is full, others have said the same.
-    pub(crate) fn report(&self, change: Change) {
-        drop(self.reports.try_send(change));
-    }
-
-    /// The tick until which a connection that becomes idle now may be used.
-    pub(crate) fn idle_until(&self) -> u32 {
-        self.clients.tick().saturating_add(u32::try_from(self.limits.idle_age.as_secs()).unwrap_or(u32::MAX))
     }
 
     /// What is due once a second.
     pub(crate) fn second(&self) {
         self.clients.second(&self.limits);
         self.streams.second(&self.limits);
-        self.budget.borrow_mut().second();
         *self.date.borrow_mut() = date(&jiff::Timestamp::now());
-        self.look();
-        let mut view = self.view.borrow_mut();
-        view.second(&self.way);
-        for place in view.places() {
-            place.upstream.sweep(self.clients.tick());
+        for branch in &self.branches {
+            branch.second(self.clients.tick());
         }
         self.write_log();
     }
@@ -329,16 +149,10 @@ impl Worker {
 
     /// Closes the idle connections to all backends.
     pub(crate) fn hang_up(&self) {
-        *self.view.borrow_mut() = View::default();
+        self.branches.iter().for_each(Branch::hang_up);
     }
 }
 
 fn date(now: &jiff::Timestamp) -> String {
     now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
-/// A number that nobody foresees; the standard library seeds its hash maps with it.
-fn chance() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish()
 }

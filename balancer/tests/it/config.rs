@@ -28,7 +28,7 @@ fn check(file: &Path) -> (Option<i32>, String) {
 #[test]
 fn every_example_is_fine() {
     let examples = files("examples");
-    assert_eq!(examples.len(), 3);
+    assert_eq!(examples.len(), 4);
     for example in examples {
         assert_eq!(check(&example), (Some(0), String::new()), "{}", example.display());
     }
@@ -37,7 +37,7 @@ fn every_example_is_fine() {
 #[test]
 fn every_bad_file_is_refused_with_all_that_is_wrong() {
     let bad = files("tests/it/config/bad");
-    assert_eq!(bad.len(), 6);
+    assert_eq!(bad.len(), 7);
     for file in bad {
         let expected = std::fs::read_to_string(file.with_extension("expected")).unwrap();
         let (code, said) = check(&file);

@@ -94,6 +94,14 @@ impl Balancer {
         Self::run(&["--config", file.path().to_str().unwrap()])
     }
 
+    /// One thread, with all that else is in the file.
+    pub(crate) fn with_file(text: &str) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n{text}"))
+            .unwrap();
+        Self::run(&["--config", file.path().to_str().unwrap()])
+    }
+
     pub(crate) fn connect(&self) -> Connection {
         Connection::to(self.address)
     }

@@ -334,3 +334,21 @@ fn settings_are_answered_and_bounds_are_told() {
     assert_eq!(client.answer(1).as_deref(), Ok("hi"));
     assert_eq!(status(&[0x48, 3, b'4', b'2', b'1']), 421);
 }
+
+#[test]
+fn a_route_changes_the_fields_of_answers_and_the_cookie_comes_along() {
+    let upstream = Upstream::saying("here");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let head = "[[listen]]\naddress = \"127.0.0.1:0\"\n[pool.sticky]\ncookie = \"stay\"\n[[pool.server]]\naddress = ";
+    let route = "[[route]]\n[route.response_headers]\nset = { X-Set = \"$request_method\" }\n";
+    std::fs::write(file.path(), format!("{head}\"{}\"\n{route}", upstream.address)).unwrap();
+    let scene = Scene::with(upstream, &["--config", file.path().to_str().unwrap()]);
+    let url = format!("https://localhost:{}/", scene.balancer.tls.port());
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "--http2", "--include", "--cacert"]).arg(scene.authority.root());
+    let Some(output) = run(curl.arg(&url), "curl", "") else { return };
+    let seen = text(&output);
+    let is_there = |line: &str| seen.lines().any(|seen| seen.starts_with(line));
+    assert!(is_there("HTTP/2 200") && is_there("x-set: GET") && is_there("set-cookie: stay="), "{seen}");
+    assert!(seen.ends_with("here"), "{seen}");
+}

@@ -29,6 +29,8 @@ mod bounds;
 mod engines;
 /// Who is asked.
 mod choosing;
+/// Which requests go where.
+mod routes;
 /// Clients that stay where they were.
 mod sticky;
 /// The access log.

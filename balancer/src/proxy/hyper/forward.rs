@@ -28,12 +28,13 @@ use crate::{
     access_log::Asked,
     http1::Version,
     proxy::{
+        branch::Candidate,
         client::{Client, Phase},
         entry::Entry,
         error::ProxyError,
         retry, tries,
         upstream::{Lease, Sender, Upstream},
-        worker::{Candidate, Worker},
+        worker::Worker,
     },
     select::key::{self, KeyOf},
 };
@@ -53,7 +54,7 @@ pub(crate) async fn forward(
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     client.enter(Phase::Forwarding);
-    worker.budget.borrow_mut().request();
+    worker.branch().budget.borrow_mut().request();
     let mut request = request;
     let upgrading = request.headers().contains_key(header::UPGRADE).then(|| upgrade::on(&mut request));
     let (head, body) = request.into_parts();
@@ -106,7 +107,7 @@ async fn exchange(
     let protocol = headers::prepare(&mut head, client.address(), client.server, chunked)?;
     let idempotent = retry::is_idempotent(head.method.as_str().as_bytes());
     let mut exchange = Exchange { worker, client, head, source, idempotent, switching: protocol.is_some(), entry };
-    let (mut head, content, lease) = tries::answer(&mut exchange, worker).await?;
+    let (mut head, content, lease) = tries::answer(&mut exchange, worker.branch()).await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         let (Some(protocol), Some(upgrading), Content::Streamed(..)) = (protocol, upgrading, &content) else {
             return Err(ProxyError::AnswerBroken);
@@ -178,7 +179,7 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     async fn dial(&mut self, upstream: &Upstream) -> io::Result<Sender> {
-        upstream.connect(self.worker.limits.connect_deadline, &self.worker.background).await
+        upstream.connect(self.worker.branch().limits.connect_deadline, &self.worker.background).await
     }
 
     async fn left(&mut self) {
@@ -216,7 +217,11 @@ impl tries::Exchange for Exchange<'_> {
             }
             Some(Ok(response)) => response,
         };
-        let lease = Lease { sender, in_flight: candidate.take_in_flight(), until: self.worker.idle_until() };
+        let lease = Lease {
+            sender,
+            in_flight: candidate.take_in_flight(),
+            until: self.worker.branch().idle_until(self.worker.clients.tick()),
+        };
         let (head, body) = response.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.switching {
             return Err(ProxyError::AnswerBroken);

@@ -14,6 +14,7 @@ use tokio::time::{Sleep, sleep};
 use super::{
     download::Download,
     rewrite::{self, Origin},
+    seen::Seen,
     shelf::Desk,
     stream::Stream,
     upload::{Trouble, Upload, Way},
@@ -28,13 +29,15 @@ use crate::{
     },
     identity::RequestId,
     proxy::{
+        branch::{Branch, Candidate},
         client::Client,
         entry::Entry,
         error::ProxyError,
         retry, tries,
         upstream::{InFlight, Upstream},
-        worker::{Candidate, Worker},
+        worker::Worker,
     },
+    route::Route,
     select::key::{self, KeyOf},
 };
 
@@ -64,6 +67,9 @@ pub(crate) struct Answer {
 /// One request and what it needs.
 pub(crate) struct Exchange<'a> {
     pub(crate) worker: &'a Rc<Worker>,
+    /// Where it goes.
+    pub(crate) branch: &'a Branch,
+    pub(crate) route: Option<&'a Route>,
     pub(crate) client: &'a Client,
     pub(crate) stream: &'a Stream,
     pub(crate) desk: &'a mut Desk,
@@ -99,7 +105,7 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     async fn dial(&mut self, upstream: &Upstream) -> io::Result<Stream> {
-        upstream.dial(self.worker.limits.connect_deadline).await
+        upstream.dial(self.branch.limits.connect_deadline).await
     }
 
     async fn left(&mut self) {
@@ -160,8 +166,8 @@ impl tries::Exchange for Exchange<'_> {
 impl Exchange<'_> {
     /// Tries backends until one answers or trying on is not allowed.
     pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
-        let worker = self.worker;
-        tries::answer(self, worker).await
+        let branch = self.branch;
+        tries::answer(self, branch).await
     }
 
     /// The values of the request's fields with this name.
@@ -180,6 +186,10 @@ impl Exchange<'_> {
         let origin = Origin { source: &source, server: client.server, secure: client.speaks_tls(), id, trace };
         let (desk, request) = (&mut *self.desk, &self.request);
         rewrite::request(&mut desk.up.front, &desk.buffer, request, desk.request.fields(), origin, self.switching);
+        if let Some(route) = self.route {
+            let seen = Seen { client, request, bytes: &desk.buffer, fields: desk.request.fields() };
+            seen.edit_request(route, &mut desk.up.front);
+        }
         self.upload.begin(self.desk)
     }
 

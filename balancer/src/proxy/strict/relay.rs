@@ -10,12 +10,13 @@ use super::{
     download::Download,
     exchange::{Answer, Exchange},
     rewrite::{self, Onward},
+    seen::Seen,
     shelf::Desk,
     stream::Stream,
     upload::{Trouble, Upload, Way},
 };
 use crate::{
-    http1::{Version, framing::Framing},
+    http1::{Version, framing::Framing, response::Response},
     identity::RequestId,
     proxy::{client::Client, entry::Entry, worker::Worker},
 };
@@ -31,40 +32,19 @@ pub(crate) enum Relayed {
 
 /// Sends an answer to the client; the connection to the backend is kept if nothing speaks against it. `stays`: the
 /// client's connection stays for another request.
-pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -> Relayed {
-    let Exchange { worker, client, stream, desk, request, upload, entry, .. } = exchange;
+pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: bool) -> Relayed {
     let Answer { stream: backend, upstream, in_flight, head, mut download } = answer;
     let framing = match head.framing {
         Framing::None => Framing::None,
         _ if download.ended && download.trailers().is_empty() => Framing::Length(download.data.len() as u64),
         Framing::Length(length) => Framing::Length(length),
-        Framing::Chunked | Framing::Close if request.version == Version::Http11 => Framing::Chunked,
+        Framing::Chunked | Framing::Close if exchange.request.version == Version::Http11 => Framing::Chunked,
         Framing::Chunked | Framing::Close => Framing::Close,
     };
-    let begun = {
-        let onward = Onward {
-            version: request.version,
-            framing,
-            length_told: head.length_told,
-            stays: stays && framing != Framing::Close,
-            date: &worker.date.borrow(),
-            hsts: client.hsts(),
-            id: entry.id.as_ref().map(RequestId::text),
-            cookie: entry.cookie.as_deref(),
-        };
-        let (bytes, fields) = (download.bytes(), desk.response.fields());
-        let is_bare = download.ended && download.data.is_empty() && download.trailers().is_empty();
-        match stream.front() {
-            Some(front) => front.begin(bytes, &head, fields, onward, is_bare),
-            None => {
-                rewrite::response(&mut desk.down.front, bytes, &head, fields, onward);
-                true
-            }
-        }
-    };
-    if !begun {
+    if !exchange.begin(&head, &download, framing, stays) {
         return Relayed::Cut;
     }
+    let Exchange { worker, branch, client, stream, desk, upload, entry, .. } = exchange;
     // The end of the connection is the end of the body: until that is whole, nothing that ends us may look like it.
     if framing == Framing::Close {
         stream.breaks_off(true);
@@ -81,7 +61,7 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
             if relay.is_free(&download)
                 && let Some((backend, in_flight)) = backend.take()
             {
-                upstream.streams.keep(backend, worker.idle_until(), upstream.most_idle);
+                upstream.streams.keep(backend, branch.idle_until(worker.clients.tick()), upstream.most_idle);
                 drop(in_flight);
             }
             let to = backend.as_ref().map(|(backend, _)| backend);
@@ -111,6 +91,35 @@ pub(crate) async fn relay(exchange: Exchange<'_>, answer: Answer, stays: bool) -
         front.break_off();
     }
     relayed
+}
+
+impl Exchange<'_> {
+    /// Begins the answer with its head; `false` if the client has left.
+    fn begin(&mut self, head: &Response, download: &Download, framing: Framing, stays: bool) -> bool {
+        let (desk, client) = (&mut *self.desk, self.client);
+        let onward = Onward {
+            version: self.request.version,
+            framing,
+            length_told: head.length_told,
+            stays: stays && framing != Framing::Close,
+            date: &self.worker.date.borrow(),
+            hsts: client.hsts(),
+            id: self.entry.id.as_ref().map(RequestId::text),
+            cookie: self.entry.cookie.as_deref(),
+        };
+        let (bytes, fields) = (download.bytes(), desk.response.fields());
+        let is_bare = download.ended && download.data.is_empty() && download.trailers().is_empty();
+        let route = self.route.filter(|route| route.edits_answers());
+        if let Some(front) = self.stream.front().filter(|_| route.is_none()) {
+            return front.begin(bytes, head, fields, onward, is_bare);
+        }
+        rewrite::response(&mut desk.down.front, bytes, head, fields, onward);
+        if let Some(route) = route {
+            let seen = Seen { client, request: &self.request, bytes: &desk.buffer, fields: desk.request.fields() };
+            seen.edit_answer(route, &mut desk.down.front);
+        }
+        self.stream.front().is_none_or(|front| front.begin_written(&mut desk.down.front, is_bare))
+    }
 }
 
 struct Relay<'a> {

@@ -85,6 +85,28 @@ pub(super) async fn answer_failure(
     (status, body.len() as u64)
 }
 
+/// Answers 204 with these lines in the head.
+pub(super) async fn say_nothing(
+    worker: &Worker,
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    lines: &[u8],
+    (version, stays): (Version, bool),
+) {
+    client.enter(Phase::Answering);
+    worker.counters.own_answers.add_one();
+    let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
+    let close = if stays { "" } else { "Connection: close\r\n" };
+    let start = format!("{} 204 No Content\r\nDate: {}\r\n{hsts}{close}", version.name(), worker.date.borrow());
+    desk.down.clear();
+    for part in [start.as_bytes(), lines, b"\r\n"] {
+        desk.down.front.extend_from_slice(part);
+    }
+    // Who does not read it has left.
+    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
+}
+
 /// Sends a client that came without TLS to where there is TLS; says how long the body was.
 pub(super) async fn redirect(worker: &Worker, stream: &Stream, desk: &mut Desk, request: &Request, port: u16) -> u64 {
     worker.counters.own_answers.add_one();

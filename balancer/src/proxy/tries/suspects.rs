@@ -5,8 +5,8 @@ use std::{net::IpAddr, time::Instant};
 
 use crate::{
     proxy::{
+        branch::{Branch, Candidate},
         client::Client,
-        worker::{Candidate, Worker},
     },
     verdict::Failure,
 };
@@ -28,17 +28,17 @@ impl Suspects {
     }
 
     /// Another backend has answered the request: they have failed.
-    pub(super) fn answered(&mut self, worker: &Worker) {
+    pub(super) fn answered(&mut self, branch: &Branch) {
         for (candidate, at) in self.0.drain(..) {
-            candidate.failed(worker, Failure { at, suspect: None });
+            candidate.failed(branch, Failure { at, suspect: None });
         }
     }
 
     /// Nobody has. Where several were asked the request is to blame; one alone may be.
-    pub(super) fn unanswered(&mut self, worker: &Worker, client: &Client) {
+    pub(super) fn unanswered(&mut self, branch: &Branch, client: &Client) {
         if self.0.len() == 1 {
             for (candidate, at) in self.0.drain(..) {
-                candidate.failed(worker, Failure { at, suspect: Some(whose(client.address())) });
+                candidate.failed(branch, Failure { at, suspect: Some(whose(client.address())) });
             }
         }
         self.0.clear();

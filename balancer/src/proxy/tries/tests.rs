@@ -16,7 +16,7 @@ use crate::{
     config::{Engine, Limits, balance::Balance},
     metrics::Counters,
     pool::{Change, Pool},
-    proxy::{Addresses, Door, Given, Thread, client::Guest},
+    proxy::{Addresses, Door, Given, Plan, Thread, client::Guest, worker::Worker},
     queue::Queue,
     select::two_choices::TwoChoices,
     verdict::{Outliers, Patience},
@@ -131,12 +131,16 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
         given: Given { request_id: false, trace: false },
         number: 0,
         entrances: Vec::new(),
-        pool: Arc::clone(pool),
-        queue: Arc::new(Queue::new(10)),
-        reports,
+        plans: vec![Plan {
+            pool: Arc::clone(pool),
+            queue: Arc::new(Queue::new(10)),
+            reports,
+            balance: Balance::RoundRobin,
+            sticky: None,
+            limits: limits.clone(),
+        }],
+        routes: None,
         engine: Engine::Strict,
-        balance: Balance::RoundRobin,
-        sticky: None,
         addresses: Addresses::new(limits.connections_per_address),
         limits,
         counters: Arc::new(Counters::default()),
@@ -168,7 +172,7 @@ async fn inject(worker: &Rc<Worker>, guest: &Guest, world: &World) {
         let entry = Entry::begin(worker, &guest.client, Asked::unread);
         let mut scripted = Scripted { world, id, request, entry };
         let faults = *world.faults.borrow();
-        let outcome = answer(&mut scripted, worker).await;
+        let outcome = answer(&mut scripted, worker.branch()).await;
         scripted.entry.finish();
         assert!(outcome.is_ok() || *world.faults.borrow() > faults, "an error without a fault: {outcome:?}");
         let seen = world.executed.borrow_mut().remove(&id).unwrap_or_default();

@@ -101,6 +101,29 @@ impl Front {
         self.reply.borrow_mut().begin(head, is_bare).is_some()
     }
 
+    /// Begins an answer whose head is written in the words of HTTP/1.1, and takes it; `false` if the client has left.
+    pub(crate) fn begin_written(&self, head: &mut Vec<u8>, is_bare: bool) -> bool {
+        let mut reader = response::Reader::default();
+        let Ok(Some(read)) = reader.read(head, false, BOUNDS) else { return false };
+        let length = match read.framing {
+            Framing::Length(length) => Some(length),
+            _ => read.length_told,
+        };
+        let onward = Onward {
+            version: read.version,
+            framing: read.framing,
+            length_told: read.length_told,
+            stays: true,
+            date: "",
+            hsts: None,
+            id: None,
+            cookie: None,
+        };
+        let written = answer::head(head, &read, reader.fields(), length, onward);
+        head.clear();
+        self.reply.borrow_mut().begin(written, is_bare).is_some()
+    }
+
     /// Sends data, and after it the end with these trailers; ready once all of it is on its way.
     pub(crate) fn poll_send(
         &self,

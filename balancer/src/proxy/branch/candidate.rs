@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::Worker;
+use super::Branch;
 use crate::{
     backend::BackendId,
     pool::{Change, Member, Seat, Standing, Verdict},
@@ -131,14 +131,14 @@ impl Candidate {
     }
 
     /// It has answered.
-    pub(crate) fn answered(self, worker: &Worker, status: u16) {
+    pub(crate) fn answered(self, branch: &Branch, status: u16) {
         self.observe(Duration::ZERO);
         let backend = &self.upstream.backend;
         let errs = is_server_error(status);
         if !errs {
             backend.answered();
-        } else if backend.erred() >= worker.limits.outliers.run && self.trial.is_none() {
-            worker.report(Change::Erring(backend.id, Instant::now()));
+        } else if backend.erred() >= branch.limits.outliers.run && self.trial.is_none() {
+            branch.report(Change::Erring(backend.id, Instant::now()));
         }
         if let Some(trial) = self.trial {
             let passed = !errs || trial.cause == Cause::Failures;
@@ -147,11 +147,11 @@ impl Candidate {
     }
 
     /// It has not, or not so that it could be used. A trial that may have failed by the request decides nothing.
-    pub(crate) fn failed(self, worker: &Worker, failure: Failure) {
+    pub(crate) fn failed(self, branch: &Branch, failure: Failure) {
         // Who fails fast is not fast.
         self.observe(FAILED);
         match self.trial {
-            None => worker.report(Change::Failed(self.upstream.backend.id, failure)),
+            None => branch.report(Change::Failed(self.upstream.backend.id, failure)),
             Some(trial) if failure.suspect.is_none() => trial.decide(&self.upstream, Verdict::Failed(failure.at)),
             Some(_) => {}
         }

@@ -1,0 +1,83 @@
+//! The rules of routes.
+
+use super::{Found, fields, file};
+use crate::{
+    config::Config,
+    http1::target::is_host,
+    route::{Host, Route, To, path, shadowed},
+};
+
+/// The routes of a file; each pool has to be of use to one, if there are any.
+pub(super) fn check(found: &mut Found, routes: &[file::Route], config: &Config) -> Vec<Route> {
+    let names: Vec<String> = config.all_pools().into_iter().map(|pool| pool.name).collect();
+    let one = |(number, route)| check_route(found, &format!("route[{number}]"), route, &names);
+    let checked: Vec<Route> = routes.iter().enumerate().map(one).collect();
+    for (first, second, host) in shadowed(&checked) {
+        let location = &checked[second].location;
+        found.add(
+            &format!("route[{second}]"),
+            format!(
+                "{location} of {host} is route[{first}]'s already; leave one of them out, or write a longer location"
+            ),
+        );
+    }
+    let is_used = |number: usize| checked.iter().any(|route| route.to == To::Pool(number));
+    let is_idle = |number: &usize| if checked.is_empty() { *number > 0 } else { !is_used(*number) };
+    for number in (0..names.len()).filter(is_idle) {
+        let name = &names[number];
+        found.add("route", format!("nothing goes to the pool `{name}`; add [[route]] with pool = \"{name}\""));
+    }
+    checked
+}
+
+fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String]) -> Route {
+    let hosts = file.server_name.iter().filter_map(|name| found.take(&format!("{key}.server_name"), host(name)));
+    let hosts = hosts.collect();
+    let location = file.location.clone().unwrap_or_else(|| "/".to_owned());
+    let is_plain =
+        location.starts_with('/') && path::plain(location.as_bytes()).as_deref() == Some(location.as_bytes());
+    if !is_plain || location.contains(['?', '#']) {
+        found.add(
+            &format!("{key}.location"),
+            format!("`{location}` is no beginning of a path; write one such as /static/, with nothing encoded in it"),
+        );
+    }
+    Route {
+        hosts,
+        location,
+        to: To::Pool(pool(found, key, file.pool.as_ref(), pools)),
+        request: fields::check(found, &format!("{key}.request_headers"), &file.request_headers),
+        answer: fields::check(found, &format!("{key}.response_headers"), &file.response_headers),
+        cors: file.cors.as_ref().map(|cors| fields::check_cors(found, &format!("{key}.cors"), cors)),
+    }
+}
+
+/// The number of a pool.
+pub(super) fn pool(found: &mut Found, key: &str, name: Option<&String>, pools: &[String]) -> usize {
+    let known = || pools.join(", ");
+    match name {
+        Some(name) => pools.iter().position(|known| known == name).unwrap_or_else(|| {
+            found.add(&format!("{key}.pool"), format!("there is no pool `{name}`; write one of {}", known()));
+            0
+        }),
+        None if pools.len() > 1 => {
+            found.add(&format!("{key}.pool"), format!("there are several; write one of {}", known()));
+            0
+        }
+        None => 0,
+    }
+}
+
+fn host(name: &str) -> Result<Host, String> {
+    let lower = name.to_ascii_lowercase();
+    let bare = lower.strip_prefix("*.").unwrap_or(&lower);
+    let is_address = bare.starts_with('[');
+    if !is_host(bare.as_bytes())
+        || !is_address && bare.contains([':', '%'])
+        || bare.contains("]:")
+        || bare.ends_with('.')
+    {
+        return Err(format!("`{name}` is no host; write a name such as shop.example or *.example.org, without a port"));
+    }
+    Ok(if bare.len() < lower.len() { Host::Below(format!(".{bare}")) } else { Host::Exact(lower) })
+}
