@@ -257,9 +257,13 @@ fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
         return false;
     }
     let values: BTreeSet<&[u8]> = those.iter().map(|sketch| sketch.value(depth)).collect();
-    values.len() > 1
-        && values.iter().all(|value| is_plain(value))
-        && values.iter().any(|value| level::named(value).is_none())
+    values.len() > 1 && values.iter().all(|value| is_plain(value)) && !values.iter().any(|value| is_level(value))
+}
+
+/// Whether it tells that the others stand where levels do, as `LOG` does of `DETAIL` and `STATEMENT`. `FAILURE` stands beside
+/// `SUCCESS` as well.
+fn is_level(value: &[u8]) -> bool {
+    value.iter().all(u8::is_ascii_uppercase) && value != b"FAILURE" && level::named(value).is_some()
 }
 
 /// Letters, as words of sentences have them: no digit, dot or sign, and no capital behind a small letter.

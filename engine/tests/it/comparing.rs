@@ -24,6 +24,21 @@ fn compared(base: &str, other: &str) -> Comparison {
 }
 
 #[test]
+fn errors_among_statements_are_new_and_the_rest_is_alike() {
+    let line = |i: usize, kind: &str| format!("2024-05-01 12:00:{:02}.123 UTC [{i}] {kind} {i}\n", i % 60);
+    let kinds = ["LOG:  duration", "DETAIL:  parameters", "STATEMENT:  SELECT"];
+    let base: String = (0..300).map(|i| line(i, kinds[i % 3])).collect();
+    let other = format!("{base}{}{}", line(1, "ERROR:  deadlock detected"), line(2, "FATAL:  out of memory"));
+    let comparison = compared(&base, &other);
+    assert_eq!(comparison.clusters.iter().filter(|cluster| cluster.is_new_error()).count(), 2, "{comparison:#?}");
+    assert_eq!(
+        comparison.clusters.iter().filter(|cluster| cluster.change == Change::Same).count(),
+        3,
+        "{comparison:#?}"
+    );
+}
+
+#[test]
 fn what_the_sides_would_vote_apart_is_read_alike() {
     let threaded = |job: usize| format!("2024-05-01 10:00:{:02} INFO [main] job {job} is done\n", job % 60);
     let plain = |job: usize| format!("2024-05-01 10:00:{:02} INFO job {job} waits\n", job % 60);
