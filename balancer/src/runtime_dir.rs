@@ -28,8 +28,11 @@ impl RuntimeDir {
         clear(parent);
         let private = Permissions::from_mode(0o700);
         let dir = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(parent)?;
-        let lock = File::create(dir.path().join(LOCK))?;
+        // It has its name only once it is held: one that starts just now would take us for dead.
+        let unnamed = dir.path().join("lock.new");
+        let lock = File::create(&unnamed)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        std::fs::rename(&unnamed, dir.path().join(LOCK))?;
         Ok(Self { dir, _lock: lock })
     }
 
