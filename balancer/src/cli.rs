@@ -122,10 +122,12 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         Some(path) => config::load(path)?,
         None => Config::listening(Vec::new()),
     };
+    // Of flags there is one pool; beside a file with several they are about its first.
+    let pool = &mut config.pools[0];
     for backend in &flags.backends {
-        config.servers.push(config::server(backend, &config.terms)?);
+        pool.servers.push(config::server(backend, &pool.terms)?);
     }
-    config.balance = flags.balance.unwrap_or(config.balance);
+    pool.balance = flags.balance.unwrap_or(pool.balance.clone());
     if !flags.listen.is_empty() {
         config.listen = flags.listen;
     }
@@ -134,7 +136,7 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     if config.listens().next().is_none() {
         bail!("there is no address to listen on; give one with --listen, such as 127.0.0.1:8001");
     }
-    if config.servers.is_empty() && config.programs.is_empty() {
+    if config.pools[0].servers.is_empty() && config.programs.is_empty() {
         bail!(
             "there is nothing to send requests to; give --backend HOST:PORT or unix:PATH, or --config with a program"
         );

@@ -15,12 +15,11 @@ use crate::{
     backend::{Location, Terms},
     log_format::LogFormat,
     route::Route,
-    select::sticky::Sticky,
     trust::Trust,
-    verdict::{Outliers, checks::Checks},
+    verdict::Outliers,
 };
 
-use self::{balance::Balance, front::Introduced, next_upstream::NextUpstream, pools::Pool};
+use self::{front::Introduced, next_upstream::NextUpstream, pools::Pool};
 
 pub mod balance;
 pub mod next_upstream;
@@ -55,21 +54,7 @@ pub struct Config {
     pub access_log: Option<PathBuf>,
     /// The form of its lines, if it is not ours.
     pub access_log_format: Option<LogFormat>,
-    /// What routes call the pool that the next fields are about.
-    pub name: String,
-    /// Backends that somebody else runs.
-    pub servers: Vec<Server>,
-    /// The terms of those of which nothing else is said.
-    pub terms: Terms,
-    /// How one of them is chosen.
-    pub balance: Balance,
-    /// The cookie that keeps clients where they were, if they are kept.
-    pub sticky: Option<Sticky>,
-    /// How backends are checked, if they are.
-    pub checks: Option<Checks>,
-    /// The pause between two lookups of a backend's name.
-    pub resolve: Duration,
-    /// Further pools.
+    /// The pools, at least one; their numbers are what routes and programs go by.
     pub pools: Vec<Pool>,
     /// Which requests go where; without any all go to the first pool.
     pub routes: Vec<Route>,
@@ -100,14 +85,7 @@ impl Config {
             engine: Engine::default(),
             access_log: None,
             access_log_format: None,
-            name: pools::UNNAMED.to_owned(),
-            servers: Vec::new(),
-            terms: Terms::default(),
-            balance: Balance::default(),
-            sticky: None,
-            checks: None,
-            resolve: Duration::from_secs(10),
-            pools: Vec::new(),
+            pools: vec![Pool::default()],
             routes: Vec::new(),
             programs: Vec::new(),
             limits: Limits::default(),

@@ -31,27 +31,40 @@ pub(crate) async fn until_ready(backend: &Backend) {
 
 /// Probes every ejected member of the pool until it answers, then has it restored. Ends with `stop`.
 pub(crate) async fn restore_ejected(pool: Arc<Pool>, changes: mpsc::Sender<Change>, stop: CancellationToken) {
+    let restore = |backend: Arc<Backend>| {
+        let changes = changes.clone();
+        async move {
+            until_ready(&backend).await;
+            // The pool ends last.
+            drop(changes.send(Change::Restore(backend.id)).await);
+        }
+    };
+    for_each(&pool, Member::is_ejected, restore, stop).await;
+}
+
+/// Has a task for each member of the pool that is `wanted`, as long as it is. Ends with `stop`.
+async fn for_each<F: Future<Output = ()> + Send + 'static>(
+    pool: &Pool,
+    wanted: fn(&Member) -> bool,
+    task: impl Fn(Arc<Backend>) -> F,
+    stop: CancellationToken,
+) {
     let tasks = TaskTracker::new();
-    let mut probed: HashMap<BackendId, CancellationToken> = HashMap::new();
+    let mut running: HashMap<BackendId, CancellationToken> = HashMap::new();
     let mut bell = pool.bell();
     loop {
         let snapshot = pool.snapshot();
-        let ejected = |id| snapshot.member(id).is_some_and(Member::is_ejected);
-        probed.retain(|id, end| {
-            let keep = ejected(*id);
-            if !keep {
+        running.retain(|id, end| {
+            let stays = snapshot.member(*id).is_some_and(wanted);
+            if !stays {
                 end.cancel();
             }
-            keep
+            stays
         });
-        for member in snapshot.members.iter().filter(|member| member.is_ejected()) {
-            probed.entry(member.backend.id).or_insert_with(|| {
-                let (backend, changes, end) = (Arc::clone(&member.backend), changes.clone(), stop.child_token());
-                tasks.spawn(end.clone().run_until_cancelled_owned(async move {
-                    until_ready(&backend).await;
-                    // The pool ends last.
-                    drop(changes.send(Change::Restore(backend.id)).await);
-                }));
+        for member in snapshot.members.iter().filter(|member| wanted(member)) {
+            running.entry(member.backend.id).or_insert_with(|| {
+                let end = stop.child_token();
+                tasks.spawn(end.clone().run_until_cancelled_owned(task(Arc::clone(&member.backend))));
                 end
             });
         }

@@ -260,8 +260,9 @@ async fn balance(
     let Prepared { entrances, listening, listening_tls, tls, log, sockets } = prepared;
     let tasks = TaskTracker::new();
     let yards: Vec<Yard> = config
-        .all_pools()
-        .into_iter()
+        .pools
+        .iter()
+        .cloned()
         .enumerate()
         .map(|(number, pool)| Yard::open(&config, number, pool, &tasks))
         .collect();

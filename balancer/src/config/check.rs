@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 pub(super) use self::pool::server;
-use super::{CertificateFiles, Config, Engine, Limits, Program, Tls, file, pools::Pool, units};
+use super::{CertificateFiles, Config, Engine, Limits, Program, Tls, file, units};
 use crate::trust::Trust;
 
 mod pool;
@@ -54,19 +54,17 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     }
     config.threads = found.positive("worker_threads", file.worker_threads, config.threads);
     config.limits = check_limits(&mut found, &file);
-    let (own, others) = pool::check_all(&mut found, &file.pool, &config.limits);
-    let Pool { name, servers, terms, balance, sticky, checks, resolve, limits } = own;
-    config = Config { name, servers, terms, balance, sticky, checks, resolve, limits, ..config };
-    config.pools = others;
-    let pools = config.all_pools();
-    let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
+    config.pools = pool::check_all(&mut found, &file.pool, &config.limits);
+    // Clients without a request, which are of no pool, are waited for as those of the first.
+    config.limits = config.pools[0].limits.clone();
+    let names: Vec<String> = config.pools.iter().map(|pool| pool.name.clone()).collect();
     for (number, program) in file.program.iter().enumerate() {
         let key = format!("program[{number}]");
         let pool = route::pool(&mut found, &key, program.pool.as_ref(), &names);
         let program = check_program(&mut found, &key, program);
-        config.programs.push(Program { pool, terms: pools[pool].terms.clone(), ..program });
+        config.programs.push(Program { pool, terms: config.pools[pool].terms.clone(), ..program });
     }
-    for (number, pool) in pools.iter().enumerate() {
+    for (number, pool) in config.pools.iter().enumerate() {
         let written = file.pool.list.get(number).map_or(0, |pool| pool.server.len());
         pool::check_backends(&mut found, &config, (number, pool), written, file.pool.is_list);
     }

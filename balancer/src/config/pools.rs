@@ -1,4 +1,4 @@
-//! Pools: the one that a configuration is about, and further ones that its routes name.
+//! Pools: backends that stand for each other, and the terms on which requests go to them.
 
 use std::time::Duration;
 
@@ -29,23 +29,22 @@ pub struct Pool {
     pub limits: Limits,
 }
 
-impl Config {
-    /// All pools, its own first. Their numbers are what routes and programs go by.
-    #[must_use]
-    pub fn all_pools(&self) -> Vec<Pool> {
-        let own = Pool {
-            name: self.name.clone(),
-            servers: self.servers.clone(),
-            terms: self.terms.clone(),
-            balance: self.balance.clone(),
-            sticky: self.sticky.clone(),
-            checks: self.checks,
-            resolve: self.resolve,
-            limits: self.limits.clone(),
-        };
-        std::iter::once(own).chain(self.pools.iter().cloned()).collect()
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            name: UNNAMED.to_owned(),
+            servers: Vec::new(),
+            terms: Terms::default(),
+            balance: Balance::default(),
+            sticky: None,
+            checks: None,
+            resolve: Duration::from_secs(10),
+            limits: Limits::default(),
+        }
     }
+}
 
+impl Config {
     /// How many backends a pool shall have.
     pub(crate) fn expected(&self, number: usize, pool: &Pool) -> usize {
         let programs = self.programs.iter().filter(|program| program.pool == number);

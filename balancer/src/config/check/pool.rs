@@ -22,7 +22,7 @@ const HEAVIEST: u32 = 10_000;
 const SHORTEST_KEY: usize = 16;
 
 /// The first pool of a file and the others. Problems of one in a list are told with its number.
-pub(super) fn check_all(found: &mut Found, file: &file::Pools, limits: &Limits) -> (Pool, Vec<Pool>) {
+pub(super) fn check_all(found: &mut Found, file: &file::Pools, limits: &Limits) -> Vec<Pool> {
     let mut pools: Vec<Pool> = Vec::new();
     for (number, pool) in file.list.iter().enumerate() {
         let mut own = Found::default();
@@ -43,8 +43,7 @@ pub(super) fn check_all(found: &mut Found, file: &file::Pools, limits: &Limits) 
     if pools.is_empty() {
         pools.push(check_pool(found, &file::Pool::default(), limits));
     }
-    let others = pools.split_off(1);
-    (pools.remove(0), others)
+    pools
 }
 
 fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {

@@ -9,7 +9,7 @@ use crate::{
 
 /// The routes of a file; each pool has to be of use to one, if there are any.
 pub(super) fn check(found: &mut Found, routes: &[file::Route], config: &Config) -> Vec<Route> {
-    let names: Vec<String> = config.all_pools().into_iter().map(|pool| pool.name).collect();
+    let names: Vec<String> = config.pools.iter().map(|pool| pool.name.clone()).collect();
     let one = |(number, route)| check_route(found, &format!("route[{number}]"), route, &names);
     let checked: Vec<Route> = routes.iter().enumerate().map(one).collect();
     for (first, second, host) in shadowed(&checked) {

@@ -253,16 +253,7 @@ impl Exchange<'_> {
     /// Tells the client what the backend says meanwhile. 100 is not passed on: we have said that ourselves.
     async fn pass_interim(&mut self, head: &Response, download: &mut Download) -> Result<(), ProxyError> {
         if head.status != 100 && self.request.stays {
-            let onward = rewrite::Onward {
-                version: self.request.version,
-                framing: Framing::None,
-                length_told: None,
-                stays: true,
-                date: "",
-                hsts: None,
-                id: None,
-                cookie: None,
-            };
+            let onward = rewrite::Onward::as_read(self.request.version, Framing::None);
             let desk = &mut *self.desk;
             rewrite::response(&mut desk.down.front, download.bytes(), head, desk.response.fields(), onward);
             let client = self.client;

@@ -123,6 +123,13 @@ pub(crate) struct Onward<'a> {
     pub(crate) cookie: Option<&'a str>,
 }
 
+impl Onward<'_> {
+    /// With nothing added, on a connection that stays.
+    pub(crate) fn as_read(version: Version, framing: Framing) -> Self {
+        Self { version, framing, length_told: None, stays: true, date: "", hsts: None, id: None, cookie: None }
+    }
+}
+
 /// Writes the head of an answer for the client.
 pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields: &[Field], onward: Onward<'_>) {
     out.extend_from_slice(onward.version.name().as_bytes());

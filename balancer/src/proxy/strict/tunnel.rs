@@ -108,16 +108,8 @@ impl Direction {
 pub(super) async fn switch(exchange: Exchange<'_>, answer: Answer) -> Option<(Stream, InFlight)> {
     let Exchange { stream, desk, request, entry, .. } = exchange;
     entry.status = answer.head.status;
-    let onward = Onward {
-        version: request.version,
-        framing: Framing::None,
-        length_told: None,
-        stays: true,
-        date: "",
-        hsts: None,
-        id: entry.id.as_ref().map(RequestId::text),
-        cookie: None,
-    };
+    let id = entry.id.as_ref().map(RequestId::text);
+    let onward = Onward { id, ..Onward::as_read(request.version, Framing::None) };
     let bytes = answer.download.bytes();
     rewrite::response(&mut desk.down.front, bytes, &answer.head, desk.response.fields(), onward);
     desk.down.data = Span { start: answer.head.length, end: bytes.len() };
