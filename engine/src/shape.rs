@@ -247,7 +247,8 @@ fn piece(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize, classes
 /// `true.00`), but masking was done with it. Digits without letters it leaves nowhere, so they are none; nor is a path behind
 /// a slot, as an event of several lines is written down with its folders left out.
 fn is_left(text: &[u8], start: usize, end: usize, classes: Class) -> bool {
-    let before = start > 0 && text[start - 1] == b'>' && text[..start].ends_with(b"<*>") && classes & SLASH == 0;
+    let is_path = matches!(text[start], b'/' | b'\\');
+    let before = start > 0 && text[start - 1] == b'>' && text[..start].ends_with(b"<*>") && !is_path;
     let after = text.get(end) == Some(&b'<') && text[end..].starts_with(b"<*>");
     (before || after) && (classes & DIGIT == 0 || classes & (LETTER | HEX_LETTER) != 0)
 }

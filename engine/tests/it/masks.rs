@@ -27,6 +27,7 @@ fn what_is_left_of_a_value_is_none_when_it_is_masked_again() {
         ("e2::e2ee:99999", "e2::e2ee:<*>"),
         ("EEEEEEEE.0", "EEEEEEEE.<*>"),
         ("true.00", "true.<*>"),
+        (":::A:::1A:::A::AC:A1A/", ":::A:::<*>:::A::AC:A1A/"),
         ("e2:e2::BB::BBBB..9", "e2:e2::BB::BBBB..<*>"),
         ("<*>:50010 /mnt/<*>/data <*>12", "<*>:<*> /mnt/<*>/data <*>"),
     ] {
