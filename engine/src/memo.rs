@@ -61,8 +61,6 @@ pub(crate) struct Memo {
     /// Of the lines that were looked at.
     outlines: Vec<Outline>,
     outline_texts: Vec<u8>,
-    /// Of what was looked up, so that it is at hand when it is wanted.
-    touched: u8,
     asked: RefCell<Asked>,
     shaper: Shaper,
 }
@@ -158,7 +156,6 @@ impl Memo {
             once: vec![0; PLACES * WAYS],
             outlines: Vec::new(),
             outline_texts: Vec::new(),
-            touched: 0,
             asked: RefCell::default(),
             shaper: Shaper::default(),
         }
@@ -214,7 +211,8 @@ impl Memo {
             let asked = self.questions.get(entry.questions.0 as usize);
             touched ^= u8::from(matches!(asked, Some(Question::Exact { .. })));
         }
-        self.touched = touched;
+        // It is asked for to be near; what it is does not matter.
+        std::hint::black_box(touched);
     }
 
     /// What the line, one of those it [looked at](Self::look_at), comes down to, if that is known of its outline, or is worth
