@@ -1,17 +1,29 @@
-//! Times that are all written alike, read fast: where the digits of the time of day stand is known, and the day is
-//! computed once for all lines that write it with the same bytes.
+//! Times that are all written alike: whether one is written in the same manner, which tells the lines of one program from those
+//! of another; and read fast, as where the digits of the time of day stand is known, and the day is computed once for all lines
+//! that write it with the same bytes.
 
 use super::time::{self, Bounds, Number, Seen, Stamp, Witness};
 
 /// How the times of a layout are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Clock {
+    /// As [`manner`] gives it; empty when any will do.
+    manner: Box<[u8]>,
     /// The text with `0` for every digit and `a` for every letter; empty when it is not known.
     pattern: Box<[u8]>,
     /// Where the hour stands in it; seconds are to the right of it as `00:00:00`.
     of_day: usize,
     /// Digits of the fraction and the mark before them; 0 is none.
     fraction: usize,
+}
+
+/// Which times a clock reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Those in its own manner.
+    Own,
+    /// All.
+    Any,
 }
 
 /// Days that are remembered: lines of several programs may come in turns.
@@ -48,9 +60,10 @@ const OF_DAY: &[u8] = b"00:00:00";
 impl Clock {
     /// Of a pattern as [`pattern`] gives it.
     pub(super) fn of(pattern: &[u8]) -> Self {
+        let manner = manner(pattern).collect();
         // Not the year before it: `2024:12:00:00`.
         let begins = |at: &usize| pattern[*at..].starts_with(OF_DAY) && pattern[at - 1] != b'0';
-        let Some(of_day) = (1..pattern.len()).find(begins) else { return Self::default() };
+        let Some(of_day) = (1..pattern.len()).find(begins) else { return Self { manner, ..Self::default() } };
         let behind = &pattern[of_day + OF_DAY.len()..];
         let digits = match behind.first() {
             Some(b'.' | b',' | b':') => behind[1..].iter().take_while(|b| **b == b'0').count(),
@@ -60,14 +73,30 @@ impl Clock {
         let word = behind[fraction..].strip_prefix(b" ").unwrap_or(&behind[fraction..]);
         if word.iter().take_while(|b| **b == b'a').count() == 2 {
             // `PM`: which hour of the day it is depends on more than the digits.
-            return Self::default();
+            return Self { manner, ..Self::default() };
         }
-        Self { pattern: pattern.into(), of_day, fraction }
+        Self { manner, pattern: pattern.into(), of_day, fraction }
+    }
+
+    /// The manner in which its times are written; empty when any will do.
+    pub(super) fn manner(&self) -> &[u8] {
+        &self.manner
+    }
+
+    /// Whether a text is a time in this manner, or need not be.
+    fn takes(&self, text: &[u8], how: Manner) -> bool {
+        how == Manner::Any || self.manner.is_empty() || manner(text).eq(self.manner.iter().copied())
     }
 
     /// Reads the time at the front: its bytes, and milliseconds since the epoch where it says which day it was.
     #[inline]
-    pub(super) fn read(&self, bytes: &[u8], reference: i64, days: &mut Days) -> Option<(usize, Option<i64>)> {
+    pub(super) fn read(
+        &self,
+        bytes: &[u8],
+        how: Manner,
+        reference: i64,
+        days: &mut Days,
+    ) -> Option<(usize, Option<i64>)> {
         let length = self.pattern.len();
         if let Some(text) = bytes.get(..length).filter(|_| length > 0)
             && !bytes.get(length).is_some_and(u8::is_ascii_digit)
@@ -97,12 +126,14 @@ impl Clock {
                 }
             }
         }
-        days.seen.dated(bytes).map(|stamp| (stamp.length, stamp.millis(bytes, reference)))
+        let stamp = days.seen.dated(bytes).filter(|stamp| self.takes(&bytes[..stamp.length], how))?;
+        Some((stamp.length, stamp.millis(bytes, reference)))
     }
 
     /// As [`Self::read`], with a witness.
-    pub(super) fn stamp(&self, bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
-        self.written(bytes, witness).or_else(|| time::dated(bytes, true, witness))
+    pub(super) fn stamp(&self, bytes: &[u8], how: Manner, witness: &mut impl Witness) -> Option<Stamp> {
+        let other = |witness| time::dated(bytes, true, witness).filter(|stamp| self.takes(&bytes[..stamp.length], how));
+        self.written(bytes, witness).or_else(|| other(witness))
     }
 
     /// A time that is written as the others are.
@@ -129,6 +160,16 @@ impl Clock {
 /// What is common to all times that are written alike.
 pub(super) fn pattern(text: &[u8]) -> Vec<u8> {
     text.iter().map(|b| class_of(*b)).collect()
+}
+
+/// What is common to all times of one program: [`pattern`] with one sign for a run of digits, of letters or of blanks.
+pub(super) fn manner(text: &[u8]) -> impl Iterator<Item = u8> {
+    let mut before = None;
+    text.iter().map(|b| class_of(*b)).filter(move |class| {
+        let goes_on = matches!(class, b'0' | b'a' | b' ') && before == Some(*class);
+        before = Some(*class);
+        !goes_on
+    })
 }
 
 fn class_of(b: u8) -> u8 {

@@ -13,7 +13,7 @@ use std::{cell::RefCell, ops::Range};
 use self::asked::Recorder;
 pub(crate) use self::asked::{Asked, Question, Told, hold};
 use super::{
-    clock::{Clock, Days},
+    clock::{Clock, Days, Manner},
     time::{self, Seen, Stamp, Witness},
 };
 use crate::{
@@ -172,18 +172,18 @@ impl<'a> Digits<'a> {
     pub(super) fn clocked(
         &self,
         part: &'a [u8],
-        clock: &Clock,
+        (clock, manner): (&Clock, Manner),
         reference: i64,
         days: &mut Days,
     ) -> Option<(usize, Option<Moment>)> {
         match self.asked {
             None => {
-                let (length, millis) = clock.read(part, reference, days)?;
+                let (length, millis) = clock.read(part, manner, reference, days)?;
                 Some((length, millis.map(|millis| Moment { millis, number: 0 })))
             }
             Some(asked) => {
                 let how = How::Dated { alone: true };
-                let timed = self.asked(asked, part, how, |text, witness| clock.stamp(text, witness))?;
+                let timed = self.asked(asked, part, how, |text, witness| clock.stamp(text, manner, witness))?;
                 Some((timed.stamp.length, timed.moment(reference)))
             }
         }

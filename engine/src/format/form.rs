@@ -5,7 +5,7 @@
 use std::{fmt, ops::Range};
 
 use super::{
-    clock::{Clock, Days},
+    clock::{Clock, Days, Manner},
     columns::Column,
     digits::{Digits, Moment, Said},
     level,
@@ -112,12 +112,13 @@ impl Form {
     pub(super) fn read<'a>(
         &self,
         digits: Digits<'a>,
+        manner: Manner,
         reference: i64,
         days: &mut Days,
         seen: impl FnMut(usize, Range<usize>),
     ) -> Option<Said<'a>> {
         let mut at = 0;
-        let (time, level) = self.walk(digits, reference, days, &mut at, seen)?;
+        let (time, level) = self.walk(digits, manner, reference, days, &mut at, seen)?;
         let message = digits.outline()[at..].trim_ascii();
         Some(Said { time, level: level.or_else(|| level::leading(message)), message })
     }
@@ -127,6 +128,7 @@ impl Form {
     fn walk(
         &self,
         digits: Digits<'_>,
+        manner: Manner,
         reference: i64,
         days: &mut Days,
         at: &mut usize,
@@ -139,7 +141,7 @@ impl Form {
             *at += match part {
                 Part::Literal(text) => literal(text, rest)?,
                 Part::Time(clock) => {
-                    let (length, moment) = digits.clocked(rest, clock, reference, days)?;
+                    let (length, moment) = digits.clocked(rest, (clock, manner), reference, days)?;
                     time = time.or(moment);
                     length
                 }
@@ -168,17 +170,29 @@ impl Form {
         Some((time, level.or(in_field)))
     }
 
-    /// As much of the text form as goes to the last time or level.
-    pub(super) fn core(&self) -> String {
+    /// As much of it as goes to the last time or level.
+    pub(super) fn core(&self) -> Self {
         let is_core = |part: &Part| matches!(part, Part::Time(_) | Part::Level { .. } | Part::Priority);
         let end = self.parts.iter().rposition(is_core).map_or(0, |last| last + 1);
-        Self { parts: self.parts[..end].to_vec() }.to_string()
+        Self { parts: self.parts[..end].to_vec() }
+    }
+
+    /// Whether lines of the one are lines of the other: they are written alike, and so are their times.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string() && self.manners().eq(other.manners())
+    }
+
+    fn manners(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Time(clock) => Some(clock.manner()),
+            _ => None,
+        })
     }
 
     /// Bytes that the header takes, blanks behind it included.
     pub(super) fn length(&self, line: &[u8], reference: i64) -> Option<usize> {
         let mut at = 0;
-        self.walk(Digits::open(line), reference, &mut Days::default(), &mut at, |_, _| {})?;
+        self.walk(Digits::open(line), Manner::Any, reference, &mut Days::default(), &mut at, |_, _| {})?;
         Some(at)
     }
 

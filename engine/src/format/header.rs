@@ -172,9 +172,15 @@ impl<'a> Header<'a> {
                 continue;
             }
             let column = self.column();
-            let named = if column.is_upper() { level::named(column.text) } else { None };
+            let named = match column.text {
+                // A letter, and the time in brackets.
+                [letter, b','] if self.rest()[2..].starts_with(b" [") => level::lettered(*letter),
+                text if column.is_upper() => level::named(text),
+                _ => None,
+            };
             if named.is_some() {
-                (self.level, self.level_at) = (named, self.at..self.at + column.len());
+                let length = column.text.iter().take_while(|b| **b != b',').count();
+                (self.level, self.level_at) = (named, self.at..self.at + length);
             }
             let plain = column.is_lower();
             let fits = column.is_column() || named.is_some() || (plain && (numbered || before_is_dash));
@@ -216,11 +222,10 @@ impl<'a> Header<'a> {
         let mut end = begin + time.stamp.length;
         let written = self.at + begin..self.at + end;
         match closing {
+            Some(closing) if rest.get(end) == Some(&closing) => end += 1,
             Some(closing) => {
-                if rest.get(end) != Some(&closing) {
-                    return false;
-                }
-                end += 1;
+                let Some(length) = self.inside(self.at + end, closing) else { return false };
+                end += length;
             }
             None if rest.get(end).is_some_and(|b| !matches!(b, b' ' | b'\t' | b'|' | b',' | b':' | b';' | b'-')) => {
                 return false;
@@ -234,6 +239,30 @@ impl<'a> Header<'a> {
             self.time_at = written;
         }
         true
+    }
+
+    /// Bytes up to the end of the brackets in which a time has other columns behind it: `[12:00:00 ERR]`, `[2024-05-01 12:00:00 #7]`.
+    fn inside(&mut self, from: usize, closing: u8) -> Option<usize> {
+        let mut at = from;
+        for _ in 0..BETWEEN {
+            let blanks = self.line[at..].iter().take_while(|b| **b == b' ').count();
+            let rest = &self.line[at + blanks..];
+            let length = rest.iter().take(COLUMN).position(|b| matches!(*b, b' ' | b'[') || *b == closing)?;
+            if blanks == 0 || length == 0 {
+                return None;
+            }
+            let found = level::named(&rest[..length]).filter(|_| self.level_at.is_empty());
+            if found.is_some() {
+                (self.level, self.level_at) = (found, at + blanks..at + blanks + length);
+            } else if !Column::of(&rest[..length]).is_column() && rest[0] != b'#' {
+                return None;
+            }
+            at += blanks + length;
+            if rest[length] == closing {
+                return Some(at + 1 - from);
+            }
+        }
+        None
     }
 
     /// What stands between the time and the message.
@@ -263,7 +292,9 @@ impl<'a> Header<'a> {
             host = true;
             self.separator();
         }
-        if self.bars() || self.level_after_columns() {
+        // The level may stand beside the time.
+        let beside = self.times_end < self.level_at.start;
+        if self.bars() || self.level_after_columns() || beside {
             self.separator();
             if !self.component && !self.ended {
                 self.component();
@@ -280,6 +311,10 @@ impl<'a> Header<'a> {
             match (self.peek(0), self.peek(1)) {
                 (b'-' | b'|' | b',' | b';' | b':', b' ' | b'\t') | (b'|', _) => {
                     self.at += 1;
+                    self.blanks();
+                }
+                (b'-', b'-') if self.peek(2) == b' ' => {
+                    self.at += 2;
                     self.blanks();
                 }
                 _ => break,
@@ -319,7 +354,7 @@ impl<'a> Header<'a> {
     /// A level, with columns before it (process, thread, host, component) where they look like columns.
     fn level_after_columns(&mut self) -> bool {
         let start = self.at;
-        let (mut component, mut numbers) = (false, true);
+        let (mut component, mut numbers, mut class) = (false, true, false);
         for i in 0..=BETWEEN {
             if self.level_here(i == 0, numbers && i > 0) {
                 self.component = component;
@@ -333,12 +368,13 @@ impl<'a> Header<'a> {
                 let dashed = self.rest()[column.len()..].starts_with(b" - ");
                 if column.is_empty()
                     || column.len() > COLUMN
-                    || !(column.is_column() || dashed)
+                    || !(column.is_column() || dashed || (class && self.is_method(column.text)))
                     || column.text.ends_with(b":")
                 {
                     break;
                 }
                 numbers &= column.is_numbers();
+                class = !column.has_digit() && column.text.contains(&b'.');
                 // A host has digits; a component is a name.
                 component |= !column.has_digit() && !column.is_dash();
                 self.at += column.len();
@@ -347,6 +383,13 @@ impl<'a> Header<'a> {
         }
         self.at = start;
         false
+    }
+
+    /// Whether this column is the name of a method: between its class and a level.
+    fn is_method(&self, name: &[u8]) -> bool {
+        let behind = self.rest()[name.len()..].trim_ascii_start();
+        let word = &behind[..level::length(behind, false)];
+        behind.get(word.len()) == Some(&b':') && word.iter().all(u8::is_ascii_uppercase) && level::named(word).is_some()
     }
 
     /// A level at this place. `first`: right behind the time; `letter`: one letter will do.

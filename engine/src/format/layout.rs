@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    clock::{self, Clock, Days},
+    clock::{self, Clock, Days, Manner},
     colours::{self, ESCAPE},
     digits::{Digits, Said},
     form::{End, Field, Form, FormError, Look, PARTS, Part},
@@ -30,8 +30,18 @@ const VOTERS: usize = 1000;
 /// Bytes of a line that votes at most.
 const LINE: usize = 4096;
 
-/// Lines that a form needs.
+/// Lines that a form needs: one in a hundred, within these bounds.
 const LEAST: usize = 3;
+const FEW: usize = 10;
+
+/// Bytes that tell roughly how a line begins.
+const FRONT: usize = 32;
+
+/// Beginnings of lines that are seen to, the most frequent ones.
+const FRONTS: usize = 32;
+
+/// Lines of each of these that vote at least, about, where there are as many.
+const FEW_OF_FRONT: u64 = 50;
 
 /// How the lines of an input begin.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -113,40 +123,39 @@ impl Layout {
 
     /// The vote. A function of the set of lines: their order changes nothing.
     pub fn vote<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, reference_time: i64) -> Self {
-        let lines: Vec<Cow<'_, [u8]>> = voters(lines).map(without_colours).collect();
+        let lines: Vec<Cow<'_, [u8]>> = voters(lines).into_iter().map(without_colours).collect();
         let mut sketches: Vec<Sketch<'_>> = lines.iter().map(|line| sketch(line, reference_time)).collect();
         take_back(&mut sketches);
-        let mut cores: BTreeMap<&[u8], Vec<&Sketch<'_>>> = BTreeMap::new();
+        let mut kinds: BTreeMap<(&[u8], &[u8]), Vec<&Sketch<'_>>> = BTreeMap::new();
         for sketch in sketches.iter().filter(|sketch| sketch.core > 0) {
-            cores.entry(&sketch.key[..sketch.core]).or_default().push(sketch);
+            kinds.entry(sketch.kind()).or_default().push(sketch);
         }
-        let least = LEAST.max(sketches.len() / 100);
-        let mut cores: Vec<_> = cores.into_iter().filter(|(_, members)| members.len() >= least).collect();
-        cores.sort_by_key(|(_, members)| Reverse(members.len()));
+        let least = (sketches.len() / 100).clamp(LEAST, FEW);
+        let mut kinds: Vec<_> = kinds.into_values().filter(|members| members.len() >= least).collect();
+        kinds.sort_by_key(|members| Reverse(members.len()));
         let mut forms = Vec::new();
-        for (_, members) in cores {
+        for members in kinds {
             grow(&members, 0, least, reference_time, &mut forms);
         }
         forms.truncate(FORMS);
+        // A form that says less takes the lines of those that say more.
+        forms.sort_by_key(|form| Reverse(form.parts.len()));
         Self { forms, plain: false, given: false }
     }
 
     /// Each form behind those of other layouts that begin as it does, so that a line of both is read alike. What stands in
     /// brackets behind the level may be a thread by the vote of the one and part of the message by that of the other.
     fn after(mut self, others: &[Arc<Self>]) -> Self {
-        let of_core = |core: String| {
+        let of_core = |core: Form| {
             let theirs = others.iter().flat_map(|other| &other.forms);
-            theirs.filter(move |form| form.core() == core).cloned()
+            theirs.filter(move |form| form.core().is_like(&core)).cloned()
         };
-        let own = std::mem::take(&mut self.forms).into_iter();
-        let mut forms: Vec<Form> = own.flat_map(|form| of_core(form.core()).chain([form])).collect();
-        let mut texts: Vec<String> = Vec::new();
-        forms.retain(|form| {
-            let text = form.to_string();
-            let is_new = !texts.contains(&text);
-            texts.push(text);
-            is_new
-        });
+        let mut forms: Vec<Form> = Vec::new();
+        for form in self.forms.drain(..).flat_map(|form| of_core(form.core()).chain([form])) {
+            if !forms.iter().any(|before| before.is_like(&form)) {
+                forms.push(form);
+            }
+        }
         forms.truncate(FORMS);
         Self { forms, ..self }
     }
@@ -162,10 +171,13 @@ impl Layout {
         forms.chain(super::WAYS_BEHIND_FORMS.map(str::to_owned))
     }
 
-    /// Reads a line by the first form that it fits; tells which.
+    /// Reads a line by the first form that it fits, rather one whose times are written as its own is; tells which.
     #[inline]
     pub(super) fn read<'a>(&self, digits: Digits<'a>, reference: i64, days: &mut Days) -> Option<(usize, Said<'a>)> {
-        self.forms.iter().enumerate().find_map(|(i, form)| Some((i, form.read(digits, reference, days, |_, _| {})?)))
+        [Manner::Own, Manner::Any].into_iter().find_map(|manner| {
+            let mut forms = self.forms.iter().enumerate();
+            forms.find_map(|(i, form)| Some((i, form.read(digits, manner, reference, days, |_, _| {})?)))
+        })
     }
 }
 
@@ -178,28 +190,51 @@ fn without_colours(line: &[u8]) -> Cow<'_, [u8]> {
     plain.into()
 }
 
-/// About as many of the lines as vote, chosen by their bytes.
-fn voters<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone) -> impl Iterator<Item = &'a [u8]> {
+/// About as many of the lines as vote, chosen by their bytes; of lines that begin like few others, more than their share.
+fn voters<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<&'a [u8]> {
+    let lines = lines.map(|line| &line[..line.len().min(LINE)]);
     let every = (lines.clone().count() / VOTERS).max(1) as u64;
-    lines
-        .map(|line| &line[..line.len().min(LINE)])
-        .filter(move |line| every == 1 || Key::of(line).0.is_multiple_of(every))
+    if every == 1 {
+        return lines.collect();
+    }
+    let front = |line: &[u8]| Key::of(&clock::manner(&line[..line.len().min(FRONT)]).collect::<Vec<u8>>()).0;
+    let fronts: Vec<u64> = lines.clone().map(front).collect();
+    let mut sizes: HashMap<u64, u64> = HashMap::new();
+    for front in &fronts {
+        *sizes.entry(*front).or_default() += 1;
+    }
+    let mut largest: Vec<_> = sizes.into_iter().collect();
+    largest.sort_by_key(|(front, lines)| (Reverse(*lines), *front));
+    largest.truncate(FRONTS);
+    let rates: HashMap<u64, u64> =
+        largest.into_iter().map(|(front, lines)| (front, (lines / FEW_OF_FRONT).max(1))).collect();
+    let votes = |(line, front): &(&[u8], u64)| {
+        let every = rates.get(front).map_or(every, |own| every.min(*own));
+        Key::of(line).0.is_multiple_of(every)
+    };
+    lines.zip(fronts).filter(votes).map(|(line, _)| line).collect()
 }
 
-/// A level that few lines have where the others go on with their message is part of the message.
+/// A level that few lines have where the others go on with their message is part of the message, but for one in brackets.
 fn take_back(sketches: &mut [Sketch<'_>]) {
-    let mut cores: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    let mut kinds: BTreeMap<(Vec<u8>, Vec<u8>), usize> = BTreeMap::new();
+    let kind = |sketch: &Sketch<'_>, end: usize| (sketch.manner.clone(), sketch.key[..end].to_vec());
     for sketch in sketches.iter().filter(|sketch| sketch.core > 0) {
-        *cores.entry(sketch.key[..sketch.core].to_vec()).or_default() += 1;
+        *kinds.entry(kind(sketch, sketch.core)).or_default() += 1;
     }
     for sketch in sketches {
         let core = &sketch.key[..sketch.core];
-        let lines = cores.get(core).copied().unwrap_or(0);
+        let lines_to = |end| kinds.get(&kind(sketch, end)).copied().unwrap_or(0);
+        let lines = lines_to(sketch.core);
+        if core.windows(2).any(|two| matches!(two, [b'[' | b'<' | b'(', sketch::LEVEL])) {
+            continue;
+        }
         let levels = |key: &[u8]| key.iter().any(|b| matches!(*b, sketch::LEVEL | sketch::SHORT));
         let timed = |key: &[u8]| key.contains(&sketch::TIME);
-        let before = (1..core.len()).rev().map(|end| &core[..end]).find(|before| {
-            timed(before) && !levels(before) && cores.get(*before).is_some_and(|others| *others > 6 * lines)
-        });
+        let before = (1..core.len())
+            .rev()
+            .map(|end| &core[..end])
+            .find(|before| timed(before) && !levels(before) && lines_to(before.len()) > 6 * lines);
         if let Some(end) = before.map(<[u8]>::len) {
             sketch.core = end;
             sketch.steps.clear();
@@ -280,7 +315,7 @@ fn goes_on(those: &[&Sketch<'_>], own: usize, all: usize, depth: usize) -> bool 
     let every = |is: fn(&Step) -> bool| those.iter().all(|sketch| is(&sketch.steps[depth]));
     if every(|step| step.bracketed) {
         // In brackets both headers and messages have things; a header has them in every line.
-        return share >= 0.9 && (own > 0.1 || all >= 20);
+        return share >= 0.9 && (own > 0.1 || all >= 8);
     }
     // Messages begin with a word and a colon too, some of them.
     let words = those.iter().filter(|sketch| sketch.steps[depth].word && sketch.steps[depth].tag).count();
@@ -344,7 +379,9 @@ fn learn_times(form: &mut Form, members: &[&Sketch<'_>], reference: i64) {
             let start = before.length(sketch.line, reference);
             let written = start.and_then(|start| {
                 let rest = &sketch.line[start..];
-                Clock::default().read(rest, reference, &mut Days::default()).map(|(length, _)| &rest[..length])
+                Clock::default()
+                    .read(rest, Manner::Any, reference, &mut Days::default())
+                    .map(|(length, _)| &rest[..length])
             });
             if let Some(written) = written {
                 *patterns.entry(clock::pattern(written)).or_default() += 1;
@@ -363,7 +400,7 @@ fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) -> us
     let mut fitting = 0;
     for sketch in members {
         days.seen = Seen::default();
-        let read = form.read(Digits::open(sketch.line), reference, &mut days, |part, range| {
+        let read = form.read(Digits::open(sketch.line), Manner::Any, reference, &mut days, |part, range| {
             values.entry(part).or_default().push(&sketch.line[range]);
         });
         fitting += usize::from(read.is_some());

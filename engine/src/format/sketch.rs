@@ -2,8 +2,9 @@
 //! lines. The vote over sketches is `layout`'s.
 
 use super::{
+    clock,
     columns::{Column, closing},
-    header,
+    contained, header,
 };
 
 /// Fields that are told apart behind the time and level.
@@ -29,6 +30,8 @@ pub(super) const PRIORITY: u8 = 6;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Sketch<'a> {
     pub(super) line: &'a [u8],
+    /// The manner in which its first time is written.
+    pub(super) manner: Vec<u8>,
     pub(super) key: Vec<u8>,
     /// How much of the key it takes to the last of time and level; 0 when there is neither.
     pub(super) core: usize,
@@ -62,6 +65,11 @@ pub(super) struct Step {
 }
 
 impl<'a> Sketch<'a> {
+    /// The front up to the last of time and level, as far as lines of one program have it alike.
+    pub(super) fn kind(&self) -> (&[u8], &[u8]) {
+        (&self.manner, &self.key[..self.core])
+    }
+
     /// Where the fields before this one end in the key.
     pub(super) fn end(&self, step: usize) -> usize {
         step.checked_sub(1).map_or(self.core, |before| self.steps[before].end)
@@ -81,9 +89,11 @@ impl<'a> Sketch<'a> {
 pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
     let found = header::find(line, reference);
     let mut pen = Pen { line, at: 0, key: Vec::with_capacity(32) };
-    let mut sketch = Sketch { line, ..Sketch::default() };
+    let manner = clock::manner(&line[found.time_at.clone()]).collect();
+    let mut sketch = Sketch { line, manner, ..Sketch::default() };
     let last = found.time_at.end.max(found.times_end).max(found.level_at.end);
-    if last == 0 || last > found.at {
+    // What a container runtime passes on has a header of its own.
+    if last == 0 || last > found.at || contained(line[found.at..].trim_ascii_start()).is_some() {
         return sketch;
     }
     let limit = line.len().min(NEAR);
@@ -216,6 +226,10 @@ impl Pen<'_> {
                     self.sign();
                 }
                 b'-' if matches!(next, b' ' | b'\t') && self.key.ends_with(b" ") => self.sign(),
+                b'-' if self.line[self.at..].starts_with(b"-- ") && self.key.ends_with(b" ") => {
+                    self.sign();
+                    self.sign();
+                }
                 _ => break,
             }
         }

@@ -5,6 +5,8 @@
 mod harness;
 /// Header lines: time, level, message.
 mod headers;
+/// Several kinds of headers in one file.
+mod mixtures;
 /// Messages in, typed shapes out.
 mod masks;
 /// Lines in, templates out.

@@ -1,0 +1,146 @@
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, ToSpan};
+use logkin_engine::{Report, Settings, record::Level};
+
+use crate::harness::{reader, run_with};
+
+/// Headers of lines as the loggers of the world write them: codes of strftime, and `{level}` (`{LEVEL}`, padded `{LEVEL5}`, its
+/// letter `{L}`), `{ms}` three digits, `{n}` another number each time, `{message}`.
+fn formats() -> Vec<&'static str> {
+    let formats: Vec<&str> = include_str!("cases/formats.txt").lines().collect();
+    assert!(formats.len() >= 40, "only {} formats found", formats.len());
+    formats
+}
+
+/// Numbers that look as if drawn by lot, the same ones each time.
+struct Lot(u64);
+
+impl Lot {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+const KINDS: [(&str, Level); 3] = [("User ", Level::Info), ("Slow ", Level::Warn), ("Could ", Level::Error)];
+
+/// Lines of three kinds.
+fn lines(format: &str, count: usize, lot: &mut Lot) -> Vec<String> {
+    (0..count).map(|i| line(format, i, lot)).collect()
+}
+
+fn line(format: &str, i: usize, lot: &mut Lot) -> String {
+    let names = ["anna", "bert", "carol", "dmitri", "eve", "frank", "george", "heidi", "ivan", "judy", "karl", "lena"];
+    let (level, message) = match i % 3 {
+        0 => {
+            let (name, a, b, port) =
+                (names[lot.below(12) as usize], lot.below(256), lot.below(256), lot.below(60_000) + 1024);
+            ("INFO", format!("User {name} logged in from 10.0.{a}.{b} port {port}"))
+        }
+        1 => {
+            ("WARN", format!("Slow query on table {}s took {} ms", names[lot.below(12) as usize], lot.below(9000) + 10))
+        }
+        _ => (
+            "ERROR",
+            format!(
+                "Could not connect to web{:02}:{} after {} attempts: timeout",
+                lot.below(90),
+                lot.below(9000) + 1000,
+                lot.below(9)
+            ),
+        ),
+    };
+    let first: Timestamp = "2024-05-01T12:00:00Z".parse().unwrap();
+    let time = first + (i as i64 * 7).seconds();
+    let mut line = time.strftime(format).to_string();
+    for (field, value) in [
+        ("{level}", level.to_lowercase()),
+        ("{LEVEL}", level.to_owned()),
+        ("{LEVEL5}", format!("{level:5}")),
+        ("{L}", level[..1].to_owned()),
+        ("{ms}", format!("{:03}", lot.below(1000))),
+    ] {
+        line = line.replace(field, &value);
+    }
+    while let Some(at) = line.find("{n}") {
+        line.replace_range(at..at + 3, &(lot.below(90) + 10).to_string());
+    }
+    line.replace("{message}", &message)
+}
+
+fn report(lines: &[String]) -> Report {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    run_with(vec![reader(&text)], &Settings::default()).report
+}
+
+/// What the report has instead of the three kinds alone; empty when it has them.
+fn others(report: &Report) -> String {
+    let found: Vec<&str> = report.clusters.iter().map(|cluster| cluster.template.as_str()).collect();
+    let three = found.len() == 3 && KINDS.iter().all(|(begin, _)| found.iter().any(|one| one.starts_with(begin)));
+    if three { String::new() } else { format!("  {}\n", found.join("\n  ")) }
+}
+
+#[test]
+fn the_headers_of_each_format_are_left_out_and_their_levels_read() {
+    let mut wrong = String::new();
+    for format in formats() {
+        let report = report(&lines(format, 120, &mut Lot(1)));
+        wrong += &others(&report);
+        if format.to_lowercase().contains("{l") {
+            let found: BTreeMap<&str, Option<Level>> = report
+                .clusters
+                .iter()
+                .map(|cluster| (cluster.template.split_inclusive(' ').next().unwrap(), cluster.level))
+                .collect();
+            if found != KINDS.into_iter().map(|(begin, level)| (begin, Some(level))).collect() {
+                wrong += &format!("{format}: {found:?}\n");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_message_under_two_formats_in_one_file_is_one() {
+    let formats = formats();
+    let mut wrong = String::new();
+    for (i, one) in formats.iter().enumerate() {
+        for step in [1, 2, 5, 9, 14, 20] {
+            let other = formats[(i + step) % formats.len()];
+            let mut lot = Lot(step as u64);
+            let log = [lines(one, 120, &mut lot), lines(other, 12, &mut lot)].concat();
+            let others = others(&report(&log));
+            if !others.is_empty() {
+                wrong += &format!("{one}\n{other}\n{others}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_message_under_five_formats_in_one_file_is_one_however_many_lines_each_has() {
+    let formats = formats();
+    let mut lot = Lot(5);
+    let mut wrong = String::new();
+    for round in 0..60 {
+        let (mut used, mut log) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            let format = formats[lot.below(formats.len() as u64) as usize];
+            let count = [20, 60, 300, 2000][lot.below(if round % 4 == 0 { 4 } else { 3 }) as usize];
+            used.push(format);
+            log.extend(lines(format, count, &mut lot));
+        }
+        if round % 2 == 1 {
+            for i in (1..log.len()).rev() {
+                log.swap(i, lot.below(i as u64 + 1) as usize);
+            }
+        }
+        let others = others(&report(&log));
+        if !others.is_empty() {
+            wrong += &format!("{}\n{others}", used.join("\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
