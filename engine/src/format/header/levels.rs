@@ -1,0 +1,161 @@
+//! Where the level of a header stands, and the columns before it.
+
+use super::{BEFORE, BETWEEN, Header};
+use crate::{
+    format::{
+        columns::{COLUMN, Column, closing},
+        level,
+    },
+    record::Level,
+};
+
+impl Header<'_> {
+    /// Fields between bars: `counter|30012|message`.
+    pub(super) fn bars(&mut self) -> bool {
+        let (mut name, mut number, mut any) = (false, false, false);
+        if self.line[..self.at].last() != Some(&b'|') && !self.line[..self.at].ends_with(b"| ") {
+            return false;
+        }
+        for _ in 0..BEFORE {
+            self.blanks();
+            let rest = self.rest();
+            let Some(end) = rest.iter().take(COLUMN).position(|b| *b == b'|') else { break };
+            let field = rest[..end].trim_ascii();
+            let found = level::named(field).filter(|_| self.level.is_none());
+            if field.contains(&b' ') || (name && number && found.is_none()) {
+                break;
+            }
+            if found.is_some() {
+                let before = end - rest[..end].trim_ascii_start().len();
+                (self.level, self.level_at) = (found, self.at + before..self.at + before + field.len());
+            }
+            let digits = field.iter().all(u8::is_ascii_digit);
+            number |= digits;
+            name |= !digits && found.is_none();
+            any = true;
+            self.at += end + 1;
+        }
+        self.component |= any;
+        any
+    }
+
+    /// A level, with columns before it (process, thread, host, component) where they look like columns.
+    pub(super) fn level_after_columns(&mut self) -> bool {
+        let start = self.at;
+        let (mut component, mut numbers, mut class) = (false, true, false);
+        for i in 0..=BETWEEN {
+            if self.level_here(i == 0, numbers && i > 0) {
+                self.component = component;
+                return true;
+            }
+            if self.peek(0) == b'[' || self.peek(0) == b'(' {
+                let Some(end) = closing(self.rest()) else { break };
+                self.at += end;
+            } else {
+                let column = self.column();
+                let dashed = self.rest()[column.len()..].starts_with(b" - ");
+                if column.is_empty()
+                    || column.len() > COLUMN
+                    || !(column.is_column() || dashed || (class && self.is_method(column.text)))
+                    || column.text.ends_with(b":")
+                {
+                    break;
+                }
+                numbers &= column.is_numbers();
+                class = !column.has_digit() && column.text.contains(&b'.');
+                // A host has digits; a component is a name.
+                component |= !column.has_digit() && !column.is_dash();
+                self.at += column.len();
+            }
+            self.separator();
+        }
+        self.at = start;
+        false
+    }
+
+    /// Whether this column is the name of a method: between its class and a level.
+    fn is_method(&self, name: &[u8]) -> bool {
+        let behind = self.rest()[name.len()..].trim_ascii_start();
+        let word = &behind[..level::length(behind, false)];
+        behind.get(word.len()) == Some(&b':') && word.iter().all(u8::is_ascii_uppercase) && level::named(word).is_some()
+    }
+
+    /// A level at this place. `first`: right behind the time; `letter`: one letter will do.
+    pub(super) fn level_here(&mut self, first: bool, letter: bool) -> bool {
+        let rest = self.rest();
+        let bracket = matches!(rest.first(), Some(b'[' | b'(' | b'<'));
+        let mut word = &rest[usize::from(bracket)..];
+        // `[core:error]`: the module before the level.
+        let module = word.iter().take(24).take_while(|b| bracket && (b.is_ascii_alphanumeric() || **b == b'_')).count();
+        if module > 0 && word.get(module) == Some(&b':') {
+            word = &word[module + 1..];
+        }
+        let padded = word.iter().take_while(|b| bracket && **b == b' ').count();
+        let word = &word[padded..];
+        let (word, after) = word.split_at(level::length(word, bracket));
+        let length = word.len();
+        let written = self.at + rest.len() - after.len() - length..self.at + rest.len() - after.len();
+        if length == 1 && !bracket && after.first() == Some(&b' ') && (letter || (first && is_lettered(after))) {
+            let found = level::lettered(word[0]);
+            if found.is_some() {
+                (self.level, self.level_at) = (found, written);
+                self.at += 1;
+            }
+            return found.is_some();
+        }
+        // The signs of Redis.
+        if first && let [sign @ (b'*' | b'#' | b'.'), b' ', ..] = rest {
+            self.level = level::signed(*sign);
+            self.level_at = self.at..self.at + 1;
+            self.at += 1;
+            self.ended = true;
+            return true;
+        }
+        let Some(found) = level::named(word).or_else(|| level::bracketed(word).filter(|_| bracket)) else {
+            return false;
+        };
+        if bracket {
+            let gap = after.iter().take_while(|b| **b == b' ').count();
+            let Some(b']' | b')' | b'>') = after.get(gap) else {
+                return false;
+            };
+            (self.level, self.level_at) = (Some(found), written);
+            self.at += rest.len() - after.len() + gap + 1;
+            return true;
+        }
+        let upper = word.iter().all(u8::is_ascii_uppercase);
+        let colon = after.first() == Some(&b':');
+        let column = matches!(after, [b' ', b' ' | b'-' | b'[', ..] | [b'\t' | b'|' | b',', ..]);
+        let statement = found == Level::Info && word.eq_ignore_ascii_case(b"log");
+        if !(matches!(after.first(), Some(b' ' | b'\t' | b':' | b'|' | b',')) || after.is_empty())
+            || (statement && !colon)
+        {
+            return false;
+        }
+        if !(upper || colon || column) {
+            // `error opening file`: it says how bad, but it is part of the sentence.
+            if first {
+                self.level = Some(found);
+            }
+            let mild =
+                first && matches!(found, Level::Trace | Level::Debug | Level::Info | Level::Notice) || word == b"warn";
+            if mild && first {
+                self.level_at = written;
+                self.at += length;
+            }
+            return mild && first;
+        }
+        (self.level, self.level_at) = (Some(found), written);
+        self.ended = colon && !after.starts_with(b": [");
+        self.at += length + usize::from(colon);
+        true
+    }
+}
+
+/// Whether what follows a letter says that the letter is a level: a component in capitals, set off.
+fn is_lettered(after: &[u8]) -> bool {
+    let column = Column::of(after.trim_ascii_start());
+    let behind = &after[after.len() - after.trim_ascii_start().len() + column.len()..];
+    (column.is_dash() || (column.len() > 1 && column.is_upper()))
+        && (behind.starts_with(b"  ") || behind.starts_with(b" ["))
+}
