@@ -93,6 +93,12 @@ impl<'a> Column<'a> {
         self.classes & DIGIT != 0
     }
 
+    /// Whether it is `key=value`.
+    pub(super) fn is_pair(&self) -> bool {
+        let key = self.text.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
+        key > 0 && self.text.get(key) == Some(&b'=') && self.len() > key + 1
+    }
+
     /// Whether the bytes look like a column rather than a word of a sentence: a number, an address, a name with digits,
     /// dots or underscores, capitals, a dash.
     pub(super) fn is_column(&self) -> bool {
@@ -107,9 +113,22 @@ impl<'a> Column<'a> {
     }
 }
 
+/// The bracket that this one closes.
+pub(super) fn opening(close: u8) -> u8 {
+    match close {
+        b')' => b'(',
+        b'}' => b'{',
+        _ => b'[',
+    }
+}
+
 /// The bytes of the bracketed group at the front, brackets inside it included.
 pub(super) fn closing(bytes: &[u8]) -> Option<usize> {
-    let (open, close) = if bytes.first() == Some(&b'(') { (b'(', b')') } else { (b'[', b']') };
+    let (open, close) = match bytes.first() {
+        Some(b'(') => (b'(', b')'),
+        Some(b'{') => (b'{', b'}'),
+        _ => (b'[', b']'),
+    };
     let mut depth = 0;
     for (i, b) in bytes.iter().take(256).enumerate() {
         if *b == open {

@@ -6,7 +6,7 @@ use std::{fmt, ops::Range};
 
 use super::{
     clock::{Clock, Days, Manner},
-    columns::Column,
+    columns::{self, Column},
     digits::{Digits, Moment, Said},
     level,
 };
@@ -275,8 +275,9 @@ fn single_blanks(text: &[u8]) -> Box<[u8]> {
 /// With the ends of fields that stand in brackets or before blanks told apart, as far as the text tells.
 fn ended(mut parts: Vec<Part>) -> Vec<Part> {
     for i in 1..parts.len() {
-        let opened = matches!(&parts[i - 1], Part::Literal(text) if matches!(text.last(), Some(b'[' | b'(')));
-        let closed = matches!(parts.get(i + 1), Some(Part::Literal(text)) if matches!(text.first(), Some(b']' | b')')));
+        let opened = matches!(&parts[i - 1], Part::Literal(text) if matches!(text.last(), Some(b'[' | b'(' | b'{')));
+        let closed =
+            matches!(parts.get(i + 1), Some(Part::Literal(text)) if matches!(text.first(), Some(b']' | b')' | b'}')));
         if let (true, true, Part::Field(field)) = (opened, closed, &mut parts[i]) {
             field.end = End::Close;
         }
@@ -310,7 +311,7 @@ impl Field {
             End::Close => {
                 // The bracket before it opened; count the ones inside.
                 let close = *next.first()?;
-                let open = if close == b')' { b'(' } else { b'[' };
+                let open = columns::opening(close);
                 let mut depth = 0_usize;
                 near.iter().position(|b| {
                     depth += usize::from(*b == open);
@@ -369,10 +370,10 @@ fn literal(text: &[u8], rest: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-/// The level where others have a component: `ERROR:`, `error:`; words such as `log` may name one.
+/// The level where others have a component, or in it: `ERROR:`, `error:`; words such as `log` may name one.
 fn level_in(field: &[u8]) -> Option<Level> {
     let is_upper = field.iter().all(u8::is_ascii_uppercase);
-    level::named(field).filter(|level| is_upper || *level >= Level::Warn)
+    level::named(field).filter(|level| is_upper || *level >= Level::Warn).or_else(|| level::beside(field))
 }
 
 /// The level at the front, blanks around it included where it stands in brackets.

@@ -34,7 +34,7 @@ pub(super) fn find(line: &[u8], reference: i64) -> Header<'_> {
 
 fn found(mut header: Header<'_>, reference: i64) -> Header<'_> {
     header.priority();
-    if header.klog(reference) || header.logcat() {
+    if header.klog(reference) || header.logcat() || header.glued(reference) {
         return header;
     }
     if header.first_time(reference) {
@@ -64,6 +64,8 @@ pub(super) struct Header<'a> {
     component: bool,
     /// Whether the level was followed by a colon: what follows is the message.
     ended: bool,
+    /// The sign between its fields, where there are no blanks; 0 is none.
+    pub(super) between: u8,
     /// Whether the line says to follow RFC 5424.
     versioned: bool,
     /// The time that was looked for last.
@@ -157,6 +159,9 @@ impl<'a> Header<'a> {
 
     /// What stands between the time and the message.
     fn after_time(&mut self, reference: i64) {
+        if self.separated() {
+            return;
+        }
         self.separator();
         if self.versioned {
             return self.structured();
@@ -248,6 +253,9 @@ impl<'a> Header<'a> {
                 self.at = start;
                 self.level_at = 0..0;
             }
+        } else if self.level_behind_thread() {
+            self.separator();
+            self.component();
         }
     }
 }

@@ -34,6 +34,9 @@ const LINE: usize = 4096;
 const LEAST: usize = 3;
 const FEW: usize = 10;
 
+/// Lines that tell something though none of them does by itself.
+const MANY: usize = 8;
+
 /// Bytes that tell roughly how a line begins.
 const FRONT: usize = 32;
 
@@ -274,8 +277,10 @@ fn next_field<'s, 'l>(members: &[&'s Sketch<'l>], depth: usize) -> Option<Vec<&'
         }
     }
     let own = |those: &[&Sketch<'_>]| those.iter().filter(|sketch| sketch.steps[depth].own).count();
+    let all_own: usize = next.values().map(|those| own(those)).sum();
     let best = next.into_values().max_by_key(|those| (own(those), those.len()))?;
-    let is_header = goes_on(&best, own(&best), all, depth);
+    // Where every line has a field here, though not the same one, several programs begin their lines alike up to here.
+    let is_header = goes_on(&best, own(&best), all, depth) || (all >= MANY && all_own as f64 >= 0.97 * all as f64);
     (is_header && !(says_what(&best, depth) && next_field(&best, depth + 1).is_none())).then_some(best)
 }
 
@@ -313,9 +318,12 @@ fn goes_on(those: &[&Sketch<'_>], own: usize, all: usize, depth: usize) -> bool 
     let share = those.len() as f64 / all as f64;
     let own = own as f64 / all as f64;
     let every = |is: fn(&Step) -> bool| those.iter().all(|sketch| is(&sketch.steps[depth]));
+    if every(|step| step.source) {
+        return true;
+    }
     if every(|step| step.bracketed) {
         // In brackets both headers and messages have things; a header has them in every line.
-        return share >= 0.9 && (own > 0.1 || all >= 8);
+        return share >= 0.9 && (own > 0.1 || all >= MANY);
     }
     // Messages begin with a word and a colon too, some of them.
     let words = those.iter().filter(|sketch| sketch.steps[depth].word && sketch.steps[depth].tag).count();
@@ -325,7 +333,7 @@ fn goes_on(those: &[&Sketch<'_>], own: usize, all: usize, depth: usize) -> bool 
     let before = depth.checked_sub(1).map(|before| those[0].steps[before]);
     let open = before.is_none_or(|step| !step.tag && !step.set_off);
     let number = those.iter().filter(|sketch| sketch.steps[depth].number).count() as f64 / all as f64;
-    all >= 20 && open && (number >= 0.97 || (share >= 0.97 && every(|step| step.tag || step.set_off)))
+    all >= MANY && open && (number >= 0.97 || (share >= 0.97 && every(|step| step.tag || step.set_off || step.dotted)))
 }
 
 /// The form that a key describes; its times and columns are looked at in the lines that have it.
@@ -350,7 +358,7 @@ fn form(key: &[u8], members: &[&Sketch<'_>], reference: i64) -> Option<Form> {
         };
         parts.push(part);
     }
-    if parts.len() > PARTS {
+    if parts.len() > PARTS || !matches!(parts.last(), Some(Part::Literal(_))) {
         return None;
     }
     // A field before a blank that ends the header has nothing behind it that tells whether it is one.

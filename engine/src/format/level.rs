@@ -12,17 +12,24 @@ pub(super) fn named(word: &[u8]) -> Option<Level> {
         *to = from.to_ascii_lowercase();
     }
     Some(match &lower[..word.len()] {
-        b"trace" | b"finest" | b"finer" | b"verbose" | b"vrb" => Level::Trace,
-        b"debug" | b"fine" | b"dbg" => Level::Debug,
+        b"trace" | b"trac" | b"finest" | b"finer" | b"verbose" | b"vrb" => Level::Trace,
+        b"debug" | b"debu" | b"fine" | b"dbg" => Level::Debug,
         b"info" | b"inf" | b"information" | b"log" => Level::Info,
         b"notice" => Level::Notice,
         b"warn" | b"warning" | b"wrn" => Level::Warn,
-        b"error" | b"err" | b"severe" => Level::Error,
-        b"fatal" | b"ftl" | b"crit" | b"critical" | b"alert" | b"emerg" | b"emergency" | b"panic" | b"failure" => {
-            Level::Fatal
-        }
+        b"error" | b"erro" | b"err" | b"severe" => Level::Error,
+        b"fatal" | b"fata" | b"ftl" | b"crit" | b"critical" | b"alert" | b"emerg" | b"emergency" | b"panic"
+        | b"pani" | b"failure" => Level::Fatal,
         _ => return None,
     })
+}
+
+/// The level in the name of something else, in capitals before or behind a sign: `production.ERROR`, `INFO/worker-1`.
+pub(super) fn beside(name: &[u8]) -> Option<Level> {
+    let mut pieces = name.split(|b| matches!(b, b'.' | b'/' | b':'));
+    let (first, last) = (pieces.next()?, pieces.next_back()?);
+    let written = |word: &&[u8]| word.len() > 3 && word.iter().all(u8::is_ascii_uppercase);
+    [first, last].into_iter().filter(written).find_map(named)
 }
 
 /// Whether any level word begins so. Most words that are asked about are none, and this tells most of them.

@@ -62,6 +62,10 @@ pub(super) struct Step {
     pub(super) set_off: bool,
     /// Whether it stands in brackets.
     pub(super) bracketed: bool,
+    /// Whether it is a name of three parts or more, dots between them.
+    pub(super) dotted: bool,
+    /// Whether it stands in brackets and is a line of a source file.
+    pub(super) source: bool,
 }
 
 impl<'a> Sketch<'a> {
@@ -88,7 +92,7 @@ impl<'a> Sketch<'a> {
 /// Looks at the front of a line.
 pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
     let found = header::find(line, reference);
-    let mut pen = Pen { line, at: 0, key: Vec::with_capacity(32) };
+    let mut pen = Pen { line, at: 0, key: Vec::with_capacity(32), between: found.between, in_core: true };
     let manner = clock::manner(&line[found.time_at.clone()]).collect();
     let mut sketch = Sketch { line, manner, ..Sketch::default() };
     let last = found.time_at.end.max(found.times_end).max(found.level_at.end);
@@ -113,8 +117,12 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
             return sketch;
         }
     }
-    // Blanks and signs behind it belong to it.
+    // What is glued to it, and blanks and signs behind it, belong to it.
+    if pen.peek() == b'[' && pen.at < limit {
+        pen.unknown(limit);
+    }
     pen.signs(limit);
+    pen.in_core = false;
     sketch.core = pen.key.len();
     sketch.whole = pen.at >= found.at;
     while sketch.steps.len() < STEPS && pen.at < limit {
@@ -136,6 +144,7 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
         sketch.whole |= own && found.at <= pen.at;
         let signs = &pen.key[begin..];
         let (tag, set_off) = (signs.ends_with(b": ") && !bracketed, signs.ends_with(b" - ") || signs.contains(&b'|'));
+        let set_off = set_off || signs.last() == Some(&pen.between);
         sketch.steps.push(Step {
             end: pen.key.len(),
             written: (start, ended),
@@ -145,16 +154,43 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
             tag,
             set_off,
             bracketed,
+            dotted: is_dotted(text),
+            source: bracketed && is_source(text),
         });
     }
     sketch.key = pen.key;
     sketch
 }
 
+/// `(main.py:12)`: a file with an ending, and a number.
+fn is_source(text: &[u8]) -> bool {
+    let inner = &text[1..text.len().max(2) - 1];
+    let mut pieces = inner.rsplitn(2, |b| *b == b':');
+    let is_number = pieces.next().is_some_and(|line| !line.is_empty() && line.iter().all(u8::is_ascii_digit));
+    let ending =
+        pieces.next().and_then(|file| file.rsplitn(2, |b| *b == b'.').next().filter(|end| end.len() < file.len()));
+    is_number
+        && !inner.contains(&b' ')
+        && ending.is_some_and(|end| end.len() < 6 && end.iter().all(u8::is_ascii_alphabetic))
+}
+
+/// Whether it is written like the class of a logger: `org.example.Pool`.
+fn is_dotted(text: &[u8]) -> bool {
+    let is_name = |part: &[u8]| {
+        part.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+            && part.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$'))
+    };
+    text.iter().filter(|b| **b == b'.').count() >= 2 && text.split(|b| *b == b'.').all(is_name)
+}
+
 struct Pen<'a> {
     line: &'a [u8],
     at: usize,
     key: Vec<u8>,
+    /// The sign between fields, where there are no blanks; 0 is none.
+    between: u8,
+    /// Whether it is not yet past time and level.
+    in_core: bool,
 }
 
 impl Pen<'_> {
@@ -171,7 +207,7 @@ impl Pen<'_> {
     fn unknown(&mut self, stop: usize) {
         let rest = &self.line[self.at..stop.min(self.line.len())];
         match rest.first() {
-            Some(b'[' | b'(') => match closing(rest) {
+            Some(b'[' | b'(' | b'{') if rest[0] != b'{' || self.in_core => match closing(rest) {
                 Some(length) => {
                     self.key.extend([rest[0], CONTENTS, rest[length - 1]]);
                     self.at += length;
@@ -186,9 +222,11 @@ impl Pen<'_> {
             Some(b'-') if !self.key.is_empty() && matches!(rest.get(1), Some(b' ' | b'\t')) => self.sign(),
             Some(b' ' | b'\t' | b'|' | b',' | b'"' | b'<' | b'>' | b']' | b')' | b'{' | b'}' | b';') => self.sign(),
             Some(_) => {
-                let column = Column::of(rest).text;
+                let column = Column::of(rest).text.split(|b| *b == self.between).next().unwrap_or_default();
                 let opened = column.contains(&b'[');
-                let closes = |b: &u8| matches!(b, b':' | b',' | b';' | b'|') || (*b == b']' && !opened);
+                let angle = self.key.ends_with(b"<");
+                let closes =
+                    |b: &u8| matches!(b, b':' | b',' | b';' | b'|') || (*b == b']' && !opened) || (*b == b'>' && angle);
                 let length = column.iter().rposition(|b| !closes(b)).map_or(0, |i| i + 1);
                 if length == 0 {
                     return self.sign();
@@ -222,6 +260,8 @@ impl Pen<'_> {
             let next = self.line.get(self.at + 1).copied().unwrap_or(b' ');
             match self.peek() {
                 b' ' | b'\t' | b'|' => self.sign(),
+                b'/' if self.key.ends_with(&[LEVEL]) => self.sign(),
+                b if b == self.between && b != 0 => self.sign(),
                 b']' | b')' | b'>' | b'"' | b':' | b',' | b';' if matches!(next, b' ' | b'\t' | b':' | b'[' | b'|') => {
                     self.sign();
                 }

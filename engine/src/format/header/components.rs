@@ -22,6 +22,7 @@ impl Header<'_> {
                     self.component |= after.starts_with(b" - ") || after.starts_with(b": ");
                     self.separator();
                 }
+                b'<' if self.process() => {}
                 _ if self.span() => {}
                 _ if self.component => return,
                 _ => {
@@ -50,6 +51,18 @@ impl Header<'_> {
                 }
             }
         }
+    }
+
+    /// `<0.1784.0>`, as Erlang names its processes.
+    fn process(&mut self) -> bool {
+        let rest = self.rest();
+        let inner = rest[1..].iter().take(COLUMN).take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+        let is_one = inner > 0 && rest[1 + inner..].starts_with(b"> ");
+        if is_one {
+            self.at += inner + 2;
+            self.blanks();
+        }
+        is_one
     }
 
     /// `request{id=1 method=GET}:` and `outer{a=1}:inner:`, the spans that an event stands in.

@@ -39,6 +39,73 @@ impl Header<'_> {
         any
     }
 
+    /// Fields between commas or semicolons from the time to a level, and on behind it as long as they have no blank:
+    /// `time;INFO;worker-1;message`.
+    pub(super) fn separated(&mut self) -> bool {
+        let sign @ (b',' | b';') = self.peek(0) else { return false };
+        let start = self.at;
+        let mut found = false;
+        for _ in 0..=BETWEEN {
+            let field = &self.rest()[1..];
+            let length = field.iter().take(COLUMN).take_while(|b| **b != sign && **b != b' ').count();
+            if field.get(length) != Some(&sign) || length == 0 {
+                break;
+            }
+            let at = self.at + 1;
+            if !found && let Some(level) = level::named(&field[..length]) {
+                (self.level, self.level_at) = (Some(level), at..at + length);
+                found = true;
+            }
+            self.at = at + length;
+        }
+        if !found {
+            self.at = start;
+            return false;
+        }
+        self.at += 1;
+        (self.between, self.ended) = (sign, true);
+        true
+    }
+
+    /// A level glued to brackets around a number or a time: `INFO[0001] message`.
+    pub(super) fn glued(&mut self, reference: i64) -> bool {
+        let start = self.at;
+        let word = &self.rest()[..level::length(self.rest(), false)];
+        let found = level::named(word).filter(|_| word.len() > 3 && word.iter().all(u8::is_ascii_uppercase));
+        let behind = &self.rest()[word.len()..];
+        let (Some(found), Some(b'[')) = (found, behind.first()) else { return false };
+        let digits = behind[1..].iter().take_while(|b| b.is_ascii_digit()).count();
+        self.at += word.len();
+        if digits > 0 && behind[1 + digits..].starts_with(b"] ") {
+            self.at += digits + 2;
+        } else if !self.stamp(reference, true) {
+            self.at = start;
+            return false;
+        }
+        (self.level, self.level_at) = (Some(found), start..start + word.len());
+        self.blanks();
+        true
+    }
+
+    /// A level in capitals behind milliseconds since the start, a thread in brackets or both, in a line without a time.
+    pub(super) fn level_behind_thread(&mut self) -> bool {
+        let start = self.at;
+        if self.peek(0).is_ascii_digit() && self.column().is_digits() {
+            self.at += self.column().len();
+            self.blanks();
+        }
+        let thread = closing(self.rest()).filter(|_| self.peek(0) == b'[');
+        self.at += thread.unwrap_or(0);
+        let blanks = self.blanks();
+        let word = &self.rest()[..level::length(self.rest(), false)];
+        let is_level = word.len() > 3 && word.iter().all(u8::is_ascii_uppercase);
+        if thread.is_some() && blanks > 0 && is_level && self.level_here(false, false) {
+            return true;
+        }
+        self.at = start;
+        false
+    }
+
     /// A level, with columns before it (process, thread, host, component) where they look like columns.
     pub(super) fn level_after_columns(&mut self) -> bool {
         let start = self.at;
@@ -48,7 +115,7 @@ impl Header<'_> {
                 self.component = component;
                 return true;
             }
-            if self.peek(0) == b'[' || self.peek(0) == b'(' {
+            if matches!(self.peek(0), b'[' | b'(' | b'{') {
                 let Some(end) = closing(self.rest()) else { break };
                 self.at += end;
             } else {
@@ -56,7 +123,7 @@ impl Header<'_> {
                 let dashed = self.rest()[column.len()..].starts_with(b" - ");
                 if column.is_empty()
                     || column.len() > COLUMN
-                    || !(column.is_column() || dashed || (class && self.is_method(column.text)))
+                    || !(column.is_column() || dashed || column.is_pair() || (class && self.is_method(column.text)))
                     || column.text.ends_with(b":")
                 {
                     break;
@@ -152,8 +219,11 @@ impl Header<'_> {
     }
 }
 
-/// Whether what follows a letter says that the letter is a level: a component in capitals, set off.
+/// Whether what follows a letter says that the letter is a level: a bar, or a component in capitals, set off.
 fn is_lettered(after: &[u8]) -> bool {
+    if after.starts_with(b" | ") {
+        return true;
+    }
     let column = Column::of(after.trim_ascii_start());
     let behind = &after[after.len() - after.trim_ascii_start().len() + column.len()..];
     (column.is_dash() || (column.len() > 1 && column.is_upper()))

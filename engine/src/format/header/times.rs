@@ -1,6 +1,6 @@
 //! Where the times of a header stand, and what may stand before and beside them.
 
-use super::{BEFORE, BETWEEN, Header};
+use super::{BEFORE, Header};
 use crate::format::{
     columns::{COLUMN, Column, closing},
     digits::How,
@@ -98,27 +98,27 @@ impl Header<'_> {
         true
     }
 
-    /// Bytes up to the end of the brackets in which a time has other columns behind it: `[12:00:00 ERR]`, `[2024-05-01 12:00:00 #7]`.
+    /// Bytes up to the end of the brackets in which a time has other columns behind it, a level among them or nothing else that
+    /// sentences have: `[12:00:00 ERR]`, `[2024-05-01 12:00:00: INFO/worker-1]`, `[2024-05-01 12:00:00 #7]`.
     fn inside(&mut self, from: usize, closing: u8) -> Option<usize> {
-        let mut at = from;
-        for _ in 0..BETWEEN {
-            let blanks = self.line[at..].iter().take_while(|b| **b == b' ').count();
-            let rest = &self.line[at + blanks..];
-            let length = rest.iter().take(COLUMN).position(|b| matches!(*b, b' ' | b'[') || *b == closing)?;
-            if blanks == 0 || length == 0 {
-                return None;
-            }
-            let found = level::named(&rest[..length]).filter(|_| self.level_at.is_empty());
-            if found.is_some() {
-                (self.level, self.level_at) = (found, at + blanks..at + blanks + length);
-            } else if !Column::of(&rest[..length]).is_column() && rest[0] != b'#' {
-                return None;
-            }
-            at += blanks + length;
-            if rest[length] == closing {
-                return Some(at + 1 - from);
-            }
+        let near = &self.line[from..];
+        let end = near.iter().take(2 * COLUMN).position(|b| *b == closing)?;
+        let sign = usize::from(matches!(near[0], b':' | b',' | b';'));
+        let (mut found, mut columns) = (None, true);
+        let mut at = sign;
+        near.get(sign).filter(|b| **b == b' ')?;
+        for field in near[sign..end].split(|b| *b == b' ') {
+            let word = field.split(|b| *b == b'/').next().unwrap_or_default();
+            let level = level::named(word).filter(|_| found.is_none() && word.iter().all(u8::is_ascii_uppercase));
+            found = found.or(level.map(|level| (level, from + at..from + at + word.len())));
+            columns &= field.is_empty() || field[0] == b'#' || Column::of(field).is_column();
+            at += field.len() + 1;
         }
-        None
+        if let Some((level, written)) = found {
+            (self.level, self.level_at) = (Some(level), written);
+        } else if !columns {
+            return None;
+        }
+        Some(end + 1)
     }
 }
