@@ -285,7 +285,7 @@ fn next_field<'s, 'l>(members: &[&'s Sketch<'l>], depth: usize) -> Option<Vec<&'
 }
 
 /// Whether what would be the last field of the header says what happened rather than where: `success:` and `failure:`, `[BEGIN]`
-/// and `[END]`. Names of loggers, programs and threads are written like names, and programs stand behind their host.
+/// and `[END]`; one of them alone as well, as another file may have the other. Names of loggers, programs and threads are written like names, and programs stand behind their host.
 fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
     let step = |sketch: &Sketch<'_>| sketch.steps[depth];
     let behind_host = depth > 0
@@ -297,7 +297,18 @@ fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
         return false;
     }
     let values: BTreeSet<&[u8]> = those.iter().map(|sketch| sketch.value(depth)).collect();
-    values.len() > 1 && values.iter().all(|value| is_plain(value)) && !values.iter().any(|value| is_level(value))
+    if values.len() == 1
+        && those.iter().all(|sketch| step(sketch).bracketed)
+        && values.iter().all(|value| is_name(value))
+    {
+        return false;
+    }
+    values.iter().all(|value| is_plain(value)) && !values.iter().any(|value| is_level(value))
+}
+
+/// Whether what every line has in brackets is rather a thread or a logger: one word, not all in capitals.
+fn is_name(value: &[u8]) -> bool {
+    !value.contains(&b' ') && value.iter().any(u8::is_ascii_lowercase)
 }
 
 /// Whether it tells that the others stand where levels do, as `LOG` does of `DETAIL` and `STATEMENT`. `FAILURE` stands beside

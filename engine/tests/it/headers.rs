@@ -225,6 +225,20 @@ fn a_word_that_says_what_happened_is_part_of_the_message() {
 }
 
 #[test]
+fn a_word_that_every_line_has_may_say_what_happened() {
+    for (header, word) in [
+        ("2024-05-01 12:00:01 INFO ", "success: "),
+        ("2024-05-01 12:00:01 INFO ", "[BEGIN] "),
+        ("May  1 12:00:00 fw kernel: ", "[UFW ALLOW] "),
+        ("2024-05-01 12:00:01 INFO ", "Added - "),
+    ] {
+        let log: String = (0..200).map(|i| format!("{header}{word}object {i}\n")).collect();
+        let templates: Vec<_> = run(&log).report.clusters.into_iter().map(|cluster| cluster.template).collect();
+        assert_eq!(templates, [format!("{word}object <*>")]);
+    }
+}
+
+#[test]
 fn names_of_loggers_threads_and_programs_are_no_part_of_the_message() {
     let logs = [
         ["2024-05-01 12:00:01 INFO [main] com.acme.Foo: job", "2024-05-01 12:00:01 INFO [worker] com.acme.Bar: job"],
