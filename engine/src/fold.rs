@@ -34,6 +34,8 @@ pub(crate) struct Fold {
     pub(crate) shortened: u64,
     /// Lines.
     pub(crate) lines: u64,
+    /// Events whose message has bytes that are no UTF-8.
+    pub(crate) broken: u64,
     /// What finds the lines again, if asked for.
     pub(crate) columns: Columns,
     /// Reads the headers, and counts what it finds.
@@ -188,6 +190,7 @@ impl Fold {
             self.columns.close(chunk.recorded.then(|| &chunk.bytes()[chunk.mark..]));
         }
         self.chunk = chunk;
+        self.broken = std::mem::take(&mut self.events.shaper.broken);
     }
 
     fn fold(&mut self, chunk: &Chunk, manner: Manner, mut memo: Option<&mut Memo>) {

@@ -20,6 +20,8 @@ use crate::{
 pub struct Shaper {
     shape: Vec<u8>,
     clean: Clean,
+    /// Messages that had bytes which are no UTF-8.
+    pub(crate) broken: u64,
 }
 
 impl Shaper {
@@ -29,7 +31,7 @@ impl Shaper {
         if token::is_clean(message) {
             write_into(&mut self.shape, Digits::open(message), message);
         } else {
-            self.clean.fill(message);
+            self.broken += u64::from(self.clean.fill(message));
             write_into(&mut self.shape, Digits::open(&self.clean.text), &self.clean.text);
         }
         &self.shape

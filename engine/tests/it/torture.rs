@@ -5,7 +5,7 @@
 //! | nothing, one byte, no final line feed | `limits::an_empty_input_has_no_lines_and_says_so`, `limits::one_byte_is_one_line_and_so_is_a_line_without_end` |
 //! | nothing, packed and as a member | here |
 //! | a line of a gigabyte | here, in a process of its own |
-//! | NUL bytes | `limits::lines_of_nul_bytes_are_set_aside_and_their_neighbours_are_not` |
+//! | NUL bytes | `limits::lines_of_nul_bytes_are_set_aside_and_their_neighbours_are_not`, `limits::a_hole_of_nul_bytes_swallows_neither_the_line_behind_it_nor_the_one_before` |
 //! | colours of a terminal | here; `masks::control_characters_are_shown_and_colours_left_out` |
 //! | every byte value | `limits::every_byte_value_may_stand_in_a_line`, `grouping::no_bytes_break_anything` |
 //! | half a letter where a chunk, a line's bound or an example ends | here; where a read ends: `encodings::legacy_encodings_are_detected_and_decoded_however_they_arrive` |
