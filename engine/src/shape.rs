@@ -11,9 +11,14 @@ use crate::{
         time,
     },
     mask,
+    tally::whole_letters,
     template::Kind,
     token::{self, AT, BLANK, CLASS, COLON, Class, Clean, DIGIT, DOT, HEX_LETTER, HIGH, LETTER, MARK, SLASH, STOP},
 };
+
+/// Bytes of a shape, at most. Of what is longer the beginning is kept, and a slot stands for the rest: nobody reads a template of
+/// that size, and few shapes would fill the memory that many are to have.
+const LONGEST: usize = 4 << 10;
 
 /// Turns messages into shapes, reusing its buffers.
 #[derive(Debug, Default)]
@@ -66,6 +71,7 @@ impl Shaper {
         }
         write(&mut writer, &text[at..]);
         self.shape = writer.out;
+        shorten(&mut self.shape);
         &self.shape
     }
 
@@ -138,6 +144,21 @@ fn write_into(shape: &mut Vec<u8>, digits: Digits<'_>, text: &[u8]) {
     let mut writer = Writer::new(std::mem::take(shape), digits);
     write(&mut writer, text);
     *shape = writer.out;
+    shorten(shape);
+}
+
+/// Leaves [`LONGEST`] bytes, cut between two words if one ends near.
+fn shorten(shape: &mut Vec<u8>) {
+    if shape.len() <= LONGEST {
+        return;
+    }
+    let whole = whole_letters(shape, LONGEST - 1);
+    let word = shape[..whole].iter().rposition(|b| *b == b' ').filter(|at| *at > LONGEST / 2);
+    shape.truncate(word.map_or(whole, |at| at + 1));
+    match shape.last_mut() {
+        Some(last) if Kind::of_byte(*last).is_some() => *last = Kind::Any.byte(),
+        _ => shape.push(Kind::Any.byte()),
+    }
 }
 
 /// Goes through the text; what is neither blank nor variable is written in runs as long as they come.

@@ -15,7 +15,7 @@ use crate::{
     cluster::{self, Dendrogram, Group},
     format::values::{self, Values},
     rules::{Rule, Rules, reading::set_aside_by},
-    table::{EXACT, Entry},
+    table::{BYTES_PER_WEIGHT, EXACT, Entry},
     tally::{
         Examples, Tally,
         times::{LADDER, axis},
@@ -313,8 +313,9 @@ fn problems(entries: &[Box<Entry>], settings: &Settings) -> Vec<String> {
     let (kinds, events) = joined.fold((0, 0), |(kinds, events), e| (kinds + 1, events + e.tally.events));
     let message = || {
         format!(
-            "there are more distinct shapes than the {} that are kept apart; where too many begin or \
-             are built alike they were counted as one ({kinds} such kinds with {events} events); allow more shapes to tell them apart",
+            "there are more distinct shapes than the {} places for them hold (`max_shapes`; a shape takes one, and one more for \
+             every {BYTES_PER_WEIGHT} bytes of its text); where too many begin or are built alike they were counted as one \
+             ({kinds} such kinds with {events} events); allow more places to tell them apart",
             settings.max_shapes
         )
     };
