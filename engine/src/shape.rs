@@ -223,7 +223,7 @@ fn is_name(word: &[u8]) -> bool {
 fn piece(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize, classes: Class) -> usize {
     let piece = &text[start..end];
     if classes == DIGIT {
-        writer.slot(Kind::Number);
+        number(writer, text, start, end);
         return end;
     }
     if is_left(text, start, end, classes) {
@@ -264,6 +264,24 @@ fn piece(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize, classes
     let key = text.get(end) == Some(&b'=');
     trimmed(writer, piece, classes, key);
     end
+}
+
+/// Writes a number. Of the status behind a request the class stays: what has failed is another kind of line.
+fn number(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) {
+    let is_masked = end - start == 1 && text[end..].starts_with(b"<*>");
+    let is_status = (end - start == 3 || is_masked) && is_behind_request(&text[..start]);
+    if is_status {
+        writer.literal(&text[start..=start]);
+    }
+    if !(is_status && is_masked) {
+        writer.slot(Kind::Number);
+    }
+}
+
+/// Whether the text ends with that of `"GET /x HTTP/1.1" `, as access logs have it.
+fn is_behind_request(text: &[u8]) -> bool {
+    let Some(request) = text.strip_suffix(b"\" ") else { return false };
+    [6, 8].iter().any(|version| request.len() > *version && request[request.len() - version..].starts_with(b"HTTP/"))
 }
 
 /// Whether the piece is what masking left of a longer one: a slot touches it. Alone it may read like a value (`true.` of
