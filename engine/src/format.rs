@@ -108,7 +108,7 @@ impl Reader {
         if let Some((way, found)) = found {
             ways[way] += 1;
             written.each(|name, value| values.count(name, value));
-            return of_fields(line, &found, *reference, &written.line, text);
+            return of_fields(line, &found, *reference, written, text);
         }
         days.seen = Seen::default();
         if let Some((form, said)) = layout.read(Digits::open(line), *reference, days) {
@@ -145,12 +145,12 @@ impl Reader {
     }
 }
 
-/// What a line of fields says: its message, or its names where it has none (`names`).
+/// What a line of fields says: its message, or its names where it has none (`written`).
 fn of_fields<'a>(
     line: &'a [u8],
     found: &Found<'a>,
     reference: i64,
-    names: &'a [u8],
+    written: &'a mut Written,
     text: &'a mut Vec<u8>,
 ) -> Record<'a> {
     let message = match found.message {
@@ -159,8 +159,7 @@ fn of_fields<'a>(
             text.trim_ascii()
         }
         Some(message) => message,
-        None if names.is_empty() => line,
-        None => names,
+        None => Some(written.names()).filter(|names| !names.is_empty()).unwrap_or(line),
     };
     let record = Record { time: found.time, level: found.level, message };
     if !found.is_contained() {

@@ -49,7 +49,7 @@ pub(crate) struct Found {
 /// What was found, at every similarity that the settings may ask for.
 pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
     let mut set_aside = set_aside_lines(found.aside);
-    let mut touched = found.masked;
+    let mut touched = std::mem::take(&mut found.masked);
     for entry in found.entries.extract_if(.., |entry| set_aside_by(&entry.shape).is_some()) {
         let (name, lines) = (set_aside_by(&entry.shape).unwrap_or_default(), entry.tally.lines);
         let rules = settings.rules.as_ref().map(|rules| rules.all()).unwrap_or_default();
@@ -60,7 +60,7 @@ pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
         }
     }
     let about = About {
-        problems: problems(&found.entries, settings),
+        problems: problems(&found, settings),
         set_aside,
         inputs: found.inputs,
         columns: found.values.columns().into_iter().map(column).collect(),
@@ -308,8 +308,8 @@ fn set_aside_lines(lines: [u64; Aside::ALL.len()]) -> Vec<SetAside> {
     Aside::ALL.into_iter().zip(lines).filter(|(_, lines)| *lines > 0).map(of).collect()
 }
 
-fn problems(entries: &[Box<Entry>], settings: &Settings) -> Vec<String> {
-    let joined = entries.iter().filter(|e| e.depth < EXACT);
+fn problems(found: &Found, settings: &Settings) -> Vec<String> {
+    let joined = found.entries.iter().filter(|e| e.depth < EXACT);
     let (kinds, events) = joined.fold((0, 0), |(kinds, events), e| (kinds + 1, events + e.tally.events));
     let message = || {
         format!(
@@ -319,5 +319,10 @@ fn problems(entries: &[Box<Entry>], settings: &Settings) -> Vec<String> {
             settings.max_shapes
         )
     };
-    (kinds > 0).then(message).into_iter().collect()
+    let columns = |kept: usize| {
+        format!(
+            "lines have more different fields than are counted as columns; {kept} of them are, the others are left out"
+        )
+    };
+    (kinds > 0).then(message).into_iter().chain(found.values.leaves_out().map(columns)).collect()
 }

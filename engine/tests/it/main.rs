@@ -5,6 +5,8 @@
 mod harness;
 /// Header lines: time, level, message.
 mod headers;
+/// Lines that are made of fields.
+mod fields;
 /// Messages in, typed shapes out.
 mod masks;
 /// Lines in, templates out.
