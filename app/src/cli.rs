@@ -75,7 +75,8 @@ pub struct Bounds {
     /// Bytes of a line that are looked at; a longer line is counted, and grouped by its beginning
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = line_size)]
     pub max_line_bytes: u64,
-    /// Distinct shapes told apart; past it those that begin alike are counted as one, and the report says so
+    /// Places for distinct shapes: each takes one, and one more for every 64 bytes of its text; past it those that begin
+    /// alike are counted as one, and the report says so
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_shapes: u32,
     /// Packings and archives in each other; what is packed once more is left out, and told

@@ -10,6 +10,7 @@ mod joint;
 mod absorb;
 mod stretches;
 mod similarity;
+mod requests;
 pub(crate) mod dendrogram;
 mod grow;
 
@@ -128,10 +129,13 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     growth.grown()
 }
 
-/// The nodes of single lines, and those of each trace: whatever else is alike in them, traces of different exceptions or
-/// frames are no variants of each other.
+/// The nodes of single lines, and those of each trace and each way in which [requests](requests) were answered: whatever else is
+/// alike in them, traces of different exceptions or frames are no variants of each other.
 fn apart(mut nodes: Vec<Node>, shapes: &[(&str, u64)]) -> Vec<Vec<Node>> {
-    let signature = |node: &Node| signature(shapes[node.members[0]].0);
+    let signature = |node: &Node| {
+        let shape = shapes[node.members[0]].0;
+        signature(shape).or_else(|| requests::answered(shape))
+    };
     let mut traces: BTreeMap<Option<String>, Vec<Node>> = BTreeMap::new();
     for node in nodes.extract_if(.., |node| signature(node).is_some()) {
         traces.entry(signature(&node)).or_default().push(node);

@@ -62,14 +62,47 @@ pub enum TruthError {
     /// The column that it is about is missing.
     #[error("no column EventTemplate; expected labels as Loghub has them, with the columns Content and EventTemplate")]
     NoTemplates,
+    /// A row is not as long as the header.
+    #[error(
+        "{cells} cells where the header has {columns}; expected as many in each row, with quotes around what has commas"
+    )]
+    Row {
+        /// Where it begins, from 1.
+        line: u64,
+        /// How many it has.
+        cells: usize,
+        /// How many the header has.
+        columns: usize,
+    },
+    /// A cell goes on to the end of the file.
+    #[error("a quote of this row is never closed; expected one at the end of the cell, and two for one inside of it")]
+    Quote {
+        /// Where the row begins, from 1.
+        line: u64,
+    },
     /// The bytes could not be opened.
     #[error("cannot be opened: {0}")]
     Open(#[from] io::Error),
 }
 
+impl TruthError {
+    /// The line of the file that it is about, from 1.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Row { line, .. } | Self::Quote { line } => Some(*line),
+            Self::Csv(error) => error.position().map(csv::Position::line),
+            Self::NoTemplates | Self::Open(_) => None,
+        }
+    }
+}
+
+/// A cell that no file has: what is read last, unless a quote before it is never closed.
+const END: &[u8] = b"\x01end\x01";
+
 /// Reads Loghub-style labels: CSV with a header line, column `EventTemplate`, and `Content` if there is one.
 pub fn read_truth(reader: impl Read) -> Result<Truth, TruthError> {
-    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
+    let end = [b"\n", END, b"\n"].concat();
+    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader.chain(io::Cursor::new(end)));
     let header = csv.byte_headers()?.clone();
     let column = |name: &str| {
         header.iter().position(|cell| cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell) == name.as_bytes())
@@ -79,6 +112,16 @@ pub fn read_truth(reader: impl Read) -> Result<Truth, TruthError> {
     let mut truth = Truth::default();
     for row in csv.byte_records() {
         let row = row?;
+        let line = row.position().map_or(0, csv::Position::line);
+        if row.len() == 1 && &row[0] == END {
+            return Ok(truth);
+        }
+        if row.iter().next_back().is_some_and(|cell| cell.windows(END.len()).any(|text| text == END)) {
+            return Err(TruthError::Quote { line });
+        }
+        if row.len() != header.len() {
+            return Err(TruthError::Row { line, cells: row.len(), columns: header.len() });
+        }
         let cell = |i: usize| String::from_utf8_lossy(row.get(i).unwrap_or(b"")).into_owned();
         truth.templates.push(cell(template));
         truth.contents.extend(content.map(cell));

@@ -34,6 +34,8 @@ pub(crate) struct Fold {
     pub(crate) shortened: u64,
     /// Lines.
     pub(crate) lines: u64,
+    /// Events whose message has bytes that are no UTF-8.
+    pub(crate) broken: u64,
     /// What finds the lines again, if asked for.
     pub(crate) columns: Columns,
     /// Reads the headers, and counts what it finds.
@@ -107,14 +109,16 @@ struct Kind {
     /// Where its text is in [`Kinds::text`].
     shape: (usize, usize),
     tally: Tally,
-    /// The first events: number of the first line, start and length in the chunk.
-    examples: [(u64, usize, usize); EXAMPLES],
+    /// The first events: lines of the chunk before their first, start and length in the chunk, which is no longer than a line
+    /// may be, or 1 MiB. There may be many kinds, so that every byte counts.
+    examples: [(u32, u32, u32); EXAMPLES],
 }
 
 /// A line of a chunk.
 #[derive(Debug, Clone, Copy)]
 struct Line<'c> {
-    number: u64,
+    /// Lines before it in the chunk.
+    at: u32,
     start: usize,
     /// As much of it as is in the chunk, without the line end.
     text: &'c [u8],
@@ -188,6 +192,7 @@ impl Fold {
             self.columns.close(chunk.recorded.then(|| &chunk.bytes()[chunk.mark..]));
         }
         self.chunk = chunk;
+        self.broken = std::mem::take(&mut self.events.shaper.broken);
     }
 
     fn fold(&mut self, chunk: &Chunk, manner: Manner, mut memo: Option<&mut Memo>) {
@@ -290,10 +295,11 @@ impl Fold {
         let Kinds { all, used, text, .. } = &mut self.events.kinds;
         for kind in &mut all[..*used] {
             let shape = &text[kind.shape.0..][..kind.shape.1];
-            kind.depth = table.add(&kind.keys, shape, &kind.tally, |kept| {
+            kind.depth = table.add(&kind.keys, shape, &kind.tally, |kept, room| {
                 let first = &kind.examples[..EXAMPLES.min(kind.tally.events as usize)];
-                for (number, start, length) in first {
-                    kept.offer(self.chunk.input, *number, || &self.chunk.bytes()[*start..][..*length]);
+                for (line, start, length) in first {
+                    let text = || &self.chunk.bytes()[*start as usize..][..*length as usize];
+                    kept.offer(room, self.chunk.input, self.chunk.first_line + u64::from(*line), text);
                 }
             });
         }
@@ -332,7 +338,7 @@ impl Events {
         };
         let kind = &mut self.kinds.all[place as usize];
         if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
-            *example = (first.number, first.start, end - first.start);
+            *example = (first.at, first.start as u32, (end - first.start) as u32);
         }
         kind.tally.count(&Record { time, level, message: &[] }, lines);
         columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
@@ -418,13 +424,13 @@ struct Lines<'c> {
     chunk: &'c Chunk,
     feeds: memchr::Memchr<'c>,
     start: usize,
-    number: u64,
+    at: u32,
 }
 
 impl<'c> Lines<'c> {
     fn of(chunk: &'c Chunk) -> Self {
         let feeds = memchr::memchr_iter(b'\n', chunk.bytes());
-        Self { chunk, feeds, start: chunk.mark, number: chunk.first_line }
+        Self { chunk, feeds, start: chunk.mark, at: 0 }
     }
 }
 
@@ -434,7 +440,7 @@ impl<'c> Iterator for Lines<'c> {
     #[inline]
     fn next(&mut self) -> Option<Line<'c>> {
         let bytes = self.chunk.bytes();
-        let (start, number) = (self.start, self.number);
+        let (start, at) = (self.start, self.at);
         let cut = self.chunk.cut;
         let (end, mut line_end) = match self.feeds.next() {
             Some(feed) => (feed, 1),
@@ -442,7 +448,7 @@ impl<'c> Iterator for Lines<'c> {
             None => return None,
         };
         self.start = end + 1;
-        self.number += 1;
+        self.at += 1;
         let mut text = &bytes[start..end];
         // Where the line goes on past the chunk, its line end is not here.
         let passed = if end == bytes.len() { cut.bytes } else { 0 };
@@ -450,7 +456,7 @@ impl<'c> Iterator for Lines<'c> {
             text = &text[..text.len() - 1];
             line_end = 2;
         }
-        Some(Line { number, start, text, length: text.len() as u64 + passed, line_end })
+        Some(Line { at, start, text, length: text.len() as u64 + passed, line_end })
     }
 }
 
@@ -465,7 +471,12 @@ mod tests {
         let mut lines = Vec::new();
         while chunks.next(&mut chunk) {
             lines.extend(Lines::of(&chunk).map(|l| {
-                (l.number, String::from_utf8_lossy(&l.text[..l.text.len().min(20)]).into_owned(), l.length, l.line_end)
+                (
+                    chunk.first_line + u64::from(l.at),
+                    String::from_utf8_lossy(&l.text[..l.text.len().min(20)]).into_owned(),
+                    l.length,
+                    l.line_end,
+                )
             }));
         }
         assert_eq!(chunks.end().lines, lines.len() as u64);

@@ -117,15 +117,43 @@ impl Follow {
             return Ok(seen);
         }
         let mut place = Place::open(&self.path, self.most_of_line)?;
-        place.read(&mut self.buffer, lines, &mut seen)?;
+        let mut missed = self.missed(&place);
+        for place in missed.iter_mut().chain([&mut place]) {
+            place.read(&mut self.buffer, lines, &mut seen)?;
+        }
         if let Some(before) = self.now.replace(place) {
             seen.rotated = true;
             self.old.push(before);
         }
-        if self.old.len() > MOST_OLD {
+        self.old.append(&mut missed);
+        while self.old.len() > MOST_OLD {
             self.old.remove(0).line.finish(lines);
         }
         Ok(seen)
+    }
+
+    /// Files that came into the place and left it between two looks, oldest first: moved away as ours was, and written to after it.
+    fn missed(&self, now: &Place) -> Vec<Place> {
+        let Some(before) = &self.now else { return Vec::new() };
+        let Ok(since) = before.file.metadata().and_then(|about| about.modified()) else { return Vec::new() };
+        let known: Vec<(u64, u64)> = self.old.iter().chain([before, now]).map(|place| place.id).collect();
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = self.path.file_name().unwrap_or_default().as_encoded_bytes();
+        let mut missed = Vec::new();
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if !entry.file_name().as_encoded_bytes().strip_prefix(name).is_some_and(is_behind_name) {
+                continue;
+            }
+            let Some(about) = entry.metadata().ok().filter(Metadata::is_file) else { continue };
+            if let Ok(at) = about.modified()
+                && at > since
+                && !known.contains(&id(&about))
+            {
+                missed.push((at, entry.path()));
+            }
+        }
+        missed.sort();
+        missed.iter().filter_map(|(_, path)| Place::open(path, self.most_of_line).ok()).take(MOST_OLD).collect()
     }
 
     /// Appends what is left of lines that were never completed: nothing more is read.
@@ -225,6 +253,11 @@ impl Place {
         }
         self.line.take(bytes, lines);
     }
+}
+
+/// Whether it is what rotation puts behind a name: a number or a date.
+fn is_behind_name(end: &[u8]) -> bool {
+    end.len() > 1 && end.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'))
 }
 
 fn id(about: &Metadata) -> (u64, u64) {

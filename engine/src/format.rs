@@ -12,6 +12,7 @@ mod json;
 mod logfmt;
 pub(crate) mod clock;
 pub(crate) mod digits;
+mod status;
 mod form;
 mod sketch;
 mod layout;
@@ -107,12 +108,12 @@ impl Reader {
         if let Some((way, found)) = found {
             ways[way] += 1;
             written.each(|name, value| values.count(name, value));
-            return of_fields(line, &found, *reference, &written.line, text);
+            return of_fields(line, &found, *reference, written, text);
         }
         days.seen = Seen::default();
         if let Some((form, said)) = layout.read(Digits::open(line), *reference, days) {
             ways[form] += 1;
-            return within(said.record(), *reference);
+            return within(with_status(said, Digits::open(line)).record(), *reference);
         }
         let record = read_alone(line, *reference, days.seen);
         ways[if record.time.is_some() || record.level.is_some() { OTHER } else { PLAIN }] += 1;
@@ -135,20 +136,21 @@ impl Reader {
     pub(crate) fn read_outline<'a>(&mut self, digits: Digits<'a>) -> Option<(usize, Said<'a>)> {
         let Self { layout, reference, days, .. } = self;
         days.seen = Seen::default();
-        let (way, said) = layout.read(digits, *reference, days).unwrap_or_else(|| {
+        let (way, mut said) = layout.read(digits, *reference, days).unwrap_or_else(|| {
             let said = header::read(digits, *reference, days.seen);
             (if said.time.is_some() || said.level.is_some() { OTHER } else { PLAIN }, said)
         });
+        said = with_status(said, digits);
         contained(said.message).is_none().then_some((way, said))
     }
 }
 
-/// What a line of fields says: its message, or its names where it has none (`names`).
+/// What a line of fields says: its message, or its names where it has none (`written`).
 fn of_fields<'a>(
     line: &'a [u8],
     found: &Found<'a>,
     reference: i64,
-    names: &'a [u8],
+    written: &'a mut Written,
     text: &'a mut Vec<u8>,
 ) -> Record<'a> {
     let message = match found.message {
@@ -157,8 +159,7 @@ fn of_fields<'a>(
             text.trim_ascii()
         }
         Some(message) => message,
-        None if names.is_empty() => line,
-        None => names,
+        None => Some(written.names()).filter(|names| !names.is_empty()).unwrap_or(line),
     };
     let record = Record { time: found.time, level: found.level, message };
     if !found.is_contained() {
@@ -193,8 +194,16 @@ fn read_alone(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
         Some(Found { time, level, message, .. }) => {
             within(Record { time, level, message: message.unwrap_or(line) }, reference_time)
         }
-        None => within(header::read(Digits::open(line), reference_time, seen).record(), reference_time),
+        None => {
+            let digits = Digits::open(line);
+            within(with_status(header::read(digits, reference_time, seen), digits).record(), reference_time)
+        }
     }
+}
+
+/// The same, with the level of a request where the line names none.
+fn with_status<'a>(said: Said<'a>, digits: Digits<'a>) -> Said<'a> {
+    Said { level: said.level.or_else(|| status::level(digits, said.message)), ..said }
 }
 
 /// The record, or that of the line which its message holds.

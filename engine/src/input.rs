@@ -1,5 +1,5 @@
 //! `Input`: a named source of bytes. Its packing is taken off in `unpack`, its text is made UTF-8 in `text`, given line feeds
-//! in `line_ends` and cut in `chunks`; what a line says is not read here.
+//! in `line_ends` and `holes`, and cut in `chunks`; what a line says is not read here.
 
 mod file;
 mod ledger;
@@ -7,6 +7,7 @@ mod packing;
 mod archive;
 pub(crate) mod text;
 pub(crate) mod line_ends;
+pub(crate) mod holes;
 mod tar;
 mod zip;
 pub(crate) mod unpack;

@@ -87,8 +87,8 @@ pub(crate) fn colon_address(piece: &[u8]) -> Option<Kind> {
         groups += 1;
         pairs += usize::from(group.len() == 2);
     }
-    // Without a digit it is a name, `ab::cd`, or what is left of one beside values; but for the address of everybody.
-    if classes(piece) & DIGIT == 0 && piece != b"ff:ff:ff:ff:ff:ff" && piece != b"FF:FF:FF:FF:FF:FF" {
+    // Without a digit it is a name, `ab::cd`, or what is left of one beside values; but not where it is six pairs.
+    if classes(piece) & DIGIT == 0 && (groups, pairs) != (6, 6) {
         return None;
     }
     match groups {

@@ -5,6 +5,7 @@
 //! here, filled again. When none is free the thread that reads folds along; so one thread is enough.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, VecDeque},
     fs,
     rc::Rc,
@@ -25,6 +26,7 @@ use crate::{
     input::{
         Source,
         chunks::{Chunks, End},
+        holes::{self, Holes},
         line_ends::LineEnds,
         text::{About, Text},
         unpack::{self, Opened},
@@ -79,9 +81,9 @@ fn read<T: Send>(
     pool.scope_fifo(|scope| Run::new(scope, places(threads), settings, progress, recorder)?.all(inputs).map(then))
 }
 
-/// Enough for every thread to have one at hand while another is added up and the next is filled.
+/// Enough for every thread to have one at hand while another is added up. Where all lines differ each takes some 6 MiB.
 fn places(threads: usize) -> usize {
-    2 * threads + 2
+    2 * threads + 1
 }
 
 /// A place comes back with its turn; without one the thread that had it panicked, which the scope passes on.
@@ -105,11 +107,31 @@ struct Run<'scope, 's, 'a, 'w> {
     shortened: u64,
     /// Lines that each rule masked something in.
     masked: Vec<u64>,
-    /// How the lines of the inputs begin, by position, and how many were read by each way.
-    layouts: BTreeMap<usize, (Arc<Layout>, [u64; WAYS])>,
+    /// How the lines of the inputs were read, by position.
+    layouts: BTreeMap<usize, Read>,
     values: Values,
     /// Of archives; they come after what was given.
     members: Vec<InputSummary>,
+}
+
+/// How the lines of an input were read.
+struct Read {
+    layout: Arc<Layout>,
+    /// How many by each way.
+    ways: [u64; WAYS],
+    /// Messages with bytes that are no UTF-8.
+    broken: u64,
+}
+
+impl Read {
+    /// What is wrong with all lines of an input, or with some.
+    fn problem(&self, InputSummary { name, lines, .. }: &InputSummary) -> Option<String> {
+        if self.ways.iter().all(|lines| *lines == 0) {
+            return Some(format!("{name}: has no line of text; all are set aside ({lines})"));
+        }
+        let is = "was read as UTF-8 and has messages with bytes that are none";
+        (self.broken > 0).then(|| format!("{name}: {is}: {}; they are shown as U+FFFD", self.broken))
+    }
 }
 
 impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
@@ -159,15 +181,20 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
-        for (position, (layout, ways)) in &self.layouts {
-            summaries[*position].count_formats(layout, ways);
+        for (position, read) in &self.layouts {
+            let summary = &mut summaries[*position];
+            summary.count_formats(&read.layout, &read.ways);
+            // What is damaged may hold anything.
+            if summary.problems.is_empty() {
+                summary.problems.extend(read.problem(summary));
+            }
         }
         if let Some(writer) = self.writer {
             writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
         let Self { settings, table, aside, shortened, values, masked, layouts, .. } = self;
         let mut found = Partial::of(settings, summaries, table, aside, shortened, values, masked);
-        found.layouts = layouts.into_values().map(|(layout, _)| layout).collect();
+        found.layouts = layouts.into_values().map(|read| read.layout).collect();
         Ok(found)
     }
 
@@ -199,7 +226,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         let position = u32::try_from(position).expect("the members of an input are bounded");
         let about = Rc::new(About::default());
         about.decoded_from.set(if opened.in_place { u64::MAX } else { 0 });
-        let text = LineEnds::new(Text::new(opened.bytes, Rc::clone(&about)));
+        let holes = Rc::new(Cell::new(holes::Found::default()));
+        let text = Holes::new(LineEnds::new(Text::new(opened.bytes, Rc::clone(&about))), Rc::clone(&holes));
         let mut chunks = Chunks::new(text, position, self.manner.max_line_bytes, false);
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
@@ -219,7 +247,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         let end = chunks.end();
         self.check()?;
         let damage = opened.ledger.untold().filter(|_| end.failure.is_some());
-        summary.problems = problems(&summary.name, &end, damage, &about);
+        summary.problems = problems(&summary.name, &end, damage, &about, holes.get());
         (summary.lines, summary.bytes) = (end.lines, end.bytes);
         summary.packing = opened.packing.iter().map(ToString::to_string).collect();
         summary.encoding = about.encoding.get().map(Into::into);
@@ -278,11 +306,12 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         }
         self.shortened += fold.shortened;
         fold.add_masked(&mut self.masked);
-        let (_, ways) =
-            self.layouts.entry(fold.chunk.input as usize).or_insert_with(|| (Arc::clone(&fold.layout), [0; WAYS]));
-        for (sum, lines) in ways.iter_mut().zip(fold.reader.ways) {
+        let read = || Read { layout: Arc::clone(&fold.layout), ways: [0; WAYS], broken: 0 };
+        let read = self.layouts.entry(fold.chunk.input as usize).or_insert_with(read);
+        for (sum, lines) in read.ways.iter_mut().zip(fold.reader.ways) {
             *sum += lines;
         }
+        read.broken += fold.broken;
         self.values.merge(&fold.reader.values);
         self.progress.lines.fetch_add(fold.lines, Relaxed);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)
@@ -309,7 +338,7 @@ impl Drop for GiveBack {
 }
 
 /// What a person should know about a text.
-fn problems(name: &str, end: &End, damage: Option<String>, about: &About) -> Vec<String> {
+fn problems(name: &str, end: &End, damage: Option<String>, about: &About, holes: holes::Found) -> Vec<String> {
     let mut problems = Vec::new();
     let (lines, are) = if end.lines == 1 { ("the line", "is") } else { ("the lines", "are") };
     if let Some(error) = &end.failure {
@@ -319,11 +348,23 @@ fn problems(name: &str, end: &End, damage: Option<String>, about: &About) -> Vec
     if let Some(nature) = end.nature {
         problems.push(format!("{name}: {}; {lines} of it ({}) {are} set aside", nature.problem, end.lines));
     }
+    if end.failure.is_some() {
+        // What comes before a damage may be none of the text.
+        return problems;
+    }
     if let (repaired @ 1.., Some(encoding)) = (about.repaired.get(), about.encoding.get()) {
         let were = "byte sequences that are no letter in it";
         problems.push(format!("{name}: was read as {encoding} and has {were}: {repaired}; each is shown as U+FFFD"));
     }
-    if end.bytes == 0 && end.failure.is_none() {
+    if let (lines @ 1.., Some(encoding)) = (about.utf_8_lines.get(), about.encoding.get()) {
+        problems.push(format!("{name}: was read as {encoding}, but for lines that are UTF-8: {lines}"));
+    }
+    if let holes::Found { holes: n @ 1.., bytes, first } = holes {
+        let runs = if n == 1 { "a run".to_owned() } else { format!("{n} runs") };
+        let each = "each is set aside as a line, as a log that is cut while it is written to has them";
+        problems.push(format!("{name}: has {runs} of NUL bytes ({bytes}, from byte {first} on); {each}"));
+    }
+    if end.bytes == 0 {
         problems.push(format!("{name}: is empty"));
     }
     problems

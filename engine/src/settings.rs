@@ -17,11 +17,12 @@ pub struct Settings {
     /// From 0 (everything is one cluster) to 1 (only equal shapes are): how alike the shapes of a cluster are.
     pub similarity: f64,
     /// Bytes of a line that are looked at; the rest is counted and skipped. Past 1 MiB it also is the size of the chunks that
-    /// inputs are read in, of which there are two for every thread and two more.
+    /// inputs are read in, of which there are two for every thread and one more.
     pub max_line_bytes: usize,
-    /// Distinct shapes kept, where one of more than 256 bytes counts as several. Past it, shapes that begin or are built
-    /// alike are counted as one where there are too many of them, in the same way whatever the order, and the report says so.
-    /// A shape takes about half a kilobyte, its histogram apart.
+    /// Places for distinct shapes: each takes one, and one more for every 64 bytes of its text, of which there are 4 KiB at most.
+    /// Past it, shapes that begin or are built alike are counted as one where there are too many of them, in the same way
+    /// whatever the order, and the report says so. A place takes about half a kilobyte, its histogram apart. The examples of a
+    /// shape are three of up to 1 KiB; of 256 bytes where there are more than 6,250 shapes; one of 128 past 25,000.
     pub max_shapes: usize,
     /// The day against which times without a year are read, as seconds since the epoch: the latest year that does
     /// not put the line after it. Passed in so that an analysis repeated later gives the same report.

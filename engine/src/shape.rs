@@ -11,15 +11,22 @@ use crate::{
         time,
     },
     mask,
+    tally::whole_letters,
     template::Kind,
     token::{self, AT, BLANK, CLASS, COLON, Class, Clean, DIGIT, DOT, HEX_LETTER, HIGH, LETTER, MARK, SLASH, STOP},
 };
+
+/// Bytes of a shape, at most. Of what is longer the beginning is kept, and a slot stands for the rest: nobody reads a template of
+/// that size, and few shapes would fill the memory that many are to have.
+const LONGEST: usize = 4 << 10;
 
 /// Turns messages into shapes, reusing its buffers.
 #[derive(Debug, Default)]
 pub struct Shaper {
     shape: Vec<u8>,
     clean: Clean,
+    /// Messages that had bytes which are no UTF-8.
+    pub(crate) broken: u64,
 }
 
 impl Shaper {
@@ -29,7 +36,7 @@ impl Shaper {
         if token::is_clean(message) {
             write_into(&mut self.shape, Digits::open(message), message);
         } else {
-            self.clean.fill(message);
+            self.broken += u64::from(self.clean.fill(message));
             write_into(&mut self.shape, Digits::open(&self.clean.text), &self.clean.text);
         }
         &self.shape
@@ -64,6 +71,7 @@ impl Shaper {
         }
         write(&mut writer, &text[at..]);
         self.shape = writer.out;
+        shorten(&mut self.shape);
         &self.shape
     }
 
@@ -136,6 +144,21 @@ fn write_into(shape: &mut Vec<u8>, digits: Digits<'_>, text: &[u8]) {
     let mut writer = Writer::new(std::mem::take(shape), digits);
     write(&mut writer, text);
     *shape = writer.out;
+    shorten(shape);
+}
+
+/// Leaves [`LONGEST`] bytes, cut between two words if one ends near.
+fn shorten(shape: &mut Vec<u8>) {
+    if shape.len() <= LONGEST {
+        return;
+    }
+    let whole = whole_letters(shape, LONGEST - 1);
+    let word = shape[..whole].iter().rposition(|b| *b == b' ').filter(|at| *at > LONGEST / 2);
+    shape.truncate(word.map_or(whole, |at| at + 1));
+    match shape.last_mut() {
+        Some(last) if Kind::of_byte(*last).is_some() => *last = Kind::Any.byte(),
+        _ => shape.push(Kind::Any.byte()),
+    }
 }
 
 /// Goes through the text; what is neither blank nor variable is written in runs as long as they come.
@@ -200,7 +223,7 @@ fn is_name(word: &[u8]) -> bool {
 fn piece(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize, classes: Class) -> usize {
     let piece = &text[start..end];
     if classes == DIGIT {
-        writer.slot(Kind::Number);
+        number(writer, text, start, end);
         return end;
     }
     if is_left(text, start, end, classes) {
@@ -241,6 +264,24 @@ fn piece(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize, classes
     let key = text.get(end) == Some(&b'=');
     trimmed(writer, piece, classes, key);
     end
+}
+
+/// Writes a number. Of the status behind a request the class stays: what has failed is another kind of line.
+fn number(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) {
+    let is_masked = end - start == 1 && text[end..].starts_with(b"<*>");
+    let is_status = (end - start == 3 || is_masked) && is_behind_request(&text[..start]);
+    if is_status {
+        writer.literal(&text[start..=start]);
+    }
+    if !(is_status && is_masked) {
+        writer.slot(Kind::Number);
+    }
+}
+
+/// Whether the text ends with that of `"GET /x HTTP/1.1" `, as access logs have it.
+fn is_behind_request(text: &[u8]) -> bool {
+    let Some(request) = text.strip_suffix(b"\" ") else { return false };
+    [6, 8].iter().any(|version| request.len() > *version && request[request.len() - version..].starts_with(b"HTTP/"))
 }
 
 /// Whether the piece is what masking left of a longer one: a slot touches it. Alone it may read like a value (`true.` of

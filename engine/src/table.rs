@@ -36,12 +36,12 @@ mod beginning;
 
 use std::collections::hash_map;
 
-use crate::tally::{ByKey, Examples, Key, Tally};
+use crate::tally::{ByKey, Examples, Key, Room, Tally};
 pub(crate) use beginning::{EXACT, Keys};
 use beginning::{beginning, with_rest};
 
 /// Bytes of a shape for which it weighs one more.
-const BYTES_PER_WEIGHT: usize = 256;
+pub(crate) const BYTES_PER_WEIGHT: usize = 64;
 
 /// `max` / this many shapes are taken in between two weighings.
 const SLACK: u64 = 32;
@@ -54,6 +54,8 @@ pub(crate) struct Table {
     /// Weight of the entries, without caps: at least that of the root.
     weight: u64,
     joined: usize,
+    /// What there is for the examples of each entry: a function of the shapes too.
+    room: Room,
     entries: ByKey<Box<Entry>>,
 }
 
@@ -95,23 +97,29 @@ impl Entry {
 impl Table {
     /// Room for shapes of the weight `max`, at least 1.
     pub(crate) fn new(max: usize) -> Self {
-        Self { max: max.max(1) as u64, rung: 0, weight: 0, joined: 0, entries: ByKey::default() }
+        Self { max: max.max(1) as u64, rung: 0, weight: 0, joined: 0, room: Room::of(0), entries: ByKey::default() }
     }
 
     /// Adds to the tally of a shape, or of what it was joined to; `examples` offers its first lines. Gives the depth that it
     /// is counted at: it may be joined at a lesser one later, never at a greater.
-    pub(crate) fn add(&mut self, keys: &Keys, shape: &[u8], tally: &Tally, examples: impl FnOnce(&mut Examples)) -> u8 {
+    pub(crate) fn add(
+        &mut self,
+        keys: &Keys,
+        shape: &[u8],
+        tally: &Tally,
+        examples: impl FnOnce(&mut Examples, Room),
+    ) -> u8 {
         let key = self.home(keys);
         if let Some(entry) = self.entries.get_mut(&key) {
             if entry.depth == EXACT && *shape < *entry.shape {
                 entry.shape = shape.into();
             }
             entry.tally.merge(tally);
-            examples(&mut entry.examples);
+            examples(&mut entry.examples, self.room);
             return entry.depth;
         }
         let mut first = Examples::default();
-        examples(&mut first);
+        examples(&mut first, self.room);
         let entry = Entry { keys: *keys, depth: EXACT, shape: shape.into(), tally: tally.clone(), examples: first };
         self.insert(key, entry);
         if self.weight > self.max + self.max / SLACK {
@@ -177,13 +185,30 @@ impl Table {
         self.weight += entry.weight(self.max, self.rung);
         self.joined += usize::from(entry.depth < EXACT);
         self.entries.insert(key, Box::new(entry));
+        self.cut_examples();
     }
 
-    fn put(&mut self, entry: Entry) {
+    /// Leaves no more of examples than there is room for. Without joined shapes there are as many as entries; once some are
+    /// joined, there were as many as are kept apart. Neither ever becomes less, so the examples left at the end are those
+    /// that the last room has by itself.
+    fn cut_examples(&mut self) {
+        let shapes = if self.rung == 0 { self.max.min(self.entries.len() as u64) } else { self.max };
+        let room = Room::of(shapes);
+        if room != self.room {
+            self.room = room;
+            self.entries.values_mut().for_each(|entry| entry.examples.cut(room));
+        }
+    }
+
+    fn put(&mut self, mut entry: Entry) {
+        entry.examples.cut(self.room);
         let home = (0..entry.depth).map(|depth| entry.keys.at(depth)).find(|key| self.entries.contains_key(key));
         let key = home.unwrap_or(entry.key());
         match self.entries.get_mut(&key) {
-            Some(kept) => kept.merge(entry),
+            Some(kept) => {
+                kept.merge(entry);
+                kept.examples.cut(self.room);
+            }
             None => self.insert(key, entry),
         }
     }
@@ -198,6 +223,7 @@ impl Table {
 
     fn climb(&mut self) {
         self.rung += 1;
+        self.cut_examples();
         self.join();
     }
 
@@ -224,7 +250,10 @@ impl Table {
                 entry.shape = beginning(&entry.shape, depth).into();
                 (entry.depth, entry.keys) = (depth, entry.keys.down_to(depth));
                 match self.entries.entry(entry.key()) {
-                    hash_map::Entry::Occupied(mut kept) => kept.get_mut().merge(*entry),
+                    hash_map::Entry::Occupied(mut kept) => {
+                        kept.get_mut().merge(*entry);
+                        kept.get_mut().examples.cut(self.room);
+                    }
                     hash_map::Entry::Vacant(free) => drop(free.insert(entry)),
                 }
             }

@@ -18,11 +18,18 @@ pub(crate) use times::Times;
 pub(crate) const LEVELS: [Level; 7] =
     [Level::Trace, Level::Debug, Level::Info, Level::Notice, Level::Warn, Level::Error, Level::Fatal];
 
-/// How many lines are kept as examples.
+/// How many lines are kept as examples, at most.
 pub(crate) const EXAMPLES: usize = 3;
 
-/// Bytes kept of an example.
-pub(crate) const EXAMPLE_BYTES: usize = 1 << 10;
+/// How much is kept of the examples of a shape: less the more shapes there are, so that all of them together are no more than
+/// some 20 MiB as long as there are no more shapes than [`crate::Settings::default`] keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Lines.
+    lines: usize,
+    /// Bytes of each.
+    bytes: usize,
+}
 
 /// A shape's name in tables and recordings: rapidhash v3 of its bytes, the same on every machine. Two shapes with the
 /// same key (one pair is to be expected among five thousand million shapes) are counted as one, under the smaller text.
@@ -76,9 +83,20 @@ pub(crate) struct Example {
     pub(crate) input: u32,
     /// Line in the input, from 1.
     pub(crate) line: u64,
-    /// At most [`EXAMPLE_BYTES`] of it.
+    /// As much of it as there is [`Room`] for.
     #[serde(with = "lossy")]
     pub(crate) text: Box<[u8]>,
+}
+
+impl Room {
+    /// Where there are so many shapes; never more than where there are fewer.
+    pub(crate) fn of(shapes: u64) -> Self {
+        match shapes {
+            0..6_251 => Self { lines: EXAMPLES, bytes: 1 << 10 },
+            6_251..25_001 => Self { lines: EXAMPLES, bytes: 1 << 8 },
+            _ => Self { lines: 1, bytes: 128 },
+        }
+    }
 }
 
 impl Key {
@@ -241,13 +259,24 @@ impl Examples {
     }
 
     /// Keeps the line if it is among the first; `text` is asked for only then.
-    pub(crate) fn offer<'t>(&mut self, input: u32, line: u64, text: impl FnOnce() -> &'t [u8]) {
+    pub(crate) fn offer<'t>(&mut self, room: Room, input: u32, line: u64, text: impl FnOnce() -> &'t [u8]) {
         let at = self.0.partition_point(|e| (e.input, e.line) < (input, line));
-        if at < EXAMPLES {
+        if at < room.lines {
             let text = text();
-            self.0.truncate(EXAMPLES - 1);
+            self.0.truncate(room.lines - 1);
             self.0.reserve_exact(1);
-            self.0.insert(at, Example { input, line, text: text[..whole_letters(text, EXAMPLE_BYTES)].into() });
+            self.0.insert(at, Example { input, line, text: text[..whole_letters(text, room.bytes)].into() });
+        }
+    }
+
+    /// Keeps no more than there is room for. What was cut once and is cut again is as if it were cut to the last alone.
+    pub(crate) fn cut(&mut self, room: Room) {
+        if self.0.len() > room.lines {
+            self.0.truncate(room.lines);
+            self.0.shrink_to_fit();
+        }
+        for Example { text, .. } in self.0.iter_mut().filter(|example| example.text.len() > room.bytes) {
+            *text = text[..whole_letters(text, room.bytes)].into();
         }
     }
 

@@ -106,7 +106,9 @@ impl Clean {
         clean
     }
 
-    pub(crate) fn fill(&mut self, message: &[u8]) {
+    /// Whether it has bytes that are no UTF-8.
+    pub(crate) fn fill(&mut self, message: &[u8]) -> bool {
+        let mut is_broken = false;
         self.text.clear();
         self.from.clear();
         let mut at = 0;
@@ -126,6 +128,7 @@ impl Clean {
             }
             at += valid.len();
             if !chunk.invalid().is_empty() {
+                is_broken = true;
                 self.push("\u{fffd}", at);
                 at += chunk.invalid().len();
             }
@@ -139,6 +142,7 @@ impl Clean {
             let trailing = message.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
             *end = (*end).min(message.len() - trailing);
         }
+        is_broken
     }
 
     /// Where a range of the text stood in the message.

@@ -61,11 +61,63 @@ fn a_folder_and_a_glob_that_the_shell_left_alone_are_their_files() {
 #[test]
 fn where_there_is_nothing_to_read_it_says_so_and_exits_with_2() {
     let folder = tempfile::tempdir().unwrap();
-    for (argument, said) in [(".", "is an empty folder"), ("*.lgo", "matches no file")] {
-        let out = run(cluster().current_dir(&folder).arg(argument), b"");
-        assert_eq!(out.code, Some(2), "{}", out.stderr);
-        assert!(out.stderr.contains(said), "{}", out.stderr);
+    for (argument, said) in
+        [(".", "is an empty folder"), ("*.lgo", "matches no file"), ("nope", "nope: cannot be opened: No such file")]
+    {
+        for command in ["cluster", "label"] {
+            let out = run(Command::new(logkin()).arg(command).current_dir(&folder).arg(argument), b"");
+            assert_eq!((out.code, out.stdout.as_str()), (Some(2), ""), "{command}: {}", out.stderr);
+            assert!(out.stderr.contains(said), "{}", out.stderr);
+        }
     }
+}
+
+#[test]
+fn a_file_named_twice_is_read_once_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.log"), "job 17 done\n").unwrap();
+    let out = run(cluster().current_dir(&folder).args(["--format", "json", "a.log", "./a.log", "."]), b"");
+    let report: Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!((out.code, &report["totals"]["lines"]), (Some(0), &Value::from(1)), "{}", out.stderr);
+    assert!(out.stderr.contains("./a.log: is the same file as a.log; it is read once"), "{}", out.stderr);
+}
+
+#[test]
+fn what_holds_no_line_of_text_is_said_to_and_exits_with_1() {
+    for bytes in [&[0; 5][..], &[0; 5000], b"\n\n"] {
+        let out = run(&mut cluster(), bytes);
+        assert_eq!(out.code, Some(1), "{}", out.stderr);
+        assert!(out.stderr.contains("standard input: has "), "{}", out.stderr);
+    }
+}
+
+#[test]
+fn labels_of_an_archive_name_the_member_of_each_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.log", "b.log"] {
+        fs::write(folder.path().join(name), "job 17 done\njob 18 done\n").unwrap();
+    }
+    assert!(
+        Command::new("tar").current_dir(&folder).args(["cf", "x.tar", "a.log", "b.log"]).status().unwrap().success()
+    );
+    let label = |format: &str| {
+        run(Command::new(logkin()).current_dir(&folder).args(["label", "--format", format, "x.tar"]), b"").stdout
+    };
+    let rows: Vec<Value> = label("ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let places: Vec<_> =
+        rows.iter().map(|row| (row["member"].as_str().unwrap(), row["line"].as_u64().unwrap())).collect();
+    assert_eq!(places, [("x.tar/a.log", 1), ("x.tar/a.log", 2), ("x.tar/b.log", 1), ("x.tar/b.log", 2)]);
+    let csv = label("csv");
+    assert!(csv.starts_with("line,cluster,template,member\n") && csv.contains(",x.tar/b.log\n"), "{csv}");
+}
+
+#[test]
+fn labels_that_are_no_table_are_refused_with_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.truth.csv"), "Content,EventTemplate\na 1,a <*>\n\"a 2,a <*>\n").unwrap();
+    let out = run(Command::new(logkin()).current_dir(&folder).args(["evaluate", "x.truth.csv"]), b"");
+    assert_eq!(out.code, Some(2), "{}", out.stdout);
+    assert!(out.stderr.contains("x.truth.csv:3: a quote of this row is never closed"), "{}", out.stderr);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use logkin_engine::{
     Settings,
-    evaluate::{self, Labels, Scores, Truth},
+    evaluate::{self, Labels, Scores, Truth, TruthError},
 };
 use serde_json::json;
 
@@ -22,12 +22,19 @@ pub(super) fn run(flags: &Evaluate) -> anyhow::Result<u8> {
     let rows = flags
         .truth
         .iter()
-        .map(|path| one(path, flags.raw, &settings).with_context(|| path.display().to_string()))
+        .map(|path| one(path, flags.raw, &settings).map_err(|error| at(path, error)))
         .collect::<anyhow::Result<Vec<Row>>>()?;
     let mut out = output::stdout();
     let written = if flags.json { write_json(&rows, &mut *out) } else { write_table(&rows, &mut *out) };
     quiet_on_broken_pipe(written.and_then(|()| out.flush()))?;
     Ok(0)
+}
+
+/// The error, with the file and the line of it that it is about.
+fn at(path: &Path, error: anyhow::Error) -> anyhow::Error {
+    let line = error.downcast_ref::<TruthError>().and_then(TruthError::line);
+    let line = line.map_or_else(String::new, |line| format!(":{line}"));
+    error.context(format!("{}{line}", path.display()))
 }
 
 /// One labelled file and what we make of it.

@@ -2,7 +2,10 @@
 //! input.
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
+    fs::{self, File},
     io::{self, IsTerminal},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -37,6 +40,13 @@ impl Inputs {
     /// Of the arguments; `-` or none is standard input. An error when there is nothing to read at all.
     pub(super) fn of(arguments: &[PathBuf], hidden: bool) -> anyhow::Result<Self> {
         let (paths, inputs) = Self::paths(arguments, hidden)?;
+        let troubles = paths.iter().map(|path| path.as_deref().and_then(trouble)).collect::<Option<Vec<String>>>();
+        if let Some(troubles) = troubles {
+            bail!(
+                "nothing to read: {}",
+                troubles.iter().chain(&inputs.problems).cloned().collect::<Vec<_>>().join("; ")
+            );
+        }
         let input = |path: Option<PathBuf>| path.map_or_else(|| Input::reader(STDIN, io::stdin()), Input::file);
         Ok(Self { given: paths.into_iter().map(input).collect(), ..inputs })
     }
@@ -53,7 +63,7 @@ impl Inputs {
             return Ok((vec![None], Self::default()));
         }
         let mut search = Search::new(hidden);
-        // What is named is read as often as it is named, and not once more because a folder holds it.
+        // What is named is not read once more because a folder holds it.
         arguments.iter().filter(|argument| !argument.is_dir()).for_each(|file| search.know(file));
         let (mut paths, mut inputs) = (Vec::new(), Self::default());
         for argument in arguments {
@@ -64,6 +74,7 @@ impl Inputs {
                 Err(problem) => inputs.problems.push(problem),
             }
         }
+        inputs.notes.extend(twice(&mut paths));
         inputs.problems.extend_from_slice(search.problems());
         inputs.notes.extend(note(search.passed_over()));
         if paths.is_empty() {
@@ -72,6 +83,38 @@ impl Inputs {
         }
         Ok((paths, inputs))
     }
+}
+
+/// Why a file cannot be read, if it cannot. Pipes and devices are not opened to find out: that may take a while.
+fn trouble(path: &Path) -> Option<String> {
+    let error = match fs::metadata(path) {
+        Ok(about) if about.is_file() => File::open(path).err()?,
+        Ok(_) => return None,
+        Err(error) => error,
+    };
+    Some(format!("{}: cannot be opened: {error}", path.display()))
+}
+
+/// Leaves out what is named once more, by whatever path, and says so: its lines would be counted twice.
+fn twice(paths: &mut Vec<Option<PathBuf>>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut first: HashMap<(u64, u64), PathBuf> = HashMap::new();
+    paths.retain(|path| {
+        let Some(path) = path else { return true };
+        let Ok(about) = fs::metadata(path) else { return true };
+        match first.entry((about.dev(), about.ino())) {
+            Entry::Occupied(known) => {
+                let known = known.get().display();
+                notes.push(format!("{}: is the same file as {known}; it is read once", path.display()));
+                false
+            }
+            Entry::Vacant(free) => {
+                free.insert(path.clone());
+                true
+            }
+        }
+    });
+    notes
 }
 
 fn is_stdin(argument: &Path) -> bool {

@@ -39,6 +39,9 @@ struct Row<'a> {
     line: u64,
     cluster: &'a str,
     template: &'a str,
+    /// Of an archive with several members, the one that the line is of: their lines are numbered from 1 each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<&'a str>,
 }
 
 fn write(
@@ -49,19 +52,23 @@ fn write(
 ) -> io::Result<()> {
     let cluster_of: HashMap<u64, &Cluster> =
         report.clusters.iter().flat_map(|cluster| cluster.shapes.iter().map(move |shape| (*shape, cluster))).collect();
+    let has_members = report.inputs.iter().filter(|input| input.lines > 0).count() > 1;
     let rows = recording.labels().map(|entry| {
         let (line, shape) = entry?;
         let cluster = shape.and_then(|shape| cluster_of.get(&shape));
         let (cluster, template) = cluster.map_or(("", ""), |c| (c.id.0.as_str(), c.template.as_str()));
-        io::Result::Ok(Row { line: line.number, cluster, template })
+        let member = report.inputs.get(line.input as usize).filter(|_| has_members).map(|input| input.name.as_str());
+        io::Result::Ok(Row { line: line.number, cluster, template, member })
     });
     match format {
         LabelFormat::Csv => {
             let mut csv = Rows::new(&mut *out);
-            csv.write(["line", "cluster", "template"])?;
+            let columns = if has_members { 4 } else { 3 };
+            csv.write(["line", "cluster", "template", "member"].into_iter().take(columns))?;
             for row in rows {
-                let Row { line, cluster, template } = row?;
-                csv.write([&line.to_string(), cluster, template])?;
+                let Row { line, cluster, template, member } = row?;
+                let line = line.to_string();
+                csv.write([line.as_str(), cluster, template, member.unwrap_or_default()].into_iter().take(columns))?;
             }
             csv.finish()?;
         }

@@ -53,7 +53,7 @@ impl<'a> Rows<'a> {
 
     /// One row. An error is the writer's own, so that a closed pipe is known for what it is; the conversion that the
     /// library offers hides its kind.
-    pub(crate) fn write<const N: usize>(&mut self, cells: [&str; N]) -> io::Result<()> {
+    pub(crate) fn write<'c>(&mut self, cells: impl IntoIterator<Item = &'c str>) -> io::Result<()> {
         self.0.write_record(cells).map_err(|error| match error.into_kind() {
             ::csv::ErrorKind::Io(error) => error,
             other => io::Error::other(format!("{other:?}")),

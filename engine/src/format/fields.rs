@@ -25,7 +25,7 @@ impl Fields for () {
 const PATH: usize = 120;
 
 /// Fields of a line that are kept.
-const FIELDS: usize = 64;
+const FIELDS: usize = 256;
 
 /// Bytes of a line written as its fields, at most.
 const LINE: usize = 4 << 10;
@@ -36,7 +36,9 @@ pub(super) struct Written {
     /// Names of the objects that a field is in, and its own, with dots between them.
     path: Vec<u8>,
     /// The line as `key=value key=value`, texts as slots: how lines without a message read.
-    pub(super) line: Vec<u8>,
+    line: Vec<u8>,
+    /// What happened, and how good the name of the field is that says it.
+    happened: Option<(usize, Vec<u8>)>,
     /// Where the paths and values of the fields are.
     fields: Vec<(Vec<u8>, Vec<u8>)>,
     /// How many of them are of this line; the others keep their memory.
@@ -48,7 +50,16 @@ impl Written {
     pub(super) fn clear(&mut self) {
         self.path.clear();
         self.line.clear();
+        self.happened = None;
         self.used = 0;
+    }
+
+    /// The line without a message: what happened, and all its fields.
+    pub(super) fn names(&mut self) -> &[u8] {
+        if let Some((_, happened)) = self.happened.take() {
+            self.line.splice(0..0, happened.into_iter().chain(*b" "));
+        }
+        &self.line
     }
 
     /// Names and values.
@@ -91,12 +102,45 @@ impl Fields for Written {
             let plain = !quoted && (is_number || matches!(value, b"true" | b"false"));
             self.line.extend_from_slice(if plain { value } else { b"<*>" });
         }
+        let name = self.path.rsplit(|b| *b == b'.').next().unwrap_or_default();
+        if let Some(rank) = happened(name, value)
+            && self.happened.as_ref().is_none_or(|(known, _)| rank < *known)
+        {
+            self.happened = Some((rank, value.to_vec()));
+        }
     }
 
     #[inline]
     fn leave(&mut self, mark: usize) {
         self.path.truncate(mark);
     }
+}
+
+/// Names of fields that say what happened where no message does, the best first.
+const HAPPENED: [&[u8]; 15] = [
+    b"action",
+    b"event_type",
+    b"eventType",
+    b"event_name",
+    b"eventName",
+    b"operation",
+    b"op",
+    b"activity",
+    b"method",
+    b"verb",
+    b"type",
+    b"kind",
+    b"outcome",
+    b"result",
+    b"status",
+];
+
+/// How good a field's name is, if it says what happened in one word. Whether such words are many, and a value after all, shows
+/// when all lines are seen.
+fn happened(name: &[u8], value: &[u8]) -> Option<usize> {
+    let is_word = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.' | b':');
+    let rank = HAPPENED.iter().position(|known| *known == name)?;
+    ((1..=40).contains(&value.len()) && value.iter().all(is_word)).then_some(rank)
 }
 
 /// Puts the text of a JSON string as written into `plain`, escapes resolved; line ends become blanks.

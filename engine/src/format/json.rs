@@ -4,22 +4,71 @@
 use super::{fields::Fields, level, time};
 use crate::record::Level;
 
-const TIMES: [&[u8]; 10] = [
-    b"time",
-    b"timestamp",
-    b"@timestamp",
-    b"ts",
-    b"t",
-    b"date",
-    b"datetime",
-    b"asctime",
-    b"@t",
-    b"__REALTIME_TIMESTAMP",
+fn is_time(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"time"
+            | b"timestamp"
+            | b"@timestamp"
+            | b"ts"
+            | b"t"
+            | b"date"
+            | b"datetime"
+            | b"asctime"
+            | b"@t"
+            | b"Timestamp"
+            | b"Time"
+            | b"eventTime"
+            | b"epochSecond"
+            | b"__REALTIME_TIMESTAMP"
+    )
+}
+
+fn is_level(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"level"
+            | b"severity"
+            | b"lvl"
+            | b"levelname"
+            | b"level_name"
+            | b"levelName"
+            | b"loglevel"
+            | b"log_level"
+            | b"log.level"
+            | b"logLevel"
+            | b"LogLevel"
+            | b"Level"
+            | b"@level"
+            | b"@l"
+            | b"s"
+            | b"severityText"
+            | b"severity_text"
+            | b"SeverityText"
+            | b"PRIORITY"
+    )
+}
+
+/// Names of messages, the best first: what happened before what it was made into, and that before what may hold anything.
+const MESSAGES: [&[u8]; 17] = [
+    b"msg",
+    b"message",
+    b"Message",
+    b"MESSAGE",
+    b"@message",
+    b"textPayload",
+    b"short_message",
+    b"MessageTemplate",
+    b"@mt",
+    b"@m",
+    b"RenderedMessage",
+    b"log",
+    b"event",
+    b"body",
+    b"Body",
+    b"text",
+    b"full_message",
 ];
-const LEVELS: [&[u8]; 10] =
-    [b"level", b"severity", b"lvl", b"levelname", b"loglevel", b"log_level", b"log.level", b"@l", b"s", b"PRIORITY"];
-const MESSAGES: [&[u8]; 9] =
-    [b"msg", b"message", b"log", b"event", b"body", b"text", b"@m", b"short_message", b"MESSAGE"];
 
 /// Objects in each other that are looked into; what is deeper is a value.
 const DEPTH: usize = 4;
@@ -94,7 +143,7 @@ impl<'a> Scan<'a, '_> {
             if self.peek()? == b'{' && depth < DEPTH {
                 let time = self.found.time;
                 self.object(depth + 1, fields, any)?;
-                if time.is_none() && depth == 0 && !TIMES.contains(&key) && !is_wrapper(key) {
+                if time.is_none() && depth == 0 && !is_time(key) && !is_wrapper(key) {
                     // A time in an object is that of the event only if the object is about the event.
                     self.found.time = None;
                 }
@@ -120,11 +169,11 @@ impl<'a> Scan<'a, '_> {
     /// Whether the field is time, level or message.
     #[inline]
     fn takes(&mut self, key: &[u8], value: &'a [u8], quoted: bool, depth: usize) -> bool {
-        if (TIMES.contains(&key) || (key == b"$date" && depth > 0)) && self.found.time.is_none() {
+        if (is_time(key) || (key == b"$date" && depth > 0)) && self.found.time.is_none() {
             self.found.time = moment(value, self.reference);
             return self.found.time.is_some();
         }
-        if LEVELS.contains(&key) && (self.found.level.is_none() || depth < self.found.level_depth) {
+        if is_level(key) && (self.found.level.is_none() || depth < self.found.level_depth) {
             // So short a name is that of a level only before a letter.
             let level = graded(value).filter(|_| key != b"s" || value[0].is_ascii_uppercase());
             if level.is_some() {
@@ -195,7 +244,7 @@ impl<'a> Scan<'a, '_> {
 
 /// Objects that hold the event itself.
 fn is_wrapper(key: &[u8]) -> bool {
-    matches!(key, b"event" | b"log" | b"record" | b"data" | b"fields" | b"meta" | b"metadata")
+    matches!(key, b"event" | b"instant" | b"log" | b"record" | b"data" | b"fields" | b"meta" | b"metadata")
 }
 
 /// A time as JSON and logfmt have it: text, or a number since the epoch.
@@ -209,6 +258,7 @@ pub(super) fn graded(value: &[u8]) -> Option<Level> {
         [digit @ b'0'..=b'7'] => Some(level::severity(u32::from(digit - b'0'))),
         [letter] => level::lettered(*letter),
         [_, digit] if digit.is_ascii_digit() => level::numbered(std::str::from_utf8(value).ok()?.parse().ok()?),
-        _ => level::named(value),
+        // Some write how far from the next name it is: `ERROR+2`.
+        _ => level::named(value.split(|b| matches!(b, b'+' | b'-')).next()?),
     }
 }

@@ -76,6 +76,11 @@ impl Values {
         }
     }
 
+    /// Whether there are more names than are kept.
+    pub(crate) fn leaves_out(&self) -> Option<usize> {
+        (self.0.limit < u64::MAX).then_some(self.0.entries.len())
+    }
+
     /// Most lines first.
     pub(crate) fn columns(&self) -> Vec<&Column> {
         let mut columns: Vec<_> = self.0.entries.values().collect();

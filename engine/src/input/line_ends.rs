@@ -5,6 +5,7 @@
 use std::io::{self, BufRead, Read};
 
 use super::text::HEAD;
+use crate::aside::Nature;
 
 /// Turns what it reads.
 pub(crate) struct LineEnds<R> {
@@ -15,12 +16,18 @@ pub(crate) struct LineEnds<R> {
     started: bool,
     /// Whether carriage returns end lines, as far as is known.
     turning: bool,
+    is_binary: bool,
     failure: Option<io::Error>,
 }
 
 impl<R: BufRead> LineEnds<R> {
     pub(crate) fn new(text: R) -> Self {
-        Self { text, ready: Vec::new(), at: 0, started: false, turning: false, failure: None }
+        Self { text, ready: Vec::new(), at: 0, started: false, turning: false, is_binary: false, failure: None }
+    }
+
+    /// Whether what was read begins as no text does.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.is_binary
     }
 
     fn start(&mut self) {
@@ -38,6 +45,7 @@ impl<R: BufRead> LineEnds<R> {
                 Err(e) => (whole, self.failure) = (true, Some(e)),
             }
         }
+        self.is_binary = Nature::of(&self.ready).is_some();
         // What follows the last byte may be a line feed.
         let judged = &self.ready[..self.ready.len() - usize::from(!whole)];
         self.turning = memchr::memchr(b'\n', judged).is_none() && memchr::memchr(b'\r', judged).is_some();

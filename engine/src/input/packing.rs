@@ -6,6 +6,9 @@ use std::{
     rc::Rc,
 };
 
+use flate2::bufread::GzDecoder;
+use lzma_rust2::{Action, Status, XzStream};
+
 use crate::settings::Unpacking;
 
 /// Bytes that tell a packing: a header of tar.
@@ -55,7 +58,7 @@ impl Packing {
     /// Takes a compression off; archives are not read here.
     pub(crate) fn decoder<'t>(self, packed: impl BufRead + 't, bounds: Unpacking) -> io::Result<Box<dyn Read + 't>> {
         Ok(match self {
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            Self::Gzip => Box::new(Gzip { member: Some(GzDecoder::new(packed)) }),
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
                 // Below 10 and above 31 are not windows that zstd has.
@@ -66,7 +69,7 @@ impl Packing {
             Self::Xz => {
                 // The dictionary and about a hundred KiB beside it.
                 let kib = u32::try_from((bounds.max_window >> 10) + 1024).unwrap_or(u32::MAX);
-                Box::new(lzma_rust2::XzReader::new_mem_limit(packed, true, kib))
+                Box::new(Xz { packed, stream: XzStream::new_mem_limit(true, kib), failure: None })
             }
             Self::Lz4 => Box::new(Lz4::new(packed)),
             Self::Tar | Self::Zip => Box::new(packed),
@@ -87,6 +90,85 @@ pub(crate) fn is_tar(head: &[u8]) -> bool {
     let blank = |at: usize| (148..156).contains(&at);
     let real: u32 = block.iter().enumerate().map(|(at, b)| if blank(at) { 32 } else { u32::from(*b) }).sum();
     block[0] != 0 && sum.is_ok_and(|sum| sum == real)
+}
+
+/// Reads members of gzip one after the other. Zeros behind the last are passed over, as gzip(1) does: tapes and some programs
+/// fill up with them.
+struct Gzip<R> {
+    /// `None` is the end.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let n = member.read(buffer)?;
+            if n > 0 || buffer.is_empty() {
+                return Ok(n);
+            }
+            let mut packed = self.member.take().map(GzDecoder::into_inner).expect("it was there a moment ago");
+            match after_zeros(&mut packed)? {
+                None => {}
+                Some(0x1f) => self.member = Some(GzDecoder::new(packed)),
+                Some(_) => return Err(io::Error::other("what follows is no gzip")),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// The next byte that is not zero.
+fn after_zeros(packed: &mut impl BufRead) -> io::Result<Option<u8>> {
+    loop {
+        let bytes = match packed.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            bytes => bytes?,
+        };
+        let zeros = bytes.iter().take_while(|b| **b == 0).count();
+        let (next, is_end) = (bytes.get(zeros).copied(), bytes.is_empty());
+        packed.consume(zeros);
+        if next.is_some() || is_end {
+            return Ok(next);
+        }
+    }
+}
+
+/// Reads xz by the decoder that takes bytes as they come: the one that reads by itself wants a block of 64 KiB whole, and loses
+/// what is there of one that is cut.
+struct Xz<R> {
+    packed: R,
+    stream: XzStream,
+    /// What came behind the bytes that were given last.
+    failure: Option<io::Error>,
+}
+
+impl<R: BufRead> Read for Xz<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        loop {
+            let packed = self.packed.fill_buf()?;
+            let action = if packed.is_empty() { Action::Finish } else { Action::Run };
+            let before = self.stream.total_out();
+            match self.stream.process(packed, buffer, action) {
+                Ok(done) => {
+                    self.packed.consume(done.bytes_consumed);
+                    if done.bytes_produced > 0 || done.status == Status::StreamEnd || buffer.is_empty() {
+                        return Ok(done.bytes_produced);
+                    }
+                }
+                Err(error) => {
+                    let n = (self.stream.total_out() - before) as usize;
+                    if n == 0 || n > buffer.len() {
+                        return Err(error);
+                    }
+                    self.failure = Some(error);
+                    return Ok(n);
+                }
+            }
+        }
+    }
 }
 
 /// Reads frames of LZ4 one after the other. The library ends at the end of a frame as it does where the data are cut.

@@ -3,7 +3,8 @@
 //! ASCII. What has not enough of them to judge by is passed on as it is, and the next one judged.
 //!
 //! UTF-8 is passed on as it is, broken letters included: so it can be read again where it lies. In what is decoded, each
-//! letter that is none becomes U+FFFD and is counted.
+//! letter that is none becomes U+FFFD and is counted. Where an encoding of a language is found, lines that are UTF-8 are left
+//! as they are: programs that write to one file need not agree, and a program may change its mind.
 
 use std::{
     cell::Cell,
@@ -26,6 +27,9 @@ const EVIDENCE: usize = 64;
 /// Bytes of a line before its first one that is not ASCII that it is judged with.
 const TAIL: usize = 64;
 
+/// Lines that are no UTF-8 among some that are, to take them for those of another encoding; and one in twenty.
+const OTHERS: usize = 3;
+
 /// Bytes decoded at a time.
 const DECODED: usize = 64 << 10;
 
@@ -38,6 +42,8 @@ pub(crate) struct About {
     pub(crate) encoding: Cell<Option<&'static str>>,
     /// Letters that were none.
     pub(crate) repaired: Cell<u64>,
+    /// Lines beside those of that encoding that are UTF-8.
+    pub(crate) utf_8_lines: Cell<u64>,
 }
 
 /// Decodes what it reads.
@@ -73,7 +79,11 @@ enum State {
 
 enum Decoding {
     Table(Box<Decoder>),
-    Utf32 { little: bool },
+    /// By line, but for those that are UTF-8.
+    Lines(&'static Encoding),
+    Utf32 {
+        little: bool,
+    },
     Done,
 }
 
@@ -156,8 +166,7 @@ impl<R: BufRead> Text<R> {
             // Has what GBK has, and four bytes for the rest of Unicode.
             Verdict::Legacy(encoding) => {
                 let encoding = if encoding == GBK { GB18030 } else { encoding };
-                let decoder = Box::new(encoding.new_decoder_without_bom_handling());
-                self.decode_as(encoding.name(), Decoding::Table(decoder));
+                self.decode_as(encoding.name(), Decoding::Lines(encoding));
             }
         }
     }
@@ -173,9 +182,8 @@ impl<R: BufRead> Text<R> {
             self.gather();
         }
         let State::Decoding(decoding) = &mut self.state else { return };
-        let (read, repaired) = decoding.step(&self.stash, &mut self.out, self.ended);
+        let read = decoding.step(&self.stash, &mut self.out, self.ended, &self.about);
         self.stash.drain(..read);
-        self.about.repaired.set(self.about.repaired.get() + repaired);
         if self.ended && self.stash.is_empty() {
             *decoding = Decoding::Done;
         } else if read == 0 {
@@ -250,14 +258,45 @@ impl<R: BufRead> BufRead for Text<R> {
 }
 
 impl Decoding {
-    /// Decodes to the end of `out`: bytes read and letters repaired.
-    fn step(&mut self, raw: &[u8], out: &mut Vec<u8>, last: bool) -> (usize, u64) {
-        match self {
+    /// Decodes to the end of `out`: bytes read.
+    fn step(&mut self, raw: &[u8], out: &mut Vec<u8>, last: bool, about: &About) -> usize {
+        let (read, repaired) = match self {
             Self::Table(decoder) => by_table(decoder, raw, out, last),
+            Self::Lines(encoding) => return by_line(encoding, raw, out, last, about),
             Self::Utf32 { little } => utf_32(raw, out, *little, last),
             Self::Done => (0, 0),
+        };
+        about.repaired.set(about.repaired.get() + repaired);
+        read
+    }
+}
+
+/// Whole lines, or of a long one as much as ends behind a byte that is no part of a letter in any encoding.
+fn by_line(encoding: &'static Encoding, raw: &[u8], out: &mut Vec<u8>, last: bool, about: &About) -> usize {
+    let end = match memchr::memrchr(b'\n', raw) {
+        _ if last => raw.len(),
+        Some(feed) => feed + 1,
+        None if raw.len() < HEAD => return 0,
+        None => raw.iter().rposition(|b| *b < b'0').map_or(raw.len(), |at| at + 1),
+    };
+    for line in raw[..end].split_inclusive(|b| *b == b'\n') {
+        if line.is_ascii() {
+            out.extend_from_slice(line);
+        } else if is_utf_8(line) {
+            out.extend_from_slice(line);
+            about.utf_8_lines.set(about.utf_8_lines.get() + 1);
+        } else {
+            let mut decoder = encoding.new_decoder_without_bom_handling();
+            let (_, repaired) = by_table(&mut decoder, line, out, true);
+            about.repaired.set(about.repaired.get() + repaired);
         }
     }
+    end
+}
+
+/// Whether a line is surely UTF-8: one letter, or two, may be so by chance in another encoding.
+fn is_utf_8(line: &[u8]) -> bool {
+    std::str::from_utf8(line).is_ok_and(|text| text.chars().filter(|c| !c.is_ascii()).nth(2).is_some())
 }
 
 fn by_table(decoder: &mut Decoder, raw: &[u8], out: &mut Vec<u8>, last: bool) -> (usize, u64) {
@@ -390,18 +429,40 @@ fn verdict(tail: &[u8], bytes: &[u8], whole: bool) -> Verdict {
         // At the very end a letter may go on.
         bad += usize::from(!chunk.invalid().is_empty() && (whole || !chunk.incomplete()));
     }
+    let text = [tail, bytes].concat();
+    let mut lines: Vec<&[u8]> = text.split_inclusive(|b| *b == b'\n').filter(|line| !line.is_ascii()).collect();
+    if !whole && lines.len() > 1 && lines.last().is_some_and(|line| !line.ends_with(b"\n")) {
+        // It may end within a letter.
+        lines.pop();
+    }
+    let others: Vec<&[u8]> = lines.iter().copied().filter(|line| is_other(line)).collect();
+    let are_both =
+        lines.iter().any(|line| is_utf_8(line)) && others.len() >= OTHERS && others.len() * 20 >= lines.len();
     // One in seven pairs of GBK happens to be a letter of UTF-8, and a log in UTF-8 may have cut some letters in two.
-    if good > 0 && good >= bad {
+    if good > 0 && good >= bad && !are_both {
         return Verdict::Utf8;
     }
-    let text = [tail, bytes].concat();
-    let lines: Vec<&[u8]> = text.split_inclusive(|b| *b == b'\n').filter(|line| !line.is_ascii()).collect();
+    if are_both {
+        lines = others;
+    }
+    // What the detector makes of them depends on their order.
+    lines.sort_unstable();
     let lines = lines.concat();
     let beyond_ascii = bytes.iter().filter(|b| !b.is_ascii()).count();
     if is_binary(&lines) || (beyond_ascii < EVIDENCE && !whole) {
         return Verdict::Unknown;
     }
     Verdict::Legacy(guess(&lines, whole))
+}
+
+/// Whether a line is surely none of UTF-8 with letters cut in two.
+fn is_other(line: &[u8]) -> bool {
+    let (mut good, mut bad) = (0, 0);
+    for chunk in ByteSlice::utf8_chunks(line) {
+        good += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        bad += usize::from(!chunk.invalid().is_empty());
+    }
+    bad >= 2 && bad > good
 }
 
 fn guess(bytes: &[u8], whole: bool) -> &'static Encoding {

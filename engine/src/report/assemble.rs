@@ -15,7 +15,7 @@ use crate::{
     cluster::{self, Dendrogram, Group},
     format::values::{self, Values},
     rules::{Rule, Rules, reading::set_aside_by},
-    table::{EXACT, Entry},
+    table::{BYTES_PER_WEIGHT, EXACT, Entry},
     tally::{
         Examples, Tally,
         times::{LADDER, axis},
@@ -49,7 +49,7 @@ pub(crate) struct Found {
 /// What was found, at every similarity that the settings may ask for.
 pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
     let mut set_aside = set_aside_lines(found.aside);
-    let mut touched = found.masked;
+    let mut touched = std::mem::take(&mut found.masked);
     for entry in found.entries.extract_if(.., |entry| set_aside_by(&entry.shape).is_some()) {
         let (name, lines) = (set_aside_by(&entry.shape).unwrap_or_default(), entry.tally.lines);
         let rules = settings.rules.as_ref().map(|rules| rules.all()).unwrap_or_default();
@@ -60,7 +60,7 @@ pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
         }
     }
     let about = About {
-        problems: problems(&found.entries, settings),
+        problems: problems(&found, settings),
         set_aside,
         inputs: found.inputs,
         columns: found.values.columns().into_iter().map(column).collect(),
@@ -308,15 +308,21 @@ fn set_aside_lines(lines: [u64; Aside::ALL.len()]) -> Vec<SetAside> {
     Aside::ALL.into_iter().zip(lines).filter(|(_, lines)| *lines > 0).map(of).collect()
 }
 
-fn problems(entries: &[Box<Entry>], settings: &Settings) -> Vec<String> {
-    let joined = entries.iter().filter(|e| e.depth < EXACT);
+fn problems(found: &Found, settings: &Settings) -> Vec<String> {
+    let joined = found.entries.iter().filter(|e| e.depth < EXACT);
     let (kinds, events) = joined.fold((0, 0), |(kinds, events), e| (kinds + 1, events + e.tally.events));
     let message = || {
         format!(
-            "there are more distinct shapes than the {} that are kept apart; where too many begin or \
-             are built alike they were counted as one ({kinds} such kinds with {events} events); allow more shapes to tell them apart",
+            "there are more distinct shapes than the {} places for them hold (`max_shapes`; a shape takes one, and one more for \
+             every {BYTES_PER_WEIGHT} bytes of its text); where too many begin or are built alike they were counted as one \
+             ({kinds} such kinds with {events} events); allow more places to tell them apart",
             settings.max_shapes
         )
     };
-    (kinds > 0).then(message).into_iter().collect()
+    let columns = |kept: usize| {
+        format!(
+            "lines have more different fields than are counted as columns; {kept} of them are, the others are left out"
+        )
+    };
+    (kinds > 0).then(message).into_iter().chain(found.values.leaves_out().map(columns)).collect()
 }

@@ -21,7 +21,7 @@ fn table(max: usize, lines: &[(String, i64)], first: u64) -> Table {
         let mut tally = Tally::default();
         tally.count(&Record { time: Some(time * 1000), level: Some(Level::Warn), message: shape.as_bytes() }, 1);
         let keys = Keys::of(shape.as_bytes(), Key::of(shape.as_bytes()));
-        table.add(&keys, shape.as_bytes(), &tally, |e| e.offer(0, number, || shape.as_bytes()));
+        table.add(&keys, shape.as_bytes(), &tally, |e, room| e.offer(room, 0, number, || shape.as_bytes()));
     }
     table
 }

@@ -238,3 +238,15 @@ fn titles_and_mutes_of_rules_hold_for_a_comparison() {
     assert_eq!((cache.title.as_deref(), cache.is_muted, cache.matters()), (None, true, false));
     assert!(cache.is_new_error(), "it is judged as any other");
 }
+
+#[test]
+fn requests_that_fail_on_one_side_alone_are_a_new_error() {
+    let log = |status: u16| -> String {
+        let at = |i: u32| format!("[10/Oct/2023:13:{:02}:{:02} +0000]", i / 60, i % 60);
+        (0..200).map(|i| format!("10.0.0.{} - - {} \"GET /a/{i} HTTP/1.1\" {status} {i}\n", i % 9, at(i))).collect()
+    };
+    let (base, other) = (log(200), [log(200), log(500)].concat());
+    let found = compared(&base, &other);
+    let new: Vec<_> = found.clusters.iter().filter(|one| one.is_new_error()).map(|one| one.other.events).collect();
+    assert_eq!(new, [200], "{:?}", found.clusters);
+}

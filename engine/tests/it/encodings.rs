@@ -139,6 +139,35 @@ fn utf_8_with_broken_letters_stays_as_it_is() {
 }
 
 #[test]
+fn lines_of_two_encodings_in_one_file_are_both_read_and_it_is_told() {
+    let chinese = ["数据库连接失败，正在重试", "用户登录成功", "磁盘空间不足，请及时清理"];
+    let plain = run(repeated(&chinese, 60)).report;
+    for legacy in [20, 40, 52] {
+        let text = repeated(&chinese, 60);
+        let at = text.match_indices('\n').nth(legacy - 1).unwrap().0 + 1;
+        let (first, second) = text.split_at(at);
+        for (bytes, utf_8) in [
+            ([&GB18030.encode(first).0, second.as_bytes()].concat(), 60 - legacy),
+            ([first.as_bytes(), &GB18030.encode(second).0].concat(), legacy),
+        ] {
+            let mixed = run(bytes);
+            assert_eq!(mixed.report.clusters, plain.clusters, "{legacy} {utf_8}");
+            let told = format!("lines: was read as gb18030, but for lines that are UTF-8: {utf_8}");
+            assert_eq!(mixed.problem(), told);
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_utf_8_late_in_a_file_are_told() {
+    let text = repeated(&["数据库连接失败，正在重试", "用户登录成功"], 3_000);
+    let late = run([text.as_bytes(), &GB18030.encode("磁盘空间不足\n").0].concat());
+    assert_eq!(late.report.totals.lines, 3_001);
+    let told = "lines: was read as UTF-8 and has messages with bytes that are none: 1; they are shown as U+FFFD";
+    assert_eq!(late.problem(), told);
+}
+
+#[test]
 fn carriage_returns_end_lines_where_there_are_no_line_feeds() {
     let text = sample(20_000, 41).replace('\r', "");
     let plain = run(&text).report;

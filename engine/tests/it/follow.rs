@@ -184,3 +184,24 @@ fn what_can_not_be_followed_says_why_and_may_become_a_file() {
     log.append("one\n");
     assert_eq!(log.lines(), "one\n");
 }
+
+#[test]
+fn a_file_that_came_and_went_between_two_looks_is_read_as_well() {
+    let mut log = Log::new();
+    let at = |name: &str| log.folder.path().join(name);
+    let (current, first, second, other) = (log.path(), at("x.log.1"), at("x.log.2"), at("x.log.pos"));
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    let mut old = File::create(at("x.log.3")).unwrap();
+    old.write_all(b"zero\n").unwrap();
+    old.set_modified(long_ago).unwrap();
+    log.append("one\n").set_modified(long_ago + std::time::Duration::from_secs(1)).unwrap();
+    assert_eq!(log.lines(), "one\n");
+    fs::rename(&current, &first).unwrap();
+    log.append("two\n");
+    fs::rename(&first, &second).unwrap();
+    fs::rename(&current, &first).unwrap();
+    fs::write(other, "what someone else keeps\n").unwrap();
+    log.append("three\n");
+    assert_eq!(log.lines(), "two\nthree\n");
+    assert_eq!(log.lines(), "");
+}

@@ -1,6 +1,6 @@
 //! What no input may do: fail the run, lose a line, or take memory as it likes.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
 use logkin_engine::{Input, Settings};
 
@@ -62,6 +62,45 @@ fn lines_of_nul_bytes_are_set_aside_and_their_neighbours_are_not() {
     let run = run(text);
     assert_eq!((run.report.totals.lines, run.report.totals.set_aside), (1002, 1));
     assert_eq!(run.report.set_aside[0].reason, "binary data");
+}
+
+#[test]
+fn a_hole_of_nul_bytes_swallows_neither_the_line_behind_it_nor_the_one_before() {
+    let lines = "2026-05-01T12:00:00Z INFO worker 7 started\n".repeat(500);
+    let torn = &lines[..30];
+    for length in [16, 4_000, 200_000, 3 << 20] {
+        let hole = vec![0; length];
+        let text = [&hole, lines.as_bytes(), torn.as_bytes(), &hole, lines.as_bytes(), &hole].concat();
+        let whole = run(&text);
+        assert_eq!((whole.report.totals.lines, whole.report.totals.set_aside), (1_004, 3), "{length}");
+        assert_eq!(whole.report.clusters[0].lines, 1_000);
+        let bytes = 3 * length;
+        let told = format!("lines: has 3 runs of NUL bytes ({bytes}, from byte 0 on); each is set aside as a line");
+        assert!(whole.problem().starts_with(&told), "{}", whole.problem());
+        let few = run_with(vec![Input::reader("lines", Few(Cursor::new(text)))], &Settings::default());
+        assert!(few == whole, "{length}");
+    }
+    let padded =
+        run([lines.as_bytes(), b"it has ended after seven hours of work", &[0; 4], b"\nnext\n"].concat()).report;
+    assert_eq!((padded.totals.lines, padded.totals.set_aside), (502, 0), "a few are no hole");
+}
+
+/// Gives seven bytes at a time.
+struct Few(Cursor<Vec<u8>>);
+
+impl Read for Few {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let few = buffer.len().min(7);
+        self.0.read(&mut buffer[..few])
+    }
+}
+
+#[test]
+fn an_input_without_a_line_of_text_says_so() {
+    for (text, lines) in [(&b"\0"[..], 1), (b"\n \n", 2)] {
+        let told = format!("lines: has no line of text; all are set aside ({lines})");
+        assert_eq!(run(text).problem(), told);
+    }
 }
 
 #[test]

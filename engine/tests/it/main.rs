@@ -7,6 +7,8 @@ mod harness;
 mod headers;
 /// Several kinds of headers in one file.
 mod mixtures;
+/// Lines that are made of fields.
+mod fields;
 /// Messages in, typed shapes out.
 mod masks;
 /// Lines in, templates out.

@@ -129,6 +129,34 @@ fn wherever_a_packing_is_cut_it_is_told_and_what_came_before_is_counted() {
 }
 
 #[test]
+fn half_of_a_packing_gives_about_half_of_its_lines() {
+    let text = sample(3_000, 27);
+    for (name, pack) in PACKERS {
+        let packed = pack(text.as_bytes());
+        let lines = run(&packed[..packed.len() * 3 / 4]).report.totals.lines;
+        // The blocks of the others are larger than this text.
+        let least = if matches!(name, "gzip" | "xz") { 500 } else { 0 };
+        assert!(lines >= least, "{name}: {lines}");
+    }
+}
+
+#[test]
+fn zeros_behind_gzip_are_nothing_and_other_bytes_are_told() {
+    let text = sample(500, 28);
+    let packed = gzip(&text);
+    for zeros in [1, 512, 200_000] {
+        let padded = run([&packed[..], &vec![0; zeros], &packed, &vec![0; zeros]].concat());
+        assert_eq!((padded.report.totals.lines, problems(&padded)), (1_000, vec![]), "{zeros}");
+    }
+    let followed = run([&packed[..], b"\0\0and more"].concat());
+    let at = packed.len() + 2;
+    let told = format!(
+        "lines: has damaged gzip data at byte {at} (what follows is no gzip); the lines before it are counted (500)"
+    );
+    assert_eq!(followed.problem(), told);
+}
+
+#[test]
 fn a_damage_anywhere_neither_panics_nor_goes_unnoticed() {
     let text = sample(2_000, 24);
     for (name, pack) in PACKERS {

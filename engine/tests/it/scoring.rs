@@ -46,3 +46,19 @@ fn truth_is_read_by_the_names_of_its_columns() {
     let missing = read_truth(&b"a,b\n1,2\n"[..]).unwrap_err().to_string();
     assert!(missing.starts_with("no column EventTemplate"), "{missing}");
 }
+
+#[test]
+fn labels_that_are_no_table_are_refused_with_their_line() {
+    let header = "LineId,Content,EventTemplate\n1,a 1,a <*>\n";
+    for (rows, line, told) in [
+        ("2,a 2\n", 3, "2 cells where the header has 3"),
+        ("2,\"a\nb\",x\n3,a 2, and b,x\n", 5, "4 cells where the header has 3"),
+        ("2,\"a 2,a <*>\n3,a 3,a <*>\n", 3, "never closed"),
+        ("2,a 2,\"a <*>", 3, "never closed"),
+    ] {
+        let error = read_truth(format!("{header}{rows}").as_bytes()).unwrap_err();
+        assert_eq!(error.line(), Some(line), "{rows:?}: {error}");
+        assert!(error.to_string().contains(told), "{rows:?}: {error}");
+    }
+    assert_eq!(read_truth(format!("{header}2,\"a \"\"2\"\"\",x").as_bytes()).unwrap().contents, ["a 1", "a \"2\""]);
+}

@@ -5,7 +5,7 @@
 //! | nothing, one byte, no final line feed | `limits::an_empty_input_has_no_lines_and_says_so`, `limits::one_byte_is_one_line_and_so_is_a_line_without_end` |
 //! | nothing, packed and as a member | here |
 //! | a line of a gigabyte | here, in a process of its own |
-//! | NUL bytes | `limits::lines_of_nul_bytes_are_set_aside_and_their_neighbours_are_not` |
+//! | NUL bytes | `limits::lines_of_nul_bytes_are_set_aside_and_their_neighbours_are_not`, `limits::a_hole_of_nul_bytes_swallows_neither_the_line_behind_it_nor_the_one_before` |
 //! | colours of a terminal | here; `masks::control_characters_are_shown_and_colours_left_out` |
 //! | every byte value | `limits::every_byte_value_may_stand_in_a_line`, `grouping::no_bytes_break_anything` |
 //! | half a letter where a chunk, a line's bound or an example ends | here; where a read ends: `encodings::legacy_encodings_are_detected_and_decoded_however_they_arrive` |
@@ -17,7 +17,7 @@
 //! | paths that are absolute, have `..` or controls; links and devices | `packings::paths_that_lead_elsewhere_are_names_only`, `packings::links_and_devices_are_left_out_and_counted` |
 //! | UTF-16 and UTF-32 without a mark | `encodings::wide_encodings_are_decoded_with_a_mark_and_without`; a single line of it here |
 //! | ten million distinct shapes | here, in a process of its own; in any order: `laws::a_million_distinct_shapes_are_bounded_alike_in_any_order_and_on_any_threads` |
-//! | distinct shapes up to the bound, all of which go into the report | here, in a process of its own |
+//! | distinct shapes up to the bound, all of which go into the report; such of long lines | here, in a process of its own |
 //! | a word of any length and make; times of too many digits | `masks::a_word_of_any_length_and_make_is_masked_without_using_up_the_stack`; here |
 
 use std::{
@@ -113,7 +113,7 @@ fn ten_million_distinct_shapes_are_counted_in_bounded_memory_and_their_joining_i
             assert_eq!(report.totals.lines, 10_000_000);
             assert!(report.totals.shapes <= Settings::default().max_shapes as u64);
             assert_eq!(report.problems.len(), 1, "{:?}", report.problems);
-            let told = "there are more distinct shapes than the 100000 that are kept apart";
+            let told = "there are more distinct shapes than the 100000 places for them hold";
             assert!(report.problems[0].starts_with(told), "{:?}", report.problems);
         });
     assert!(peak.is_none_or(|mib| mib < PEAK_MIB), "{peak:?} MiB");
@@ -154,6 +154,54 @@ fn as_many_shapes_as_are_kept_apart_are_clustered_in_bounded_memory_too() {
     let peak = alone("torture::as_many_shapes_as_are_kept_apart_are_clustered_in_bounded_memory_too", || {
         let report = analyzed("random words", Random { lines: 100_000, state: 1, rest: Cursor::default() });
         assert_eq!((report.clusters.len(), report.problems), (100_000, Vec::new()));
+    });
+    assert!(peak.is_none_or(|mib| mib < PEAK_MIB), "{peak:?} MiB");
+}
+
+/// Lines of many words, all of them random, always the same, made as they are read.
+struct Long {
+    lines: Random,
+    words: usize,
+    rest: Cursor<Vec<u8>>,
+}
+
+impl Long {
+    fn new(lines: u64, words: usize) -> Self {
+        Self { lines: Random { lines, state: 7, rest: Cursor::default() }, words, rest: Cursor::default() }
+    }
+}
+
+impl Read for Long {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest.position() == self.rest.get_ref().len() as u64 && self.lines.lines > 0 {
+            self.lines.lines -= 1;
+            let mut line = Vec::new();
+            for _ in 0..self.words {
+                line.extend_from_slice(self.lines.word().as_bytes());
+                line.push(b' ');
+            }
+            // The value is masked, and in the example all the same.
+            writeln!(line, "{:0700}", self.lines.lines)?;
+            self.rest = Cursor::new(line);
+        }
+        self.rest.read(buffer)
+    }
+}
+
+#[test]
+fn long_lines_that_all_differ_stay_apart_up_to_the_bound() {
+    let report = analyzed("long", Long::new(1_500, 2_500));
+    assert_eq!((report.totals.shapes, report.problems), (1_500, Vec::new()));
+    assert!(report.clusters.iter().all(|cluster| cluster.template.len() <= (4 << 10) + 2), "cut where nobody reads on");
+}
+
+#[test]
+fn as_many_shapes_as_are_kept_apart_of_long_lines_take_no_more_memory() {
+    let peak = alone("torture::as_many_shapes_as_are_kept_apart_of_long_lines_take_no_more_memory", || {
+        let report = analyzed("long", Long::new(100_000, 26));
+        assert_eq!(report.totals.lines, 100_000);
+        let told = "a shape takes one, and one more for every 64 bytes of its text";
+        assert!(report.problems.iter().all(|problem| problem.contains(told)), "{:?}", report.problems);
     });
     assert!(peak.is_none_or(|mib| mib < PEAK_MIB), "{peak:?} MiB");
 }

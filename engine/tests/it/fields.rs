@@ -1,0 +1,38 @@
+//! Lines made of fields: what says in them what happened, and the columns that the others become.
+
+use crate::harness::run;
+
+/// Templates and their lines, sorted.
+fn clusters(text: &str) -> Vec<(String, u64)> {
+    let mut found: Vec<_> = run(text).report.clusters.into_iter().map(|c| (c.template, c.lines)).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn an_action_with_few_values_tells_lines_without_a_message_apart() {
+    let users = ["anna", "bert", "carol", "dmitri", "eve", "frank", "george", "heidi"];
+    let at = |i: usize| format!("2026-05-01T12:{:02}:{:02}Z", i / 60 % 60, i % 60);
+    let action = |i: usize| if i.is_multiple_of(3) { "delete" } else { "create" };
+    let logfmt: String = (0..300)
+        .map(|i| format!("ts={} level=info action={} user={} id={i}\n", at(i), action(i), users[i % 8]))
+        .collect();
+    let json: String = (0..300)
+        .map(|i| {
+            format!("{{\"ts\":\"{}\",\"action\":\"{}\",\"user\":\"{}\",\"id\":{i}}}\n", at(i), action(i), users[i % 8])
+        })
+        .collect();
+    for text in [logfmt, json] {
+        let expected = [("create action=<*> user=<*> id=<*>", 200), ("delete action=<*> user=<*> id=<*>", 100)];
+        assert_eq!(clusters(&text), expected.map(|(template, lines)| (template.to_owned(), lines)));
+    }
+}
+
+#[test]
+fn more_fields_than_are_columns_are_told() {
+    let line = |from: usize| (from..from + 60).map(|n| format!("\"field{n}\":{n}")).collect::<Vec<_>>().join(",");
+    let run = run(format!("{{\"msg\":\"a\",{}}}\n{{\"msg\":\"b\",{}}}\n", line(0), line(60)));
+    assert!(run.report.columns.len() <= 64);
+    let told = "lines have more different fields than are counted as columns";
+    assert!(run.report.problems.iter().any(|problem| problem.starts_with(told)), "{:?}", run.report.problems);
+}
