@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Settings,
     aside::Aside,
-    event::{Joiner, skeleton::Skeleton},
+    event::{Contents, Joiner, Lead, skeleton::Skeleton},
     format::{Layout, Reader, colours::ESCAPE},
     input::chunks::Chunk,
     memo::{BATCH, Known, Memo, Memos, Recalled},
@@ -49,7 +49,8 @@ pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
     if first.aside.is_some() {
         return Arc::new(Layout::plain());
     }
-    settings.line_format.layout(whole_lines(&first.bytes()[first.mark..]), settings.reference_time)
+    let lines = whole_lines(&first.bytes()[first.mark..]).map(|line| first.lead.split(line).1);
+    settings.line_format.layout(lines, settings.reference_time)
 }
 
 /// The lines of a text, without their line ends.
@@ -81,7 +82,8 @@ struct Events {
     /// What rules do while lines are read, if they do anything then.
     corrections: Option<Corrections>,
     skeleton: Skeleton,
-    /// Reads the first lines of events of several lines again.
+    contents: Contents,
+    /// Reads the lines of events of several lines again.
     again: Reader,
     kinds: Kinds,
 }
@@ -155,6 +157,8 @@ struct Open<'c> {
     level: Option<Level>,
     /// Lines of it.
     lines: u64,
+    /// Whether others than its first have headers.
+    headed: bool,
     /// Lines set aside that came after its first, even if it did not go on behind them.
     aside: usize,
     /// Where its last line ends in the chunk, without the line end.
@@ -199,13 +203,20 @@ impl Fold {
         let bytes = chunk.bytes();
         let nul = memchr::memchr(0, bytes).is_some();
         self.reader.coloured = memchr::memchr(ESCAPE, bytes).is_some();
-        let mut joiner = Joiner::new(chunk.timed);
+        // Where someone says how lines begin, the name is a part of that.
+        let lead = Lead { named: chunk.lead.named && self.layout.is_voted(), ..chunk.lead };
+        let mut joiner = Joiner::new(lead);
+        let mut writer: &[u8] = &[];
+        self.events.contents.named = lead.named;
         let mut open: Option<Open<'_>> = None;
         let mut lines = Lines::of(chunk);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             batch.clear();
-            batch.extend(lines.by_ref().take(BATCH).map(|line| (line, line.looked_at(manner.max_line_bytes))));
+            batch.extend(lines.by_ref().take(BATCH).map(|line| {
+                let (name, text) = lead.split(&line.text[..line.looked_at(manner.max_line_bytes)]);
+                (line, name, text)
+            }));
             if batch.is_empty() {
                 break;
             }
@@ -213,12 +224,17 @@ impl Fold {
                 thread::yield_now();
             }
             if let Some(memo) = memo.as_mut() {
-                memo.look_at(batch.iter().map(|(line, looked_at)| &line.text[..*looked_at]));
+                memo.look_at(batch.iter().map(|(_, _, text)| *text));
             }
-            for (at, (line, looked_at)) in batch.iter().enumerate() {
+            for (at, (line, name, text)) in batch.iter().enumerate() {
                 self.lines += 1;
                 self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
-                let index = match chunk.aside.or_else(|| Aside::of_line(line.text, nul)) {
+                if *name != writer && !name.is_empty() {
+                    joiner.end();
+                    writer = name;
+                }
+                let said = if lead.named { *text } else { line.text };
+                let index = match chunk.aside.or_else(|| Aside::of_line(said, nul)) {
                     Some(aside) => {
                         self.aside[aside as usize] += 1;
                         joiner.set_aside(aside);
@@ -227,7 +243,7 @@ impl Fold {
                     }
                     None => {
                         let memo = memo.as_deref_mut().map(|memo| (memo, at));
-                        self.line(&mut open, &mut joiner, (*line, &line.text[..*looked_at]), bytes, memo);
+                        self.line(&mut open, &mut joiner, (*line, *text), bytes, memo);
                         OPEN
                     }
                 };
@@ -265,12 +281,15 @@ impl Fold {
             None => reader.read(text),
         };
         let (time, level) = (read.time, read.level);
-        if let Some(open) = open
-            && joiner.continues(text, line.behind(bytes), time.is_some())
-        {
-            return open.add(line);
+        if let Some(open) = open {
+            let rest = line.behind(bytes);
+            let behind = joiner.continues_behind(text, read.message, rest);
+            if behind || joiner.continues(text, rest, time.is_some()) {
+                open.headed |= behind;
+                return open.add(line);
+            }
         }
-        joiner.begin(text, read.message);
+        joiner.begin(text, read.message, level);
         let before = events.close(open.take(), bytes, columns);
         match recalled {
             Some(Recalled { known: Known { place: Some(_), .. }, .. }) => {}
@@ -281,7 +300,7 @@ impl Fold {
             memo.place(known, place);
         }
         let end = line.start + line.text.len();
-        *open = Some(Open { first: line, text, time, level, lines: 1, aside: 0, end, known });
+        *open = Some(Open { first: line, text, time, level, lines: 1, headed: false, aside: 0, end, known });
     }
 
     /// Adds the lines in which rules masked something to sums, by the rules' positions.
@@ -318,12 +337,15 @@ impl Events {
     /// the last ones.
     #[inline]
     fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], columns: &mut Columns) -> Option<(Known, u32)> {
-        let Open { first, text, time, mut level, lines, aside, end, known } = open?;
+        let Open { first, text, time, mut level, lines, headed, aside, end, known } = open?;
         let mut known = known;
         if lines > 1 {
             known = None;
+            let more = &bytes[first.start + first.text.len()..end];
+            let (head_end, more) =
+                if headed || self.contents.named { self.contents.of(text, more, &mut self.again) } else { (0, more) };
             let message = self.again.read(text).message;
-            let several = self.skeleton.of(text, message, &bytes[first.start + first.text.len()..end]);
+            let several = self.skeleton.of(text[head_end..].trim_ascii_start(), message, more);
             if several.trace {
                 level = level.or(Some(Level::Error));
             }

@@ -20,6 +20,7 @@ pub(crate) mod values;
 
 use std::sync::Arc;
 
+pub(crate) use self::level::{leading as leading_level, named as level_named};
 use self::{
     clock::Days,
     colours::ESCAPE,
@@ -221,5 +222,10 @@ fn within(record: Record<'_>, reference_time: i64) -> Record<'_> {
 /// The line behind `stdout F `, which container runtimes put between their time and what the program wrote.
 fn contained(message: &[u8]) -> Option<&[u8]> {
     let rest = message.strip_prefix(b"stdout ").or(message.strip_prefix(b"stderr "))?;
-    rest.strip_prefix(b"F ").or(rest.strip_prefix(b"P "))
+    match rest {
+        [b'F' | b'P', b' ', rest @ ..] => Some(rest),
+        // Of what a program wrote nothing may be left but the end of the line.
+        [b'F' | b'P'] => Some(&rest[1..]),
+        _ => None,
+    }
 }

@@ -46,6 +46,46 @@ pub(super) fn is_frame(text: &[u8]) -> bool {
     }
 }
 
+/// Whether a message may be a line of the inside of a trace, as far as its first bytes tell, which is asked of every line.
+#[inline]
+pub(super) fn may_be_inner(message: &[u8]) -> bool {
+    let begins: &[&[u8]] = match message.first() {
+        None => return true,
+        Some(b'#') => return message.get(1).is_some_and(u8::is_ascii_digit),
+        Some(b'-') => &[b"---> ", b"--- End of "],
+        Some(b'.') => &[b"... "],
+        Some(b'C') => &[b"Caused by:"],
+        Some(b'F') => &[b"File \""],
+        Some(b'P') => &[b"PHP Stack trace:"],
+        Some(b'S') => &[b"Suppressed:", b"Stack "],
+        Some(b'T') => &[b"Traceback "],
+        Some(b'W') => &[b"Wrapped by:"],
+        Some(b'[') => &[b"[signal ", b"[stacktrace]"],
+        Some(b'a') => &[b"at "],
+        Some(b'f') => &[b"from "],
+        Some(b'|') => &[b"| "],
+        Some(b'g') => &[b"goroutine "],
+        Some(b'n') => &[b"note: "],
+        Some(b's') => &[b"stack backtrace:"],
+        _ => return false,
+    };
+    begins.iter().any(|begin| message.starts_with(begin))
+}
+
+/// Whether what comes after a message may read in any way, as far as its ends tell: a panic of Rust, a script of Node,
+/// the head that .NET writes on its console.
+#[inline]
+pub(super) fn asks_for_anything(message: &[u8]) -> bool {
+    match message.first() {
+        Some(b't') => message.ends_with(b":"),
+        Some(b'/') => true,
+        Some(b'n') => message.starts_with(b"node:"),
+        Some(b'f') if message.starts_with(b"file:///") => true,
+        // What tells the level is taken for a header.
+        _ => message.ends_with(b"]") && (!message.contains(&b' ') || is_dotnet_head(message)),
+    }
+}
+
 /// What stands behind `at `: `a.b.C.d(E.java:1)`, `A.B.C(String s) in /d/E.cs:line 1`, `f (file:1:2)`, `file:1:2`.
 fn is_call(call: &[u8]) -> bool {
     let call = call.trim_ascii_end();

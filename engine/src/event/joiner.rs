@@ -1,8 +1,11 @@
 //! `Joiner`: whether a line goes on with the event before it. Goes through the lines in their order; what it remembers is of
 //! the event that is open only.
 
-use super::{grammar, has_time, is_blank, line_at};
-use crate::{aside::Aside, format, record::Level};
+use super::{
+    Lead, grammar, has_time, is_blank, line_at,
+    source::{self, Content, split_name},
+};
+use crate::{aside::Aside, record::Level};
 
 /// Lines that are looked at ahead for what an exception or a panic is followed by.
 const AHEAD: usize = 16;
@@ -10,15 +13,30 @@ const AHEAD: usize = 16;
 /// Blanks in front of what .NET writes behind the head on its console.
 const CONSOLE: &[u8] = b"      ";
 
+/// Bytes that a header has more at least where it has a second time.
+const SECOND_TIME: usize = 16;
+
 /// Tells the lines that begin an event from those that go on with one.
 #[derive(Debug)]
 pub(crate) struct Joiner<'c> {
     /// Whether the lines of the input begin with times.
     timed: bool,
+    /// Whether they begin with names, which those that are looked at come without, but not those that follow.
+    named: bool,
     /// The first line of the open event; empty if none is open.
     head: &'c [u8],
     /// What that says behind its header, until it was looked at.
     message: Option<&'c [u8]>,
+    /// Where that begins.
+    start: usize,
+    /// Where the header ends that the lines of its source have, if there was one.
+    header_end: usize,
+    /// Whether it is an error.
+    is_error: bool,
+    /// Whether it has a second time, behind the header that the lines of its source have, if that was looked at.
+    is_timed_within: Option<bool>,
+    /// Whether the line that is looked at has a header too, which is not to be seen.
+    behind: bool,
     trace: Trace,
     /// Whether frames are to follow: an exception came last.
     awaits: bool,
@@ -52,28 +70,48 @@ enum Trace {
 }
 
 impl<'c> Joiner<'c> {
-    /// For the lines of an input that is timed, as [`super::is_timed`] says, or not.
-    pub(crate) fn new(timed: bool) -> Self {
-        let (head, message, trace) = (&[][..], None, Trace::None);
-        Self { timed, head, message, trace, awaits: false, gap: false, bracket: false }
+    /// For the lines of an input.
+    pub(crate) fn new(Lead { timed, named }: Lead) -> Self {
+        Self {
+            timed,
+            named,
+            head: &[],
+            message: None,
+            start: 0,
+            header_end: 0,
+            is_error: false,
+            is_timed_within: None,
+            behind: false,
+            trace: Trace::None,
+            awaits: false,
+            gap: false,
+            bracket: false,
+        }
     }
 
     /// A line came that is set aside. Blank ones may stand in an event, others end it.
     pub(crate) fn set_aside(&mut self, aside: Aside) {
         self.gap = true;
         if aside != Aside::Blank {
-            self.head = &[];
+            self.end();
         }
+    }
+
+    /// What comes next goes on with nothing.
+    pub(crate) fn end(&mut self) {
+        self.head = &[];
     }
 
     /// The line begins an event; `message` is what it says behind its header.
     #[inline]
-    pub(crate) fn begin(&mut self, line: &'c [u8], message: &[u8]) {
+    pub(crate) fn begin(&mut self, line: &'c [u8], message: &[u8], level: Option<Level>) {
         // The message of a line of fields may be written elsewhere: that announces nothing.
-        let start = (message.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
-        let message = line.get(start..).and_then(|rest| rest.get(..message.len()));
-        (self.head, self.message, self.trace) = (line, message, Trace::None);
-        (self.awaits, self.gap, self.bracket) = (false, false, false);
+        let start = source::start(line, message);
+        (self.start, self.header_end) = (start.unwrap_or(0), 0);
+        (self.head, self.trace) = (line, Trace::None);
+        self.message = start.map(|start| &line[start..start + message.len()]);
+        self.is_error = level.is_some_and(|level| level >= Level::Error);
+        (self.is_timed_within, self.awaits, self.gap, self.bracket) = (None, false, false, false);
     }
 
     /// Whether the line, which is not blank, is a frame of a trace, which goes on with what is open whatever that is.
@@ -85,6 +123,79 @@ impl<'c> Joiner<'c> {
         self.frame(line.trim_ascii_start())
     }
 
+    /// Whether the line, which has a header and says `message` behind it, goes on with the event that is open all the same: the
+    /// first line of that has the header too, and what is said is of the inside of a trace.
+    #[inline]
+    pub(crate) fn continues_behind(&mut self, line: &[u8], message: &[u8], rest: &[u8]) -> bool {
+        let start = source::start(line, message).unwrap_or(0);
+        start > 0 && !self.head.is_empty() && self.may_go_on(message, start) && self.goes_on_behind(line, start, rest)
+    }
+
+    /// Whether the line begins an event behind one that has begun, and that one is none which may be of the inside of another.
+    pub(super) fn is_apart(&self, line: &[u8], message: &[u8]) -> bool {
+        let start = source::start(line, message).unwrap_or(0);
+        let is_outer = |message| !grammar::may_be_inner(message) && grammar::exception(message).is_none();
+        is_outer(message) && self.message.is_some_and(is_outer) && !self.may_go_on(message, start)
+    }
+
+    /// Whether a message may be of the inside of the open event, as far as is seen at a glance.
+    #[inline]
+    fn may_go_on(&self, message: &[u8], start: usize) -> bool {
+        self.trace != Trace::None
+            || self.awaits
+            || start + SECOND_TIME <= self.start
+            || grammar::may_be_inner(message)
+            || self.message.is_some_and(grammar::asks_for_anything)
+            || self.is_error && grammar::exception(message).is_some()
+    }
+
+    /// Whether what a line says behind its header goes on with what the first line says behind the same header.
+    #[cold]
+    fn goes_on_behind(&mut self, line: &[u8], start: usize, rest: &[u8]) -> bool {
+        let Some((content, end)) = Content::behind(self.head, line, start) else { return false };
+        let is_timed = *self.is_timed_within.get_or_insert_with(|| has_time(self.head[end..].trim_ascii_start()));
+        self.header_end = end;
+        if is_timed && has_time(content.text) {
+            return false;
+        }
+        let timed = std::mem::replace(&mut self.timed, is_timed);
+        self.behind = true;
+        let goes_on = self.content_goes_on(content, rest);
+        (self.timed, self.behind) = (timed, false);
+        goes_on
+    }
+
+    fn content_goes_on(&mut self, content: Content<'_>, rest: &[u8]) -> bool {
+        let Content { text, indented, .. } = content;
+        let Some(first) = text.first() else {
+            self.look_at_head();
+            self.gap = self.trace != Trace::None;
+            return self.gap;
+        };
+        let is_framed = indented || matches!(first, b'a' | b'.' | b'F' | b'f');
+        if is_framed && (self.timed || !self.gap) && self.frame(text) {
+            return true;
+        }
+        if indented {
+            return self.indented(content);
+        }
+        self.look_at_head();
+        let is_plain = self.trace == Trace::None && !self.awaits;
+        if !self.timed && is_plain && *first != b'T' && !self.is_indented_next(rest) {
+            return false;
+        }
+        let goes_on = self.unindented(text, rest);
+        self.gap &= !goes_on;
+        goes_on
+    }
+
+    /// The lines that follow; where the header of the one that is looked at is not to be seen, as far as they have it too.
+    fn ahead<'r>(&self, rest: &'r [u8]) -> impl Iterator<Item = Content<'r>> + use<'r, 'c> {
+        let (head, behind, named) = (self.head, self.behind, self.named);
+        let lines = lines(rest).map(move |line| if named { split_name(line).1 } else { line });
+        lines.map_while(move |line| if behind { Content::alone(head, line) } else { Some(Content::bare(line)) })
+    }
+
     /// Whether the line, which is neither blank nor a frame, goes on with the event that is open. `rest` is what follows
     /// it, `has_time` whether it has a time of its own.
     #[inline]
@@ -93,12 +204,12 @@ impl<'c> Joiner<'c> {
             return false;
         }
         if is_blank(line[0]) {
-            return self.indented(line);
+            return self.indented(Content::bare(line));
         }
         self.look_at_head();
         // Where times tell nothing, hardly a line goes on with one that is no part of a trace.
         let plain = self.trace == Trace::None && !self.awaits;
-        if !self.timed && plain && line[0] != b'T' && !rest.first().is_some_and(|b| is_blank(*b)) {
+        if !self.timed && plain && line[0] != b'T' && !self.is_indented_next(rest) {
             return false;
         }
         let goes_on = self.unindented(line, rest);
@@ -110,13 +221,12 @@ impl<'c> Joiner<'c> {
     #[inline]
     fn look_at_head(&mut self) {
         if let Some(message) = self.message.take().filter(|message| !message.is_empty()) {
-            (self.trace, self.awaits) = announced(self.head, message);
+            (self.trace, self.awaits) = announced(self.head[self.header_end..].trim_ascii_start(), message);
             self.bracket = opens(message);
         }
     }
 
-    fn indented(&mut self, line: &[u8]) -> bool {
-        let text = line.trim_ascii_start();
+    fn indented(&mut self, Content { text, line, .. }: Content<'_>) -> bool {
         self.look_at_head();
         let goes_on = match self.trace {
             _ if self.timed => true,
@@ -182,19 +292,17 @@ impl<'c> Joiner<'c> {
         let next = match self.trace {
             Trace::Python if !self.gap && grammar::is_named(line) => (Trace::Ended, false),
             Trace::Ended if grammar::is_chain(line) => (Trace::Chained, false),
-            Trace::Ended if !self.gap && is_ahead(rest, grammar::is_chain) => (Trace::Ended, false),
+            Trace::Ended if !self.gap && self.is_ahead(rest, grammar::is_chain) => (Trace::Ended, false),
             Trace::Ended if self.timed && !self.gap && matches!(line[0], b'a'..=b'z' | b'[' | b'(') => {
                 (Trace::Ended, false)
             }
             Trace::Chained if line.starts_with(grammar::TRACEBACK) => (Trace::Python, false),
-            Trace::Go if is_of_go(line) || grammar::is_go_place(line_at(rest, 0).trim_ascii()) => (Trace::Go, false),
+            Trace::Go if is_of_go(line) || grammar::is_go_place(self.next(rest).trim_ascii()) => (Trace::Go, false),
             Trace::Panic if !self.gap => (Trace::Backtrace, false),
             Trace::Backtrace if is_note(line) => (Trace::Backtrace, false),
-            Trace::Backtrace if !self.gap && is_ahead(rest, is_note) => (Trace::Backtrace, false),
-            Trace::Source if !self.gap && (is_carets(line) || is_carets(line_at(rest, 0))) => (Trace::Source, false),
-            Trace::Source if grammar::exception(line).is_some() || is_frame_ahead(rest, self.timed) => {
-                (Trace::Frames, true)
-            }
+            Trace::Backtrace if !self.gap && self.is_ahead(rest, is_note) => (Trace::Backtrace, false),
+            Trace::Source if !self.gap && (is_carets(line) || is_carets(self.next(rest))) => (Trace::Source, false),
+            Trace::Source if grammar::exception(line).is_some() || self.is_frame_ahead(rest) => (Trace::Frames, true),
             Trace::Frames if starts(&[b"Node.js v", b"Next "]) || grammar::is_elision(line) => (Trace::Frames, false),
             _ if cause && (self.timed || self.awaits || self.trace != Trace::None) => (Trace::Frames, true),
             _ => return None,
@@ -216,19 +324,57 @@ impl<'c> Joiner<'c> {
         if self.trace == Trace::Frames && !self.awaits {
             return false;
         }
-        let logged = self.timed || self.awaits || is_error(self.head);
+        let logged = self.timed || self.awaits || self.is_error;
         if logged && line.starts_with(grammar::TRACEBACK) {
             self.trace = Trace::Python;
             return true;
         }
         let qualified = || grammar::exception(line).is_some_and(|(_, name)| name.contains(&b'.'));
-        let begins = logged && (self.timed && qualified() || is_frame_ahead(rest, self.timed));
+        let begins = logged && (self.timed && qualified() || self.is_frame_ahead(rest));
         self.awaits |= begins;
         begins
     }
 
     fn is_statement(&self, line: &[u8]) -> bool {
         grammar::is_clause(line) && grammar::has_statement(self.head)
+    }
+
+    #[inline]
+    fn is_indented_next(&self, rest: &[u8]) -> bool {
+        if self.named || self.behind {
+            self.ahead(rest).next().is_some_and(|next| next.indented)
+        } else {
+            rest.first().is_some_and(|b| is_blank(*b))
+        }
+    }
+
+    /// What the next line says.
+    fn next<'r>(&self, rest: &'r [u8]) -> &'r [u8] {
+        self.ahead(rest).next().map_or(&[], |next| next.text)
+    }
+
+    /// Whether a frame follows before anything that begins an event.
+    fn is_frame_ahead(&self, rest: &[u8]) -> bool {
+        for Content { text, indented, .. } in self.ahead(rest).take(AHEAD) {
+            if text.is_empty() {
+                return false;
+            }
+            if indented && grammar::is_frame(text) {
+                return true;
+            }
+            let other = || grammar::exception(text).is_some() || is_crash(text);
+            if !indented && other() || (self.timed || !indented) && has_time(text) {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Whether such a line comes soon.
+    fn is_ahead(&self, rest: &[u8], is_one: impl Fn(&[u8]) -> bool) -> bool {
+        let begins = |text: &[u8]| text.starts_with(grammar::TRACEBACK) || grammar::is_rust_panic(text);
+        let ahead = self.ahead(rest).take(AHEAD).take_while(|next| next.indented || !begins(next.text));
+        ahead.take_while(|next| !has_time(next.line)).any(|next| !next.indented && is_one(next.text))
     }
 }
 
@@ -297,37 +443,9 @@ fn is_carets(line: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|b| matches!(b, b'^' | b'~'))
 }
 
-fn is_error(head: &[u8]) -> bool {
-    format::read(head, super::SOME_DAY).level.is_some_and(|level| level >= Level::Error)
-}
-
 /// Whether the line ends with a bracket that is closed on a later one.
 fn opens(text: &[u8]) -> bool {
     matches!(text.last(), Some(b'{' | b'[' | b'('))
-}
-
-/// Whether a frame follows before anything that begins an event.
-fn is_frame_ahead(rest: &[u8], timed: bool) -> bool {
-    for line in lines(rest).take(AHEAD) {
-        let text = line.trim_ascii_start();
-        if text.is_empty() {
-            return false;
-        }
-        if is_blank(line[0]) && grammar::is_frame(text) {
-            return true;
-        }
-        let other = || grammar::exception(line).is_some() || is_crash(line);
-        if !is_blank(line[0]) && other() || (timed || !is_blank(line[0])) && has_time(line) {
-            return false;
-        }
-    }
-    false
-}
-
-/// Whether such a line comes soon.
-fn is_ahead(rest: &[u8], is_one: impl Fn(&[u8]) -> bool) -> bool {
-    let begins = |line: &[u8]| line.starts_with(grammar::TRACEBACK) || grammar::is_rust_panic(line) || has_time(line);
-    lines(rest).take(AHEAD).take_while(|line| !begins(line)).any(is_one)
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -3,7 +3,7 @@
 use crate::{record::Level, tally::whole_letters};
 
 /// The level that a word names, in any case; `None` for any other word.
-pub(super) fn named(word: &[u8]) -> Option<Level> {
+pub(crate) fn named(word: &[u8]) -> Option<Level> {
     if !(2..=11).contains(&word.len()) || !begins_one(word[0]) {
         return None;
     }
@@ -125,7 +125,7 @@ pub(super) fn before_colon(message: &[u8]) -> Option<Level> {
 }
 
 /// The level that a message tells by how it begins: a level word before a colon, or one that is bad as the first word.
-pub(super) fn leading(message: &[u8]) -> Option<Level> {
+pub(crate) fn leading(message: &[u8]) -> Option<Level> {
     if !message.first().is_some_and(|first| begins_one(*first)) {
         return None;
     }

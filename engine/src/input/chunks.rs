@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     aside::{Aside, Nature},
-    event,
+    event::{self, Lead},
 };
 
 /// Bytes of a chunk, unless the settings want longer lines to be looked at.
@@ -44,8 +44,8 @@ pub(crate) struct Chunk {
     pub(crate) recorded: bool,
     /// Why all lines are set aside, if the input is not text.
     pub(crate) aside: Option<Aside>,
-    /// Whether the lines of the input begin with times, by its first chunk.
-    pub(crate) timed: bool,
+    /// How the lines of the input begin, by its first chunk.
+    pub(crate) lead: Lead,
     /// Bytes before the first line: a byte order mark.
     pub(crate) mark: usize,
     /// What is missing at the end of a line longer than the window.
@@ -85,7 +85,7 @@ pub(crate) struct Place {
     pub(crate) bytes: u64,
     /// What the input is, if not text.
     pub(crate) nature: Option<Nature>,
-    timed: bool,
+    lead: Lead,
 }
 
 /// Cuts one input.
@@ -154,9 +154,9 @@ impl<R: BufRead> Chunks<R> {
             chunk.mark = if chunk.bytes().starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             let text = &chunk.bytes()[chunk.mark..];
             self.place.nature = Nature::of(text);
-            self.place.timed = self.place.nature.is_none() && event::is_timed(text);
+            self.place.lead = if self.place.nature.is_none() { Lead::of(text) } else { Lead::default() };
         }
-        (chunk.aside, chunk.timed) = (self.place.nature.map(|n| n.aside), self.place.timed);
+        (chunk.aside, chunk.lead) = (self.place.nature.map(|n| n.aside), self.place.lead);
         match end {
             Some(end) => {
                 let end = self.before_event(chunk, end, &mut lines);
@@ -208,7 +208,7 @@ impl<R: BufRead> Chunks<R> {
     fn before_event(&self, chunk: &Chunk, end: usize, lines: &mut u64) -> usize {
         let text = &chunk.buffer[chunk.mark..end];
         let whole = self.ended && end == chunk.filled || self.place.nature.is_some();
-        let Some(start) = event::last_start(text, self.place.timed).filter(|_| !whole) else { return end };
+        let Some(start) = event::last_start(text, self.place.lead).filter(|_| !whole) else { return end };
         *lines -= memchr::memchr_iter(b'\n', &text[start..]).count() as u64;
         chunk.mark + start
     }

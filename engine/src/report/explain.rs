@@ -250,15 +250,18 @@ impl<'h> Explained<'h> {
         let forms = input.into_iter().flat_map(|input| &input.formats);
         let formats = forms.filter_map(|share| share.form.parse::<LineFormat>().ok());
         let layouts = formats.filter_map(|format| format.given().cloned()).chain([Arc::default()]);
-        let mut lines = example.text.lines().map(<[u8]>::trim_ascii_end);
-        let first = lines.next()?;
-        let rest: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
-        let mut reader = format::Reader::default();
+        let (first, rest) = example.text.split_once_str(b"\n").unwrap_or((&example.text[..], b""));
+        let first = first.trim_ascii_end();
+        let (name, said) = event::split_name(first);
+        let (mut reader, mut contents) = (format::Reader::default(), event::Contents::default());
+        contents.named = !name.is_empty();
+        let first = if contents.named { said } else { first };
         layouts.into_iter().find_map(|layout| {
             reader.begin(&layout, 0);
+            let (_, rest) = contents.of(first, rest, &mut reader);
             let message = reader.read(first).message;
-            let parts: Vec<&[u8]> =
-                std::iter::once(message).chain(rest.iter().copied()).filter(|part| !part.is_empty()).collect();
+            let parts = std::iter::once(message).chain(rest.lines()).map(<[u8]>::trim_ascii);
+            let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty()).collect();
             let event = parts.join(format!(" {} ", event::BREAK).as_bytes());
             template.spans(&event).is_some().then_some(event)
         })

@@ -23,18 +23,36 @@ fn check(path: &Path) {
     report.clusters.iter().for_each(matches_its_examples);
 }
 
-/// The lines of an event, joined, match the template, from where the header of the first ends.
+/// The lines of an event, joined, match the template, from where the header of the first ends; without the headers of the
+/// others, where they have some.
 fn matches_its_examples(cluster: &Cluster) {
     let template = Template::of_typed(&cluster.template);
     for example in cluster.examples.iter().filter(|example| example.len() < 1 << 10) {
-        let parts: Vec<&str> = example.lines().map(str::trim).filter(|part| !part.is_empty()).collect();
-        let event = parts.join(" ⏎ ");
-        let mut starts = (0..=event.len()).filter(|at| event.is_char_boundary(*at)).map(|at| &event[at..]);
-        let matches = |said: &str| template.spans(said.as_bytes()).is_some();
-        // Where the first line says nothing behind its header, the event begins with the next one.
-        let found = starts.any(|said| matches(said) || said.strip_prefix("⏎").is_some_and(matches));
-        assert!(found, "{}\n{event}", cluster.template);
+        let first = example.lines().next().unwrap();
+        let bare =
+            |columns| joined(example.lines().enumerate().map(|(at, line)| behind(first, line, columns * at.min(1))));
+        assert!((0..8).any(|columns| matches(&template, &bare(columns))), "{}\n{example}", cluster.template);
     }
+}
+
+/// What stands behind so many columns of a line, if it begins as the first one does.
+fn behind<'l>(first: &str, line: &'l str, columns: usize) -> &'l str {
+    let is_headed = first.as_bytes().get(..4).is_some_and(|begin| line.as_bytes().starts_with(begin));
+    let cut = |line: &'l str, _| line.trim_start().split_once(char::is_whitespace).map_or("", |(_, rest)| rest);
+    if is_headed { (0..columns).fold(line, cut).trim_start_matches("#011") } else { line }
+}
+
+fn joined<'l>(lines: impl Iterator<Item = &'l str>) -> String {
+    let parts: Vec<&str> = lines.map(str::trim).filter(|part| !part.is_empty()).collect();
+    parts.join(" ⏎ ")
+}
+
+/// Whether the event matches from somewhere on.
+fn matches(template: &Template, event: &str) -> bool {
+    let mut starts = (0..=event.len()).filter(|at| event.is_char_boundary(*at)).map(|at| &event[at..]);
+    let fits = |said: &str| template.spans(said.as_bytes()).is_some();
+    // Where the first line says nothing behind its header, the event begins with the next one.
+    starts.any(|said| fits(said) || said.strip_prefix("⏎").is_some_and(fits))
 }
 
 #[test]
@@ -45,9 +63,65 @@ fn lines_that_belong_together_are_one_event_and_no_others() {
     cases.iter().for_each(|case| check(case));
 }
 
+/// What may stand before each line of a log.
+const HEADERS: [&str; 5] = [
+    "web-1  | ",
+    "2026-05-01T10:00:00.0Z stderr F ",
+    "May  1 10:00:00 host7 shop[12]: ",
+    "05-01 10:00:00.000  123  456 E Shop: ",
+    "2026-05-01 10:00:00,000 ERROR [main] demo.shop.Web - ",
+];
+
+#[test]
+fn a_trace_with_a_header_on_each_line_is_the_same_event_as_without() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases/events");
+    let found = |text: &str| {
+        // What is a header at the front of a line may be read as part of the message behind another.
+        let said = |template: String| {
+            let header = ["ERROR:root:", "panic: ", "info: "].into_iter().find(|header| template.starts_with(header));
+            template[header.map_or(0, str::len)..].to_owned()
+        };
+        let clusters = run(text).report.clusters.into_iter();
+        let rows = clusters.map(|c| (c.events, said(c.template)));
+        // A line that is blank is set aside, one with a header is not.
+        let mut rows: Vec<(u64, String)> = rows.filter(|(_, template)| !template.is_empty()).collect();
+        rows.sort_unstable();
+        rows
+    };
+    let mut wrong = Vec::new();
+    for name in ["java", "python", "go", "rust", "dotnet", "node"] {
+        let case = fs::read_to_string(folder.join(format!("{name}.txt"))).unwrap();
+        let (lines, _) = case.split_once("=====\n").unwrap();
+        for header in HEADERS {
+            let headed: String = lines.lines().map(|line| format!("{header}{line}\n")).collect();
+            let (bare, headed) = (found(lines), found(&headed));
+            if bare != headed {
+                wrong.push(format!("{name} behind {header:?}\n{bare:#?}\n{headed:#?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Which lines of a log have headers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Headers {
+    None,
+    First,
+    Each,
+    Names,
+}
+
 /// A trace of a few sorts, and how many lines that are not blank it has: by its number, which it tells.
-fn event(n: usize, timed: bool) -> (String, u64) {
-    let header = if timed { format!("2026-05-01 10:{:02}:{:02} ", n / 60 % 60, n % 60) } else { String::new() };
+fn event(n: usize, headers: Headers) -> (String, u64) {
+    let header = format!("2026-05-01 10:{:02}:{:02} ", n / 60 % 60, n % 60);
+    if matches!(headers, Headers::Each | Headers::Names) {
+        let (text, lines) = event(n, Headers::None);
+        let header = if headers == Headers::Each { format!("{header}host shop[7]: ") } else { "shop-7  | ".to_owned() };
+        let headed = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("{header}{line}\n") };
+        return (text.lines().map(headed).collect(), lines);
+    }
+    let header = if headers == Headers::First { header } else { String::new() };
     let mut text = match n % 5 {
         0 => format!("{header}ERROR order {n} failed\njava.lang.IllegalStateException: order {n}\n"),
         1 => format!("{header}ERROR order {n} failed\nTraceback (most recent call last):\n"),
@@ -74,12 +148,12 @@ fn event(n: usize, timed: bool) -> (String, u64) {
 
 #[test]
 fn no_event_is_torn_where_chunks_end_on_any_number_of_threads() {
-    for timed in [true, false] {
-        let events: Vec<(String, u64)> = (0..20_000).map(|n| event(n, timed)).collect();
+    for headers in [Headers::None, Headers::First, Headers::Each, Headers::Names] {
+        let events: Vec<(String, u64)> = (0..20_000).map(|n| event(n, headers)).collect();
         let text: String = events.iter().map(|(text, _)| text.as_str()).collect();
         assert!(text.len() > 5 << 20);
         let one = run_with(vec![reader(&text)], &Settings { threads: Some(1), ..Settings::default() });
-        assert_eq!(one.report.totals.events, events.len() as u64, "timed: {timed}");
+        assert_eq!(one.report.totals.events, events.len() as u64, "{headers:?}");
         assert_eq!(one.report.totals.set_aside, text.lines().filter(|line| line.is_empty()).count() as u64);
         let more = run_with(vec![reader(&text)], &Settings { threads: Some(5), ..Settings::default() });
         assert!(one == more);
@@ -88,7 +162,7 @@ fn no_event_is_torn_where_chunks_end_on_any_number_of_threads() {
 
 #[test]
 fn the_lines_of_an_event_are_of_its_cluster_and_found_again() {
-    let events: Vec<(String, u64)> = (0..3000).map(|n| event(n, true)).collect();
+    let events: Vec<(String, u64)> = (0..3000).map(|n| event(n, Headers::First)).collect();
     let text: String = events.iter().map(|(text, _)| text.as_str()).collect();
     let run = run(&text);
     let mut recording = run.recording();
@@ -123,6 +197,7 @@ fn pieces() -> impl Strategy<Value = Vec<String>> {
         2 => "(Caused by: |)[a-c]{1,3}\\.[A-C]Exception: [a-c<*>⏎ ]{0,5}",
         1 => "Traceback \\(most recent call last\\):|KeyError: [0-9]|The above exception was the direct cause|goroutine 1 \\[x\\]:",
         1 => "(panic: x|thread 'main' panicked at a/b.rs:1:2:|note: x|stack backtrace:|main\\.f\\(0x[0-9]\\)|#[0-9] /a\\(1\\): f\\(x\\))",
+        3 => "2026-05-01T10:00:0[0-9]Z std(out|err) F (\tat a\\.B\\.c\\(D\\.java:[0-9]\\)|Caused by: a\\.CError: x|a\\.BError|Traceback \\(most recent call last\\):|  File \"/a\", line 1, in f|[a-c]{1,3}|)",
         1 => "[ \t]{0,3}[]{}()|+a-c<*>⏎ -]{0,8}",
     ];
     prop::collection::vec(line, 0..60)

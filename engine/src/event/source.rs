@@ -1,0 +1,130 @@
+//! Who wrote a line, by what stands before its message. Where each line of a trace has a header of its own, the lines of one
+//! event have the same, times apart; what they say behind it is joined as if it were not there. Where the lines of an input
+//! begin with names of their writers, those are taken off before anything else is read.
+
+use super::{BYTES, LINES, SOME_DAY, is_blank};
+use crate::format::{self, Reader};
+
+/// How some writers of logs put down a tab.
+const TAB: &[u8] = b"#011";
+
+/// What a line says behind a header.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content<'l> {
+    /// Without indentation.
+    pub(crate) text: &'l [u8],
+    /// Whether it had some.
+    pub(crate) indented: bool,
+    /// With indentation, as far as that is blanks.
+    pub(super) line: &'l [u8],
+}
+
+impl<'l> Content<'l> {
+    /// Of a line without a header.
+    pub(super) fn bare(line: &'l [u8]) -> Self {
+        Self { text: line.trim_ascii_start(), indented: line.first().is_some_and(|b| is_blank(*b)), line }
+    }
+
+    /// Of a line whose message begins at `start`, if its header is one that `head` begins with too; and where that ends there.
+    pub(crate) fn behind(head: &[u8], line: &'l [u8], start: usize) -> Option<(Self, usize)> {
+        let header = line.get(..start)?.trim_ascii_end();
+        let end = shared(header, head)?;
+        // Tables of columns have more than one blank before each message; a group of exceptions is indented itself.
+        let padding = head[end..].iter().take_while(|b| **b == b' ').count();
+        let padding = if head[end + padding..].starts_with(b"+ ") { 1 } else { padding.max(1) };
+        let behind = &line[header.len()..];
+        let blanks = behind.iter().take_while(|b| is_blank(**b)).count();
+        let text = &behind[blanks..];
+        let line = &behind[blanks.min(padding)..];
+        let mut content = Self { text, indented: blanks > padding, line };
+        while let Some(text) = content.text.strip_prefix(TAB) {
+            (content.text, content.indented) = (text, true);
+        }
+        Some((content, end))
+    }
+
+    /// The same of a line that is read by itself.
+    pub(super) fn alone(head: &[u8], line: &'l [u8]) -> Option<Self> {
+        let start = start(line, format::read(line, SOME_DAY).message)?;
+        Self::behind(head, line, start).map(|(content, _)| content)
+    }
+}
+
+/// Bytes of a name at most.
+pub(super) const NAME: usize = 64;
+
+/// Splits a line behind the name that it begins with and the bar behind that: `web-1  | `, as programs that show the output of
+/// several others write it. The name is empty where there is none.
+#[inline]
+pub(crate) fn split_name(line: &[u8]) -> (&[u8], &[u8]) {
+    let length =
+        line.iter().take(NAME).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')).count();
+    let bar = length + line[length..].iter().take_while(|b| **b == b' ').count();
+    let is_name = bar > length && line[0].is_ascii_alphabetic() && format::level_named(&line[..length]).is_none();
+    match line.get(bar..).filter(|_| is_name).and_then(|rest| rest.strip_prefix(b"|")) {
+        Some([b' ', content @ ..]) => (&line[..=bar], content),
+        Some([]) => (&line[..=bar], &[]),
+        _ => (&[], line),
+    }
+}
+
+/// Takes off the headers of the lines of an event, reusing its buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    /// Whether the lines of the input begin with names.
+    pub(crate) named: bool,
+    text: Vec<u8>,
+}
+
+impl Contents {
+    /// Where the header of the first line, `head`, ends that others have too, and what they say behind it; as they are, where
+    /// they have none.
+    pub(crate) fn of(&mut self, head: &[u8], more: &[u8], reader: &mut Reader) -> (usize, &[u8]) {
+        self.text.clear();
+        let mut header_end = 0;
+        for line in more[..more.len().min(BYTES)].split(|b| *b == b'\n').take(LINES) {
+            let line = if self.named { split_name(line).1 } else { line };
+            let content = start(line, reader.read(line).message).and_then(|start| Content::behind(head, line, start));
+            match content {
+                Some((Content { text, indented, .. }, end)) => {
+                    header_end = end;
+                    self.text.extend_from_slice(if indented { b" " } else { b"" });
+                    self.text.extend_from_slice(text);
+                }
+                None => self.text.extend_from_slice(line),
+            }
+            self.text.push(b'\n');
+        }
+        (header_end, &self.text)
+    }
+}
+
+/// Where the message begins in a line; `None` if it is not written there, as that of a line of fields may be.
+#[inline]
+pub(crate) fn start(line: &[u8], message: &[u8]) -> Option<usize> {
+    let start = (message.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
+    (start <= line.len() && message.len() <= line.len() - start).then_some(start)
+}
+
+/// Where the columns of a header end in a line that begins with the same ones, times apart.
+fn shared(header: &[u8], line: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for column in header.split(|b| is_blank(*b)).filter(|column| !column.is_empty()) {
+        at += line[at..].iter().take_while(|b| is_blank(**b)).count();
+        let rest = &line[at..];
+        let theirs = &rest[..rest.iter().position(|b| is_blank(*b)).unwrap_or(rest.len())];
+        if theirs != column && !(is_clock(theirs) && is_clock(column)) {
+            return None;
+        }
+        at += theirs.len();
+    }
+    (at > 0).then_some(at)
+}
+
+/// Whether a column may be a time, or a part of one: digits, and signs that stand between those of times.
+fn is_clock(column: &[u8]) -> bool {
+    let digits = column.iter().filter(|b| b.is_ascii_digit()).count();
+    let signs = column.iter().filter(|b| matches!(b, b':' | b'-' | b'/')).count();
+    let others = column.iter().filter(|b| !matches!(b, b'.' | b',' | b'T' | b'Z' | b'+' | b'[' | b']' | b'(' | b')'));
+    digits + signs == others.count() && (digits >= 10 || digits > 0 && signs > 0)
+}
