@@ -302,10 +302,12 @@ fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
         return false;
     }
     let values: BTreeSet<&[u8]> = those.iter().map(|sketch| sketch.value(depth)).collect();
-    if values.len() == 1
-        && those.iter().all(|sketch| step(sketch).bracketed)
-        && values.iter().all(|value| is_name(value))
-    {
+    // One name alone is a logger's behind columns for processes and threads, and in brackets unless it is written otherwise.
+    let columns = |sketch: &&Sketch<'_>| {
+        sketch.key[..sketch.core].iter().any(|b| matches!(*b, sketch::COLUMN | sketch::CONTENTS))
+    };
+    let in_brackets = those.iter().all(|sketch| step(sketch).bracketed) && values.iter().all(|value| is_name(value));
+    if values.len() == 1 && (in_brackets || those.iter().all(columns)) {
         return false;
     }
     values.iter().all(|value| is_plain(value)) && !values.iter().any(|value| is_level(value))
