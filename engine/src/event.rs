@@ -10,6 +10,9 @@
 //! Where a line has a header of its own, all this holds of what stands behind it, if the event's first line has the same header,
 //! times apart ([`source`]); and then only what may be of the inside of a trace is looked at.
 //!
+//! Beside traces there are objects of JSON over several lines, the two lines of `java.util.logging`, and the pieces in which
+//! container runtimes write long lines.
+//!
 //! All else begins an event. A join that is missed shows a line of its own; a wrong one hides a line, so in doubt there is
 //! none. Traces of several threads that are written at the same time cannot be told apart: their lines are of the event
 //! whose line came before them.
@@ -132,7 +135,7 @@ fn is_start(line: &[u8], before: &[u8]) -> bool {
     let (said, said_before) = (read(line), read(before));
     let timed = |line: &[u8], said: &Record<'_>| said.time.is_some() && !grammar::is_frame(line.trim_ascii_start());
     let mut joiner = Joiner::new(Lead { timed: true, named: false });
-    joiner.begin(before, said_before.message, said_before.level);
+    joiner.begin(before, said_before);
     timed(line, &said) && timed(before, &said_before) && joiner.is_apart(line, said.message)
 }
 
@@ -151,10 +154,12 @@ fn last_joined(text: &[u8], first: usize, lead: Lead) -> usize {
         if line.trim_ascii().is_empty() {
             joiner.set_aside(Aside::Blank);
         } else if !joiner.is_frame(line) {
-            let Record { time, level, message } = read(line);
-            let rest = &text[next..];
-            if !(joiner.continues_behind(line, message, rest) || joiner.continues(line, rest, time.is_some())) {
-                joiner.begin(line, message, level);
+            let (said, rest) = (read(line), &text[next..]);
+            let goes_on = joiner.completes(line, said)
+                || joiner.continues_behind(line, said.message, rest)
+                || joiner.continues(line, rest, said.time.is_some());
+            if !goes_on {
+                joiner.begin(line, said);
                 last = at;
             }
         }

@@ -155,6 +155,8 @@ struct Open<'c> {
     text: &'c [u8],
     time: Option<i64>,
     level: Option<Level>,
+    /// Where the lines after the first begin in the chunk, the first being the one that has the message.
+    more: usize,
     /// Lines of it.
     lines: u64,
     /// Whether others than its first have headers.
@@ -282,14 +284,18 @@ impl Fold {
         };
         let (time, level) = (read.time, read.level);
         if let Some(open) = open {
-            let rest = line.behind(bytes);
+            let (rest, end) = (line.behind(bytes), line.start + line.text.len());
+            if joiner.completes(text, read) {
+                (open.text, open.level, open.more) = (text, level, end);
+                return open.add(line);
+            }
             let behind = joiner.continues_behind(text, read.message, rest);
             if behind || joiner.continues(text, rest, time.is_some()) {
                 open.headed |= behind;
                 return open.add(line);
             }
         }
-        joiner.begin(text, read.message, level);
+        joiner.begin(text, read);
         let before = events.close(open.take(), bytes, columns);
         match recalled {
             Some(Recalled { known: Known { place: Some(_), .. }, .. }) => {}
@@ -300,7 +306,7 @@ impl Fold {
             memo.place(known, place);
         }
         let end = line.start + line.text.len();
-        *open = Some(Open { first: line, text, time, level, lines: 1, headed: false, aside: 0, end, known });
+        *open = Some(Open { first: line, text, time, level, more: end, lines: 1, headed: false, aside: 0, end, known });
     }
 
     /// Adds the lines in which rules masked something to sums, by the rules' positions.
@@ -337,19 +343,11 @@ impl Events {
     /// the last ones.
     #[inline]
     fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], columns: &mut Columns) -> Option<(Known, u32)> {
-        let Open { first, text, time, mut level, lines, headed, aside, end, known } = open?;
-        let mut known = known;
+        let open = open?;
+        let Open { first, mut time, mut level, lines, aside, end, mut known, .. } = open;
         if lines > 1 {
             known = None;
-            let more = &bytes[first.start + first.text.len()..end];
-            let (head_end, more) =
-                if headed || self.contents.named { self.contents.of(text, more, &mut self.again) } else { (0, more) };
-            let message = self.again.read(text).message;
-            let several = self.skeleton.of(text[head_end..].trim_ascii_start(), message, more);
-            if several.trace {
-                level = level.or(Some(Level::Error));
-            }
-            shape(&mut self.shaper, &mut self.corrections, several.text);
+            (time, level) = self.shape_several(&open, bytes);
         }
         let corrected = self.corrections.as_mut().map(|corrections| corrections.settle(lines));
         let shape = corrected.unwrap_or(self.shaper.last());
@@ -365,6 +363,33 @@ impl Events {
         kind.tally.count(&Record { time, level, message: &[] }, lines);
         columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
         known.filter(|known| known.place.is_none()).map(|known| (known, place))
+    }
+
+    /// Makes the shape of an event of several lines; tells its time and level.
+    fn shape_several(&mut self, open: &Open<'_>, bytes: &[u8]) -> (Option<i64>, Option<Level>) {
+        let Self { shaper, corrections, skeleton, contents, again, .. } = self;
+        if open.text.trim_ascii() == b"{"
+            && let Some(object) = contents.object(&bytes[open.first.start..open.end])
+            && let Some(said) = again.read_object(object)
+        {
+            shape(shaper, corrections, said.message);
+            return (said.time, said.level);
+        }
+        let (mut text, mut more) = (open.text, &bytes[open.more..open.end]);
+        let (mut header_end, whole) = (0, &mut Vec::new());
+        if open.headed || contents.named {
+            let said = contents.of(text, more, again);
+            (header_end, more) = (said.header_end, said.lines);
+            if !said.pieces.is_empty() {
+                *whole = [text, said.pieces].concat();
+                text = whole;
+            }
+        }
+        let said = again.read(text);
+        let (time, level) = (open.time.or(said.time), open.level.or(said.level));
+        let several = skeleton.of(text[header_end..].trim_ascii_start(), said.message, more);
+        shape(shaper, corrections, several.text);
+        (time, level.or(several.trace.then_some(Level::Error)))
     }
 }
 

@@ -121,6 +121,17 @@ impl Reader {
         record
     }
 
+    /// Reads an object of JSON that stands on several lines in its input and on one here; `None` if it is none.
+    pub(crate) fn read_object<'a>(&'a mut self, object: &'a [u8]) -> Option<Record<'a>> {
+        let Self { layout, reference, written, text, .. } = self;
+        if layout.given {
+            return None;
+        }
+        written.clear();
+        let found = json::read(object, *reference, written)?;
+        Some(of_fields(object, &found, *reference, written, text))
+    }
+
     /// Whether a line is read the same way as all others with its outline, given the same answers: a line of text, whose
     /// fields are not counted and whose message is a part of it.
     pub(crate) fn takes_outline(&self, line: &[u8]) -> bool {

@@ -86,6 +86,22 @@ pub(super) fn asks_for_anything(message: &[u8]) -> bool {
     }
 }
 
+/// Where the class begins that a line ends with, alone or with its method behind it: `org.demo.Shop sell`.
+pub(super) fn class_at_end(line: &[u8]) -> Option<usize> {
+    let is_name = |word: &[u8]| {
+        let joins = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$' | b'<' | b'>' | b'/');
+        word.first().is_some_and(|b| !b.is_ascii_digit()) && word.iter().all(joins)
+    };
+    let is_class = |word: &[u8]| is_name(word) && word.contains(&b'.');
+    let last = line.rsplit(|b| *b == b' ').next().filter(|word| is_name(word))?;
+    let before = line[..line.len() - last.len()].strip_suffix(b" ")?;
+    let class = before.rsplit(|b| *b == b' ').next().filter(|word| is_class(word));
+    match class {
+        Some(class) => Some(before.len() - class.len()),
+        None => is_class(last).then_some(line.len() - last.len()),
+    }
+}
+
 /// What stands behind `at `: `a.b.C.d(E.java:1)`, `A.B.C(String s) in /d/E.cs:line 1`, `f (file:1:2)`, `file:1:2`.
 fn is_call(call: &[u8]) -> bool {
     let call = call.trim_ascii_end();

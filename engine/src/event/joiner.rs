@@ -3,9 +3,12 @@
 
 use super::{
     Lead, grammar, has_time, is_blank, line_at,
-    source::{self, Content, split_name},
+    source::{self, Content, Piece, split_name},
 };
-use crate::{aside::Aside, record::Level};
+use crate::{
+    aside::Aside,
+    record::{Level, Record},
+};
 
 /// Lines that are looked at ahead for what an exception or a panic is followed by.
 const AHEAD: usize = 16;
@@ -33,6 +36,10 @@ pub(crate) struct Joiner<'c> {
     header_end: usize,
     /// Whether it is an error.
     is_error: bool,
+    /// Whether it has a time and no level, which may stand on the next line.
+    is_half: bool,
+    /// Whether what it says was cut, and its end has not come.
+    is_piece: bool,
     /// Whether it has a second time, behind the header that the lines of its source have, if that was looked at.
     is_timed_within: Option<bool>,
     /// Whether the line that is looked at has a header too, which is not to be seen.
@@ -67,6 +74,8 @@ enum Trace {
     Source,
     /// The head that .NET writes on its console, and its message.
     Console,
+    /// An object of JSON that is not closed.
+    Object,
 }
 
 impl<'c> Joiner<'c> {
@@ -80,6 +89,8 @@ impl<'c> Joiner<'c> {
             start: 0,
             header_end: 0,
             is_error: false,
+            is_half: false,
+            is_piece: false,
             is_timed_within: None,
             behind: false,
             trace: Trace::None,
@@ -102,16 +113,43 @@ impl<'c> Joiner<'c> {
         self.head = &[];
     }
 
-    /// The line begins an event; `message` is what it says behind its header.
+    /// The line begins an event; `said` is what it says.
     #[inline]
-    pub(crate) fn begin(&mut self, line: &'c [u8], message: &[u8], level: Option<Level>) {
+    pub(crate) fn begin(&mut self, line: &'c [u8], said: Record<'_>) {
+        let Record { time, level, message } = said;
         // The message of a line of fields may be written elsewhere: that announces nothing.
         let start = source::start(line, message);
         (self.start, self.header_end) = (start.unwrap_or(0), 0);
         (self.head, self.trace) = (line, Trace::None);
         self.message = start.map(|start| &line[start..start + message.len()]);
         self.is_error = level.is_some_and(|level| level >= Level::Error);
+        self.is_half = time.is_some() && level.is_none();
+        self.is_piece = Piece::goes_on(line);
         (self.is_timed_within, self.awaits, self.gap, self.bracket) = (None, false, false, false);
+        if message == b"{" && line.trim_ascii() == b"{" {
+            (self.trace, self.message) = (Trace::Object, None);
+        }
+    }
+
+    /// Whether the line, the second one of the event, has the level and the message of it, as `java.util.logging` writes them:
+    /// the first one has the time, a class and its method. It is looked at as the first one from now on.
+    #[inline]
+    pub(crate) fn completes(&mut self, line: &'c [u8], said: Record<'_>) -> bool {
+        let may = self.is_half && said.level.is_some() && said.time.is_none();
+        may && self.has_half_in(line, said)
+    }
+
+    #[cold]
+    fn has_half_in(&mut self, line: &'c [u8], said: Record<'_>) -> bool {
+        let Some(start) = source::start(line, said.message) else { return false };
+        let header = line[..start].trim_ascii_end();
+        let is_level = header.strip_suffix(b":").is_some_and(|word| !word.iter().any(|b| is_blank(*b)));
+        let is_half = is_level && !self.gap && self.message.is_some() && !self.head.is_empty();
+        let completes = is_half && grammar::class_at_end(self.head).is_some_and(|class| class <= self.start);
+        if completes {
+            self.begin(line, said);
+        }
+        completes
     }
 
     /// Whether the line, which is not blank, is a frame of a trace, which goes on with what is open whatever that is.
@@ -128,14 +166,29 @@ impl<'c> Joiner<'c> {
     #[inline]
     pub(crate) fn continues_behind(&mut self, line: &[u8], message: &[u8], rest: &[u8]) -> bool {
         let start = source::start(line, message).unwrap_or(0);
-        start > 0 && !self.head.is_empty() && self.may_go_on(message, start) && self.goes_on_behind(line, start, rest)
+        if self.head.is_empty() {
+            return false;
+        }
+        if self.is_piece {
+            return self.piece_goes_on(line);
+        }
+        start > 0 && self.may_go_on(message, start) && self.goes_on_behind(line, start, rest)
+    }
+
+    /// Whether the line is the next piece of what the first one is a piece of.
+    #[cold]
+    fn piece_goes_on(&mut self, line: &[u8]) -> bool {
+        let (Some(first), Some(piece)) = (Piece::of(self.head), Piece::of(line)) else { return false };
+        let goes_on = first.stream == piece.stream;
+        self.is_piece = !(goes_on && piece.is_last);
+        goes_on
     }
 
     /// Whether the line begins an event behind one that has begun, and that one is none which may be of the inside of another.
     pub(super) fn is_apart(&self, line: &[u8], message: &[u8]) -> bool {
         let start = source::start(line, message).unwrap_or(0);
         let is_outer = |message| !grammar::may_be_inner(message) && grammar::exception(message).is_none();
-        is_outer(message) && self.message.is_some_and(is_outer) && !self.may_go_on(message, start)
+        !self.is_piece && is_outer(message) && self.message.is_some_and(is_outer) && !self.may_go_on(message, start)
     }
 
     /// Whether a message may be of the inside of the open event, as far as is seen at a glance.
@@ -200,6 +253,9 @@ impl<'c> Joiner<'c> {
     /// it, `has_time` whether it has a time of its own.
     #[inline]
     pub(crate) fn continues(&mut self, line: &[u8], rest: &[u8], has_time: bool) -> bool {
+        if self.trace == Trace::Object {
+            return self.object_goes_on(line);
+        }
         if has_time || self.head.is_empty() || line.is_empty() {
             return false;
         }
@@ -214,6 +270,19 @@ impl<'c> Joiner<'c> {
         }
         let goes_on = self.unindented(line, rest);
         self.gap &= !goes_on;
+        goes_on
+    }
+
+    /// Whether the line is of an object of JSON, whose first line is nothing but its bracket.
+    fn object_goes_on(&mut self, line: &[u8]) -> bool {
+        let text = line.trim_ascii_start();
+        let depth = line.len() - text.len();
+        let closes = depth == self.start && matches!(text.trim_ascii_end(), b"}" | b"},");
+        let goes_on = !self.gap && !self.head.is_empty() && (depth > self.start || closes);
+        if closes || !goes_on {
+            self.end();
+            self.trace = Trace::None;
+        }
         goes_on
     }
 

@@ -50,6 +50,9 @@ impl<'l> Content<'l> {
     }
 }
 
+/// Bytes of the name of a stream.
+const STREAM: usize = 6;
+
 /// Bytes of a name at most.
 pub(super) const NAME: usize = 64;
 
@@ -68,22 +71,73 @@ pub(crate) fn split_name(line: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// A line of a container runtime, which cuts what is longer than its buffer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'l> {
+    pub(super) stream: &'l [u8],
+    /// Whether what was written ends with it.
+    pub(super) is_last: bool,
+    text: &'l [u8],
+}
+
+impl<'l> Piece<'l> {
+    /// Of a line that begins with a time, the stream, and `P` or `F`.
+    #[inline]
+    pub(super) fn of(line: &'l [u8]) -> Option<Self> {
+        if line.get(10) != Some(&b'T') || !line[0].is_ascii_digit() {
+            return None;
+        }
+        let blank = memchr::memchr(b' ', &line[..line.len().min(NAME)])?;
+        let (stream, rest) = line[blank + 1..].split_at_checked(STREAM)?;
+        let (tag, text) = match rest {
+            [b' ', tag] => (tag, &[][..]),
+            [b' ', tag, b' ', text @ ..] => (tag, text),
+            _ => return None,
+        };
+        let is_one = matches!(tag, b'F' | b'P') && matches!(stream, b"stdout" | b"stderr");
+        is_one.then_some(Self { stream, is_last: *tag == b'F', text })
+    }
+
+    /// Whether a line is a piece, and not the last one.
+    #[inline]
+    pub(super) fn goes_on(line: &[u8]) -> bool {
+        Piece::of(line).is_some_and(|piece| !piece.is_last)
+    }
+}
+
+/// What the lines of an event say.
+#[derive(Debug)]
+pub(crate) struct Said<'c> {
+    /// Where the header of the first line ends that others have too; 0 where they have none.
+    pub(crate) header_end: usize,
+    /// What the first line goes on with, where that is a piece of one.
+    pub(crate) pieces: &'c [u8],
+    /// The others, without their headers.
+    pub(crate) lines: &'c [u8],
+}
+
 /// Takes off the headers of the lines of an event, reusing its buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     /// Whether the lines of the input begin with names.
     pub(crate) named: bool,
     text: Vec<u8>,
+    pieces: Vec<u8>,
 }
 
 impl Contents {
-    /// Where the header of the first line, `head`, ends that others have too, and what they say behind it; as they are, where
-    /// they have none.
-    pub(crate) fn of(&mut self, head: &[u8], more: &[u8], reader: &mut Reader) -> (usize, &[u8]) {
+    /// What the lines after the first, `head`, say behind its header; as they are, where they have none.
+    pub(crate) fn of(&mut self, head: &[u8], more: &[u8], reader: &mut Reader) -> Said<'_> {
         self.text.clear();
-        let mut header_end = 0;
+        self.pieces.clear();
+        let (mut header_end, mut in_pieces) = (0, Piece::goes_on(head));
         for line in more[..more.len().min(BYTES)].split(|b| *b == b'\n').take(LINES) {
             let line = if self.named { split_name(line).1 } else { line };
+            if let Some(piece) = Piece::of(line).filter(|_| in_pieces) {
+                self.pieces.extend_from_slice(piece.text);
+                in_pieces = !piece.is_last;
+                continue;
+            }
             let content = start(line, reader.read(line).message).and_then(|start| Content::behind(head, line, start));
             match content {
                 Some((Content { text, indented, .. }, end)) => {
@@ -95,7 +149,19 @@ impl Contents {
             }
             self.text.push(b'\n');
         }
-        (header_end, &self.text)
+        Said { header_end, pieces: &self.pieces, lines: &self.text }
+    }
+
+    /// The lines of an object of JSON as one; `None` if they are too many.
+    pub(crate) fn object(&mut self, lines: &[u8]) -> Option<&[u8]> {
+        self.text.clear();
+        for line in lines[..lines.len().min(BYTES)].split(|b| *b == b'\n') {
+            let line = if self.named { split_name(line).1 } else { line };
+            self.text.extend_from_slice(line.trim_ascii());
+            self.text.push(b' ');
+        }
+        let object = self.text.trim_ascii();
+        (lines.len() <= BYTES).then(|| object.strip_suffix(b",").unwrap_or(object))
     }
 }
 

@@ -250,20 +250,15 @@ impl<'h> Explained<'h> {
         let forms = input.into_iter().flat_map(|input| &input.formats);
         let formats = forms.filter_map(|share| share.form.parse::<LineFormat>().ok());
         let layouts = formats.filter_map(|format| format.given().cloned()).chain([Arc::default()]);
-        let (first, rest) = example.text.split_once_str(b"\n").unwrap_or((&example.text[..], b""));
-        let first = first.trim_ascii_end();
-        let (name, said) = event::split_name(first);
-        let (mut reader, mut contents) = (format::Reader::default(), event::Contents::default());
-        contents.named = !name.is_empty();
-        let first = if contents.named { said } else { first };
+        let fits = |said: &Vec<u8>| template.spans(said).is_some();
+        let after_first = example.text.split_once_str(b"\n").map_or(&[][..], |(_, rest)| rest);
+        let mut reader = format::Reader::default();
         layouts.into_iter().find_map(|layout| {
             reader.begin(&layout, 0);
-            let (_, rest) = contents.of(first, rest, &mut reader);
-            let message = reader.read(first).message;
-            let parts = std::iter::once(message).chain(rest.lines()).map(<[u8]>::trim_ascii);
-            let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty()).collect();
-            let event = parts.join(format!(" {} ", event::BREAK).as_bytes());
-            template.spans(&event).is_some().then_some(event)
+            // The message may be that of the second line, and names may stand before both.
+            let texts = [&example.text[..], after_first].into_iter();
+            let mut either = texts.flat_map(|text| [(text, false), (text, true)]);
+            either.find_map(|(text, named)| said(text, named, &mut reader).filter(fits))
         })
     }
 
@@ -313,6 +308,23 @@ impl<'h> Explained<'h> {
             likeness,
         })
     }
+}
+
+/// What the lines of an event say, as one; `named`: behind names.
+fn said(text: &[u8], named: bool, reader: &mut format::Reader) -> Option<Vec<u8>> {
+    let (first, rest) = text.split_once_str(b"\n").unwrap_or((text, b""));
+    let mut contents = event::Contents::default();
+    contents.named = named;
+    let first = if named { event::split_name(first).1 } else { first }.trim_ascii_end();
+    if first.trim_ascii() == b"{" {
+        return Some(reader.read_object(contents.object(text)?)?.message.to_vec());
+    }
+    let said = contents.of(first, rest, reader);
+    let whole = [first, said.pieces].concat();
+    let message = reader.read(&whole).message;
+    let parts = std::iter::once(message).chain(said.lines.lines()).map(<[u8]>::trim_ascii);
+    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty()).collect();
+    Some(parts.join(format!(" {} ", event::BREAK).as_bytes()))
 }
 
 /// A shape, or a piece of one, for people.

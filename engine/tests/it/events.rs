@@ -160,6 +160,49 @@ fn no_event_is_torn_where_chunks_end_on_any_number_of_threads() {
     }
 }
 
+/// Events, templates and levels.
+fn kinds(text: &str) -> Vec<String> {
+    let report = run(text).report;
+    let mut kinds: Vec<String> =
+        report.clusters.iter().map(|c| format!("{} {:?} {}", c.events, c.levels, c.template)).collect();
+    kinds.sort_unstable();
+    kinds
+}
+
+#[test]
+fn an_object_of_json_over_several_lines_is_what_it_is_on_one() {
+    let fields = |n: usize| match n % 3 {
+        0 => format!("\"level\": \"error\",\n  \"msg\": \"order {n} failed\",\n  \"at\": {{\n    \"shop\": {n}\n  }}"),
+        1 => format!("\"msg\": \"order {n} packed\",\n  \"time\": \"2026-05-01T10:00:00Z\""),
+        _ => format!("\"order\": {n},\n  \"owner\": \"anna\""),
+    };
+    let wide: String = (0..60_000).map(|n| format!("{{\n  {}\n}}\n", fields(n))).collect();
+    let narrow: String = (0..60_000).map(|n| format!("{{{}}}\n", fields(n).replace('\n', ""))).collect();
+    assert!(wide.len() > 3 << 20);
+    assert_eq!(kinds(&wide), kinds(&narrow));
+    let listed: String = (0..9).map(|n| format!("  {{\n    {}\n  }},\n", fields(n).replace('\n', "\n  "))).collect();
+    let short: String = narrow.split_inclusive('\n').take(9).collect();
+    assert_eq!(kinds(&format!("{listed}[]\n")), kinds(&format!("{short}[]\n")));
+}
+
+#[test]
+fn what_a_container_runtime_wrote_in_pieces_is_one_line() {
+    let said = |n: usize| match n % 3 {
+        0 => format!("2026-05-01 10:00:00 ERROR order {n} failed because of this"),
+        1 => format!("{{\"level\":\"warn\",\"msg\":\"order {n} is late\"}}"),
+        _ => format!("order {n} packed in no time"),
+    };
+    let line = |n: usize, tag: char, text: &str| format!("2026-05-01T10:00:00.{n:05}Z stdout {tag} {text}\n");
+    let whole: String = (0..40_000).map(|n| line(n, 'F', &said(n))).collect();
+    let cut = |n: usize| {
+        let (said, at) = (said(n), 9 + n % 7);
+        line(n, 'P', &said[..at]) + &line(n, 'P', &said[at..at + 5]) + &line(n, 'F', &said[at + 5..])
+    };
+    let pieces: String = (0..40_000).map(cut).collect();
+    assert!(pieces.len() > 3 << 20);
+    assert_eq!(kinds(&pieces), kinds(&whole));
+}
+
 #[test]
 fn the_lines_of_an_event_are_of_its_cluster_and_found_again() {
     let events: Vec<(String, u64)> = (0..3000).map(|n| event(n, Headers::First)).collect();
