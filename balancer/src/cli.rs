@@ -136,7 +136,7 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     if config.listens().next().is_none() {
         bail!("there is no address to listen on; give one with --listen, such as 127.0.0.1:8001");
     }
-    if config.pools[0].servers.is_empty() && config.programs.is_empty() {
+    if config.pools[0].servers.is_empty() && config.programs.is_empty() && config.routes.is_empty() {
         bail!(
             "there is nothing to send requests to; give --backend HOST:PORT or unix:PATH, or --config with a program"
         );

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::{
     backend::{Location, Terms},
+    compress::Compress,
     log_format::LogFormat,
     route::Route,
     trust::Trust,
@@ -58,6 +59,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// Which requests go where; without any all go to the first pool.
     pub routes: Vec<Route>,
+    /// Which answers are compressed, where no route says something about it.
+    pub compress: Option<Compress>,
     /// Programs that the balancer runs.
     pub programs: Vec<Program>,
     /// Bounds and deadlines.
@@ -87,6 +90,7 @@ impl Config {
             access_log_format: None,
             pools: vec![Pool::default()],
             routes: Vec::new(),
+            compress: None,
             programs: Vec::new(),
             limits: Limits::default(),
             launcher: None,

@@ -4,7 +4,7 @@
 //! control   config ----> supervisor --+
 //!                        health ------+-- Change --> pool (one writer) --> Snapshot
 //! data      listener -> tls -> proxy -> route, select <----------------------------+  read only
-//!                                +--> http1, access_log, metrics
+//!                                +--> http1, files, compress, access_log, metrics
 //! ```
 //!
 //! [`run`] is the whole of it: it takes a checked [`Config`](config::Config) and returns when it was told to stop.
@@ -15,8 +15,10 @@ pub mod select;
 pub mod trust;
 pub mod identity;
 pub mod log_format;
+pub mod compress;
 pub mod backend;
 pub mod route;
+pub mod files;
 pub mod config;
 pub mod shutdown;
 pub mod metrics;

@@ -23,6 +23,7 @@ pub(crate) use self::entry::Given;
 use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
     access_log::LogFile,
+    compress::Compress,
     config::{Engine, Limits},
     listener,
     metrics::Counters,
@@ -47,6 +48,9 @@ mod tries;
 /// How long connections that had begun before the stop signal may take to be completed.
 const LAST_HANDSHAKES: Duration = Duration::from_millis(100);
 
+/// How many requests of a thread wait for a disk at a time; the others wait for their turn.
+const DISK_THREADS: usize = 8;
+
 /// Where a thread takes clients from.
 pub(crate) struct Entrance {
     pub(crate) listener: StdListener,
@@ -60,6 +64,7 @@ pub(crate) struct Thread {
     /// The pools; that of requests without a route is the first.
     pub(crate) plans: Vec<Plan>,
     pub(crate) routes: Option<Arc<Table>>,
+    pub(crate) compress: Option<Compress>,
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<Addresses>,
@@ -71,8 +76,9 @@ pub(crate) struct Thread {
 /// Runs one thread of the data plane until it is told to stop and its clients are done. Returns how many connections
 /// were cut off at the deadline.
 pub(crate) fn run(thread: Thread, shutdown: &Shutdown) -> io::Result<usize> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(DISK_THREADS).build()?;
+    let cut = LocalSet::new().block_on(&runtime, async {
         let (worker, entrances) = Worker::new(thread);
         let worker = Rc::new(worker);
         let serving = async {
@@ -85,7 +91,10 @@ pub(crate) fn run(thread: Thread, shutdown: &Shutdown) -> io::Result<usize> {
         };
         worker.write_log();
         cut
-    })
+    });
+    // A disk that does not answer keeps nobody from ending.
+    runtime.shutdown_background();
+    cut
 }
 
 async fn every_second(worker: &Worker) {

@@ -5,11 +5,13 @@
 
 use std::{borrow::Cow, collections::HashMap, fmt};
 
-use self::{cors::Cors, edits::Edits, path::plain};
+use self::{cors::Cors, edits::Edits, files::Files, path::plain};
+use crate::compress::Compress;
 
 pub mod path;
 pub mod edits;
 pub mod cors;
+pub mod files;
 
 /// A route: for whom it is, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Route {
     pub answer: Edits,
     /// Which other sites may read answers; what backends say about that goes on if nothing is said here.
     pub cors: Option<Cors>,
+    /// Which answers are compressed.
+    pub compress: Option<Compress>,
 }
 
 impl Route {
@@ -41,6 +45,8 @@ impl Route {
 pub enum To {
     /// To the pool of this number.
     Pool(usize),
+    /// To files of a folder.
+    Files(Files),
 }
 
 /// A host that a route is for.
@@ -173,6 +179,7 @@ mod tests {
             request: Edits::default(),
             answer: Edits::default(),
             cors: None,
+            compress: None,
         };
         Table::new(routes.iter().enumerate().map(route).collect())
     }
@@ -180,6 +187,7 @@ mod tests {
     fn found(table: &Table, host: &str, target: &str) -> Result<usize, Lost> {
         table.find(host.as_bytes(), target.as_bytes()).map(|route| match route.to {
             To::Pool(number) => number,
+            To::Files(_) => panic!("all go to pools"),
         })
     }
 

@@ -352,6 +352,7 @@ fn start_threads(
             entrances,
             plans: plans.clone(),
             routes: routes.clone(),
+            compress: config.compress.clone(),
             engine: config.engine,
             limits: config.limits.share(config.threads),
             addresses: Arc::clone(&addresses),

@@ -8,6 +8,7 @@ use crate::trust::Trust;
 
 mod pool;
 mod fields;
+mod content;
 mod route;
 
 /// Problems found so far, each with its key.
@@ -64,7 +65,10 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
         let program = check_program(&mut found, &key, program);
         config.programs.push(Program { pool, terms: config.pools[pool].terms.clone(), ..program });
     }
-    for (number, pool) in config.pools.iter().enumerate() {
+    let serves = |route: &file::Route| route.root.is_some() || route.alias.is_some();
+    // Who serves nothing but files needs nobody behind.
+    let is_needed = file.pool.is_list || file.route.is_empty() || !file.route.iter().all(serves);
+    for (number, pool) in config.pools.iter().enumerate().filter(|_| is_needed) {
         let written = file.pool.list.get(number).map_or(0, |pool| pool.server.len());
         pool::check_backends(&mut found, &config, (number, pool), written, file.pool.is_list);
     }
@@ -76,10 +80,8 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.trace_context = file.trace_context.unwrap_or(file.engine == Engine::Strict);
     let format = file.access_log_format.as_ref();
     config.access_log_format = format.and_then(|text| found.take("access_log_format", text.parse()));
+    config.compress = content::check_compress(&mut found, "compress", file.compress.as_ref(), None);
     config.routes = route::check(&mut found, &file.route, &config);
-    if !config.routes.is_empty() && config.engine != Engine::Strict {
-        found.add("route", "the hyper engine has no routes; take the strict one");
-    }
     config.access_log = file.access_log;
     config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));

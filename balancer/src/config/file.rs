@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub(super) use self::{
+    compress::Compress,
     pools::Pools,
     route::{Cors, Edits, Route},
 };
@@ -13,6 +14,7 @@ use super::Engine;
 use crate::{select::sticky::SameSite, trust::RealIpHeader};
 
 mod pools;
+mod compress;
 mod route;
 
 /// The whole file.
@@ -42,6 +44,7 @@ pub(super) struct File {
     pub(super) listen: Vec<Listen>,
     #[serde(default)]
     pub(super) tls: Tls,
+    pub(super) compress: Option<Compress>,
     #[serde(default)]
     pub(super) pool: Pools,
     #[serde(default)]

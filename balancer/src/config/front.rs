@@ -33,6 +33,12 @@ impl Config {
         let trusting = !self.trust.networks.is_empty();
         let is_hyper = self.engine == Engine::Hyper;
         let rules = [
+            (is_hyper && !self.routes.is_empty(), "route", "the hyper engine has no routes; take the strict one"),
+            (
+                is_hyper && self.compress.is_some(),
+                "compress",
+                "the hyper engine has no compression; take the strict one",
+            ),
             (
                 introduced && !trusting,
                 "listen.proxy_protocol",

@@ -25,6 +25,14 @@ pub(crate) enum ProxyError {
     PathUnknown,
     /// The path can be read in several ways, which might be of several routes.
     PathAmbiguous,
+    /// The route has files only, which are read.
+    ReadOnly,
+    /// There is no such file.
+    FileMissing,
+    /// It is not for everybody.
+    FileForbidden,
+    /// The system does not let us read it.
+    FileUnreadable,
     /// An expectation other than `100-continue`.
     ExpectationUnknown,
     /// A transfer coding other than `chunked`.
@@ -130,6 +138,10 @@ impl ProxyError {
             Self::HostUnknown => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "no_route"),
             Self::PathUnknown => (StatusCode::NOT_FOUND, Client, Never, "no_route"),
             Self::PathAmbiguous => (StatusCode::BAD_REQUEST, Client, Never, "ambiguous"),
+            Self::ReadOnly => (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method"),
+            Self::FileMissing => (StatusCode::NOT_FOUND, Client, Never, "no_file"),
+            Self::FileForbidden => (StatusCode::FORBIDDEN, Client, Never, "no_file"),
+            Self::FileUnreadable => (StatusCode::INTERNAL_SERVER_ERROR, Us, Never, "file_error"),
             Self::ExpectationUnknown => (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation"),
             Self::CodingUnknown => (StatusCode::NOT_IMPLEMENTED, Client, Never, "coding"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Client, Never, "body_limit"),
@@ -162,6 +174,10 @@ impl ProxyError {
             Self::HostUnknown => "this server has no such host",
             Self::PathUnknown => "there is nothing at this path",
             Self::PathAmbiguous => "the path can be read in more than one way",
+            Self::ReadOnly => "only GET and HEAD are answered here",
+            Self::FileMissing => "there is nothing at this path",
+            Self::FileForbidden => "what is at this path is not for everybody",
+            Self::FileUnreadable => "what is at this path could not be read",
             Self::ExpectationUnknown => "only 100-continue can be expected here",
             Self::CodingUnknown => "chunked is the only transfer coding known here",
             Self::BodyTooLarge => "the body is larger than this server takes",
@@ -196,6 +212,10 @@ impl ProxyError {
             | Self::HostUnknown
             | Self::PathUnknown
             | Self::PathAmbiguous
+            | Self::ReadOnly
+            | Self::FileMissing
+            | Self::FileForbidden
+            | Self::FileUnreadable
             | Self::ExpectationUnknown
             | Self::CodingUnknown
             | Self::BodyTooLarge

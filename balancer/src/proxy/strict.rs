@@ -17,8 +17,9 @@ use tokio::net::TcpStream;
 
 use self::{
     exchange::Exchange,
+    own::Own,
     relay::{Relayed, relay},
-    reply::{Failure, answer_failure, fail, redirect, say_nothing},
+    reply::{Failure, answer_failure, fail, redirect},
     rewrite::may_switch,
     secure::Secure,
     seen::Seen,
@@ -39,9 +40,9 @@ use super::{
 };
 use crate::{
     access_log::Asked,
-    http1::{Bounds, Refusal, fields::Kind, framing::Framing, request::Request, target::Target},
+    http1::{Bounds, Refusal, fields::Kind, request::Request, target::Target},
     identity::{self, RequestId, Trace},
-    route::{Route, cors::Cors},
+    route::Route,
 };
 
 mod secure;
@@ -52,6 +53,9 @@ mod parcel;
 pub(super) mod shelf;
 mod rewrite;
 mod seen;
+mod press;
+mod files;
+mod own;
 mod upload;
 mod download;
 mod exchange;
@@ -226,12 +230,10 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             return Next::Leave;
         }
     };
-    enter_branch(client, branch, route);
-    if let Some(cors) = question(client, &request, desk, route) {
-        let is_done = request.framing == Framing::None;
-        let stays = grant(worker, client, stream, desk, (&request, cors), entry).await;
-        return follow(client, stream, desk, upload, &request, (stays, is_done));
+    if let Some(own) = Own::of(client, &request, desk, route) {
+        return own::answer(worker, client, stream, desk, (request, upload, entry), own).await;
     }
+    enter_branch(client, branch, route);
     let mut exchange = Exchange {
         worker,
         branch,
@@ -279,29 +281,6 @@ fn enter_branch(client: &Client, branch: &Branch, route: Option<&Route>) {
     if route.is_some() {
         client.is_patient(branch.limits.stall_deadline);
     }
-}
-
-/// What a browser is to be told that asks before a request, where that is the route's to say.
-fn question<'a>(client: &Client, request: &Request, desk: &Desk, route: Option<&'a Route>) -> Option<&'a Cors> {
-    route?.cors.as_ref().filter(|_| seen(client, request, desk).is_question())
-}
-
-/// Answers a browser that asks before a request; says whether the connection may stay.
-async fn grant(
-    worker: &Worker,
-    client: &Client,
-    stream: &Stream,
-    desk: &mut Desk,
-    (request, cors): (&Request, &Cors),
-    mut entry: Entry,
-) -> bool {
-    let mut lines = Vec::new();
-    cors.write(&mut lines, seen(client, request, desk).field("origin"), true);
-    let stays = request.stays && request.framing == Framing::None && !worker.stopping.get();
-    entry.status = 204;
-    say_nothing(worker, client, stream, desk, &lines, (request.version, stays)).await;
-    entry.finish();
-    stays
 }
 
 fn seen<'a>(client: &'a Client, request: &'a Request, desk: &'a Desk) -> Seen<'a> {

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     access_log::{AccessLog, Asked, Line},
+    compress::Compress,
     config::{Engine, Limits},
     http1::request::Request,
     identity::Identities,
@@ -29,6 +30,9 @@ use crate::{
 
 /// Most bytes of answers that a thread holds until their clients take them; beyond it answers are streamed.
 const MOST_HELD: usize = 64 * 1024 * 1024;
+
+/// Most bytes of memory in which a thread compresses answers; beyond it they go as they are.
+const MOST_ENCODING: usize = 128 * 1024 * 1024;
 
 /// What the requests of one thread share.
 pub(crate) struct Worker {
@@ -53,6 +57,10 @@ pub(crate) struct Worker {
     pub(crate) shelf: Rc<Shelf>,
     /// For the field `Date`, as of this second.
     pub(crate) date: RefCell<String>,
+    /// Which answers are compressed, where no route says something about it.
+    compress: Option<Compress>,
+    /// Memory for that.
+    pub(crate) encoders: Rc<Room>,
     branches: Vec<Branch>,
     /// Which requests go where; without routes all go to the first branch.
     routes: Option<Arc<Table>>,
@@ -61,7 +69,8 @@ pub(crate) struct Worker {
 impl Worker {
     /// The worker of a thread, and what it listens on.
     pub(crate) fn new(thread: Thread) -> (Self, Vec<Entrance>) {
-        let Thread { number, entrances, plans, routes, engine, limits, addresses, given, counters, log } = thread;
+        let Thread { number, entrances, plans, routes, compress, engine, limits, addresses, given, counters, log } =
+            thread;
         let worker = Self {
             engine,
             limits,
@@ -78,6 +87,8 @@ impl Worker {
             room: Room::new(MOST_HELD),
             shelf: Rc::default(),
             date: RefCell::new(date(&jiff::Timestamp::now())),
+            compress,
+            encoders: Room::new(MOST_ENCODING),
             branches: plans.into_iter().map(|plan| Branch::new(plan, number)).collect(),
             routes,
         };
@@ -100,7 +111,13 @@ impl Worker {
         })?;
         match route.to {
             To::Pool(number) => Ok((&self.branches[number], Some(route))),
+            To::Files(_) => Ok((self.branch(), Some(route))),
         }
+    }
+
+    /// What is compressed of answers to requests of a route, or of none.
+    pub(crate) fn compress<'a>(&'a self, route: Option<&'a Route>) -> Option<&'a Compress> {
+        route.map_or(self.compress.as_ref(), |route| route.compress.as_ref())
     }
 
     /// What is due once a second.

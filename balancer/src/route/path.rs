@@ -33,7 +33,7 @@ pub fn plain(target: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 /// One segment with every `%XX` decoded, once.
-fn decode(segment: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn decode(segment: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(segment.len());
     let mut rest = segment;
     while let [first, tail @ ..] = rest {

@@ -13,9 +13,10 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 fn check(file: &Path) -> (Option<i32>, String) {
-    // The examples name a certificate, beside which they are checked.
+    // The examples name a certificate and a folder, beside which they are checked.
     let authority = crate::tls::Authority::new();
     authority.sign("site", &["shop.example"]);
+    std::fs::create_dir(authority.folder.path().join("public")).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"))
         .args(["check", "--config"])
         .arg(file)
@@ -28,7 +29,7 @@ fn check(file: &Path) -> (Option<i32>, String) {
 #[test]
 fn every_example_is_fine() {
     let examples = files("examples");
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 5);
     for example in examples {
         assert_eq!(check(&example), (Some(0), String::new()), "{}", example.display());
     }
@@ -37,7 +38,7 @@ fn every_example_is_fine() {
 #[test]
 fn every_bad_file_is_refused_with_all_that_is_wrong() {
     let bad = files("tests/it/config/bad");
-    assert_eq!(bad.len(), 7);
+    assert_eq!(bad.len(), 9);
     for file in bad {
         let expected = std::fs::read_to_string(file.with_extension("expected")).unwrap();
         let (code, said) = check(&file);

@@ -31,6 +31,10 @@ mod engines;
 mod choosing;
 /// Which requests go where.
 mod routes;
+/// Files of a folder.
+mod files;
+/// Answers that are compressed on their way.
+mod compression;
 /// Clients that stay where they were.
 mod sticky;
 /// The access log.

@@ -1,6 +1,6 @@
 //! The rules of routes.
 
-use super::{Found, fields, file};
+use super::{Found, content, fields, file};
 use crate::{
     config::Config,
     http1::target::is_host,
@@ -10,7 +10,7 @@ use crate::{
 /// The routes of a file; each pool has to be of use to one, if there are any.
 pub(super) fn check(found: &mut Found, routes: &[file::Route], config: &Config) -> Vec<Route> {
     let names: Vec<String> = config.pools.iter().map(|pool| pool.name.clone()).collect();
-    let one = |(number, route)| check_route(found, &format!("route[{number}]"), route, &names);
+    let one = |(number, route)| check_route(found, &format!("route[{number}]"), route, &names, config);
     let checked: Vec<Route> = routes.iter().enumerate().map(one).collect();
     for (first, second, host) in shadowed(&checked) {
         let location = &checked[second].location;
@@ -22,7 +22,10 @@ pub(super) fn check(found: &mut Found, routes: &[file::Route], config: &Config) 
         );
     }
     let is_used = |number: usize| checked.iter().any(|route| route.to == To::Pool(number));
-    let is_idle = |number: &usize| if checked.is_empty() { *number > 0 } else { !is_used(*number) };
+    // The first one is there though nobody has written it.
+    let is_written = |number: usize| is_taken(config, number);
+    let is_idle =
+        |number: &usize| if checked.is_empty() { *number > 0 } else { !is_used(*number) && is_written(*number) };
     for number in (0..names.len()).filter(is_idle) {
         let name = &names[number];
         found.add("route", format!("nothing goes to the pool `{name}`; add [[route]] with pool = \"{name}\""));
@@ -30,7 +33,12 @@ pub(super) fn check(found: &mut Found, routes: &[file::Route], config: &Config) 
     checked
 }
 
-fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String]) -> Route {
+/// Whether there is somebody in a pool.
+fn is_taken(config: &Config, number: usize) -> bool {
+    !config.pools[number].servers.is_empty() || config.programs.iter().any(|program| program.pool == number)
+}
+
+fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String], config: &Config) -> Route {
     let hosts = file.server_name.iter().filter_map(|name| found.take(&format!("{key}.server_name"), host(name)));
     let hosts = hosts.collect();
     let location = file.location.clone().unwrap_or_else(|| "/".to_owned());
@@ -42,13 +50,19 @@ fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String
             format!("`{location}` is no beginning of a path; write one such as /static/, with nothing encoded in it"),
         );
     }
+    let to = match content::check_files(found, key, file, &location) {
+        Some(files) => To::Files(files),
+        None => To::Pool(pool(found, key, file.pool.as_ref(), pools)),
+    };
+    let compress = file.compress.as_ref();
     Route {
         hosts,
         location,
-        to: To::Pool(pool(found, key, file.pool.as_ref(), pools)),
+        to,
         request: fields::check(found, &format!("{key}.request_headers"), &file.request_headers),
         answer: fields::check(found, &format!("{key}.response_headers"), &file.response_headers),
         cors: file.cors.as_ref().map(|cors| fields::check_cors(found, &format!("{key}.cors"), cors)),
+        compress: content::check_compress(found, &format!("{key}.compress"), compress, config.compress.as_ref()),
     }
 }
 

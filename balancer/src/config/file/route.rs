@@ -1,8 +1,10 @@
 //! `[[route]]` as written.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
+
+use super::Compress;
 
 /// For whom it is, and where it goes.
 #[derive(Debug, Default, Deserialize)]
@@ -12,6 +14,13 @@ pub(in crate::config) struct Route {
     pub(in crate::config) server_name: Vec<String>,
     pub(in crate::config) location: Option<String>,
     pub(in crate::config) pool: Option<String>,
+    pub(in crate::config) root: Option<PathBuf>,
+    pub(in crate::config) alias: Option<PathBuf>,
+    pub(in crate::config) index: Option<String>,
+    pub(in crate::config) cache_control: Option<String>,
+    #[serde(default)]
+    pub(in crate::config) precompressed: bool,
+    pub(in crate::config) compress: Option<Compress>,
     #[serde(default)]
     pub(in crate::config) request_headers: Edits,
     #[serde(default)]
@@ -29,6 +38,13 @@ pub(in crate::config) struct Edits {
     pub(in crate::config) add: BTreeMap<String, String>,
     #[serde(default)]
     pub(in crate::config) remove: Vec<String>,
+}
+
+impl Edits {
+    /// Whether there are none.
+    pub(in crate::config) fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.add.is_empty() && self.remove.is_empty()
+    }
 }
 
 /// What other sites are granted.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::stream::Stream;
-use crate::http1::{Span, chunked};
+use crate::http1::{Span, chunked, framing::Framing};
 
 /// What is to go out next.
 #[derive(Debug, Default)]
@@ -48,6 +48,29 @@ impl Parcel {
             self.back.extend_from_slice(b"0\r\n");
             self.back.extend_from_slice(trailers);
             self.back.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Adds data of a body whose framing is told to the client, and its end with these trailers if that has come.
+    pub(crate) fn body(&mut self, to: &Stream, framing: Framing, data: Span, end: Option<&[u8]>) {
+        if framing == Framing::Chunked && to.front().is_none() {
+            self.chunk(data, end);
+        } else {
+            self.data = data;
+        }
+    }
+
+    /// Sends what [`body`](Self::body) has added, and what was there before.
+    pub(crate) fn poll_send_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &Stream,
+        bytes: &[u8],
+        end: Option<&[u8]>,
+    ) -> Poll<io::Result<()>> {
+        match to.front() {
+            Some(front) => front.poll_send(cx, &mut self.data, bytes, end),
+            None => self.poll_send(cx, to, bytes),
         }
     }
 

@@ -3,12 +3,14 @@
 
 use std::{
     future::poll_fn,
+    io,
     task::{Context, Poll, ready},
 };
 
 use super::{
     download::Download,
     exchange::{Answer, Exchange},
+    press::{self, Press},
     rewrite::{self, Onward},
     seen::Seen,
     shelf::Desk,
@@ -16,7 +18,8 @@ use super::{
     upload::{Trouble, Upload, Way},
 };
 use crate::{
-    http1::{Version, framing::Framing, response::Response},
+    compress::{self, Candidate, Verdict},
+    http1::{Span, Version, fields::Kind, framing::Framing, response::Response},
     identity::RequestId,
     proxy::{client::Client, entry::Entry, worker::Worker},
 };
@@ -34,14 +37,18 @@ pub(crate) enum Relayed {
 /// client's connection stays for another request.
 pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: bool) -> Relayed {
     let Answer { stream: backend, upstream, in_flight, head, mut download } = answer;
+    let verdict = exchange.judge(&head, &download);
     let framing = match head.framing {
         Framing::None => Framing::None,
+        _ if verdict.coding().is_some() => Framing::Chunked,
         _ if download.ended && download.trailers().is_empty() => Framing::Length(download.data.len() as u64),
         Framing::Length(length) => Framing::Length(length),
         Framing::Chunked | Framing::Close if exchange.request.version == Version::Http11 => Framing::Chunked,
         Framing::Chunked | Framing::Close => Framing::Close,
     };
-    if !exchange.begin(&head, &download, framing, stays) {
+    let coding = verdict.coding().filter(|_| framing != Framing::None);
+    let Ok(press) = coding.map(|coding| Press::new(exchange.worker, coding)).transpose() else { return Relayed::Cut };
+    if !exchange.begin(&head, &download, (framing, stays), verdict) {
         return Relayed::Cut;
     }
     let Exchange { worker, branch, client, stream, desk, upload, entry, .. } = exchange;
@@ -53,8 +60,10 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     upload.keep_quiet();
     let mut backend = Some((backend, in_flight));
     let may_stay = head.stays && head.framing != Framing::Close;
-    let mut relay = Relay { worker, client, stream, desk, upload, entry, framing, on_the_way: 0, may_stay };
-    relay.pack(&download);
+    let mut relay = Relay { worker, client, stream, desk, upload, entry, framing, press, on_the_way: 0, may_stay };
+    if relay.pack(&mut download).is_err() {
+        return Relayed::Cut;
+    }
     let relayed = poll_fn(|cx| {
         loop {
             // Before the client has read it: the connection is free for somebody else.
@@ -71,15 +80,26 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
             if ready!(relay.poll_send(cx, &download)).is_err() {
                 return Poll::Ready(Relayed::Cut);
             }
+            if relay.is_pressing(&download) {
+                // The thread's other requests have their turn before the next step.
+                cx.waker().wake_by_ref();
+                return relay.pack(&mut download).map_or(Poll::Ready(Relayed::Cut), |()| Poll::Pending);
+            }
             let (false, Some(from)) = (download.ended, to) else { return Poll::Ready(Relayed::Whole) };
             download.release();
-            match download.poll_more(cx, from, &worker.shelf) {
-                Poll::Ready(Ok(())) => relay.pack(&download),
+            let packed = match download.poll_more(cx, from, &worker.shelf) {
+                Poll::Ready(Ok(())) => relay.pack(&mut download),
                 Poll::Ready(Err(error)) => {
                     relay.entry.by = error.facts().side.name();
                     return Poll::Ready(Relayed::Cut);
                 }
-                Poll::Pending => return relay.poll_left(cx, from),
+                Poll::Pending => match relay.flush(&download) {
+                    Ok(false) => return relay.poll_left(cx, from),
+                    flushed => flushed.map(drop),
+                },
+            };
+            if packed.is_err() {
+                return Poll::Ready(Relayed::Cut);
             }
         }
     })
@@ -94,13 +114,38 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
 }
 
 impl Exchange<'_> {
+    /// How the answer goes to this client.
+    fn judge(&self, head: &Response, download: &Download) -> Verdict {
+        let Some(compress) = self.worker.compress(self.route) else { return Verdict::Untouched };
+        let (bytes, fields) = (download.bytes(), self.desk.response.fields());
+        let length = match head.framing {
+            Framing::Length(length) => Some(length),
+            Framing::None => head.length_told,
+            Framing::Chunked | Framing::Close => download.ended.then_some(download.data.len() as u64),
+        };
+        let kind = fields.iter().find(|field| field.kind == Kind::ContentType).map(|field| field.value.of(bytes));
+        let is_sealed = fields.iter().any(|field| compress::seals(field.name.of(bytes), field.value.of(bytes)));
+        press::judge(self.worker, compress, &self.seen(), Candidate { status: head.status, kind, length, is_sealed })
+    }
+
+    fn seen(&self) -> Seen<'_> {
+        let desk = &self.desk;
+        Seen { client: self.client, request: &self.request, bytes: &desk.buffer, fields: desk.request.fields() }
+    }
+
     /// Begins the answer with its head; `false` if the client has left.
-    fn begin(&mut self, head: &Response, download: &Download, framing: Framing, stays: bool) -> bool {
+    fn begin(
+        &mut self,
+        head: &Response,
+        download: &Download,
+        (framing, stays): (Framing, bool),
+        verdict: Verdict,
+    ) -> bool {
         let (desk, client) = (&mut *self.desk, self.client);
         let onward = Onward {
             version: self.request.version,
             framing,
-            length_told: head.length_told,
+            length_told: head.length_told.filter(|_| verdict.coding().is_none()),
             stays: stays && framing != Framing::Close,
             date: &self.worker.date.borrow(),
             hsts: client.hsts(),
@@ -110,10 +155,12 @@ impl Exchange<'_> {
         let (bytes, fields) = (download.bytes(), desk.response.fields());
         let is_bare = download.ended && download.data.is_empty() && download.trailers().is_empty();
         let route = self.route.filter(|route| route.edits_answers());
-        if let Some(front) = self.stream.front().filter(|_| route.is_none()) {
+        let goes_on = route.is_none() && verdict == Verdict::Untouched;
+        if let Some(front) = self.stream.front().filter(|_| goes_on) {
             return front.begin(bytes, head, fields, onward, is_bare);
         }
         rewrite::response(&mut desk.down.front, bytes, head, fields, onward);
+        compress::mark(&mut desk.down.front, verdict);
         if let Some(route) = route {
             let seen = Seen { client, request: &self.request, bytes: &desk.buffer, fields: desk.request.fields() };
             seen.edit_answer(route, &mut desk.down.front);
@@ -130,20 +177,53 @@ struct Relay<'a> {
     upload: &'a mut Upload,
     entry: &'a mut Entry,
     framing: Framing,
+    press: Option<Press>,
     /// Bytes of the body in the parcel.
     on_the_way: usize,
     may_stay: bool,
 }
 
 impl Relay<'_> {
-    /// Puts the data that has come into the parcel.
-    fn pack(&mut self, download: &Download) {
-        self.on_the_way = download.data.len();
-        if self.framing == Framing::Chunked && self.stream.front().is_none() {
-            self.desk.down.chunk(download.data, download.ended.then(|| download.trailers()));
-        } else {
-            self.desk.down.data = download.data;
+    /// Puts the data that has come into the parcel, or what becomes of some of it.
+    fn pack(&mut self, download: &mut Download) -> io::Result<()> {
+        if let Some(press) = &mut self.press {
+            let mut data = download.data;
+            press.take(download.bytes(), &mut data, download.ended)?;
+            download.data = data;
         }
+        self.send_on(download);
+        Ok(())
+    }
+
+    /// Puts what the press holds back into the parcel; `false` if there is nothing.
+    fn flush(&mut self, download: &Download) -> io::Result<bool> {
+        let Some(press) = &mut self.press else { return Ok(false) };
+        let flushed = press.flush()?;
+        if flushed {
+            self.send_on(download);
+        }
+        Ok(flushed)
+    }
+
+    fn send_on(&mut self, download: &Download) {
+        let data = match &self.press {
+            Some(press) => Span { start: 0, end: press.output().len() },
+            None => download.data,
+        };
+        self.on_the_way = data.len();
+        self.desk.down.body(self.stream, self.framing, data, self.end(download));
+    }
+
+    /// The trailers, if the end of the body is in the parcel.
+    fn end<'a>(&self, download: &'a Download) -> Option<&'a [u8]> {
+        let ended = self.press.as_ref().map_or(download.ended, Press::has_ended);
+        ended.then(|| download.trailers())
+    }
+
+    /// Whether more of what has come is to be compressed.
+    fn is_pressing(&self, download: &Download) -> bool {
+        let Some(press) = &self.press else { return false };
+        !download.data.is_empty() || download.ended && !press.has_ended()
     }
 
     /// Whether the backend's connection can take another request.
@@ -165,14 +245,10 @@ impl Relay<'_> {
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, download: &Download) -> Poll<std::io::Result<()>> {
-        let (bytes, down) = (download.bytes(), &mut self.desk.down);
-        ready!(match self.stream.front() {
-            Some(front) => {
-                front.poll_send(cx, &mut down.data, bytes, download.ended.then(|| download.trailers()))
-            }
-            None => down.poll_send(cx, self.stream, bytes),
-        })?;
+    fn poll_send(&mut self, cx: &mut Context<'_>, download: &Download) -> Poll<io::Result<()>> {
+        let bytes = self.press.as_ref().map_or(download.bytes(), Press::output);
+        let end = self.end(download);
+        ready!(self.desk.down.poll_send_body(cx, self.stream, bytes, end))?;
         self.entry.bytes += std::mem::take(&mut self.on_the_way) as u64;
         self.client.progress();
         Poll::Ready(Ok(()))

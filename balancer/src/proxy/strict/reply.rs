@@ -69,9 +69,10 @@ pub(super) async fn answer_failure(
     let retry = if is_absent { format!("Retry-After: {RETRY_AFTER}\r\n") } else { String::new() };
     let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
     let id = id.map_or_else(String::new, |id| format!("X-Request-Id: {id}\r\n"));
+    let allow = if failure.error == ProxyError::ReadOnly { "Allow: GET, HEAD\r\n" } else { "" };
     let close = if failure.stays { "" } else { "Connection: close\r\n" };
     let head = format!(
-        "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}{hsts}{id}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",
+        "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}{allow}{hsts}{id}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",
         failure.version.name(),
         text.len(),
         worker.date.borrow(),

@@ -22,7 +22,8 @@ impl<'a> Seen<'a> {
         self.all(name).next()
     }
 
-    fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    /// The values of all its fields of this name.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         let bytes = self.bytes;
         let named = self.fields.iter().filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()));
         named.map(move |field| field.value.of(bytes))

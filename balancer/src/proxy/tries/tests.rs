@@ -140,6 +140,7 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
             limits: limits.clone(),
         }],
         routes: None,
+        compress: None,
         engine: Engine::Strict,
         addresses: Addresses::new(limits.connections_per_address),
         limits,
