@@ -39,6 +39,8 @@ pub struct PassedOver {
     pub special: u64,
     /// Links, where they are not followed.
     pub links: u64,
+    /// Files that are read anyway.
+    pub known: u64,
 }
 
 impl Search {
@@ -135,7 +137,8 @@ impl Search {
             () if meta.file_type().is_symlink() => self.passed.links += 1,
             () if !meta.is_file() => self.passed.special += 1,
             () if meta.len() == 0 => self.passed.empty += 1,
-            () => return self.seen.insert((meta.dev(), meta.ino())),
+            () if !self.seen.insert((meta.dev(), meta.ino())) => self.passed.known += 1,
+            () => return true,
         }
         false
     }

@@ -124,13 +124,20 @@ struct Read {
 }
 
 impl Read {
-    /// What is wrong with all lines of an input, or with some.
-    fn problem(&self, InputSummary { name, lines, .. }: &InputSummary) -> Option<String> {
+    /// Says what is wrong with all lines of an input, or worth knowing of some.
+    fn tell(&self, summary: &mut InputSummary) {
+        let InputSummary { name, lines, problems, notes, .. } = summary;
         if self.ways.iter().all(|lines| *lines == 0) {
-            return Some(format!("{name}: has no line of text; all are set aside ({lines})"));
+            return problems.push(format!("{name}: has no line of text; all are set aside ({lines})"));
         }
         let is = "was read as UTF-8 and has messages with bytes that are none";
-        (self.broken > 0).then(|| format!("{name}: {is}: {}; they are shown as U+FFFD", self.broken))
+        let told = format!("{name}: {is}: {}; they are shown as U+FFFD", self.broken);
+        // A few are what clients sent or what was cut off; many are another encoding.
+        match self.broken {
+            0 => {}
+            few if few * 20 <= *lines => notes.push(told),
+            _ => problems.push(told),
+        }
     }
 }
 
@@ -186,7 +193,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             summary.count_formats(&read.layout, &read.ways);
             // What is damaged may hold anything.
             if summary.problems.is_empty() {
-                summary.problems.extend(read.problem(summary));
+                read.tell(summary);
             }
         }
         if let Some(writer) = self.writer {

@@ -70,6 +70,9 @@ pub struct InputSummary {
     pub formats: Vec<FormatShare>,
     /// What was wrong with it, for a person, with what was done about it. Empty when all was well.
     pub problems: Vec<String>,
+    /// What is worth knowing of it though nothing is wrong, for a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One way in which lines of an input begin.
@@ -238,8 +241,8 @@ impl InputSummary {
 
     /// Of an input of which nothing is read yet.
     pub(crate) fn of(name: String) -> Self {
-        let (packing, formats, problems) = Default::default();
-        Self { name, bytes: 0, lines: 0, packing, encoding: None, formats, problems }
+        let (packing, formats, problems, notes) = Default::default();
+        Self { name, bytes: 0, lines: 0, packing, encoding: None, formats, problems, notes }
     }
 }
 

@@ -75,7 +75,7 @@ fn what_cannot_be_compared_exits_with_2_and_what_cannot_be_read_with_1() {
         (&["old.log"][..], "only old.log is given"),
         (&[], "two sides were expected"),
         (&["blank.log", "new.log"], "BASE holds no event"),
-        (&["old.log", "no-such.log"], "OTHER holds no event"),
+        (&["old.log", "no-such.log"], "OTHER cannot be read: nothing to read: no-such.log"),
         (&["-", "-"], "given for both sides"),
         (&["*.lgo", "old.log"], "BASE cannot be read"),
     ] {

@@ -11,7 +11,9 @@ use std::{
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use logkin_engine::{Partial, Progress, Recorder, Report, Settings, analyze, settings::Unpacking};
+use logkin_engine::{
+    Partial, Progress, Recorder, Report, Settings, analyze, report::InputSummary, settings::Unpacking,
+};
 
 use super::inputs::Inputs;
 use crate::{
@@ -126,12 +128,13 @@ const MAX_TOLD: usize = 50;
 
 /// Says on standard error what was wrong with the inputs of a report; the exit code that follows.
 pub(super) fn tell_problems(report: &Report, inputs: &Inputs) -> u8 {
-    tell(report.inputs.iter().flat_map(|input| &input.problems).chain(&report.problems), inputs)
+    tell(&report.inputs, &report.problems, inputs)
 }
 
-/// Says on standard error what was wrong with the inputs, each problem with the name of its input; the exit code that
-/// follows.
-pub(super) fn tell<'p>(found: impl Iterator<Item = &'p String>, inputs: &'p Inputs) -> u8 {
+/// Says on standard error what was wrong with the inputs, each problem with the name of its input, and what else there is to
+/// know of them; the exit code that follows.
+pub(super) fn tell(read: &[InputSummary], general: &[String], inputs: &Inputs) -> u8 {
+    let found = read.iter().flat_map(|input| &input.problems).chain(general);
     let problems: Vec<&String> = inputs.problems.iter().chain(found).collect();
     for problem in problems.iter().take(MAX_TOLD) {
         output::tell(output::visible(problem));
@@ -139,7 +142,8 @@ pub(super) fn tell<'p>(found: impl Iterator<Item = &'p String>, inputs: &'p Inpu
     if let more @ 1.. = problems.len().saturating_sub(MAX_TOLD) {
         output::tell(format_args!("and {more} more such problems; `--format json` has them all"));
     }
-    inputs.notes.iter().for_each(|note| output::tell(output::visible(note)));
+    let notes = inputs.notes.iter().chain(read.iter().flat_map(|input| &input.notes));
+    notes.take(MAX_TOLD).for_each(|note| output::tell(output::visible(note)));
     u8::from(!problems.is_empty())
 }
 

@@ -147,7 +147,7 @@ fn meant(argument: &Path, search: &mut Search) -> Result<Meant, String> {
 }
 
 /// What was passed over, in one sentence.
-fn note(PassedOver { hidden, empty, special, links }: PassedOver) -> Option<String> {
+fn note(PassedOver { hidden, empty, special, links, .. }: PassedOver) -> Option<String> {
     let of = |n: u64, what: &str| (n > 0).then(|| format!("{n} {what}"));
     let parts = [
         of(hidden, "hidden (`--hidden` takes them)"),

@@ -251,7 +251,7 @@ fn problems(report: &Report) -> Vec<String> {
 }
 
 fn problems_of_inputs(report: &Report) -> Vec<String> {
-    let problems = report.inputs.iter().flat_map(|input| &input.problems);
+    let problems = report.inputs.iter().flat_map(|input| input.problems.iter().chain(&input.notes));
     problems.take(MAX_INPUTS).map(|problem| visible(problem).into_owned()).collect()
 }
 
