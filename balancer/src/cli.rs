@@ -24,7 +24,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run in the foreground until SIGTERM or Ctrl-C
-    Run(Run),
+    Run(Box<Run>),
     /// Say what is wrong with a configuration file
     Check(Check),
     /// Become a program that ends with the balancer; used by the balancer itself
@@ -67,6 +67,9 @@ struct Run {
     /// Largest request body, such as 64MiB [default: no bound]
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     body_limit: Option<u64>,
+    /// Bytes of a request's body that are waited for before a backend is chosen; 0 passes bodies on as they come [default: 64KiB]
+    #[arg(long, value_name = "SIZE", value_parser = config::buffer)]
+    buffer_requests: Option<usize>,
     /// Configuration file; flags win over it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -110,7 +113,7 @@ impl Cli {
     /// It could not be done.
     pub fn run(self) -> anyhow::Result<u8> {
         match self.verb {
-            Verb::Run(flags) => run(flags),
+            Verb::Run(flags) => run(*flags),
             Verb::Check(flags) => check(&flags),
             Verb::Launch(flags) => match flags.run()? {},
         }
@@ -154,6 +157,10 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     if let [problem, ..] = config.tls_problems()[..] {
         bail!("{problem}, with --tls-listen, --tls-cert, --tls-key or --engine");
     }
+    if config.engine == Engine::Hyper && flags.buffer_requests.is_some_and(|size| size > 0) {
+        bail!("--buffer-requests: the hyper engine passes bodies on as they come; take the strict one");
+    }
+    config.limits.body_buffer = flags.buffer_requests.unwrap_or(config.limits.body_buffer);
     config.limits.body = flags.body_limit.or(config.limits.body);
     config.launcher = Some(vec![std::env::current_exe()?.into(), "launch".into()]);
     let outcome = crate::run(config, &Shutdown::default(), Signals::Follow, |ready| {

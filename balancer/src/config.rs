@@ -29,6 +29,9 @@ mod check;
 mod file;
 pub mod units;
 
+/// Most bytes of a body that are waited for.
+const LARGEST_BUFFER: usize = 64 << 20;
+
 /// Everything a running balancer needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -176,6 +179,13 @@ pub struct Limits {
     pub body_rate: u64,
     /// How long a body may be slower than that at its beginning.
     pub body_patience: Duration,
+    /// Bytes of a request's body that are waited for before a backend is chosen; 0 passes bodies on as they come.
+    pub body_buffer: usize,
+    /// Fewest bytes a second of an answer that a client has to take, over the time in which nothing else is waited for; 0
+    /// is no bound.
+    pub read_rate: u64,
+    /// How long it may be slower than that at the beginning.
+    pub read_patience: Duration,
     /// Longest standstill of a tunnel.
     pub tunnel_deadline: Duration,
     /// Longest time for a connection to a backend to be made.
@@ -220,6 +230,9 @@ impl Default for Limits {
             stall_deadline: Duration::from_secs(60),
             body_rate: 500,
             body_patience: Duration::from_secs(20),
+            body_buffer: 64 * 1024,
+            read_rate: 500,
+            read_patience: Duration::from_secs(60),
             tunnel_deadline: Duration::from_secs(3600),
             connect_deadline: Duration::from_secs(2),
             head_size: 32 * 1024,
@@ -365,6 +378,16 @@ pub fn server(text: &str, terms: &Terms) -> Result<Server, Problems> {
     file::server(text).map_err(|problem| vec![problem]).and_then(|server| check::server(&server, terms)).map_err(
         |problems| Problems(problems.into_iter().map(|problem| format!("--backend {text}: {problem}")).collect()),
     )
+}
+
+/// Reads how much of a body is waited for. It is held in memory, so there is a bound.
+///
+/// # Errors
+///
+/// What was expected instead.
+pub fn buffer(text: &str) -> Result<usize, String> {
+    let size = usize::try_from(units::size(text)?).ok().filter(|size| *size <= LARGEST_BUFFER);
+    size.ok_or_else(|| format!("more than {} MiB is not held in memory; write less", LARGEST_BUFFER >> 20))
 }
 
 /// Reads and checks a configuration file.

@@ -20,6 +20,8 @@ pub struct Route {
     pub location: String,
     /// Where it goes.
     pub to: To,
+    /// Bytes of a body that are waited for before a backend is chosen, if not as many as elsewhere.
+    pub buffer: Option<usize>,
     /// What is changed about requests.
     pub request: Edits,
     /// What is changed about answers.
@@ -161,6 +163,7 @@ mod tests {
 
     fn table(routes: &[(&[&str], &str)]) -> Table {
         let route = |(number, (hosts, location)): (usize, &(&[&str], &str))| Route {
+            buffer: None,
             hosts: hosts
                 .iter()
                 .map(|host| match host.strip_prefix('*') {

@@ -95,7 +95,25 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
     let default = Limits::default();
     let body = file.client_max_body_size.as_ref();
     let head = file.client_header_timeout.as_ref();
+    if file.buffer_requests.is_some() && file.engine != Engine::Strict {
+        found.add("buffer_requests", "the hyper engine passes bodies on as they come; take the strict one");
+    }
     Limits {
+        body_buffer: file
+            .buffer_requests
+            .as_ref()
+            .and_then(|text| found.take("buffer_requests", super::buffer(text)))
+            .unwrap_or(default.body_buffer),
+        read_rate: file
+            .client_read_min_rate
+            .as_ref()
+            .and_then(|text| found.take("client_read_min_rate", units::size(text)))
+            .unwrap_or(default.read_rate),
+        read_patience: found.duration(
+            "client_read_patience",
+            file.client_read_patience.as_ref(),
+            default.read_patience,
+        ),
         body: body.and_then(|text| found.take("client_max_body_size", units::size(text))),
         head_deadline: found.duration("client_header_timeout", head, default.head_deadline),
         handshake_deadline: found.duration(

@@ -28,6 +28,8 @@ pub(crate) struct Given {
 pub(crate) struct Entry {
     worker: Rc<Worker>,
     started: Instant,
+    /// Since when it can go to a backend.
+    complete: Instant,
     client: Rc<Client>,
     /// Only when there is a log.
     asked: Option<Asked>,
@@ -50,9 +52,11 @@ impl Entry {
     pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, asked: impl FnOnce() -> Asked) -> Self {
         worker.counters.requests.add_one();
         let asked = worker.log.borrow().is_on().then(asked);
+        let started = Instant::now();
         Self {
             worker: Rc::clone(worker),
-            started: Instant::now(),
+            started,
+            complete: started,
             client: Rc::clone(client),
             asked,
             finished: false,
@@ -68,8 +72,15 @@ impl Entry {
         }
     }
 
-    pub(crate) fn started(&self) -> Instant {
-        self.started
+    /// Since when it can go to a backend.
+    pub(crate) fn complete(&self) -> Instant {
+        self.complete
+    }
+
+    /// What was waited for of its body has come: backends have time from now on.
+    pub(crate) fn is_complete(&mut self) {
+        self.complete = Instant::now();
+        self.begin_again();
     }
 
     pub(crate) fn client(&self) -> &Client {

@@ -56,7 +56,7 @@ pub(crate) trait Exchange {
 
 /// Tries backends until one answers or trying on is not allowed.
 pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Result<E::Answer, ProxyError> {
-    let started = exchange.entry().started();
+    let started = exchange.entry().complete();
     let (mut tried, mut suspects, mut last) = (Tried::default(), Suspects::default(), None);
     let wish = branch.wish(|of| exchange.key(of), |name| exchange.cookie(name));
     let mut next = None;
@@ -129,7 +129,7 @@ async fn choose<E: Exchange>(
     wish: &Wish,
     last: Option<ProxyError>,
 ) -> Result<Candidate, ProxyError> {
-    let started = exchange.entry().started();
+    let started = exchange.entry().complete();
     tokio::select! {
         biased;
         chosen = branch.choose(tried, wish, last, started) => chosen,

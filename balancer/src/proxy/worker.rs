@@ -28,7 +28,10 @@ use crate::{
 };
 
 /// Most bytes of answers that a thread holds until their clients take them; beyond it answers are streamed.
-const MOST_HELD: usize = 64 * 1024 * 1024;
+pub(crate) const MOST_HELD: usize = 64 * 1024 * 1024;
+
+/// Most bytes of bodies that a thread holds until they are complete; beyond it they are passed on as they come.
+pub(crate) const MOST_GATHERED: usize = 64 * 1024 * 1024;
 
 /// What the requests of one thread share.
 pub(crate) struct Worker {
@@ -48,7 +51,10 @@ pub(crate) struct Worker {
     /// Connections to backends, tunnels, rests of bodies: what nobody waits for.
     pub(crate) background: TaskTracker,
     pub(crate) stopping: Cell<bool>,
+    /// For answers.
     pub(crate) room: Rc<Room>,
+    /// For the bodies of requests.
+    pub(crate) bodies: Rc<Room>,
     /// Memory to be used again.
     pub(crate) shelf: Rc<Shelf>,
     /// For the field `Date`, as of this second.
@@ -76,6 +82,7 @@ impl Worker {
             background: TaskTracker::new(),
             stopping: Cell::new(false),
             room: Room::new(MOST_HELD),
+            bodies: Room::new(MOST_GATHERED),
             shelf: Rc::default(),
             date: RefCell::new(date(&jiff::Timestamp::now())),
             branches: plans.into_iter().map(|plan| Branch::new(plan, number)).collect(),

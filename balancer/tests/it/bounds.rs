@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A balancer of one thread with these lines in its file, some of them under `[pool]`.
-fn with_lines(upstream: &Upstream, lines: &str, of_pool: &str) -> Balancer {
+pub(crate) fn with_lines(upstream: &Upstream, lines: &str, of_pool: &str) -> Balancer {
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = format!(
         "worker_threads = 1\n{lines}\n[[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\n{of_pool}\n\
@@ -25,7 +25,7 @@ fn with_lines(upstream: &Upstream, lines: &str, of_pool: &str) -> Balancer {
 }
 
 /// A client whose kernel takes hardly anything before it is read.
-fn narrow(balancer: &Balancer) -> Connection {
+pub(crate) fn narrow(balancer: &Balancer) -> Connection {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(2048).unwrap();
     socket.connect(&balancer.address.into()).unwrap();
@@ -269,7 +269,7 @@ fn a_long_head_behind_a_body_is_read_though_very_many_buffers_are_out() {
         let body = read_body(peer, head, false).unwrap();
         answer(peer, &[head.as_bytes(), &body].concat())
     });
-    let balancer = with_lines(&upstream, "", "");
+    let balancer = with_lines(&upstream, "buffer_requests = \"0\"", "");
     let holders: Vec<Connection> = (0..HOLDERS)
         .map(|_| {
             let mut client = narrow(&balancer);

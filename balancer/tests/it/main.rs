@@ -19,6 +19,8 @@ mod strictness;
 mod attacks;
 /// Whoever keeps the other side waiting.
 mod deadlines;
+/// Clients that send and read slowly, and whom they keep busy.
+mod slow;
 /// TLS in front.
 mod tls;
 /// HTTP/2 in front.

@@ -2,7 +2,7 @@
 
 use super::{Found, fields, file};
 use crate::{
-    config::Config,
+    config::{self, Config},
     http1::target::is_host,
     route::{Host, Route, To, path, shadowed},
 };
@@ -46,6 +46,10 @@ fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String
         hosts,
         location,
         to: To::Pool(pool(found, key, file.pool.as_ref(), pools)),
+        buffer: file
+            .buffer_requests
+            .as_ref()
+            .and_then(|text| found.take(&format!("{key}.buffer_requests"), config::buffer(text))),
         request: fields::check(found, &format!("{key}.request_headers"), &file.request_headers),
         answer: fields::check(found, &format!("{key}.response_headers"), &file.response_headers),
         cors: file.cors.as_ref().map(|cors| fields::check_cors(found, &format!("{key}.cors"), cors)),

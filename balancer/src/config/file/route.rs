@@ -12,6 +12,7 @@ pub(in crate::config) struct Route {
     pub(in crate::config) server_name: Vec<String>,
     pub(in crate::config) location: Option<String>,
     pub(in crate::config) pool: Option<String>,
+    pub(in crate::config) buffer_requests: Option<String>,
     #[serde(default)]
     pub(in crate::config) request_headers: Edits,
     #[serde(default)]

@@ -109,8 +109,8 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     async fn left(&mut self) {
-        // A body that has not been asked for stays where it is.
-        if self.request.framing != Framing::None {
+        // What has not been asked for of a body stays where it is.
+        if !self.upload.is_all_here() {
             return std::future::pending().await;
         }
         let way = Way { client: self.client, from: self.stream, to: self.stream, shelf: &self.worker.shelf };
@@ -167,6 +167,11 @@ impl Exchange<'_> {
     /// Tries backends until one answers or trying on is not allowed.
     pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
         let branch = self.branch;
+        if self.request.framing != Framing::None {
+            let most = self.route.and_then(|route| route.buffer).unwrap_or(self.worker.limits.body_buffer);
+            self.upload.gather(self.desk, (self.client, self.stream), &self.worker.bodies, most).await?;
+            self.entry.is_complete();
+        }
         tries::answer(self, branch).await
     }
 
@@ -311,7 +316,7 @@ impl Exchange<'_> {
         }
         while !download.ended {
             if download.is_full() {
-                download.grow(TAKEN_WHOLE, &self.worker.room);
+                download.grow_on(&self.worker.room);
             }
             if download.is_full() || download.data.len() > TAKEN_WHOLE {
                 return Poll::Ready(Ok(()));

@@ -37,6 +37,11 @@ impl Parcel {
         self.sent == 0
     }
 
+    /// Bytes of the data that have not gone out.
+    pub(crate) fn data_left(&self) -> usize {
+        self.data.len() - self.sent.saturating_sub(self.front.len()).min(self.data.len())
+    }
+
     /// Adds data as a chunk, and the end of the body with these trailers.
     pub(crate) fn chunk(&mut self, data: Span, end: Option<&[u8]>) {
         self.data = data;

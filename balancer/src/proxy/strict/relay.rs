@@ -16,7 +16,7 @@ use super::{
     upload::{Trouble, Upload, Way},
 };
 use crate::{
-    http1::{Version, framing::Framing, response::Response},
+    http1::{Span, Version, framing::Framing, response::Response},
     identity::RequestId,
     proxy::{client::Client, entry::Entry, worker::Worker},
 };
@@ -53,33 +53,48 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     upload.keep_quiet();
     let mut backend = Some((backend, in_flight));
     let may_stay = head.stays && head.framing != Framing::Close;
-    let mut relay = Relay { worker, client, stream, desk, upload, entry, framing, on_the_way: 0, may_stay };
+    let mut relay =
+        Relay { worker, client, stream, desk, upload, entry, framing, packed: 0, all_packed: false, may_stay };
     relay.pack(&download);
     let relayed = poll_fn(|cx| {
         loop {
-            // Before the client has read it: the connection is free for somebody else.
-            if relay.is_free(&download)
+            // Before the client has read it: the backend is free for somebody else.
+            if relay.is_done(&download)
                 && let Some((backend, in_flight)) = backend.take()
             {
-                upstream.streams.keep(backend, branch.idle_until(worker.clients.tick()), upstream.most_idle);
+                if relay.may_be_kept(&download) {
+                    upstream.streams.keep(backend, branch.idle_until(worker.clients.tick()), upstream.most_idle);
+                }
                 drop(in_flight);
             }
             let to = backend.as_ref().map(|(backend, _)| backend);
             if relay.poll_upload(cx, to).is_err() {
                 return Poll::Ready(Relayed::Cut);
             }
-            if ready!(relay.poll_send(cx, &download)).is_err() {
-                return Poll::Ready(Relayed::Cut);
-            }
-            let (false, Some(from)) = (download.ended, to) else { return Poll::Ready(Relayed::Whole) };
-            download.release();
-            match download.poll_more(cx, from, &worker.shelf) {
-                Poll::Ready(Ok(())) => relay.pack(&download),
-                Poll::Ready(Err(error)) => {
-                    relay.entry.by = error.facts().side.name();
-                    return Poll::Ready(Relayed::Cut);
+            let sent = relay.poll_send(cx, &download);
+            let more = match (sent, to) {
+                (Poll::Ready(Err(_)), _) => return Poll::Ready(Relayed::Cut),
+                (Poll::Ready(Ok(())), _) if relay.all_packed => return Poll::Ready(Relayed::Whole),
+                (Poll::Ready(Ok(())), _) if relay.has_unpacked(&download) => {
+                    relay.pack(&download);
+                    continue;
                 }
-                Poll::Pending => return relay.poll_left(cx, from),
+                (Poll::Ready(Ok(())), Some(from)) => {
+                    relay.release(&mut download);
+                    match download.poll_more(cx, from, &worker.shelf) {
+                        Poll::Pending => return relay.poll_left(cx, from),
+                        Poll::Ready(more) => more.map(|()| relay.pack(&download)),
+                    }
+                }
+                (Poll::Pending, Some(from)) if !download.ended => {
+                    ready!(download.poll_ahead(cx, from, &worker.shelf, &worker.room))
+                }
+                (Poll::Ready(Ok(())), None) => return Poll::Ready(Relayed::Cut),
+                (Poll::Pending, _) => return Poll::Pending,
+            };
+            if let Err(error) = more {
+                relay.entry.by = error.facts().side.name();
+                return Poll::Ready(Relayed::Cut);
             }
         }
     })
@@ -130,25 +145,43 @@ struct Relay<'a> {
     upload: &'a mut Upload,
     entry: &'a mut Entry,
     framing: Framing,
-    /// Bytes of the body in the parcel.
-    on_the_way: usize,
+    /// Where the data ends that is or was in the parcel, and whether the end of the body is in it too.
+    packed: usize,
+    all_packed: bool,
     may_stay: bool,
 }
 
 impl Relay<'_> {
     /// Puts the data that has come into the parcel.
     fn pack(&mut self, download: &Download) {
-        self.on_the_way = download.data.len();
+        let data = Span { start: self.packed.max(download.data.start), end: download.data.end };
+        (self.packed, self.all_packed) = (data.end, download.ended);
         if self.framing == Framing::Chunked && self.stream.front().is_none() {
-            self.desk.down.chunk(download.data, download.ended.then(|| download.trailers()));
+            self.desk.down.chunk(data, download.ended.then(|| download.trailers()));
         } else {
-            self.desk.down.data = download.data;
+            self.desk.down.data = data;
         }
     }
 
-    /// Whether the backend's connection can take another request.
-    fn is_free(&self, download: &Download) -> bool {
-        self.may_stay && download.ended && !download.surplus && self.upload.is_through(self.desk)
+    /// Whether something was read that has not been in the parcel.
+    fn has_unpacked(&self, download: &Download) -> bool {
+        download.ended || download.data.end > self.packed
+    }
+
+    /// Everything that was read has gone out.
+    fn release(&mut self, download: &mut Download) {
+        download.release();
+        self.packed = 0;
+    }
+
+    /// Whether the backend has nothing more to do with this request.
+    fn is_done(&self, download: &Download) -> bool {
+        download.ended && self.upload.is_over(self.desk)
+    }
+
+    /// Whether its connection can take another one then.
+    fn may_be_kept(&self, download: &Download) -> bool {
+        self.may_stay && !download.surplus && self.upload.is_through(self.desk)
     }
 
     /// A backend may answer while it still reads.
@@ -167,15 +200,15 @@ impl Relay<'_> {
 
     fn poll_send(&mut self, cx: &mut Context<'_>, download: &Download) -> Poll<std::io::Result<()>> {
         let (bytes, down) = (download.bytes(), &mut self.desk.down);
-        ready!(match self.stream.front() {
-            Some(front) => {
-                front.poll_send(cx, &mut down.data, bytes, download.ended.then(|| download.trailers()))
-            }
+        let left = down.data_left();
+        let sent = match self.stream.front() {
+            Some(front) => front.poll_send(cx, &mut down.data, bytes, self.all_packed.then(|| download.trailers())),
             None => down.poll_send(cx, self.stream, bytes),
-        })?;
-        self.entry.bytes += std::mem::take(&mut self.on_the_way) as u64;
-        self.client.progress();
-        Poll::Ready(Ok(()))
+        };
+        let taken = left - down.data_left();
+        self.entry.bytes += taken as u64;
+        self.client.takes(taken, sent.is_pending());
+        sent
     }
 
     /// Whether the client has left while the backend has nothing to say.
