@@ -64,6 +64,9 @@ struct Run {
     /// Write a line per request to this file
     #[arg(long, value_name = "FILE")]
     access_log: Option<PathBuf>,
+    /// Address at which metrics are read, IP:PORT [default: none]
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
     /// Largest request body, such as 64MiB [default: no bound]
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     body_limit: Option<u64>,
@@ -151,6 +154,7 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         config.trace_context &= engine == Engine::Strict;
     }
     config.access_log = flags.access_log.or(config.access_log);
+    config.metrics_listen = flags.metrics_listen.or(config.metrics_listen);
     if let [(key, problem), ..] = config.front_problems()[..] {
         bail!("{key}: {problem}, with --engine");
     }

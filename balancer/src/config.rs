@@ -57,6 +57,8 @@ pub struct Config {
     pub access_log: Option<PathBuf>,
     /// The form of its lines, if it is not ours.
     pub access_log_format: Option<LogFormat>,
+    /// Where metrics are read; nowhere without it.
+    pub metrics_listen: Option<SocketAddr>,
     /// The pools, at least one; their numbers are what routes and programs go by.
     pub pools: Vec<Pool>,
     /// Which requests go where; without any all go to the first pool.
@@ -88,6 +90,7 @@ impl Config {
             engine: Engine::default(),
             access_log: None,
             access_log_format: None,
+            metrics_listen: None,
             pools: vec![Pool::default()],
             routes: Vec::new(),
             programs: Vec::new(),

@@ -4,7 +4,7 @@
 //! control   config ----> supervisor --+
 //!                        health ------+-- Change --> pool (one writer) --> Snapshot
 //! data      listener -> tls -> proxy -> route, select <----------------------------+  read only
-//!                                +--> http1, access_log, metrics
+//!                                +--> http1, access_log, metrics --> scrape
 //! ```
 //!
 //! [`run`] is the whole of it: it takes a checked [`Config`](config::Config) and returns when it was told to stop.
@@ -25,6 +25,7 @@ mod tls;
 mod runtime_dir;
 pub mod pool;
 mod queue;
+mod scrape;
 mod access_log;
 mod health;
 pub mod supervisor;

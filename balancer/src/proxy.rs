@@ -155,14 +155,16 @@ fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, door: &Rc<D
         return;
     }
     let (tasks, worker, door) = (&worker.connections, Rc::clone(worker), Rc::clone(door));
+    let counters = Arc::clone(&worker.counters);
     match worker.engine {
-        Engine::Strict => tasks.spawn_local(holding(place, strict::serve(worker, stream, from.ip(), door))),
-        Engine::Hyper => tasks.spawn_local(holding(place, hyper::serve(worker, stream, from.ip(), door))),
+        Engine::Strict => tasks.spawn_local(holding(place, counters, strict::serve(worker, stream, from.ip(), door))),
+        Engine::Hyper => tasks.spawn_local(holding(place, counters, hyper::serve(worker, stream, from.ip(), door))),
     };
 }
 
-async fn holding(_place: Option<Place>, serving: impl Future<Output = ()>) {
+async fn holding(_place: Option<Place>, counters: Arc<Counters>, serving: impl Future<Output = ()>) {
     serving.await;
+    counters.closed.add_one();
 }
 
 /// After the stop signal: answers what is under way, gives idle clients a moment for one more request (it may be on its

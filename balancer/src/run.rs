@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::Path,
     sync::Arc,
     task::Poll,
@@ -29,6 +29,7 @@ use crate::{
     proxy::{self, Door, Entrance, Plan},
     route::Table,
     runtime_dir::RuntimeDir,
+    scrape::{Sources, endpoint},
     shutdown::Shutdown,
     supervisor::{self, Care, Hopeless, Ids, Instance, output::Terminal},
     tls::Front,
@@ -147,6 +148,7 @@ struct Prepared {
     listening_tls: Vec<SocketAddr>,
     tls: Option<Arc<Front>>,
     log: Option<Arc<LogFile>>,
+    metrics: Option<TcpListener>,
     sockets: RuntimeDir,
 }
 
@@ -186,6 +188,11 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         };
         LogFile::open(path, config.access_log_format.clone()).map_err(say).ok()
     });
+    let metrics = config.metrics_listen.and_then(|address| {
+        let listened =
+            listener::listen(address, "`metrics_listen`", 1).map_err(|error| problems.push(error.to_string()));
+        listened.ok().and_then(|(_, mut listeners)| listeners.pop())
+    });
     let dir = &config.runtime_dir;
     let sockets = RuntimeDir::make(dir).map_err(|error| {
         format!("the folder {} cannot take sockets: {error}; set XDG_RUNTIME_DIR to one that is yours", dir.display())
@@ -194,7 +201,9 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         problems.extend(check_sockets(config, sockets.path()));
     }
     match sockets {
-        Ok(sockets) if problems.is_empty() => Ok(Prepared { entrances, listening, listening_tls, tls, log, sockets }),
+        Ok(sockets) if problems.is_empty() => {
+            Ok(Prepared { entrances, listening, listening_tls, tls, log, metrics, sockets })
+        }
         sockets => {
             problems.extend(sockets.err());
             Err(Problems(problems))
@@ -257,7 +266,7 @@ async fn balance(
     shutdown: &Shutdown,
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
-    let Prepared { entrances, listening, listening_tls, tls, log, sockets } = prepared;
+    let Prepared { entrances, listening, listening_tls, tls, log, metrics, sockets } = prepared;
     let tasks = TaskTracker::new();
     let yards: Vec<Yard> = config
         .pools
@@ -272,6 +281,10 @@ async fn balance(
     if let Some(tls) = tls {
         let stop = stop.clone();
         tasks.spawn(async move { stop.run_until_cancelled(tls.book.watch()).await });
+    }
+    if let Some(listener) = metrics {
+        let sources = Sources { threads: counters.clone(), pools: yards.iter().map(Yard::metered).collect() };
+        tasks.spawn(endpoint::serve(listener, sources, stop.clone(), tasks.clone()));
     }
     let ids = Arc::new(Ids::default());
     for yard in &yards {

@@ -40,14 +40,13 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     let mut config = Config::listening(Vec::new());
     for (number, listen) in file.listen.iter().enumerate() {
         let key = format!("listen[{number}].address");
-        let bad = |_| format!("`{}` is not an address; write IP:PORT, such as 127.0.0.1:8001", listen.address);
         let list = match (listen.tls, listen.proxy_protocol) {
             (false, false) => &mut config.listen,
             (true, false) => &mut config.tls_listen,
             (false, true) => &mut config.introduced.listen,
             (true, true) => &mut config.introduced.tls_listen,
         };
-        list.extend(found.take(&key, listen.address.parse::<SocketAddr>().map_err(bad)));
+        list.extend(found.take(&key, address(&listen.address, "127.0.0.1:8001")));
     }
     if file.listen.is_empty() {
         found.add("listen", "there is no address to listen on; add [[listen]] with address = \"127.0.0.1:8001\"");
@@ -76,6 +75,8 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.trace_context = file.trace_context.unwrap_or(file.engine == Engine::Strict);
     let format = file.access_log_format.as_ref();
     config.access_log_format = format.and_then(|text| found.take("access_log_format", text.parse()));
+    let metrics = file.metrics_listen.as_ref();
+    config.metrics_listen = metrics.and_then(|text| found.take("metrics_listen", address(text, "127.0.0.1:9901")));
     config.routes = route::check(&mut found, &file.route, &config);
     if !config.routes.is_empty() && config.engine != Engine::Strict {
         found.add("route", "the hyper engine has no routes; take the strict one");
@@ -84,6 +85,10 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
     if found.0.is_empty() { Ok(config) } else { Err(found.0) }
+}
+
+fn address(text: &str, such_as: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is not an address; write IP:PORT, such as {such_as}"))
 }
 
 fn check_trust(found: &mut Found, file: &file::File) -> Trust {

@@ -24,6 +24,7 @@ pub(super) struct File {
     pub(super) engine: Engine,
     pub(super) access_log: Option<PathBuf>,
     pub(super) access_log_format: Option<String>,
+    pub(super) metrics_listen: Option<String>,
     #[serde(default)]
     pub(super) trusted_proxies: Vec<String>,
     #[serde(default)]

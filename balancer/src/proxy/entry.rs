@@ -1,15 +1,17 @@
 //! One request's entry in the access log and the counters, from its head to the last byte of its answer.
 
-use std::{rc::Rc, time::Instant};
+use std::{rc::Rc, sync::Arc, time::Instant};
 
 use super::{
     client::{Client, Phase},
+    error::{ProxyError, Side},
     upstream::Upstream,
     worker::Worker,
 };
 use crate::{
     access_log::{Asked, Line},
     identity::{RequestId, Trace},
+    metrics::book::{PoolCounts, count_status},
 };
 
 /// nginx's status for a client that left before its answer.
@@ -36,6 +38,10 @@ pub(crate) struct Entry {
     finished: bool,
     pub(crate) status: u16,
     pub(crate) bytes: u64,
+    /// Bytes of the request's body that went to backends.
+    pub(crate) sent: u64,
+    /// What is counted about its pool, once that is known.
+    pub(crate) pool: Option<Arc<PoolCounts>>,
     pub(crate) upstream: Option<Rc<Upstream>>,
     pub(crate) retries: Vec<&'static str>,
     /// What it is known by.
@@ -62,6 +68,8 @@ impl Entry {
             finished: false,
             status: CLIENT_LEFT,
             bytes: 0,
+            sent: 0,
+            pool: None,
             upstream: None,
             retries: Vec::new(),
             id: None,
@@ -95,7 +103,35 @@ impl Entry {
     /// Notes a further try and its reason.
     pub(crate) fn retry(&mut self, reason: &'static str) {
         self.worker.counters.retries.add_one();
+        if let Some(pool) = &self.pool {
+            pool.retries.add(reason);
+        }
         self.retries.push(reason);
+    }
+
+    /// Notes what failed at the backend that was asked last.
+    pub(crate) fn failed(&self, error: ProxyError) {
+        let facts = error.facts();
+        if let Some(upstream) = self.upstream.as_ref().filter(|_| facts.side == Side::Backend) {
+            upstream.counts.failures.add(facts.flag);
+        }
+    }
+
+    fn count(&self) {
+        let counters = &self.worker.counters;
+        count_status(self.pool.as_ref().map_or(&counters.answers, |pool| &pool.answers), self.status);
+        counters.bytes_in.add(self.sent);
+        counters.bytes_out.add(self.bytes);
+        if !self.flag.is_empty() {
+            counters.failures.add(self.flag);
+        }
+        if let Some(upstream) = &self.upstream {
+            let counts = &upstream.counts;
+            count_status(&counts.answers, self.status);
+            counts.whole.observe(self.started.elapsed());
+            counts.sent.add(self.sent);
+            counts.received.add(self.bytes);
+        }
     }
 
     /// The answer has gone out completely.
@@ -110,6 +146,7 @@ impl Drop for Entry {
             self.worker.counters.cut.add_one();
             self.flag = "cut";
         }
+        self.count();
         let Some(asked) = &self.asked else { return };
         self.worker.note(&Line {
             client: &self.client.source().name,

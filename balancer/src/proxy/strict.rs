@@ -10,6 +10,7 @@ use std::{
     net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     task::{Poll, ready},
 };
 
@@ -226,7 +227,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             return Next::Leave;
         }
     };
-    enter_branch(client, branch, route);
+    enter_branch(client, &mut entry, branch, route);
     if let Some(cors) = question(client, &request, desk, route) {
         let is_done = request.framing == Framing::None;
         let stays = grant(worker, client, stream, desk, (&request, cors), entry).await;
@@ -274,8 +275,9 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     follow(client, stream, desk, upload, &request, (stays, is_done))
 }
 
-fn enter_branch(client: &Client, branch: &Branch, route: Option<&Route>) {
+fn enter_branch(client: &Client, entry: &mut Entry, branch: &Branch, route: Option<&Route>) {
     branch.budget.borrow_mut().request();
+    entry.pool = Some(Arc::clone(&branch.counts));
     if route.is_some() {
         client.is_patient(branch.limits.stall_deadline);
     }

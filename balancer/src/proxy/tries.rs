@@ -109,6 +109,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
             }
             Asked::Failed(error, suspect) => {
                 tried.add(turn);
+                exchange.entry().failed(error);
                 suspects.extend(suspect);
                 if !(may_go_on && may_try_again(exchange, branch, error)) {
                     suspects.unanswered(branch, exchange.entry().client());

@@ -23,7 +23,7 @@ use crate::{
     config::{Engine, Limits},
     http1::request::Request,
     identity::Identities,
-    metrics::Counters,
+    metrics::{Counters, book::count_status},
     route::{Lost, Route, Table, To},
 };
 
@@ -130,6 +130,9 @@ impl Worker {
 
     /// Notes a head that could not be read, and how it was answered.
     pub(crate) fn note_unread(&self, client: &Client, status: u16, bytes: u64) {
+        self.counters.failures.add("bad_request");
+        count_status(&self.counters.answers, status);
+        self.counters.bytes_out.add(bytes);
         self.note(&Line {
             client: &client.source().name,
             asked: &Asked::unread(),

@@ -37,6 +37,8 @@ mod routes;
 mod sticky;
 /// The access log.
 mod logging;
+/// What is counted, and where it is read.
+mod metrics;
 /// Who speaks for whom, and what requests are known by.
 mod forwarded;
 /// Checks of backends.

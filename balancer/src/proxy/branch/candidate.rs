@@ -89,7 +89,8 @@ impl Place {
             upstream: Rc::clone(&self.upstream),
             turn: self.turn,
             in_flight: Some(in_flight),
-            since: None,
+            since: Instant::now(),
+            is_observed: false,
             trial,
         }
     }
@@ -100,8 +101,10 @@ pub(crate) struct Candidate {
     pub(crate) upstream: Rc<Upstream>,
     turn: u32,
     in_flight: Option<InFlight>,
-    /// When it was asked, if somebody wants to know how long that takes.
-    pub(super) since: Option<Instant>,
+    /// When it was asked.
+    since: Instant,
+    /// Whether backends are chosen by how long that takes.
+    pub(super) is_observed: bool,
     trial: Option<Trial>,
 }
 
@@ -116,16 +119,21 @@ impl Candidate {
         self.in_flight.take().expect("a candidate gives one answer")
     }
 
+    /// It has begun to answer.
+    pub(crate) fn begins(&self) {
+        self.upstream.counts.first_byte.observe(self.since.elapsed());
+    }
+
     /// The request goes elsewhere: its place is free for another one.
     pub(crate) fn leave(&mut self) {
         self.in_flight = None;
     }
 
     fn observe(&self, least: Duration) {
-        if let Some(since) = self.since {
+        if self.is_observed {
             let now = Instant::now();
             let mut latency = self.upstream.latency.get();
-            latency.observe((now - since).max(least), now);
+            latency.observe((now - self.since).max(least), now);
             self.upstream.latency.set(latency);
         }
     }

@@ -5,6 +5,7 @@ use std::{
     io,
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -60,6 +61,7 @@ pub(crate) async fn forward(
     let (head, body) = request.into_parts();
     let accept = head.headers.get(header::ACCEPT).cloned();
     let mut entry = Entry::begin(&worker, &client, || asked(&head));
+    entry.pool = Some(Arc::clone(&worker.branch().counts));
     let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry).await;
     client.enter(Phase::Answering);
     let mut response = match outcome {
@@ -217,6 +219,7 @@ impl tries::Exchange for Exchange<'_> {
             }
             Some(Ok(response)) => response,
         };
+        candidate.begins();
         let lease = Lease {
             sender,
             in_flight: candidate.take_in_flight(),

@@ -147,6 +147,7 @@ impl tries::Exchange for Exchange<'_> {
             }
             self.pass_interim(&head, &mut download).await?;
         };
+        candidate.begins();
         if head.status == 101 && !self.is_agreed(&head, download.bytes()) {
             return Err(ProxyError::AnswerBroken);
         }
@@ -172,7 +173,9 @@ impl Exchange<'_> {
             self.upload.gather(self.desk, (self.client, self.stream), &self.worker.bodies, most).await?;
             self.entry.is_complete();
         }
-        tries::answer(self, branch).await
+        let answered = tries::answer(self, branch).await;
+        self.entry.sent = self.upload.carried();
+        answered
     }
 
     /// The values of the request's fields with this name.

@@ -188,7 +188,9 @@ impl Relay<'_> {
     fn poll_upload(&mut self, cx: &mut Context<'_>, to: Option<&Stream>) -> Result<(), ()> {
         let Some(to) = to.filter(|_| !self.upload.is_over(self.desk)) else { return Ok(()) };
         let way = Way { client: self.client, from: self.stream, to, shelf: &self.worker.shelf };
-        match self.upload.poll(cx, self.desk, &way) {
+        let polled = self.upload.poll(cx, self.desk, &way);
+        self.entry.sent = self.upload.carried();
+        match polled {
             Poll::Ready(Err(Trouble::Client(_))) => Err(()),
             Poll::Ready(Err(Trouble::Backend)) => {
                 self.upload.give_up();

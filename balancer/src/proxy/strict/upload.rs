@@ -58,6 +58,8 @@ pub(crate) struct Upload {
     /// What is still to come of a counted one.
     left: u64,
     passed: u64,
+    /// Bytes of data given to backends, again and again if it was sent again.
+    carried: u64,
     limit: u64,
     /// Where the first byte behind the head is, and the first that was not looked at.
     start: usize,
@@ -92,6 +94,7 @@ impl Upload {
             decoder: Decoder::leaving_out(fields::named(&desk.buffer, desk.request.fields())),
             left,
             passed: 0,
+            carried: 0,
             limit,
             start,
             at: start,
@@ -129,6 +132,11 @@ impl Upload {
         !self.given_up && self.ended && desk.up.is_empty()
     }
 
+    /// Bytes of it that went to backends.
+    pub(crate) fn carried(&self) -> u64 {
+        self.carried
+    }
+
     /// Whether it was read to its end.
     pub(crate) fn is_read(&self) -> bool {
         self.ended
@@ -156,6 +164,7 @@ impl Upload {
         }
         self.given_up = false;
         if let Some(data) = self.unwrapped {
+            self.carried += data.len() as u64;
             desk.up.chunk(data, Some(self.decoder.trailers()));
             return Ok(());
         }
@@ -346,6 +355,7 @@ impl Upload {
                 desk.up.data = Span { start: self.at, end: self.at + length };
                 self.at += length;
                 self.left -= length as u64;
+                self.carried += length as u64;
                 self.ended = self.left == 0;
             }
             Framing::Chunked => {
@@ -353,6 +363,7 @@ impl Upload {
                 self.at = at;
                 self.ended = ended;
                 self.passed += data.len() as u64;
+                self.carried += data.len() as u64;
                 if self.passed > self.limit {
                     return Err(ProxyError::BodyTooLarge);
                 }
