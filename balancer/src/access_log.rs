@@ -20,7 +20,7 @@ use crate::log_format::{LogFormat, Piece, Variable};
 /// Bytes a thread gathers before it writes.
 const PIECE: usize = 64 * 1024;
 /// Most bytes of a target, referrer or user agent that go into a line.
-const LONGEST_FIELD: usize = 2048;
+pub(crate) const LONGEST_FIELD: usize = 2048;
 
 /// What was asked, in the words of the log: kept until the answer has gone out.
 #[derive(Debug)]

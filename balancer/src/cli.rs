@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     Signals,
+    bounds::Bounds,
     config::{self, CertificateFiles, Config, Engine, Problems, balance::Balance, units},
     shutdown::Shutdown,
     supervisor::launcher,
@@ -25,7 +26,7 @@ pub struct Cli {
 enum Verb {
     /// Run in the foreground until SIGTERM or Ctrl-C
     Run(Box<Run>),
-    /// Say what is wrong with a configuration file
+    /// Say what is wrong with a configuration file, or which bounds it has
     Check(Check),
     /// Become a program that ends with the balancer; used by the balancer itself
     #[command(hide = true)]
@@ -205,6 +206,6 @@ fn check(flags: &Check) -> anyhow::Result<u8> {
         tls::Front::new(&config.tls).map_err(Problems)?;
     }
     println!("{}: fine", flags.config.display());
-    println!("{:#?}", config.limits);
+    print!("{}", Bounds::of(&config));
     Ok(0)
 }

@@ -31,6 +31,7 @@ mod health;
 pub mod supervisor;
 mod names;
 mod proxy;
+mod bounds;
 mod run;
 pub mod cli;
 

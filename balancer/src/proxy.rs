@@ -32,6 +32,7 @@ use crate::{
 
 mod addresses;
 mod answer;
+pub(crate) mod memory;
 mod client;
 mod entry;
 mod error;

@@ -47,7 +47,7 @@ use crate::{
 
 mod secure;
 mod introduction;
-mod http2;
+pub(super) mod http2;
 pub(super) mod stream;
 mod parcel;
 pub(super) mod shelf;
@@ -55,7 +55,7 @@ mod rewrite;
 mod seen;
 mod upload;
 mod download;
-mod exchange;
+pub(super) mod exchange;
 mod relay;
 mod reply;
 mod tunnel;

@@ -43,14 +43,17 @@ use crate::{
 
 /// Answers up to this size to requests that may be repeated are taken whole before the client sees their first byte: a
 /// backend that dies in the middle of one costs nobody anything. Of longer ones what has come is sent on.
-const TAKEN_WHOLE: usize = 1024 * 1024;
+pub(crate) const TAKEN_WHOLE: usize = 1024 * 1024;
 
 /// How long an answer without a length is held back for that. Whoever sends one may have begun before it knows all of
 /// it, and its reader wants to see the beginning; a tenth of a second is not noticed. Events are never held back.
 const HELD_BACK: Duration = Duration::from_millis(100);
 
+/// Most bytes of a backend's head.
+pub(crate) const ANSWER_HEAD: usize = 64 * 1024;
+
 /// Bounds of a backend's heads.
-const BOUNDS: Bounds = Bounds { size: 64 * 1024, fields: 256 };
+const BOUNDS: Bounds = Bounds { size: ANSWER_HEAD, fields: 256 };
 
 /// Most interim answers (100 to 199) before the final one.
 const MOST_INTERIM: u32 = 8;
