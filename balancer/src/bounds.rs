@@ -5,6 +5,7 @@ use std::{fmt, fmt::Write as _, time::Duration};
 
 use crate::{
     config::{Config, Engine, Limits, pools::Pool},
+    limiter,
     proxy::memory,
     scrape::endpoint,
 };
@@ -41,6 +42,14 @@ impl Bounds {
         let limits = &config.limits;
         self.add("worker_connections", limits.connections, "more wait in the kernel");
         self.add("limit_conn", limits.connections_per_address, "more of an address are closed at once");
+        let rates = config.routes.iter().filter_map(|route| Some((route.limiter.as_ref()?, &route.location)));
+        let all = config.limiter.iter().map(|limiter| (limiter, "all requests"));
+        for (limiter, of) in all.chain(rates.map(|(limiter, location)| (limiter, location.as_str()))) {
+            self.add(format!("limit_req of {of}"), limiter.rate(), "429");
+        }
+        if config.limiter.is_some() || config.routes.iter().any(|route| route.limiter.is_some()) {
+            self.add("limit_req: clients remembered", limiter::MOST, "who owes least is forgotten");
+        }
         self.add("tls.handshake_timeout", time(limits.handshake_deadline), "the connection is closed");
         self.add("client_header_timeout", time(limits.head_deadline), "the connection is closed");
         self.add("size of a head", size(limits.head_size), "431, or 414 for its first line");

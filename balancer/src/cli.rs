@@ -165,6 +165,9 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     if config.engine == Engine::Hyper && flags.buffer_requests.is_some_and(|size| size > 0) {
         bail!("--buffer-requests: the hyper engine passes bodies on as they come; take the strict one");
     }
+    if config.engine == Engine::Hyper && config.limiter.is_some() {
+        bail!("limit_req: the hyper engine does not count requests; take the strict one");
+    }
     config.limits.body_buffer = flags.buffer_requests.unwrap_or(config.limits.body_buffer);
     config.limits.body = flags.body_limit.or(config.limits.body);
     config.launcher = Some(vec![std::env::current_exe()?.into(), "launch".into()]);

@@ -6,6 +6,7 @@ use std::{
     io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use crate::{
     backend::{Location, Terms},
+    limiter::Limiter,
     log_format::LogFormat,
     route::Route,
     trust::Trust,
@@ -61,6 +63,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// The pools, at least one; their numbers are what routes and programs go by.
     pub pools: Vec<Pool>,
+    /// How many requests a client may have, over all routes.
+    pub limiter: Option<Arc<Limiter>>,
     /// Which requests go where; without any all go to the first pool.
     pub routes: Vec<Route>,
     /// Programs that the balancer runs.
@@ -92,6 +96,7 @@ impl Config {
             access_log_format: None,
             metrics_listen: None,
             pools: vec![Pool::default()],
+            limiter: None,
             routes: Vec::new(),
             programs: Vec::new(),
             limits: Limits::default(),

@@ -13,6 +13,8 @@ pub mod http1;
 pub mod verdict;
 pub mod select;
 pub mod trust;
+pub mod rate;
+pub mod limiter;
 pub mod identity;
 pub mod log_format;
 pub mod backend;

@@ -24,6 +24,7 @@ use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
     access_log::LogFile,
     config::{Engine, Limits},
+    limiter::Limiter,
     listener,
     metrics::Counters,
     route::Table,
@@ -64,6 +65,7 @@ pub(crate) struct Thread {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) limiter: Option<Arc<Limiter>>,
     pub(crate) given: Given,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: Option<Arc<LogFile>>,

@@ -368,6 +368,7 @@ fn start_threads(
             engine: config.engine,
             limits: config.limits.share(config.threads),
             addresses: Arc::clone(&addresses),
+            limiter: config.limiter.clone(),
             given: proxy::Given { request_id: config.request_id, trace: config.trace_context },
             counters: Arc::clone(counters),
             log: log.cloned(),

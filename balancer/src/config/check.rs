@@ -1,14 +1,17 @@
 //! Each rule once: from the file as written to the configuration the program uses, or to every problem it has.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub(super) use self::pool::server;
 use super::{CertificateFiles, Config, Engine, Limits, Program, Tls, file, units};
-use crate::trust::Trust;
+use crate::{limiter::Limiter, rate::Rate, trust::Trust};
 
 mod pool;
 mod fields;
 mod route;
+
+/// Most requests that may come beyond a rate.
+const MOST_BURST: u32 = 100_000;
 
 /// Problems found so far, each with its key.
 #[derive(Default)]
@@ -77,6 +80,10 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.access_log_format = format.and_then(|text| found.take("access_log_format", text.parse()));
     let metrics = file.metrics_listen.as_ref();
     config.metrics_listen = metrics.and_then(|text| found.take("metrics_listen", address(text, "127.0.0.1:9901")));
+    config.limiter = file.limit_req.as_ref().and_then(|limit| check_rate(&mut found, "limit_req", limit));
+    if config.limiter.is_some() && config.engine != Engine::Strict {
+        found.add("limit_req", "the hyper engine does not count requests; take the strict one");
+    }
     config.routes = route::check(&mut found, &file.route, &config);
     if !config.routes.is_empty() && config.engine != Engine::Strict {
         found.add("route", "the hyper engine has no routes; take the strict one");
@@ -89,6 +96,14 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
 
 fn address(text: &str, such_as: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("`{text}` is not an address; write IP:PORT, such as {such_as}"))
+}
+
+fn check_rate(found: &mut Found, key: &str, file: &file::LimitReq) -> Option<Arc<Limiter>> {
+    if file.burst > MOST_BURST {
+        found.add(&format!("{key}.burst"), format!("more than {MOST_BURST} is no bound; write less"));
+    }
+    let rate = Rate::new(found.take(&format!("{key}.rate"), file.rate.parse())?, file.burst.min(MOST_BURST));
+    Some(Arc::new(Limiter::new(rate)))
 }
 
 fn check_trust(found: &mut Found, file: &file::File) -> Trust {

@@ -42,6 +42,7 @@ pub(super) struct File {
     pub(super) worker_connections: Option<usize>,
     pub(super) limit_conn: Option<usize>,
     pub(super) shutdown_timeout: Option<String>,
+    pub(super) limit_req: Option<LimitReq>,
     #[serde(default)]
     pub(super) listen: Vec<Listen>,
     #[serde(default)]
@@ -63,6 +64,15 @@ pub(super) struct Listen {
     pub(super) tls: bool,
     #[serde(default)]
     pub(super) proxy_protocol: bool,
+}
+
+/// How many requests a client may have.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitReq {
+    pub(super) rate: String,
+    #[serde(default)]
+    pub(super) burst: u32,
 }
 
 /// TLS at the addresses that have it.

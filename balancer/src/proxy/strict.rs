@@ -219,13 +219,11 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     }
     let checked = check(desk, &request).and_then(|()| check_host(client, stream, desk, &request));
     let routed = checked.and_then(|()| worker.find(&request, &desk.buffer));
+    let routed = routed.and_then(|routed| worker.admit(client, routed.1).map(|()| routed));
     let ready = routed.and_then(|routed| Ok((routed, Upload::new(&request, desk, worker.limits.body)?)));
     let ((branch, route), mut upload) = match ready {
         Ok(ready) => ready,
-        Err(error) => {
-            fail(worker, client, stream, desk, entry, failed(error, false)).await;
-            return Next::Leave;
-        }
+        Err(error) => return turn_away(worker, client, stream, desk, entry, &request, failed(error, false)).await,
     };
     enter_branch(client, &mut entry, branch, route);
     if let Some(cors) = question(client, &request, desk, route) {
@@ -273,6 +271,27 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     };
     let is_done = upload.is_read();
     follow(client, stream, desk, upload, &request, (stays, is_done))
+}
+
+/// Answers a request that goes nowhere. Who has to wait for the next one may do so here.
+async fn turn_away(
+    worker: &Worker,
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    entry: Entry,
+    request: &Request,
+    failure: Failure,
+) -> Next {
+    let is_limited = matches!(failure.error, ProxyError::Throttled(_));
+    let stays = is_limited && request.stays && request.framing == Framing::None && !worker.stopping.get();
+    fail(worker, client, stream, desk, entry, Failure { stays, ..failure }).await;
+    if !stays {
+        return Next::Leave;
+    }
+    client.enter(Phase::Waiting);
+    desk.turn_over(request.length);
+    Next::Request
 }
 
 fn enter_branch(client: &Client, entry: &mut Entry, branch: &Branch, route: Option<&Route>) {

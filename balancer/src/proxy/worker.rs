@@ -23,6 +23,7 @@ use crate::{
     config::{Engine, Limits},
     http1::request::Request,
     identity::Identities,
+    limiter::Limiter,
     metrics::{Counters, book::count_status},
     route::{Lost, Route, Table, To},
 };
@@ -38,6 +39,8 @@ pub(crate) struct Worker {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<Addresses>,
+    /// How many requests a client may have.
+    limiter: Option<Arc<Limiter>>,
     /// What requests are given on their way.
     pub(crate) given: Given,
     pub(crate) identities: Identities,
@@ -67,11 +70,13 @@ pub(crate) struct Worker {
 impl Worker {
     /// The worker of a thread, and what it listens on.
     pub(crate) fn new(thread: Thread) -> (Self, Vec<Entrance>) {
-        let Thread { number, entrances, plans, routes, engine, limits, addresses, given, counters, log } = thread;
+        let Thread { number, entrances, plans, routes, engine, limits, addresses, limiter, given, counters, log } =
+            thread;
         let worker = Self {
             engine,
             limits,
             addresses,
+            limiter,
             given,
             identities: Identities::new(chance()),
             counters,
@@ -108,6 +113,18 @@ impl Worker {
         match route.to {
             To::Pool(number) => Ok((&self.branches[number], Some(route))),
         }
+    }
+
+    /// Whether a client may have a request now. The route's bound comes first: what that refuses does not count for the
+    /// other.
+    pub(crate) fn admit(&self, client: &Client, route: Option<&Route>) -> Result<(), ProxyError> {
+        let of_route = route.and_then(|route| route.limiter.as_ref());
+        let mut limiters = of_route.into_iter().chain(&self.limiter);
+        let admitted = limiters.try_for_each(|limiter| limiter.admit(client.address()));
+        admitted.map_err(|wait| {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            ProxyError::Throttled(u32::try_from(seconds).unwrap_or(u32::MAX))
+        })
     }
 
     /// What is due once a second.

@@ -291,6 +291,29 @@ fn a_long_head_behind_a_body_is_read_though_very_many_buffers_are_out() {
     assert!(client.answer().text().contains(&long));
 }
 
+#[test]
+fn a_client_gets_no_more_requests_than_its_rate_and_others_do() {
+    let upstream = Upstream::saying("hi");
+    let balancer = with_lines(&upstream, "[limit_req]\nrate = \"1r/m\"\nburst = 2", "");
+    let mut client = balancer.connect();
+    let statuses: Vec<u16> = (0..4).map(|_| client.get("/").status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429], "the connection stays");
+    let refused = client.get("/");
+    let wait: u64 = refused.field("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait) && refused.field("connection").is_none(), "{}", refused.head);
+    assert_eq!(balancer.connect_from("127.0.0.9:0".parse().unwrap()).get("/").status, 200);
+    assert_eq!(upstream.requests(), 4);
+}
+
+#[test]
+fn a_rate_of_a_route_is_for_its_requests_only() {
+    let upstream = Upstream::saying("hi");
+    let routes = "[[route]]\n[[route]]\nlocation = \"/login\"\n[route.limit_req]\nrate = \"1r/m\"\n";
+    let balancer = Balancer::with_file(&format!("[[pool.server]]\naddress = \"{}\"\n{routes}", upstream.address));
+    let statuses = ["/login", "/", "/login", "/"].map(|path| balancer.get(path).status);
+    assert_eq!(statuses, [200, 200, 429, 200]);
+}
+
 /// These tests hold both ends of many connections.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -1,6 +1,6 @@
 //! The rules of routes.
 
-use super::{Found, fields, file};
+use super::{Found, check_rate, fields, file};
 use crate::{
     config::{self, Config},
     http1::target::is_host,
@@ -50,6 +50,7 @@ fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String
             .buffer_requests
             .as_ref()
             .and_then(|text| found.take(&format!("{key}.buffer_requests"), config::buffer(text))),
+        limiter: file.limit_req.as_ref().and_then(|limit| check_rate(found, &format!("{key}.limit_req"), limit)),
         request: fields::check(found, &format!("{key}.request_headers"), &file.request_headers),
         answer: fields::check(found, &format!("{key}.response_headers"), &file.response_headers),
         cors: file.cors.as_ref().map(|cors| fields::check_cors(found, &format!("{key}.cors"), cors)),

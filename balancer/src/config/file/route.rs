@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::LimitReq;
+
 /// For whom it is, and where it goes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +15,7 @@ pub(in crate::config) struct Route {
     pub(in crate::config) location: Option<String>,
     pub(in crate::config) pool: Option<String>,
     pub(in crate::config) buffer_requests: Option<String>,
+    pub(in crate::config) limit_req: Option<LimitReq>,
     #[serde(default)]
     pub(in crate::config) request_headers: Edits,
     #[serde(default)]

@@ -2,14 +2,12 @@
 
 use std::future::poll_fn;
 
-use hyper::StatusCode;
-
 use super::{shelf::Desk, stream::Stream};
 use crate::{
     http1::{Version, request::Request},
     identity::RequestId,
     proxy::{
-        answer::{Form, RETRY_AFTER, render},
+        answer::{Form, render},
         client::{Client, Phase},
         entry::Entry,
         error::ProxyError,
@@ -65,8 +63,8 @@ pub(super) async fn answer_failure(
     let facts = failure.error.facts();
     let (status, name) = (facts.status.as_u16(), facts.status.canonical_reason().unwrap_or_default());
     let (kind, text) = render(facts.status, facts.words, failure.form);
-    let is_absent = facts.status == StatusCode::SERVICE_UNAVAILABLE;
-    let retry = if is_absent { format!("Retry-After: {RETRY_AFTER}\r\n") } else { String::new() };
+    let retry = failure.error.retry_after();
+    let retry = retry.map_or_else(String::new, |seconds| format!("Retry-After: {seconds}\r\n"));
     let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
     let id = id.map_or_else(String::new, |id| format!("X-Request-Id: {id}\r\n"));
     let close = if failure.stays { "" } else { "Connection: close\r\n" };

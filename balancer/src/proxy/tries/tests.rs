@@ -143,6 +143,7 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
         routes: None,
         engine: Engine::Strict,
         addresses: Addresses::new(limits.connections_per_address),
+        limiter: None,
         limits,
         counters: Arc::new(Counters::default()),
         log: None,
