@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::{
     backend::{Location, Terms},
+    error_log::Level,
     limiter::Limiter,
     log_format::LogFormat,
     route::Route,
@@ -59,6 +60,10 @@ pub struct Config {
     pub access_log: Option<PathBuf>,
     /// The form of its lines, if it is not ours.
     pub access_log_format: Option<LogFormat>,
+    /// Where the balancer says what happens to it; on standard error without it.
+    pub error_log: Option<PathBuf>,
+    /// From which level on.
+    pub error_log_level: Level,
     /// Where metrics are read; nowhere without it.
     pub metrics_listen: Option<SocketAddr>,
     /// The pools, at least one; their numbers are what routes and programs go by.
@@ -94,6 +99,8 @@ impl Config {
             engine: Engine::default(),
             access_log: None,
             access_log_format: None,
+            error_log: None,
+            error_log_level: Level::default(),
             metrics_listen: None,
             pools: vec![Pool::default()],
             limiter: None,

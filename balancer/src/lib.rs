@@ -17,6 +17,8 @@ pub mod rate;
 pub mod limiter;
 pub mod identity;
 pub mod log_format;
+mod log_file;
+pub mod error_log;
 pub mod backend;
 pub mod route;
 pub mod config;

@@ -22,7 +22,7 @@ pub(crate) use self::client::Door;
 pub(crate) use self::entry::Given;
 use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
-    access_log::LogFile,
+    access_log::AccessLogFile,
     config::{Engine, Limits},
     limiter::Limiter,
     listener,
@@ -68,7 +68,7 @@ pub(crate) struct Thread {
     pub(crate) limiter: Option<Arc<Limiter>>,
     pub(crate) given: Given,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) log: Option<Arc<LogFile>>,
+    pub(crate) log: Option<Arc<AccessLogFile>>,
 }
 
 /// Runs one thread of the data plane until it is told to stop and its clients are done. Returns how many connections

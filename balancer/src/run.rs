@@ -20,10 +20,12 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    access_log::LogFile,
+    access_log::AccessLogFile,
     backend::LONGEST_SOCKET_PATH,
     config::{Config, Problems, Program, front::Introduced},
+    error_log::ErrorLog,
     listener,
+    log_file::LogFile,
     metrics::{Counters, Totals},
     pool::{Change, Pool},
     proxy::{self, Door, Entrance, Plan},
@@ -110,6 +112,11 @@ pub fn run(
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
     raise_file_limit();
+    let errors = ErrorLog::open(config.error_log.as_deref()).map_err(|error| {
+        let path = config.error_log.as_deref().unwrap_or(Path::new("")).display();
+        Problems(vec![format!("the error log {path} cannot be written: {error}; choose another file")])
+    })?;
+    errors.begin(config.error_log_level);
     let prepared = prepare(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -120,21 +127,22 @@ pub fn run(
         }
         tokio::select! {
             outcome = balancing => outcome,
-            failed = reopen_on_request(log.as_deref()) => Err(RunError::System(failed)),
+            failed = reopen_on_request(log.as_deref(), &errors) => Err(RunError::System(failed)),
             failed = shutdown.follow_signals() => Err(failed.map_or_else(RunError::System, |()| unreachable!())),
         }
     })
 }
 
-/// Opens the access log anew at each SIGUSR1, which whoever moves it away sends.
-async fn reopen_on_request(log: Option<&LogFile>) -> io::Error {
+/// Opens the logs anew at each SIGUSR1, which whoever moves them away sends.
+async fn reopen_on_request(log: Option<&AccessLogFile>, errors: &ErrorLog) -> io::Error {
     let mut asked = match signal(SignalKind::user_defined1()) {
         Ok(asked) => asked,
         Err(error) => return error,
     };
     while asked.recv().await.is_some() {
+        errors.reopen();
         if let Some(log) = log {
-            log.reopen();
+            log.file.reopen();
         }
     }
     std::future::pending().await
@@ -147,7 +155,7 @@ struct Prepared {
     listening: Vec<SocketAddr>,
     listening_tls: Vec<SocketAddr>,
     tls: Option<Arc<Front>>,
-    log: Option<Arc<LogFile>>,
+    log: Option<Arc<AccessLogFile>>,
     metrics: Option<TcpListener>,
     sockets: RuntimeDir,
 }
@@ -186,7 +194,8 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         let say = |error| {
             problems.push(format!("the access log {} cannot be written: {error}; choose another file", path.display()));
         };
-        LogFile::open(path, config.access_log_format.clone()).map_err(say).ok()
+        let file = LogFile::open(path, "access log").map_err(say).ok()?;
+        Some(Arc::new(AccessLogFile { file, format: config.access_log_format.clone() }))
     });
     let metrics = config.metrics_listen.and_then(|address| {
         let listened =
@@ -353,7 +362,7 @@ fn start_threads(
     entrances: Vec<Vec<Entrance>>,
     counters: &[Arc<Counters>],
     yards: &[Yard],
-    log: Option<&Arc<LogFile>>,
+    log: Option<&Arc<AccessLogFile>>,
     shutdown: &Shutdown,
 ) -> io::Result<Vec<DataThread>> {
     let addresses = proxy::Addresses::new(config.limits.connections_per_address);

@@ -89,6 +89,7 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
         found.add("route", "the hyper engine has no routes; take the strict one");
     }
     config.access_log = file.access_log;
+    (config.error_log, config.error_log_level) = (file.error_log, file.error_log_level);
     config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
     if found.0.is_empty() { Ok(config) } else { Err(found.0) }

@@ -10,7 +10,7 @@ pub(super) use self::{
     route::{Cors, Edits, Route},
 };
 use super::Engine;
-use crate::{select::sticky::SameSite, trust::RealIpHeader};
+use crate::{error_log::Level, select::sticky::SameSite, trust::RealIpHeader};
 
 mod pools;
 mod route;
@@ -24,6 +24,9 @@ pub(super) struct File {
     pub(super) engine: Engine,
     pub(super) access_log: Option<PathBuf>,
     pub(super) access_log_format: Option<String>,
+    pub(super) error_log: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) error_log_level: Level,
     pub(super) metrics_listen: Option<String>,
     #[serde(default)]
     pub(super) trusted_proxies: Vec<String>,

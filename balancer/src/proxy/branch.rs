@@ -135,13 +135,15 @@ impl Branch {
             return Err(error);
         }
         let mut bell = self.pool.bell();
+        let since = Instant::now();
         let deadline = Instant::from_std(begun) + self.limits.queue_deadline;
-        let _wait = Wait { since: Instant::now(), times: &self.counts.waits };
+        let _wait = Wait { since, times: &self.counts.waits };
         let waiting = is_first_try.then(|| self.queue.enter().ok_or(ProxyError::QueueFull)).transpose()?;
         loop {
             if waiting.as_ref().is_none_or(Waiting::is_first)
-                && let Some(candidate) = self.pick(tried, wish)
+                && let Some(mut candidate) = self.pick(tried, wish)
             {
+                candidate.waited = since.elapsed();
                 return Ok(candidate);
             }
             let called = async {

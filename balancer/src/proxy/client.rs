@@ -269,6 +269,11 @@ impl Client {
         self.order.get() != Order::Look
     }
 
+    /// Whether it was told to end at once, though it had not closed its direction.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.order.get() == Order::Abort && !self.ended.get()
+    }
+
     pub(crate) fn give(&self, order: Order) {
         self.order.set(order);
         self.ring();

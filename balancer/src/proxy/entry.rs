@@ -1,16 +1,22 @@
 //! One request's entry in the access log and the counters, from its head to the last byte of its answer.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
+    branch::Candidate,
     client::{Client, Phase},
     error::{ProxyError, Side},
     upstream::Upstream,
     worker::Worker,
 };
 use crate::{
-    access_log::{Asked, Line},
+    access_log::{Asked, Line, Try, escaped},
     identity::{RequestId, Trace},
+    log_format::{LogFormat, is_called},
     metrics::book::{PoolCounts, count_status},
 };
 
@@ -24,6 +30,13 @@ pub(crate) struct Given {
     pub(crate) request_id: bool,
     /// A trace context.
     pub(crate) trace: bool,
+}
+
+/// What the form of the log tells of, and is kept for it.
+#[derive(Debug, Clone, Copy)]
+struct Tells {
+    tries: bool,
+    sent: bool,
 }
 
 /// One request's entry. Dropped without [`finish`](Self::finish), it says that the request was cut off.
@@ -43,6 +56,16 @@ pub(crate) struct Entry {
     /// What is counted about its pool, once that is known.
     pub(crate) pool: Option<Arc<PoolCounts>>,
     pub(crate) upstream: Option<Rc<Upstream>>,
+    /// When the one that was asked last was asked.
+    asked_at: Instant,
+    /// What the log's form tells of.
+    tells: Tells,
+    tries: Vec<Try>,
+    sent_fields: Vec<String>,
+    /// How long it waited for backends.
+    pub(crate) queued: Duration,
+    /// Why it came to the last one.
+    pub(crate) chosen: &'static str,
     pub(crate) retries: Vec<&'static str>,
     /// What it is known by.
     pub(crate) id: Option<RequestId>,
@@ -55,9 +78,16 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// `asked` is looked at only when there is a log.
-    pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, asked: impl FnOnce() -> Asked) -> Self {
+    /// It is given the names of the fields that the log's form asks for.
+    pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, asked: impl FnOnce(&[String]) -> Asked) -> Self {
         worker.counters.requests.add_one();
-        let asked = worker.log.borrow().is_on().then(asked);
+        let log = worker.log.borrow();
+        let format = log.format();
+        let asked = log.is_on().then(|| asked(format.map_or(&[], |format| &format.fields)));
+        let tells = Tells {
+            tries: format.is_some_and(LogFormat::tells_tries),
+            sent: format.is_some_and(|format| !format.sent.is_empty()),
+        };
         let started = Instant::now();
         Self {
             worker: Rc::clone(worker),
@@ -71,6 +101,12 @@ impl Entry {
             sent: 0,
             pool: None,
             upstream: None,
+            asked_at: started,
+            tells,
+            tries: Vec::new(),
+            sent_fields: Vec::new(),
+            queued: Duration::ZERO,
+            chosen: "",
             retries: Vec::new(),
             id: None,
             trace: Trace::Ignored,
@@ -109,9 +145,46 @@ impl Entry {
         self.retries.push(reason);
     }
 
+    /// A backend is asked.
+    pub(crate) fn asks(&mut self, candidate: &Candidate) {
+        (self.queued, self.chosen) = (self.queued + candidate.waited, candidate.chosen);
+        if self.tells.tries {
+            self.asked_at = Instant::now();
+            let address = candidate.upstream.backend.address.to_string();
+            self.tries.push(Try { address, status: 0, took: Duration::ZERO });
+        }
+        self.upstream = Some(Rc::clone(&candidate.upstream));
+    }
+
+    /// How the backend that was asked last has answered.
+    pub(crate) fn answered(&mut self, status: u16) {
+        if let Some(last) = self.tries.last_mut() {
+            (last.status, last.took) = (status, self.asked_at.elapsed());
+        }
+    }
+
+    /// Whether the log tells of fields of answers.
+    pub(crate) fn tells_sent(&self) -> bool {
+        self.tells.sent
+    }
+
+    /// Notes those of a head as it goes out.
+    pub(crate) fn note_head(&mut self, head: &[u8]) {
+        let log = self.worker.log.borrow();
+        let Some(format) = log.format().filter(|_| self.tells.sent) else { return };
+        let lines = || head.split(|byte| *byte == b'\n').skip(1).take_while(|line| *line != b"\r");
+        let fields = || lines().filter_map(|line| line.split_at_checked(memchr::memchr(b':', line)?));
+        let find = |name: &String| {
+            let found = fields().find(|(field, _)| is_called(field, name));
+            escaped(found.map_or(b"-", |(_, value)| value[1..].trim_ascii()))
+        };
+        self.sent_fields = format.sent.iter().map(find).collect();
+    }
+
     /// Notes what failed at the backend that was asked last.
-    pub(crate) fn failed(&self, error: ProxyError) {
+    pub(crate) fn failed(&mut self, error: ProxyError) {
         let facts = error.facts();
+        self.answered(facts.status.as_u16());
         if let Some(upstream) = self.upstream.as_ref().filter(|_| facts.side == Side::Backend) {
             upstream.counts.failures.add(facts.flag);
         }
@@ -145,6 +218,14 @@ impl Drop for Entry {
         if !self.finished {
             self.worker.counters.cut.add_one();
             self.flag = "cut";
+            if self.by.is_empty() {
+                self.by = if self.client.is_cut_off() { Side::Us.name() } else { Side::Client.name() };
+            }
+        }
+        if self.finished
+            && let (Some(last), Some(_)) = (self.tries.last_mut(), &self.upstream)
+        {
+            last.took = self.asked_at.elapsed();
         }
         self.count();
         let Some(asked) = &self.asked else { return };
@@ -155,6 +236,10 @@ impl Drop for Entry {
             bytes: self.bytes,
             upstream: self.upstream.as_ref().map(|upstream| upstream.backend.name.as_str()),
             took: self.started.elapsed(),
+            queued: self.queued,
+            chosen: self.chosen,
+            tries: &self.tries,
+            sent: &self.sent_fields,
             retries: &self.retries,
             flag: self.flag,
             by: self.by,

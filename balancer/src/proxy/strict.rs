@@ -42,6 +42,7 @@ use crate::{
     access_log::Asked,
     http1::{Bounds, Refusal, fields::Kind, framing::Framing, request::Request, target::Target},
     identity::{self, RequestId, Trace},
+    log_format::is_called,
     route::{Route, cors::Cors},
 };
 
@@ -353,7 +354,7 @@ fn follow(
 fn begin(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &Desk, request: &Request) -> Entry {
     client.enter(Phase::Forwarding);
     tell(client, desk);
-    let mut entry = Entry::begin(worker, client, || asked(desk, request, stream));
+    let mut entry = Entry::begin(worker, client, |names| asked(client, desk, request, stream, names));
     identify(&mut entry, worker, client, desk);
     entry
 }
@@ -468,14 +469,19 @@ async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     }
 }
 
-fn asked(desk: &Desk, request: &Request, stream: &Stream) -> Asked {
-    Asked::new(
+fn asked(client: &Client, desk: &Desk, request: &Request, stream: &Stream, names: &[String]) -> Asked {
+    let value = |name: &String| {
+        let mut fields = desk.request.fields().iter();
+        fields.find(|field| is_called(field.name.of(&desk.buffer), name)).map(|field| field.value.of(&desk.buffer))
+    };
+    let asked = Asked::new(
         request.method.of(&desk.buffer),
         request.target_text.of(&desk.buffer),
         if stream.front().is_some() { "HTTP/2.0" } else { request.version.name() },
         field(desk, Kind::Referer),
         field(desk, Kind::UserAgent),
-    )
+    );
+    asked.with(names.iter().map(value), client.speaks_tls())
 }
 
 fn field(desk: &Desk, kind: Kind) -> Option<&[u8]> {

@@ -1,7 +1,7 @@
 //! The tries of one request, whichever engine speaks HTTP: choose a backend, ask it over a held connection or a new one,
 //! and go on to the next if that is safe. The decisions are [`retry`]'s; what is held against whom is [`suspects`]'s.
 
-use std::{io, rc::Rc};
+use std::io;
 
 use self::suspects::Suspects;
 use super::{
@@ -74,13 +74,14 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
         if let Some(error) = last.take() {
             exchange.entry().retry(ProxyError::facts(error).flag);
         }
-        exchange.entry().upstream = Some(Rc::clone(&candidate.upstream));
+        exchange.entry().asks(&candidate);
         let turn = candidate.turn();
         let asked = ask(exchange, branch, candidate).await;
         let may_go_on = branch.limits.next_upstream_deadline.is_none_or(|deadline| started.elapsed() < deadline);
         match asked {
             Asked::Answered(candidate, answer) => {
                 let status = E::status(&answer);
+                exchange.entry().answered(status);
                 exchange.entry().cookie = branch.cookie(&candidate.upstream, &wish);
                 let Some(case) = retry::case_of_status(status, branch.limits.next_upstream) else {
                     suspects.answered(branch);

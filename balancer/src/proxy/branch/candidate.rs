@@ -91,6 +91,8 @@ impl Place {
             in_flight: Some(in_flight),
             since: Instant::now(),
             is_observed: false,
+            waited: Duration::ZERO,
+            chosen: "turn",
             trial,
         }
     }
@@ -101,6 +103,10 @@ pub(crate) struct Candidate {
     pub(crate) upstream: Rc<Upstream>,
     turn: u32,
     in_flight: Option<InFlight>,
+    /// How long somebody waited for it.
+    pub(crate) waited: Duration,
+    /// Why it was chosen, in the words of the access log.
+    pub(crate) chosen: &'static str,
     /// When it was asked.
     since: Instant,
     /// Whether backends are chosen by how long that takes.
@@ -117,6 +123,15 @@ impl Candidate {
     /// Its place among the requests there, for the answer.
     pub(crate) fn take_in_flight(&mut self) -> InFlight {
         self.in_flight.take().expect("a candidate gives one answer")
+    }
+
+    pub(super) fn chosen_for(self, why: &'static str) -> Self {
+        Self { chosen: why, ..self }
+    }
+
+    /// Whether it decides whether its backend comes back.
+    pub(super) fn is_trial(&self) -> bool {
+        self.trial.is_some()
     }
 
     /// It has begun to answer.

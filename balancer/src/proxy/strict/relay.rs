@@ -125,7 +125,8 @@ impl Exchange<'_> {
         let (bytes, fields) = (download.bytes(), desk.response.fields());
         let is_bare = download.ended && download.data.is_empty() && download.trailers().is_empty();
         let route = self.route.filter(|route| route.edits_answers());
-        if let Some(front) = self.stream.front().filter(|_| route.is_none()) {
+        let is_written = route.is_some() || self.entry.tells_sent();
+        if let Some(front) = self.stream.front().filter(|_| !is_written) {
             return front.begin(bytes, head, fields, onward, is_bare);
         }
         rewrite::response(&mut desk.down.front, bytes, head, fields, onward);
@@ -133,6 +134,7 @@ impl Exchange<'_> {
             let seen = Seen { client, request: &self.request, bytes: &desk.buffer, fields: desk.request.fields() };
             seen.edit_answer(route, &mut desk.down.front);
         }
+        self.entry.note_head(&desk.down.front);
         self.stream.front().is_none_or(|front| front.begin_written(&mut desk.down.front, is_bare))
     }
 }

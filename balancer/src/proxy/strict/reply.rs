@@ -16,6 +16,7 @@ use crate::{
 };
 
 /// A request that fails, and its client.
+#[derive(Clone, Copy)]
 pub(super) struct Failure {
     pub(super) error: ProxyError,
     pub(super) form: Form,
@@ -45,7 +46,11 @@ pub(super) async fn fail(
     (entry.flag, entry.by, entry.upstream) = (facts.flag, facts.side.name(), None);
     entry.status = facts.status.as_u16();
     let id = entry.id.as_ref().map(RequestId::text);
-    entry.bytes = answer_failure(worker, client, stream, desk, failure, id).await.1;
+    let (_, bytes) = write_failure(worker, client, desk, failure, id);
+    entry.bytes = bytes;
+    entry.note_head(&desk.down.front);
+    // Who does not read it has left.
+    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
     entry.finish();
 }
 
@@ -58,6 +63,13 @@ pub(super) async fn answer_failure(
     failure: Failure,
     id: Option<&str>,
 ) -> (u16, u64) {
+    let written = write_failure(worker, client, desk, failure, id);
+    // Who does not read it has left.
+    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
+    written
+}
+
+fn write_failure(worker: &Worker, client: &Client, desk: &mut Desk, failure: Failure, id: Option<&str>) -> (u16, u64) {
     client.enter(Phase::Answering);
     worker.counters.own_answers.add_one();
     let facts = failure.error.facts();
@@ -78,8 +90,6 @@ pub(super) async fn answer_failure(
     desk.down.front.extend_from_slice(head.as_bytes());
     let body = if failure.to_head { "" } else { text.as_str() };
     desk.down.front.extend_from_slice(body.as_bytes());
-    // Who does not read it has left.
-    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
     (status, body.len() as u64)
 }
 
