@@ -244,6 +244,9 @@ impl Upload {
             Framing::Chunked => most + MARKS,
             _ => usize::try_from(self.left).unwrap_or(usize::MAX).min(most),
         };
+        if self.start + length <= desk.buffer.len() {
+            return false;
+        }
         self.taken = Some(room.take(length));
         desk.buffer.resize(self.start + length, 0);
         true
