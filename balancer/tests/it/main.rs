@@ -47,6 +47,8 @@ mod checks;
 mod retry;
 /// What is held against a backend, and for how long.
 mod passive;
+/// Other people's programs on both sides.
+mod peers;
 /// Launched programs: start, crash, stop.
 mod caretaking;
 /// SIGTERM.
