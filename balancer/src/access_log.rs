@@ -4,23 +4,17 @@
 //! Each thread gathers lines in a buffer of its own and writes them in large pieces: when the buffer is nearly full,
 //! every second, and at the end. When the file is opened anew, what is gathered goes to the new one. A file that cannot be written loses its lines and is reported once; requests go on.
 
-use std::{
-    fmt::Write as _,
-    fs::{File, OpenOptions},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use crate::{
+    log_file::LogFile,
+    log_format::{LogFormat, Piece, Variable},
 };
-
-use arc_swap::ArcSwap;
-
-use crate::log_format::{LogFormat, Piece, Variable};
 
 /// Bytes a thread gathers before it writes.
 const PIECE: usize = 64 * 1024;
 /// Most bytes of a target, referrer or user agent that go into a line.
-const LONGEST_FIELD: usize = 2048;
+pub(crate) const LONGEST_FIELD: usize = 2048;
 
 /// What was asked, in the words of the log: kept until the answer has gone out.
 #[derive(Debug)]
@@ -28,6 +22,9 @@ pub(crate) struct Asked {
     text: String,
     /// Where the request ends and the rest begins.
     request: usize,
+    /// The fields that the form asks for.
+    fields: Vec<String>,
+    https: bool,
 }
 
 impl Asked {
@@ -48,7 +45,14 @@ impl Asked {
         push_escaped(&mut text, referrer.unwrap_or(b"-"));
         text.push_str("\" \"");
         push_escaped(&mut text, user_agent.unwrap_or(b"-"));
-        Self { text, request }
+        Self { text, request, fields: Vec::new(), https: false }
+    }
+
+    /// With these fields, and how the client spoke.
+    pub(crate) fn with<'a>(mut self, fields: impl Iterator<Item = Option<&'a [u8]>>, https: bool) -> Self {
+        self.https = https;
+        self.fields.extend(fields.map(|value| escaped(value.unwrap_or(b"-"))));
+        self
     }
 
     /// A head that could not be read.
@@ -67,6 +71,14 @@ pub(crate) struct Line<'a> {
     /// The backend that answered; `None` when we did.
     pub(crate) upstream: Option<&'a str>,
     pub(crate) took: Duration,
+    /// How long it waited for a backend.
+    pub(crate) queued: Duration,
+    /// Why it came to that backend.
+    pub(crate) chosen: &'a str,
+    /// Backends that were asked, if the form tells of them.
+    pub(crate) tries: &'a [Try],
+    /// Fields of the answer that the form asks for.
+    pub(crate) sent: &'a [String],
     /// Why it was tried again, once per retry.
     pub(crate) retries: &'a [&'static str],
     /// How it ended otherwise than by a complete answer, or why we answered.
@@ -77,51 +89,38 @@ pub(crate) struct Line<'a> {
     pub(crate) id: Option<&'a str>,
 }
 
+/// One backend that was asked.
+#[derive(Debug)]
+pub(crate) struct Try {
+    pub(crate) address: String,
+    /// As it answered, or as we do for it.
+    pub(crate) status: u16,
+    pub(crate) took: Duration,
+}
+
 /// One thread's end of the log.
 #[derive(Debug)]
 pub(crate) struct AccessLog {
-    file: Option<Arc<LogFile>>,
+    file: Option<Arc<AccessLogFile>>,
     buffer: String,
     time: String,
+    iso: String,
     lines: u64,
     failed: bool,
 }
 
 /// The file that all threads append to.
 #[derive(Debug)]
-pub(crate) struct LogFile {
-    path: PathBuf,
-    file: ArcSwap<File>,
+pub(crate) struct AccessLogFile {
+    pub(crate) file: LogFile,
     /// The form of its lines, if it is not ours.
-    format: Option<LogFormat>,
-}
-
-impl LogFile {
-    pub(crate) fn open(path: &Path, format: Option<LogFormat>) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { path: path.to_owned(), file: ArcSwap::from_pointee(append(path)?), format }))
-    }
-
-    /// Goes on in the file that has its name now. Where there can be none, it goes on in the one it has.
-    pub(crate) fn reopen(&self) {
-        let path = self.path.display();
-        match append(&self.path) {
-            Ok(file) => {
-                self.file.store(Arc::new(file));
-                tracing::info!("the access log {path} is opened anew");
-            }
-            Err(error) => tracing::error!(%error, "the access log {path} cannot be opened anew: {error}"),
-        }
-    }
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    pub(crate) format: Option<LogFormat>,
 }
 
 impl AccessLog {
-    pub(crate) fn new(file: Option<Arc<LogFile>>) -> Self {
+    pub(crate) fn new(file: Option<Arc<AccessLogFile>>) -> Self {
         let buffer = String::with_capacity(if file.is_some() { PIECE } else { 0 });
-        let mut log = Self { file, buffer, time: String::new(), lines: 0, failed: false };
+        let mut log = Self { file, buffer, time: String::new(), iso: String::new(), lines: 0, failed: false };
         log.set_time(&jiff::Zoned::now());
         log
     }
@@ -135,6 +134,13 @@ impl AccessLog {
         self.time.clear();
         // A string takes everything that is written to it.
         let _ = write!(self.time, "{}", now.strftime("%d/%b/%Y:%H:%M:%S %z"));
+        self.iso.clear();
+        let _ = write!(self.iso, "{}", now.strftime("%Y-%m-%dT%H:%M:%S%:z"));
+    }
+
+    /// The form of its lines, if it is not ours.
+    pub(crate) fn format(&self) -> Option<&LogFormat> {
+        self.file.as_ref()?.format.as_ref()
     }
 
     /// Adds a line; returns how many lines were lost because the file could not be written.
@@ -142,7 +148,7 @@ impl AccessLog {
         let Some(file) = &self.file else { return 0 };
         match &file.format {
             None => render(&mut self.buffer, &self.time, line),
-            Some(format) => render_as(format, &mut self.buffer, &self.time, line),
+            Some(format) => render_as(format, &mut self.buffer, [&self.time, &self.iso], line),
         }
         self.lines += 1;
         let full = self.buffer.len() + 3 * LONGEST_FIELD > PIECE;
@@ -152,7 +158,7 @@ impl AccessLog {
     /// Writes what was gathered; returns how many lines were lost.
     pub(crate) fn flush(&mut self) -> u64 {
         let (Some(file), false) = (&self.file, self.buffer.is_empty()) else { return 0 };
-        let result = (&**file.file.load()).write_all(self.buffer.as_bytes());
+        let result = file.file.write(self.buffer.as_bytes());
         let lines = std::mem::take(&mut self.lines);
         self.buffer.clear();
         match result {
@@ -190,6 +196,12 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
         _ => ".",
     });
     out.push_str(itoa::Buffer::new().format(fraction));
+    if !line.queued.is_zero() {
+        let _ = write!(out, " queued_ms={}", line.queued.as_millis());
+    }
+    if !line.chosen.is_empty() && line.chosen != "turn" {
+        let _ = write!(out, " chosen={}", line.chosen);
+    }
     if !line.retries.is_empty() {
         // Writing into a string does not fail.
         let _ = write!(out, " retries={}:{}", line.retries.len(), line.retries.join(","));
@@ -206,41 +218,54 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
     out.push('\n');
 }
 
-fn render_as(format: &LogFormat, out: &mut String, time: &str, line: &Line<'_>) {
+fn render_as(format: &LogFormat, out: &mut String, times: [&str; 2], line: &Line<'_>) {
     for piece in &format.pieces {
         match piece {
             Piece::Text(text) => out.push_str(text),
-            Piece::Value(variable) => push_value(out, *variable, time, line, format.json),
+            Piece::Value(variable) => push_value(out, *variable, times, line, format.json),
         }
     }
     out.push('\n');
 }
 
-fn push_value(out: &mut String, variable: Variable, time: &str, line: &Line<'_>, json: bool) {
+fn push_value(out: &mut String, variable: Variable, [time, iso]: [&str; 2], line: &Line<'_>, json: bool) {
     let (request, who) = line.asked.text.split_at(line.asked.request);
     // No quote is in either: they are escaped.
     let (referrer, agent) = who.split_once("\" \"").unwrap_or((who, "-"));
-    let retries = if variable == Variable::Retries { line.retries.join(",") } else { String::new() };
+    let word = |number: usize| request.split(' ').nth(number).unwrap_or("-");
+    let tries = |tell: fn(&Try) -> String| line.tries.iter().map(tell).collect::<Vec<_>>().join(", ");
+    let told;
     let text = match variable {
         Variable::RemoteAddr => line.client,
         Variable::TimeLocal => time,
+        Variable::TimeIso => iso,
         Variable::Request => request,
+        Variable::Method => word(0),
+        Variable::Target => word(1),
+        Variable::Protocol => word(2),
+        Variable::Scheme if line.asked.https => "https",
+        Variable::Scheme => "http",
         Variable::HttpReferer => referrer,
         Variable::HttpUserAgent => agent,
+        Variable::Field(number) => line.asked.fields.get(number).map_or("-", String::as_str),
+        Variable::SentField(number) => line.sent.get(number).map_or("-", String::as_str),
         Variable::Upstream => line.upstream.unwrap_or("-"),
         Variable::RequestId => line.id.unwrap_or("-"),
-        Variable::Retries if retries.is_empty() => "-",
-        Variable::Retries => &retries,
-        Variable::Flag if line.flag.is_empty() => "-",
-        Variable::Flag => line.flag,
-        Variable::By if line.by.is_empty() => "-",
-        Variable::By => line.by,
+        Variable::Flag => or_none(line.flag),
+        Variable::By => or_none(line.by),
+        Variable::Chosen => or_none(line.chosen),
         Variable::Status => return out.push_str(itoa::Buffer::new().format(line.status)),
         Variable::BodyBytesSent => return out.push_str(itoa::Buffer::new().format(line.bytes)),
-        Variable::RequestTime => {
-            // Writing into a string does not fail.
-            let _ = write!(out, "{}.{:03}", line.took.as_secs(), line.took.subsec_millis());
-            return;
+        Variable::RequestTime => return out.push_str(&seconds(line.took)),
+        Variable::QueueTime => return out.push_str(&seconds(line.queued)),
+        Variable::Retries | Variable::UpstreamAddr | Variable::UpstreamStatus | Variable::UpstreamTime => {
+            told = match variable {
+                Variable::UpstreamAddr => tries(|asked| asked.address.clone()),
+                Variable::UpstreamStatus => tries(|asked| asked.status.to_string()),
+                Variable::UpstreamTime => tries(|asked| seconds(asked.took)),
+                _ => line.retries.join(","),
+            };
+            or_none(&told)
         }
     };
     for part in text.split_inclusive(['\\', '"']) {
@@ -254,6 +279,21 @@ fn push_value(out: &mut String, variable: Variable, time: &str, line: &Line<'_>,
             _ => out.push_str(part),
         }
     }
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
+}
+
+/// A value of a field as a line has it.
+pub(crate) fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    push_escaped(&mut text, bytes);
+    text
 }
 
 /// As nginx does it: what could end the field or the line, or is no plain text, is written as `\xHH`.
@@ -282,6 +322,10 @@ mod tests {
             bytes: 5,
             upstream: Some("instance-8811"),
             took: Duration::from_micros(1_204),
+            queued: Duration::ZERO,
+            chosen: "turn",
+            tries: &[],
+            sent: &[],
             retries: &["connect"],
             flag: "",
             by: "",
@@ -306,17 +350,22 @@ mod tests {
         let asked = Asked::new(b"GET", b"/", "HTTP/1.1", None, Some(b"a\" \\\n{b"));
         let as_said = |format: &str| {
             let mut out = String::new();
-            render_as(&format.parse().unwrap(), &mut out, "t", &line(&asked));
+            render_as(&format.parse().unwrap(), &mut out, ["t", "i"], &line(&asked));
             out
         };
         let combined = "127.0.0.1 - - [t] \"GET / HTTP/1.1\" 200 5 \"-\" \"a\\x22 \\x5C\\x0A{b\"\n";
         assert_eq!(as_said("combined"), combined);
         assert_eq!(as_said("$status:$request_time $upstream ($retries)$by"), "200:0.001 instance-8811 (connect)-\n");
-        let expected = "{\"remote_addr\":\"127.0.0.1\",\"time_local\":\"t\",\"request\":\"GET / HTTP/1.1\",\"status\":200,\
-                        \"body_bytes_sent\":5,\"http_referer\":\"-\",\"http_user_agent\":\"a\\\\x22 \\\\x5C\\\\x0A{b\",\
-                        \"request_time\":0.001,\"upstream\":\"instance-8811\",\"request_id\":\"7f\",\"retries\":\"connect\",\
-                        \"flag\":\"-\",\"by\":\"-\"}\n";
-        assert_eq!(as_said("json"), expected);
+        let json = as_said("json");
+        for part in [
+            "{\"remote_addr\":\"127.0.0.1\",\"time_local\":\"t\",\"time_iso8601\":\"i\",\"request\":\"GET / HTTP/1.1\",",
+            "\"request_method\":\"GET\",\"request_uri\":\"/\",\"server_protocol\":\"HTTP/1.1\",\"scheme\":\"http\",",
+            "\"status\":200,\"body_bytes_sent\":5,\"http_referer\":\"-\",\"http_user_agent\":\"a\\\\x22 \\\\x5C\\\\x0A{b\",",
+            "\"request_time\":0.001,\"upstream\":\"instance-8811\",\"upstream_addr\":\"-\",\"upstream_status\":\"-\",",
+            "\"queue_time\":0.000,\"chosen\":\"turn\",\"request_id\":\"7f\",\"retries\":\"connect\",\"flag\":\"-\",\"by\":\"-\"}\n",
+        ] {
+            assert!(json.contains(part), "{part} is not in {json}");
+        }
     }
 
     #[test]

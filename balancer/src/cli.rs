@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     Signals,
+    bounds::Bounds,
     config::{self, CertificateFiles, Config, Engine, Problems, balance::Balance, units},
     shutdown::Shutdown,
     supervisor::launcher,
@@ -24,8 +25,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run in the foreground until SIGTERM or Ctrl-C
-    Run(Run),
-    /// Say what is wrong with a configuration file
+    Run(Box<Run>),
+    /// Say what is wrong with a configuration file, or which bounds it has
     Check(Check),
     /// Become a program that ends with the balancer; used by the balancer itself
     #[command(hide = true)]
@@ -64,9 +65,15 @@ struct Run {
     /// Write a line per request to this file
     #[arg(long, value_name = "FILE")]
     access_log: Option<PathBuf>,
+    /// Address at which metrics are read, IP:PORT [default: none]
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
     /// Largest request body, such as 64MiB [default: no bound]
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     body_limit: Option<u64>,
+    /// Bytes of a request's body that are waited for before a backend is chosen; 0 passes bodies on as they come [default: 64KiB]
+    #[arg(long, value_name = "SIZE", value_parser = config::buffer)]
+    buffer_requests: Option<usize>,
     /// Configuration file; flags win over it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -110,7 +117,7 @@ impl Cli {
     /// It could not be done.
     pub fn run(self) -> anyhow::Result<u8> {
         match self.verb {
-            Verb::Run(flags) => run(flags),
+            Verb::Run(flags) => run(*flags),
             Verb::Check(flags) => check(&flags),
             Verb::Launch(flags) => match flags.run()? {},
         }
@@ -148,12 +155,20 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         config.trace_context &= engine == Engine::Strict;
     }
     config.access_log = flags.access_log.or(config.access_log);
+    config.metrics_listen = flags.metrics_listen.or(config.metrics_listen);
     if let [(key, problem), ..] = config.front_problems()[..] {
         bail!("{key}: {problem}, with --engine");
     }
     if let [problem, ..] = config.tls_problems()[..] {
         bail!("{problem}, with --tls-listen, --tls-cert, --tls-key or --engine");
     }
+    if config.engine == Engine::Hyper && flags.buffer_requests.is_some_and(|size| size > 0) {
+        bail!("--buffer-requests: the hyper engine passes bodies on as they come; take the strict one");
+    }
+    if config.engine == Engine::Hyper && config.limiter.is_some() {
+        bail!("limit_req: the hyper engine does not count requests; take the strict one");
+    }
+    config.limits.body_buffer = flags.buffer_requests.unwrap_or(config.limits.body_buffer);
     config.limits.body = flags.body_limit.or(config.limits.body);
     config.launcher = Some(vec![std::env::current_exe()?.into(), "launch".into()]);
     let outcome = crate::run(config, &Shutdown::default(), Signals::Follow, |ready| {
@@ -194,6 +209,6 @@ fn check(flags: &Check) -> anyhow::Result<u8> {
         tls::Front::new(&config.tls).map_err(Problems)?;
     }
     println!("{}: fine", flags.config.display());
-    println!("{:#?}", config.limits);
+    print!("{}", Bounds::of(&config));
     Ok(0)
 }

@@ -6,6 +6,7 @@ use std::{
     io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,6 +15,8 @@ use serde::Deserialize;
 use crate::{
     backend::{Location, Terms},
     compress::Compress,
+    error_log::Level,
+    limiter::Limiter,
     log_format::LogFormat,
     route::Route,
     trust::Trust,
@@ -29,6 +32,9 @@ pub mod pools;
 mod check;
 mod file;
 pub mod units;
+
+/// Most bytes of a body that are waited for.
+const LARGEST_BUFFER: usize = 64 << 20;
 
 /// Everything a running balancer needs to know.
 #[derive(Debug, Clone)]
@@ -55,8 +61,16 @@ pub struct Config {
     pub access_log: Option<PathBuf>,
     /// The form of its lines, if it is not ours.
     pub access_log_format: Option<LogFormat>,
+    /// Where the balancer says what happens to it; on standard error without it.
+    pub error_log: Option<PathBuf>,
+    /// From which level on.
+    pub error_log_level: Level,
+    /// Where metrics are read; nowhere without it.
+    pub metrics_listen: Option<SocketAddr>,
     /// The pools, at least one; their numbers are what routes and programs go by.
     pub pools: Vec<Pool>,
+    /// How many requests a client may have, over all routes.
+    pub limiter: Option<Arc<Limiter>>,
     /// Which requests go where; without any all go to the first pool.
     pub routes: Vec<Route>,
     /// Which answers are compressed, where no route says something about it.
@@ -88,7 +102,11 @@ impl Config {
             engine: Engine::default(),
             access_log: None,
             access_log_format: None,
+            error_log: None,
+            error_log_level: Level::default(),
+            metrics_listen: None,
             pools: vec![Pool::default()],
+            limiter: None,
             routes: Vec::new(),
             compress: None,
             programs: Vec::new(),
@@ -180,6 +198,13 @@ pub struct Limits {
     pub body_rate: u64,
     /// How long a body may be slower than that at its beginning.
     pub body_patience: Duration,
+    /// Bytes of a request's body that are waited for before a backend is chosen; 0 passes bodies on as they come.
+    pub body_buffer: usize,
+    /// Fewest bytes a second of an answer that a client has to take, over the time in which nothing else is waited for; 0
+    /// is no bound.
+    pub read_rate: u64,
+    /// How long it may be slower than that at the beginning.
+    pub read_patience: Duration,
     /// Longest standstill of a tunnel.
     pub tunnel_deadline: Duration,
     /// Longest time for a connection to a backend to be made.
@@ -224,6 +249,9 @@ impl Default for Limits {
             stall_deadline: Duration::from_secs(60),
             body_rate: 500,
             body_patience: Duration::from_secs(20),
+            body_buffer: 64 * 1024,
+            read_rate: 500,
+            read_patience: Duration::from_secs(60),
             tunnel_deadline: Duration::from_secs(3600),
             connect_deadline: Duration::from_secs(2),
             head_size: 32 * 1024,
@@ -369,6 +397,16 @@ pub fn server(text: &str, terms: &Terms) -> Result<Server, Problems> {
     file::server(text).map_err(|problem| vec![problem]).and_then(|server| check::server(&server, terms)).map_err(
         |problems| Problems(problems.into_iter().map(|problem| format!("--backend {text}: {problem}")).collect()),
     )
+}
+
+/// Reads how much of a body is waited for. It is held in memory, so there is a bound.
+///
+/// # Errors
+///
+/// What was expected instead.
+pub fn buffer(text: &str) -> Result<usize, String> {
+    let size = usize::try_from(units::size(text)?).ok().filter(|size| *size <= LARGEST_BUFFER);
+    size.ok_or_else(|| format!("more than {} MiB is not held in memory; write less", LARGEST_BUFFER >> 20))
 }
 
 /// Reads and checks a configuration file.

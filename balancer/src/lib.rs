@@ -4,7 +4,7 @@
 //! control   config ----> supervisor --+
 //!                        health ------+-- Change --> pool (one writer) --> Snapshot
 //! data      listener -> tls -> proxy -> route, select <----------------------------+  read only
-//!                                +--> http1, files, compress, access_log, metrics
+//!                                +--> http1, files, compress, access_log, metrics --> scrape
 //! ```
 //!
 //! [`run`] is the whole of it: it takes a checked [`Config`](config::Config) and returns when it was told to stop.
@@ -13,9 +13,13 @@ pub mod http1;
 pub mod verdict;
 pub mod select;
 pub mod trust;
+pub mod rate;
+pub mod limiter;
 pub mod identity;
 pub mod log_format;
 pub mod compress;
+mod log_file;
+pub mod error_log;
 pub mod backend;
 pub mod route;
 pub mod files;
@@ -27,11 +31,13 @@ mod tls;
 mod runtime_dir;
 pub mod pool;
 mod queue;
+mod scrape;
 mod access_log;
 mod health;
 pub mod supervisor;
 mod names;
 mod proxy;
+mod bounds;
 mod run;
 pub mod cli;
 

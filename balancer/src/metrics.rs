@@ -2,6 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::{book::Classes, by_name::ByName};
+
+pub mod histogram;
+pub mod by_name;
+pub mod book;
+
 /// A number that only grows, with one writer.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -9,8 +15,13 @@ pub struct Counter(AtomicU64);
 impl Counter {
     /// Counts one more.
     pub fn add_one(&self) {
+        self.add(1);
+    }
+
+    /// Counts so many more.
+    pub fn add(&self, more: u64) {
         // One writer: a load and a store are enough, and cheaper than an atomic addition.
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
     }
 
     /// The count so far.
@@ -27,6 +38,16 @@ pub struct Counters {
     pub connections: Counter,
     /// Client connections that were closed at once: their address had too many.
     pub refused: Counter,
+    /// The others that are over.
+    pub closed: Counter,
+    /// Requests that came to no pool, by how they were answered.
+    pub answers: Classes,
+    /// Requests that did not end with a backend's complete answer, by why.
+    pub failures: ByName,
+    /// Bytes of bodies taken from clients for backends.
+    pub bytes_in: Counter,
+    /// Bytes of bodies sent to clients.
+    pub bytes_out: Counter,
     /// TLS handshakes that came to nothing.
     pub handshakes_failed: Counter,
     /// Connections of HTTP/2 that were ended for too many frames that ask for nothing.
@@ -50,6 +71,12 @@ pub struct Totals {
     pub connections: u64,
     /// Client connections that were closed at once.
     pub refused: u64,
+    /// The others that are over.
+    pub closed: u64,
+    /// Bytes of bodies taken from clients for backends.
+    pub bytes_in: u64,
+    /// Bytes of bodies sent to clients.
+    pub bytes_out: u64,
     /// TLS handshakes that came to nothing.
     pub handshakes_failed: u64,
     /// Connections of HTTP/2 that were ended for a flood of frames.
@@ -71,6 +98,9 @@ impl<'a> FromIterator<&'a Counters> for Totals {
         threads.into_iter().fold(Self::default(), |sum, thread| Self {
             connections: sum.connections + thread.connections.get(),
             refused: sum.refused + thread.refused.get(),
+            closed: sum.closed + thread.closed.get(),
+            bytes_in: sum.bytes_in + thread.bytes_in.get(),
+            bytes_out: sum.bytes_out + thread.bytes_out.get(),
             handshakes_failed: sum.handshakes_failed + thread.handshakes_failed.get(),
             floods: sum.floods + thread.floods.get(),
             requests: sum.requests + thread.requests.get(),

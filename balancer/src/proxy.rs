@@ -22,9 +22,10 @@ pub(crate) use self::client::Door;
 pub(crate) use self::entry::Given;
 use self::{addresses::Place, client::Order, worker::Worker};
 use crate::{
-    access_log::LogFile,
+    access_log::AccessLogFile,
     compress::Compress,
     config::{Engine, Limits},
+    limiter::Limiter,
     listener,
     metrics::Counters,
     route::Table,
@@ -33,6 +34,7 @@ use crate::{
 
 mod addresses;
 mod answer;
+pub(crate) mod memory;
 mod client;
 mod entry;
 mod error;
@@ -68,9 +70,10 @@ pub(crate) struct Thread {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) limiter: Option<Arc<Limiter>>,
     pub(crate) given: Given,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) log: Option<Arc<LogFile>>,
+    pub(crate) log: Option<Arc<AccessLogFile>>,
 }
 
 /// Runs one thread of the data plane until it is told to stop and its clients are done. Returns how many connections
@@ -164,14 +167,16 @@ fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, door: &Rc<D
         return;
     }
     let (tasks, worker, door) = (&worker.connections, Rc::clone(worker), Rc::clone(door));
+    let counters = Arc::clone(&worker.counters);
     match worker.engine {
-        Engine::Strict => tasks.spawn_local(holding(place, strict::serve(worker, stream, from.ip(), door))),
-        Engine::Hyper => tasks.spawn_local(holding(place, hyper::serve(worker, stream, from.ip(), door))),
+        Engine::Strict => tasks.spawn_local(holding(place, counters, strict::serve(worker, stream, from.ip(), door))),
+        Engine::Hyper => tasks.spawn_local(holding(place, counters, hyper::serve(worker, stream, from.ip(), door))),
     };
 }
 
-async fn holding(_place: Option<Place>, serving: impl Future<Output = ()>) {
+async fn holding(_place: Option<Place>, counters: Arc<Counters>, serving: impl Future<Output = ()>) {
     serving.await;
+    counters.closed.add_one();
 }
 
 /// After the stop signal: answers what is under way, gives idle clients a moment for one more request (it may be on its

@@ -32,6 +32,11 @@ impl Queue {
         Self { waiting: AtomicUsize::new(0), most, line: Mutex::default() }
     }
 
+    /// How many wait.
+    pub(crate) fn length(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Whether nobody waits. Who comes then need not either.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) == 0

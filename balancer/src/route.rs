@@ -3,10 +3,10 @@
 //! A rule that holds for a path has to hold for everything that a program behind us could take for that path. So what can
 //! be read in two ways is of no route ([`Lost::Ambiguous`]), and the rest is compared in its plainest form.
 
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 use self::{cors::Cors, edits::Edits, files::Files, path::plain};
-use crate::compress::Compress;
+use crate::{compress::Compress, limiter::Limiter};
 
 pub mod path;
 pub mod edits;
@@ -22,6 +22,10 @@ pub struct Route {
     pub location: String,
     /// Where it goes.
     pub to: To,
+    /// Bytes of a body that are waited for before a backend is chosen, if not as many as elsewhere.
+    pub buffer: Option<usize>,
+    /// How many requests of it a client may have.
+    pub limiter: Option<Arc<Limiter>>,
     /// What is changed about requests.
     pub request: Edits,
     /// What is changed about answers.
@@ -167,6 +171,8 @@ mod tests {
 
     fn table(routes: &[(&[&str], &str)]) -> Table {
         let route = |(number, (hosts, location)): (usize, &(&[&str], &str))| Route {
+            buffer: None,
+            limiter: None,
             hosts: hosts
                 .iter()
                 .map(|host| match host.strip_prefix('*') {

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::Path,
     sync::Arc,
     task::Poll,
@@ -20,15 +20,18 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    access_log::LogFile,
+    access_log::AccessLogFile,
     backend::LONGEST_SOCKET_PATH,
     config::{Config, Problems, Program, front::Introduced},
+    error_log::ErrorLog,
     listener,
+    log_file::LogFile,
     metrics::{Counters, Totals},
     pool::{Change, Pool},
     proxy::{self, Door, Entrance, Plan},
     route::Table,
     runtime_dir::RuntimeDir,
+    scrape::{Sources, endpoint},
     shutdown::Shutdown,
     supervisor::{self, Care, Hopeless, Ids, Instance, output::Terminal},
     tls::Front,
@@ -109,6 +112,11 @@ pub fn run(
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
     raise_file_limit();
+    let errors = ErrorLog::open(config.error_log.as_deref()).map_err(|error| {
+        let path = config.error_log.as_deref().unwrap_or(Path::new("")).display();
+        Problems(vec![format!("the error log {path} cannot be written: {error}; choose another file")])
+    })?;
+    errors.begin(config.error_log_level);
     let prepared = prepare(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -119,21 +127,22 @@ pub fn run(
         }
         tokio::select! {
             outcome = balancing => outcome,
-            failed = reopen_on_request(log.as_deref()) => Err(RunError::System(failed)),
+            failed = reopen_on_request(log.as_deref(), &errors) => Err(RunError::System(failed)),
             failed = shutdown.follow_signals() => Err(failed.map_or_else(RunError::System, |()| unreachable!())),
         }
     })
 }
 
-/// Opens the access log anew at each SIGUSR1, which whoever moves it away sends.
-async fn reopen_on_request(log: Option<&LogFile>) -> io::Error {
+/// Opens the logs anew at each SIGUSR1, which whoever moves them away sends.
+async fn reopen_on_request(log: Option<&AccessLogFile>, errors: &ErrorLog) -> io::Error {
     let mut asked = match signal(SignalKind::user_defined1()) {
         Ok(asked) => asked,
         Err(error) => return error,
     };
     while asked.recv().await.is_some() {
+        errors.reopen();
         if let Some(log) = log {
-            log.reopen();
+            log.file.reopen();
         }
     }
     std::future::pending().await
@@ -146,7 +155,8 @@ struct Prepared {
     listening: Vec<SocketAddr>,
     listening_tls: Vec<SocketAddr>,
     tls: Option<Arc<Front>>,
-    log: Option<Arc<LogFile>>,
+    log: Option<Arc<AccessLogFile>>,
+    metrics: Option<TcpListener>,
     sockets: RuntimeDir,
 }
 
@@ -184,7 +194,13 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         let say = |error| {
             problems.push(format!("the access log {} cannot be written: {error}; choose another file", path.display()));
         };
-        LogFile::open(path, config.access_log_format.clone()).map_err(say).ok()
+        let file = LogFile::open(path, "access log").map_err(say).ok()?;
+        Some(Arc::new(AccessLogFile { file, format: config.access_log_format.clone() }))
+    });
+    let metrics = config.metrics_listen.and_then(|address| {
+        let listened =
+            listener::listen(address, "`metrics_listen`", 1).map_err(|error| problems.push(error.to_string()));
+        listened.ok().and_then(|(_, mut listeners)| listeners.pop())
     });
     let dir = &config.runtime_dir;
     let sockets = RuntimeDir::make(dir).map_err(|error| {
@@ -194,7 +210,9 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         problems.extend(check_sockets(config, sockets.path()));
     }
     match sockets {
-        Ok(sockets) if problems.is_empty() => Ok(Prepared { entrances, listening, listening_tls, tls, log, sockets }),
+        Ok(sockets) if problems.is_empty() => {
+            Ok(Prepared { entrances, listening, listening_tls, tls, log, metrics, sockets })
+        }
         sockets => {
             problems.extend(sockets.err());
             Err(Problems(problems))
@@ -257,7 +275,7 @@ async fn balance(
     shutdown: &Shutdown,
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
-    let Prepared { entrances, listening, listening_tls, tls, log, sockets } = prepared;
+    let Prepared { entrances, listening, listening_tls, tls, log, metrics, sockets } = prepared;
     let tasks = TaskTracker::new();
     let yards: Vec<Yard> = config
         .pools
@@ -272,6 +290,10 @@ async fn balance(
     if let Some(tls) = tls {
         let stop = stop.clone();
         tasks.spawn(async move { stop.run_until_cancelled(tls.book.watch()).await });
+    }
+    if let Some(listener) = metrics {
+        let sources = Sources { threads: counters.clone(), pools: yards.iter().map(Yard::metered).collect() };
+        tasks.spawn(endpoint::serve(listener, sources, stop.clone(), tasks.clone()));
     }
     let ids = Arc::new(Ids::default());
     for yard in &yards {
@@ -340,7 +362,7 @@ fn start_threads(
     entrances: Vec<Vec<Entrance>>,
     counters: &[Arc<Counters>],
     yards: &[Yard],
-    log: Option<&Arc<LogFile>>,
+    log: Option<&Arc<AccessLogFile>>,
     shutdown: &Shutdown,
 ) -> io::Result<Vec<DataThread>> {
     let addresses = proxy::Addresses::new(config.limits.connections_per_address);
@@ -356,6 +378,7 @@ fn start_threads(
             engine: config.engine,
             limits: config.limits.share(config.threads),
             addresses: Arc::clone(&addresses),
+            limiter: config.limiter.clone(),
             given: proxy::Given { request_id: config.request_id, trace: config.trace_context },
             counters: Arc::clone(counters),
             log: log.cloned(),

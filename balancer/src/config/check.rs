@@ -1,15 +1,18 @@
 //! Each rule once: from the file as written to the configuration the program uses, or to every problem it has.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub(super) use self::pool::server;
 use super::{CertificateFiles, Config, Engine, Limits, Program, Tls, file, units};
-use crate::trust::Trust;
+use crate::{limiter::Limiter, rate::Rate, trust::Trust};
 
 mod pool;
 mod fields;
 mod content;
 mod route;
+
+/// Most requests that may come beyond a rate.
+const MOST_BURST: u32 = 100_000;
 
 /// Problems found so far, each with its key.
 #[derive(Default)]
@@ -41,14 +44,13 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     let mut config = Config::listening(Vec::new());
     for (number, listen) in file.listen.iter().enumerate() {
         let key = format!("listen[{number}].address");
-        let bad = |_| format!("`{}` is not an address; write IP:PORT, such as 127.0.0.1:8001", listen.address);
         let list = match (listen.tls, listen.proxy_protocol) {
             (false, false) => &mut config.listen,
             (true, false) => &mut config.tls_listen,
             (false, true) => &mut config.introduced.listen,
             (true, true) => &mut config.introduced.tls_listen,
         };
-        list.extend(found.take(&key, listen.address.parse::<SocketAddr>().map_err(bad)));
+        list.extend(found.take(&key, address(&listen.address, "127.0.0.1:8001")));
     }
     if file.listen.is_empty() {
         found.add("listen", "there is no address to listen on; add [[listen]] with address = \"127.0.0.1:8001\"");
@@ -81,11 +83,30 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     let format = file.access_log_format.as_ref();
     config.access_log_format = format.and_then(|text| found.take("access_log_format", text.parse()));
     config.compress = content::check_compress(&mut found, "compress", file.compress.as_ref(), None);
+    let metrics = file.metrics_listen.as_ref();
+    config.metrics_listen = metrics.and_then(|text| found.take("metrics_listen", address(text, "127.0.0.1:9901")));
+    config.limiter = file.limit_req.as_ref().and_then(|limit| check_rate(&mut found, "limit_req", limit));
+    if config.limiter.is_some() && config.engine != Engine::Strict {
+        found.add("limit_req", "the hyper engine does not count requests; take the strict one");
+    }
     config.routes = route::check(&mut found, &file.route, &config);
     config.access_log = file.access_log;
+    (config.error_log, config.error_log_level) = (file.error_log, file.error_log_level);
     config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
     if found.0.is_empty() { Ok(config) } else { Err(found.0) }
+}
+
+fn address(text: &str, such_as: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is not an address; write IP:PORT, such as {such_as}"))
+}
+
+fn check_rate(found: &mut Found, key: &str, file: &file::LimitReq) -> Option<Arc<Limiter>> {
+    if file.burst > MOST_BURST {
+        found.add(&format!("{key}.burst"), format!("more than {MOST_BURST} is no bound; write less"));
+    }
+    let rate = Rate::new(found.take(&format!("{key}.rate"), file.rate.parse())?, file.burst.min(MOST_BURST));
+    Some(Arc::new(Limiter::new(rate)))
 }
 
 fn check_trust(found: &mut Found, file: &file::File) -> Trust {
@@ -97,7 +118,25 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
     let default = Limits::default();
     let body = file.client_max_body_size.as_ref();
     let head = file.client_header_timeout.as_ref();
+    if file.buffer_requests.is_some() && file.engine != Engine::Strict {
+        found.add("buffer_requests", "the hyper engine passes bodies on as they come; take the strict one");
+    }
     Limits {
+        body_buffer: file
+            .buffer_requests
+            .as_ref()
+            .and_then(|text| found.take("buffer_requests", super::buffer(text)))
+            .unwrap_or(default.body_buffer),
+        read_rate: file
+            .client_read_min_rate
+            .as_ref()
+            .and_then(|text| found.take("client_read_min_rate", units::size(text)))
+            .unwrap_or(default.read_rate),
+        read_patience: found.duration(
+            "client_read_patience",
+            file.client_read_patience.as_ref(),
+            default.read_patience,
+        ),
         body: body.and_then(|text| found.take("client_max_body_size", units::size(text))),
         head_deadline: found.duration("client_header_timeout", head, default.head_deadline),
         handshake_deadline: found.duration(

@@ -11,7 +11,7 @@ pub(super) use self::{
     route::{Cors, Edits, Route},
 };
 use super::Engine;
-use crate::{select::sticky::SameSite, trust::RealIpHeader};
+use crate::{error_log::Level, select::sticky::SameSite, trust::RealIpHeader};
 
 mod pools;
 mod compress;
@@ -26,6 +26,10 @@ pub(super) struct File {
     pub(super) engine: Engine,
     pub(super) access_log: Option<PathBuf>,
     pub(super) access_log_format: Option<String>,
+    pub(super) error_log: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) error_log_level: Level,
+    pub(super) metrics_listen: Option<String>,
     #[serde(default)]
     pub(super) trusted_proxies: Vec<String>,
     #[serde(default)]
@@ -36,10 +40,14 @@ pub(super) struct File {
     pub(super) client_header_timeout: Option<String>,
     pub(super) client_body_min_rate: Option<String>,
     pub(super) client_body_patience: Option<String>,
+    pub(super) client_read_min_rate: Option<String>,
+    pub(super) client_read_patience: Option<String>,
+    pub(super) buffer_requests: Option<String>,
     pub(super) tunnel_timeout: Option<String>,
     pub(super) worker_connections: Option<usize>,
     pub(super) limit_conn: Option<usize>,
     pub(super) shutdown_timeout: Option<String>,
+    pub(super) limit_req: Option<LimitReq>,
     #[serde(default)]
     pub(super) listen: Vec<Listen>,
     #[serde(default)]
@@ -62,6 +70,15 @@ pub(super) struct Listen {
     pub(super) tls: bool,
     #[serde(default)]
     pub(super) proxy_protocol: bool,
+}
+
+/// How many requests a client may have.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitReq {
+    pub(super) rate: String,
+    #[serde(default)]
+    pub(super) burst: u32,
 }
 
 /// TLS at the addresses that have it.

@@ -6,21 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// An IPv4 address, or the first half of an IPv6 address: whoever has one of those has all that begin like it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Key {
-    Four(u32),
-    Six(u64),
-}
-
-impl Key {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::Four(address.to_bits()),
-            IpAddr::V6(address) => Self::Six(u64::try_from(address.to_bits() >> 64).unwrap_or_default()),
-        }
-    }
-}
+use crate::limiter::Key;
 
 /// The connections of each address, and their bound. The lock is taken once when a connection begins and once when it
 /// ends, for as long as it takes to count.

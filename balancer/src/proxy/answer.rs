@@ -2,9 +2,6 @@
 
 use hyper::StatusCode;
 
-/// Seconds after which a client may try again when no backend is ready.
-pub(crate) const RETRY_AFTER: &str = "1";
-
 /// The form of an answer of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {

@@ -17,6 +17,10 @@ use super::{
 use crate::{
     backend::BackendId,
     config::{Limits, balance::Balance, next_upstream::Case},
+    metrics::{
+        book::{Book, PoolCounts},
+        histogram::Histogram,
+    },
     pool::{Change, Pool, Snapshot},
     queue::{Queue, Waiting},
     select::{
@@ -72,10 +76,13 @@ pub(crate) struct Plan {
     pub(crate) balance: Balance,
     pub(crate) sticky: Option<Sticky>,
     pub(crate) limits: Limits,
+    pub(crate) book: Arc<Book>,
 }
 
 /// One pool as one thread sees it.
 pub(crate) struct Branch {
+    /// What the thread counts about it.
+    pub(crate) counts: Arc<PoolCounts>,
     pub(crate) limits: Limits,
     pub(crate) budget: RefCell<Budget>,
     pool: Arc<Pool>,
@@ -85,13 +92,16 @@ pub(crate) struct Branch {
     way: Way,
     sticky: Option<Sticky>,
     queue: Arc<Queue>,
+    book: Arc<Book>,
 }
 
 impl Branch {
     /// The branch of the thread with this number.
     pub(crate) fn new(plan: Plan, number: usize) -> Self {
-        let Plan { pool, queue, reports, balance, sticky, limits } = plan;
+        let Plan { pool, queue, reports, balance, sticky, limits, book } = plan;
         Self {
+            counts: book.pool(number),
+            book,
             limits,
             budget: RefCell::new(Budget::new()),
             cache: RefCell::new(Cache::new(pool.cell())),
@@ -125,12 +135,15 @@ impl Branch {
             return Err(error);
         }
         let mut bell = self.pool.bell();
+        let since = Instant::now();
         let deadline = Instant::from_std(begun) + self.limits.queue_deadline;
+        let _wait = Wait { since, times: &self.counts.waits };
         let waiting = is_first_try.then(|| self.queue.enter().ok_or(ProxyError::QueueFull)).transpose()?;
         loop {
             if waiting.as_ref().is_none_or(Waiting::is_first)
-                && let Some(candidate) = self.pick(tried, wish)
+                && let Some(mut candidate) = self.pick(tried, wish)
             {
+                candidate.waited = since.elapsed();
                 return Ok(candidate);
             }
             let called = async {
@@ -180,7 +193,7 @@ impl Branch {
     fn pick(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {
         self.look();
         let mut candidate = self.view.borrow_mut().pick(tried, wish, &self.reports)?;
-        candidate.since = (self.way.balance == Balance::Random).then(std::time::Instant::now);
+        candidate.is_observed = self.way.balance == Balance::Random;
         Some(candidate)
     }
 
@@ -195,7 +208,10 @@ impl Branch {
         view.renew(snapshot, &self.way, |view, number| {
             let backend = &snapshot.members[number].backend;
             let token = self.sticky.as_ref().map(|sticky| sticky.token(&backend.name));
-            let new = || Rc::new(Upstream::new(Arc::clone(backend), self.limits.idle_connections, &self.queue, token));
+            let counts = || self.book.backend(self.way.number, &backend.name);
+            let new = || {
+                Rc::new(Upstream::new(Arc::clone(backend), self.limits.idle_connections, &self.queue, token, counts()))
+            };
             view.known(backend).unwrap_or_else(new)
         });
     }
@@ -239,6 +255,18 @@ impl Branch {
     /// Closes the idle connections to all backends.
     pub(crate) fn hang_up(&self) {
         *self.view.borrow_mut() = View::default();
+    }
+}
+
+/// A request that waits: how long it did is counted when it is over, however that is.
+struct Wait<'a> {
+    since: Instant,
+    times: &'a Histogram,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.times.observe(self.since.elapsed());
     }
 }
 

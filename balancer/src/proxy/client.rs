@@ -91,31 +91,34 @@ pub(crate) enum Order {
     Abort,
 }
 
-/// How fast the body of a request comes. Only the time counts in which nothing but the client is waited for.
+/// How fast a client sends the body of its request, or takes that of its answer. Only the time counts in which nothing but
+/// the client is waited for.
 #[derive(Debug, Default)]
 struct Pace {
     waiting: Cell<bool>,
     /// Seconds.
     waited: Cell<u32>,
-    received: Cell<u64>,
+    moved: Cell<u64>,
 }
 
 impl Pace {
     fn begin(&self) {
         self.waiting.set(false);
         self.waited.set(0);
-        self.received.set(0);
+        self.moved.set(0);
     }
 
     fn second(&self) {
         self.waited.set(self.waited.get() + u32::from(self.waiting.get()));
     }
 
-    fn is_too_slow(&self, limits: &Limits) -> bool {
+    fn move_on(&self, bytes: usize) {
+        self.moved.set(self.moved.get() + bytes as u64);
+    }
+
+    fn is_too_slow(&self, rate: u64, patience: Duration) -> bool {
         let waited = u64::from(self.waited.get());
-        self.waiting.get()
-            && waited >= limits.body_patience.as_secs()
-            && self.received.get() < waited.saturating_mul(limits.body_rate)
+        self.waiting.get() && waited >= patience.as_secs() && self.moved.get() < waited.saturating_mul(rate)
     }
 }
 
@@ -135,7 +138,8 @@ pub(crate) struct Client {
     patience: Cell<Option<u64>>,
     /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
     ended: Cell<bool>,
-    pace: Pace,
+    sending: Pace,
+    taking: Pace,
     order: Cell<Order>,
     rung: Cell<bool>,
     /// Wakes the connection's task.
@@ -147,7 +151,8 @@ impl Client {
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.overdue.set(false);
-        self.pace.begin();
+        self.sending.begin();
+        self.taking.begin();
         self.progress();
     }
 
@@ -208,13 +213,25 @@ impl Client {
 
     /// So many bytes of a body have come.
     pub(crate) fn receive(&self, bytes: usize) {
-        self.pace.received.set(self.pace.received.get() + bytes as u64);
+        self.sending.move_on(bytes);
         self.progress();
     }
 
     /// Whether it is the client who has to go on with its body.
     pub(crate) fn owes_body(&self, owes: bool) {
-        self.pace.waiting.set(owes);
+        self.sending.waiting.set(owes);
+    }
+
+    /// It has taken so many bytes of the answer, or of what is in the kernel before it, and has to take more before
+    /// anything else happens.
+    pub(crate) fn takes(&self, bytes: usize, owes_more: bool) {
+        // What the kernel took before anybody waited says nothing about the client.
+        if self.taking.waiting.replace(owes_more) {
+            self.taking.move_on(bytes);
+        }
+        if bytes > 0 || !owes_more {
+            self.progress();
+        }
     }
 
     /// It has closed its direction: it gets what comes soon.
@@ -252,6 +269,11 @@ impl Client {
         self.order.get() != Order::Look
     }
 
+    /// Whether it was told to end at once, though it had not closed its direction.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.order.get() == Order::Abort && !self.ended.get()
+    }
+
     pub(crate) fn give(&self, order: Order) {
         self.order.set(order);
         self.ring();
@@ -265,7 +287,8 @@ impl Client {
     }
 
     fn check(&self, limits: &Limits) {
-        self.pace.second();
+        self.sending.second();
+        self.taking.second();
         let patience = self.patience.get().unwrap_or(limits.stall_deadline.as_secs());
         let still = u64::from(self.tick.get().wrapping_sub(self.since.get()));
         match self.phase.get() {
@@ -275,12 +298,16 @@ impl Client {
             Phase::Resting if still > limits.head_deadline.as_secs() + LAST_WORDS => self.give(Order::Abort),
             Phase::Resting if still > limits.head_deadline.as_secs() => self.give(Order::Close),
             Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
-            Phase::Forwarding if still > patience || self.pace.is_too_slow(limits) => {
+            Phase::Forwarding
+                if still > patience || self.sending.is_too_slow(limits.body_rate, limits.body_patience) =>
+            {
                 self.overdue.set(true);
                 self.ring();
             }
             Phase::Leaving if still > LAST_WORDS => self.give(Order::Abort),
-            Phase::Answering if still > patience => self.give(Order::Abort),
+            Phase::Answering if still > patience || self.taking.is_too_slow(limits.read_rate, limits.read_patience) => {
+                self.give(Order::Abort);
+            }
             Phase::Tunnelling if still > limits.tunnel_deadline.as_secs() => self.give(Order::Abort),
             Phase::Streaming
             | Phase::Resting
@@ -338,7 +365,8 @@ impl Clients {
             overdue: Cell::new(false),
             patience: Cell::new(None),
             ended: Cell::new(false),
-            pace: Pace::default(),
+            sending: Pace::default(),
+            taking: Pace::default(),
             order: Cell::default(),
             rung: Cell::new(false),
             bell: RefCell::default(),

@@ -1,15 +1,23 @@
 //! One request's entry in the access log and the counters, from its head to the last byte of its answer.
 
-use std::{rc::Rc, time::Instant};
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
+    branch::Candidate,
     client::{Client, Phase},
+    error::{ProxyError, Side},
     upstream::Upstream,
     worker::Worker,
 };
 use crate::{
-    access_log::{Asked, Line},
+    access_log::{Asked, Line, Try, escaped},
     identity::{RequestId, Trace},
+    log_format::{LogFormat, is_called},
+    metrics::book::{PoolCounts, count_status},
 };
 
 /// nginx's status for a client that left before its answer.
@@ -24,17 +32,42 @@ pub(crate) struct Given {
     pub(crate) trace: bool,
 }
 
+/// What the form of the log tells of, and is kept for it.
+#[derive(Debug, Clone, Copy)]
+struct Tells {
+    tries: bool,
+    sent: bool,
+}
+
 /// One request's entry. Dropped without [`finish`](Self::finish), it says that the request was cut off.
 pub(crate) struct Entry {
     worker: Rc<Worker>,
     started: Instant,
+    /// Since when it can go to a backend.
+    complete: Instant,
     client: Rc<Client>,
     /// Only when there is a log.
     asked: Option<Asked>,
     finished: bool,
     pub(crate) status: u16,
     pub(crate) bytes: u64,
+    /// Bytes of the answer's body that came, where they are others than those that go out: it is compressed on its way.
+    pub(crate) received: Option<u64>,
+    /// Bytes of the request's body that went to backends.
+    pub(crate) sent: u64,
+    /// What is counted about its pool, once that is known.
+    pub(crate) pool: Option<Arc<PoolCounts>>,
     pub(crate) upstream: Option<Rc<Upstream>>,
+    /// When the one that was asked last was asked.
+    asked_at: Instant,
+    /// What the log's form tells of.
+    tells: Tells,
+    tries: Vec<Try>,
+    sent_fields: Vec<String>,
+    /// How long it waited for backends.
+    pub(crate) queued: Duration,
+    /// Why it came to the last one.
+    pub(crate) chosen: &'static str,
     pub(crate) retries: Vec<&'static str>,
     /// What it is known by.
     pub(crate) id: Option<RequestId>,
@@ -47,18 +80,36 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// `asked` is looked at only when there is a log.
-    pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, asked: impl FnOnce() -> Asked) -> Self {
+    /// It is given the names of the fields that the log's form asks for.
+    pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, asked: impl FnOnce(&[String]) -> Asked) -> Self {
         worker.counters.requests.add_one();
-        let asked = worker.log.borrow().is_on().then(asked);
+        let log = worker.log.borrow();
+        let format = log.format();
+        let asked = log.is_on().then(|| asked(format.map_or(&[], |format| &format.fields)));
+        let tells = Tells {
+            tries: format.is_some_and(LogFormat::tells_tries),
+            sent: format.is_some_and(|format| !format.sent.is_empty()),
+        };
+        let started = Instant::now();
         Self {
             worker: Rc::clone(worker),
-            started: Instant::now(),
+            started,
+            complete: started,
             client: Rc::clone(client),
             asked,
             finished: false,
             status: CLIENT_LEFT,
             bytes: 0,
+            received: None,
+            sent: 0,
+            pool: None,
             upstream: None,
+            asked_at: started,
+            tells,
+            tries: Vec::new(),
+            sent_fields: Vec::new(),
+            queued: Duration::ZERO,
+            chosen: "",
             retries: Vec::new(),
             id: None,
             trace: Trace::Ignored,
@@ -68,8 +119,15 @@ impl Entry {
         }
     }
 
-    pub(crate) fn started(&self) -> Instant {
-        self.started
+    /// Since when it can go to a backend.
+    pub(crate) fn complete(&self) -> Instant {
+        self.complete
+    }
+
+    /// What was waited for of its body has come: backends have time from now on.
+    pub(crate) fn is_complete(&mut self) {
+        self.complete = Instant::now();
+        self.begin_again();
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -84,7 +142,78 @@ impl Entry {
     /// Notes a further try and its reason.
     pub(crate) fn retry(&mut self, reason: &'static str) {
         self.worker.counters.retries.add_one();
+        if let Some(pool) = &self.pool {
+            pool.retries.add(reason);
+        }
         self.retries.push(reason);
+    }
+
+    /// A backend is asked.
+    pub(crate) fn asks(&mut self, candidate: &Candidate) {
+        (self.queued, self.chosen) = (self.queued + candidate.waited, candidate.chosen);
+        if self.tells.tries {
+            self.asked_at = Instant::now();
+            let address = candidate.upstream.backend.address.to_string();
+            self.tries.push(Try { address, status: 0, took: Duration::ZERO });
+        }
+        self.upstream = Some(Rc::clone(&candidate.upstream));
+    }
+
+    /// How the backend that was asked last has answered.
+    pub(crate) fn answered(&mut self, status: u16) {
+        if let Some(last) = self.tries.last_mut() {
+            (last.status, last.took) = (status, self.asked_at.elapsed());
+        }
+    }
+
+    /// So many bytes of the answer's body have gone out, and whether the client has to take more before anything else happens.
+    pub(crate) fn goes_out(&mut self, bytes: usize, waits: bool) {
+        self.bytes += bytes as u64;
+        self.client.takes(bytes, waits);
+    }
+
+    /// Whether the log tells of fields of answers.
+    pub(crate) fn tells_sent(&self) -> bool {
+        self.tells.sent
+    }
+
+    /// Notes those of a head as it goes out.
+    pub(crate) fn note_head(&mut self, head: &[u8]) {
+        let log = self.worker.log.borrow();
+        let Some(format) = log.format().filter(|_| self.tells.sent) else { return };
+        let lines = || head.split(|byte| *byte == b'\n').skip(1).take_while(|line| *line != b"\r");
+        let fields = || lines().filter_map(|line| line.split_at_checked(memchr::memchr(b':', line)?));
+        let find = |name: &String| {
+            let found = fields().find(|(field, _)| is_called(field, name));
+            escaped(found.map_or(b"-", |(_, value)| value[1..].trim_ascii()))
+        };
+        self.sent_fields = format.sent.iter().map(find).collect();
+    }
+
+    /// Notes what failed at the backend that was asked last.
+    pub(crate) fn failed(&mut self, error: ProxyError) {
+        let facts = error.facts();
+        self.answered(facts.status.as_u16());
+        if let Some(upstream) = self.upstream.as_ref().filter(|_| facts.side == Side::Backend) {
+            upstream.counts.failures.add(facts.flag);
+        }
+    }
+
+    fn count(&self) {
+        let counters = &self.worker.counters;
+        count_status(self.pool.as_ref().map_or(&counters.answers, |pool| &pool.answers), self.status);
+        counters.bytes_in.add(self.sent);
+        counters.bytes_out.add(self.bytes);
+        if !self.flag.is_empty() {
+            counters.failures.add(self.flag);
+        }
+        if let Some(upstream) = &self.upstream {
+            let counts = &upstream.counts;
+            count_status(&counts.answers, self.status);
+            counts.whole.observe(self.started.elapsed());
+            counts.sent.add(self.sent);
+            counts.received.add(self.received.unwrap_or(self.bytes));
+        }
     }
 
     /// The answer has gone out completely.
@@ -98,7 +227,16 @@ impl Drop for Entry {
         if !self.finished {
             self.worker.counters.cut.add_one();
             self.flag = "cut";
+            if self.by.is_empty() {
+                self.by = if self.client.is_cut_off() { Side::Us.name() } else { Side::Client.name() };
+            }
         }
+        if self.finished
+            && let (Some(last), Some(_)) = (self.tries.last_mut(), &self.upstream)
+        {
+            last.took = self.asked_at.elapsed();
+        }
+        self.count();
         let Some(asked) = &self.asked else { return };
         self.worker.note(&Line {
             client: &self.client.source().name,
@@ -107,6 +245,10 @@ impl Drop for Entry {
             bytes: self.bytes,
             upstream: self.upstream.as_ref().map(|upstream| upstream.backend.name.as_str()),
             took: self.started.elapsed(),
+            queued: self.queued,
+            chosen: self.chosen,
+            tries: &self.tries,
+            sent: &self.sent_fields,
             retries: &self.retries,
             flag: self.flag,
             by: self.by,

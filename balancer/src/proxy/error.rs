@@ -4,6 +4,9 @@ use hyper::StatusCode;
 
 use crate::{config::next_upstream::Case, http1::Refusal};
 
+/// Seconds after which a client may try again when no backend is ready.
+const RETRY_AFTER: u32 = 1;
+
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProxyError {
@@ -37,6 +40,8 @@ pub(crate) enum ProxyError {
     ExpectationUnknown,
     /// A transfer coding other than `chunked`.
     CodingUnknown,
+    /// The client has more requests than it may; it has to wait for so many seconds.
+    Throttled(u32),
     /// The body is larger than the bound.
     BodyTooLarge,
     /// The client stopped sending its body.
@@ -144,6 +149,7 @@ impl ProxyError {
             Self::FileUnreadable => (StatusCode::INTERNAL_SERVER_ERROR, Us, Never, "file_error"),
             Self::ExpectationUnknown => (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation"),
             Self::CodingUnknown => (StatusCode::NOT_IMPLEMENTED, Client, Never, "coding"),
+            Self::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, Client, Never, "limited"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Client, Never, "body_limit"),
             Self::BodyStalled => (StatusCode::REQUEST_TIMEOUT, Client, Never, "body_stalled"),
             Self::ClientGone => (StatusCode::BAD_REQUEST, Client, Never, "client_gone"),
@@ -160,6 +166,15 @@ impl ProxyError {
             Self::QueueLate => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_timeout"),
         };
         Facts { status, side, retry, case: self.case(), flag, words: self.words() }
+    }
+
+    /// Seconds after which another request is worth while, if that is known.
+    pub(crate) fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::Throttled(seconds) => Some(seconds),
+            Self::NoBackend | Self::QueueFull | Self::QueueLate => Some(RETRY_AFTER),
+            _ => None,
+        }
     }
 
     /// For the person at the other end.
@@ -180,6 +195,7 @@ impl ProxyError {
             Self::FileUnreadable => "what is at this path could not be read",
             Self::ExpectationUnknown => "only 100-continue can be expected here",
             Self::CodingUnknown => "chunked is the only transfer coding known here",
+            Self::Throttled(_) => "too many requests come from this address",
             Self::BodyTooLarge => "the body is larger than this server takes",
             Self::BodyStalled => "the body stopped coming",
             Self::ClientGone => "the body ended too early",
@@ -218,6 +234,7 @@ impl ProxyError {
             | Self::FileUnreadable
             | Self::ExpectationUnknown
             | Self::CodingUnknown
+            | Self::Throttled(_)
             | Self::BodyTooLarge
             | Self::BodyStalled
             | Self::ClientGone

@@ -1,8 +1,8 @@
-//! How much of answers is held in memory: beyond a bound they are streamed.
+//! How much of bodies is held in memory: beyond a bound they are streamed.
 
 use std::{cell::Cell, rc::Rc};
 
-/// What one thread holds of answers until their clients take it, in bytes, and its bound.
+/// What one thread holds of the bodies of answers or requests, in bytes, and its bound.
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(super) held: Cell<usize>,

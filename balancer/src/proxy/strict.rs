@@ -10,6 +10,7 @@ use std::{
     net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     task::{Poll, ready},
 };
 
@@ -40,14 +41,15 @@ use super::{
 };
 use crate::{
     access_log::Asked,
-    http1::{Bounds, Refusal, fields::Kind, request::Request, target::Target},
+    http1::{Bounds, Refusal, fields::Kind, framing::Framing, request::Request, target::Target},
     identity::{self, RequestId, Trace},
+    log_format::is_called,
     route::Route,
 };
 
 mod secure;
 mod introduction;
-mod http2;
+pub(super) mod http2;
 pub(super) mod stream;
 mod parcel;
 pub(super) mod shelf;
@@ -58,7 +60,7 @@ mod files;
 mod own;
 mod upload;
 mod download;
-mod exchange;
+pub(super) mod exchange;
 mod relay;
 mod reply;
 mod tunnel;
@@ -222,18 +224,16 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     }
     let checked = check(desk, &request).and_then(|()| check_host(client, stream, desk, &request));
     let routed = checked.and_then(|()| worker.find(&request, &desk.buffer));
+    let routed = routed.and_then(|routed| worker.admit(client, routed.1).map(|()| routed));
     let ready = routed.and_then(|routed| Ok((routed, Upload::new(&request, desk, worker.limits.body)?)));
     let ((branch, route), mut upload) = match ready {
         Ok(ready) => ready,
-        Err(error) => {
-            fail(worker, client, stream, desk, entry, failed(error, false)).await;
-            return Next::Leave;
-        }
+        Err(error) => return turn_away(worker, client, stream, desk, entry, &request, failed(error, false)).await,
     };
     if let Some(own) = Own::of(client, &request, desk, route) {
         return own::answer(worker, client, stream, desk, (request, upload, entry), own).await;
     }
-    enter_branch(client, branch, route);
+    enter_branch(client, &mut entry, branch, route);
     let mut exchange = Exchange {
         worker,
         branch,
@@ -276,8 +276,30 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     follow(client, stream, desk, upload, &request, (stays, is_done))
 }
 
-fn enter_branch(client: &Client, branch: &Branch, route: Option<&Route>) {
+/// Answers a request that goes nowhere. Who has to wait for the next one may do so here.
+async fn turn_away(
+    worker: &Worker,
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    entry: Entry,
+    request: &Request,
+    failure: Failure,
+) -> Next {
+    let is_limited = matches!(failure.error, ProxyError::Throttled(_));
+    let stays = is_limited && request.stays && request.framing == Framing::None && !worker.stopping.get();
+    fail(worker, client, stream, desk, entry, Failure { stays, ..failure }).await;
+    if !stays {
+        return Next::Leave;
+    }
+    client.enter(Phase::Waiting);
+    desk.turn_over(request.length);
+    Next::Request
+}
+
+fn enter_branch(client: &Client, entry: &mut Entry, branch: &Branch, route: Option<&Route>) {
     branch.budget.borrow_mut().request();
+    entry.pool = Some(Arc::clone(&branch.counts));
     if route.is_some() {
         client.is_patient(branch.limits.stall_deadline);
     }
@@ -311,7 +333,7 @@ fn follow(
 fn begin(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &Desk, request: &Request) -> Entry {
     client.enter(Phase::Forwarding);
     tell(client, desk);
-    let mut entry = Entry::begin(worker, client, || asked(desk, request, stream));
+    let mut entry = Entry::begin(worker, client, |names| asked(client, desk, request, stream, names));
     identify(&mut entry, worker, client, desk);
     entry
 }
@@ -426,14 +448,19 @@ async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     }
 }
 
-fn asked(desk: &Desk, request: &Request, stream: &Stream) -> Asked {
-    Asked::new(
+fn asked(client: &Client, desk: &Desk, request: &Request, stream: &Stream, names: &[String]) -> Asked {
+    let value = |name: &String| {
+        let mut fields = desk.request.fields().iter();
+        fields.find(|field| is_called(field.name.of(&desk.buffer), name)).map(|field| field.value.of(&desk.buffer))
+    };
+    let asked = Asked::new(
         request.method.of(&desk.buffer),
         request.target_text.of(&desk.buffer),
         if stream.front().is_some() { "HTTP/2.0" } else { request.version.name() },
         field(desk, Kind::Referer),
         field(desk, Kind::UserAgent),
-    )
+    );
+    asked.with(names.iter().map(value), client.speaks_tls())
 }
 
 fn field(desk: &Desk, kind: Kind) -> Option<&[u8]> {

@@ -1,7 +1,7 @@
 //! The tries of one request, whichever engine speaks HTTP: choose a backend, ask it over a held connection or a new one,
 //! and go on to the next if that is safe. The decisions are [`retry`]'s; what is held against whom is [`suspects`]'s.
 
-use std::{io, rc::Rc};
+use std::io;
 
 use self::suspects::Suspects;
 use super::{
@@ -56,7 +56,7 @@ pub(crate) trait Exchange {
 
 /// Tries backends until one answers or trying on is not allowed.
 pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Result<E::Answer, ProxyError> {
-    let started = exchange.entry().started();
+    let started = exchange.entry().complete();
     let (mut tried, mut suspects, mut last) = (Tried::default(), Suspects::default(), None);
     let wish = branch.wish(|of| exchange.key(of), |name| exchange.cookie(name));
     let mut next = None;
@@ -74,13 +74,14 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
         if let Some(error) = last.take() {
             exchange.entry().retry(ProxyError::facts(error).flag);
         }
-        exchange.entry().upstream = Some(Rc::clone(&candidate.upstream));
+        exchange.entry().asks(&candidate);
         let turn = candidate.turn();
         let asked = ask(exchange, branch, candidate).await;
         let may_go_on = branch.limits.next_upstream_deadline.is_none_or(|deadline| started.elapsed() < deadline);
         match asked {
             Asked::Answered(candidate, answer) => {
                 let status = E::status(&answer);
+                exchange.entry().answered(status);
                 exchange.entry().cookie = branch.cookie(&candidate.upstream, &wish);
                 let Some(case) = retry::case_of_status(status, branch.limits.next_upstream) else {
                     suspects.answered(branch);
@@ -109,6 +110,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
             }
             Asked::Failed(error, suspect) => {
                 tried.add(turn);
+                exchange.entry().failed(error);
                 suspects.extend(suspect);
                 if !(may_go_on && may_try_again(exchange, branch, error)) {
                     suspects.unanswered(branch, exchange.entry().client());
@@ -129,7 +131,7 @@ async fn choose<E: Exchange>(
     wish: &Wish,
     last: Option<ProxyError>,
 ) -> Result<Candidate, ProxyError> {
-    let started = exchange.entry().started();
+    let started = exchange.entry().complete();
     tokio::select! {
         biased;
         chosen = branch.choose(tried, wish, last, started) => chosen,

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use super::{hyper::body::RequestBody, strict::stream::Stream};
 use crate::{
     backend::{Address, Backend},
+    metrics::book::BackendCounts,
     queue::Queue,
     select::{ewma::Ewma, sticky::Token},
 };
@@ -95,14 +96,23 @@ pub(crate) struct Upstream {
     pub(crate) latency: Cell<Ewma>,
     /// What the cookie of its clients holds, if they have one.
     pub(crate) token: Option<Token>,
+    /// What the thread counts about it.
+    pub(crate) counts: Arc<BackendCounts>,
     /// Who waits for one of its places, if they are counted.
     queue: Option<Arc<Queue>>,
 }
 
 impl Upstream {
-    pub(crate) fn new(backend: Arc<Backend>, most_idle: usize, queue: &Arc<Queue>, token: Option<Token>) -> Self {
+    pub(crate) fn new(
+        backend: Arc<Backend>,
+        most_idle: usize,
+        queue: &Arc<Queue>,
+        token: Option<Token>,
+        counts: Arc<BackendCounts>,
+    ) -> Self {
         let queue = backend.terms.max_conns.is_some().then(|| Arc::clone(queue));
-        Self { backend, senders: Idle::new(), streams: Idle::new(), most_idle, latency: Cell::default(), token, queue }
+        let (senders, streams) = (Idle::new(), Idle::new());
+        Self { backend, senders, streams, most_idle, latency: Cell::default(), token, counts, queue }
     }
 
     /// Drops what is closed or too old.
@@ -113,14 +123,16 @@ impl Upstream {
 
     /// Makes a new connection.
     pub(crate) async fn dial(&self, deadline: Duration) -> io::Result<Stream> {
-        match &self.backend.address {
+        let stream = match &self.backend.address {
             Address::Tcp(address) => {
                 let stream = within(deadline, TcpStream::connect(address)).await?;
                 stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
+                Stream::Tcp(stream)
             }
-            Address::Unix(path) => Ok(Stream::Unix(within(deadline, UnixStream::connect(path)).await?)),
-        }
+            Address::Unix(path) => Stream::Unix(within(deadline, UnixStream::connect(path)).await?),
+        };
+        self.counts.connections.add_one();
+        Ok(stream)
     }
 
     /// Makes a new connection for hyper; its task ends with it.

@@ -24,21 +24,27 @@ use crate::{
     config::{Engine, Limits},
     http1::request::Request,
     identity::Identities,
-    metrics::Counters,
+    limiter::Limiter,
+    metrics::{Counters, book::count_status},
     route::{Lost, Route, Table, To},
 };
 
 /// Most bytes of answers that a thread holds until their clients take them; beyond it answers are streamed.
-const MOST_HELD: usize = 64 * 1024 * 1024;
+pub(crate) const MOST_HELD: usize = 64 * 1024 * 1024;
+
+/// Most bytes of bodies that a thread holds until they are complete; beyond it they are passed on as they come.
+pub(crate) const MOST_GATHERED: usize = 64 * 1024 * 1024;
 
 /// Most bytes of memory in which a thread compresses answers; beyond it they go as they are.
-const MOST_ENCODING: usize = 128 * 1024 * 1024;
+pub(crate) const MOST_ENCODING: usize = 128 * 1024 * 1024;
 
 /// What the requests of one thread share.
 pub(crate) struct Worker {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<Addresses>,
+    /// How many requests a client may have.
+    limiter: Option<Arc<Limiter>>,
     /// What requests are given on their way.
     pub(crate) given: Given,
     pub(crate) identities: Identities,
@@ -52,7 +58,10 @@ pub(crate) struct Worker {
     /// Connections to backends, tunnels, rests of bodies: what nobody waits for.
     pub(crate) background: TaskTracker,
     pub(crate) stopping: Cell<bool>,
+    /// For answers.
     pub(crate) room: Rc<Room>,
+    /// For the bodies of requests.
+    pub(crate) bodies: Rc<Room>,
     /// Memory to be used again.
     pub(crate) shelf: Rc<Shelf>,
     /// For the field `Date`, as of this second.
@@ -69,12 +78,25 @@ pub(crate) struct Worker {
 impl Worker {
     /// The worker of a thread, and what it listens on.
     pub(crate) fn new(thread: Thread) -> (Self, Vec<Entrance>) {
-        let Thread { number, entrances, plans, routes, compress, engine, limits, addresses, given, counters, log } =
-            thread;
+        let Thread {
+            number,
+            entrances,
+            plans,
+            routes,
+            compress,
+            engine,
+            limits,
+            addresses,
+            limiter,
+            given,
+            counters,
+            log,
+        } = thread;
         let worker = Self {
             engine,
             limits,
             addresses,
+            limiter,
             given,
             identities: Identities::new(chance()),
             counters,
@@ -85,6 +107,7 @@ impl Worker {
             background: TaskTracker::new(),
             stopping: Cell::new(false),
             room: Room::new(MOST_HELD),
+            bodies: Room::new(MOST_GATHERED),
             shelf: Rc::default(),
             date: RefCell::new(date(&jiff::Timestamp::now())),
             compress,
@@ -120,6 +143,18 @@ impl Worker {
         route.map_or(self.compress.as_ref(), |route| route.compress.as_ref())
     }
 
+    /// Whether a client may have a request now. The route's bound comes first: what that refuses does not count for the
+    /// other.
+    pub(crate) fn admit(&self, client: &Client, route: Option<&Route>) -> Result<(), ProxyError> {
+        let of_route = route.and_then(|route| route.limiter.as_ref());
+        let mut limiters = of_route.into_iter().chain(&self.limiter);
+        let admitted = limiters.try_for_each(|limiter| limiter.admit(client.address()));
+        admitted.map_err(|wait| {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            ProxyError::Throttled(u32::try_from(seconds).unwrap_or(u32::MAX))
+        })
+    }
+
     /// What is due once a second.
     pub(crate) fn second(&self) {
         self.clients.second(&self.limits);
@@ -140,6 +175,9 @@ impl Worker {
 
     /// Notes a head that could not be read, and how it was answered.
     pub(crate) fn note_unread(&self, client: &Client, status: u16, bytes: u64) {
+        self.counters.failures.add("bad_request");
+        count_status(&self.counters.answers, status);
+        self.counters.bytes_out.add(bytes);
         self.note(&Line {
             client: &client.source().name,
             asked: &Asked::unread(),
@@ -147,6 +185,10 @@ impl Worker {
             bytes,
             upstream: None,
             took: Duration::ZERO,
+            queued: Duration::ZERO,
+            chosen: "",
+            tries: &[],
+            sent: &[],
             retries: &[],
             flag: "bad_request",
             by: "client",

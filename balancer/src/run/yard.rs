@@ -10,10 +10,12 @@ use crate::{
     backend::{Backend, Location},
     config::{self, Config, Server},
     health,
+    metrics::book::Book,
     names::{self, Named},
     pool::{Change, Pool},
     proxy::Plan,
     queue::Queue,
+    scrape::Metered,
     supervisor::Ids,
 };
 
@@ -25,6 +27,7 @@ pub(super) struct Yard {
     pub(super) changes: mpsc::Sender<Change>,
     pool: Arc<Pool>,
     queue: Arc<Queue>,
+    book: Arc<Book>,
     settings: config::pools::Pool,
     expected: usize,
 }
@@ -38,7 +41,8 @@ impl Yard {
         tasks.spawn(async move { writing.write(inbox, outliers).await });
         let queue = Arc::new(Queue::new(settings.limits.queue_length));
         let expected = config.expected(number, &settings);
-        Self { changes, pool, queue, settings, expected }
+        let book = Book::new(settings.name.clone(), config.threads);
+        Self { changes, pool, queue, book, settings, expected }
     }
 
     /// What threads need of it.
@@ -50,7 +54,13 @@ impl Yard {
             balance: self.settings.balance.clone(),
             sticky: self.settings.sticky.clone(),
             limits: self.settings.limits.clone(),
+            book: Arc::clone(&self.book),
         }
+    }
+
+    /// What the page of metrics needs of it.
+    pub(super) fn metered(&self) -> Metered {
+        Metered { pool: Arc::clone(&self.pool), queue: Arc::clone(&self.queue), book: Arc::clone(&self.book) }
     }
 
     /// Begins with probes and checks, and has the backends that somebody else runs join; all of it ends with `stop`.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A balancer of one thread with these lines in its file, some of them under `[pool]`.
-fn with_lines(upstream: &Upstream, lines: &str, of_pool: &str) -> Balancer {
+pub(crate) fn with_lines(upstream: &Upstream, lines: &str, of_pool: &str) -> Balancer {
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = format!(
         "worker_threads = 1\n{lines}\n[[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\n{of_pool}\n\
@@ -25,7 +25,7 @@ fn with_lines(upstream: &Upstream, lines: &str, of_pool: &str) -> Balancer {
 }
 
 /// A client whose kernel takes hardly anything before it is read.
-fn narrow(balancer: &Balancer) -> Connection {
+pub(crate) fn narrow(balancer: &Balancer) -> Connection {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(2048).unwrap();
     socket.connect(&balancer.address.into()).unwrap();
@@ -269,7 +269,7 @@ fn a_long_head_behind_a_body_is_read_though_very_many_buffers_are_out() {
         let body = read_body(peer, head, false).unwrap();
         answer(peer, &[head.as_bytes(), &body].concat())
     });
-    let balancer = with_lines(&upstream, "", "");
+    let balancer = with_lines(&upstream, "buffer_requests = \"0\"", "");
     let holders: Vec<Connection> = (0..HOLDERS)
         .map(|_| {
             let mut client = narrow(&balancer);
@@ -289,6 +289,38 @@ fn a_long_head_behind_a_body_is_read_though_very_many_buffers_are_out() {
     client.send(format!("3\r\nabc\r\n0\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n"));
     assert!(client.answer().text().ends_with("abc"));
     assert!(client.answer().text().contains(&long));
+}
+
+#[test]
+fn a_client_gets_no_more_requests_than_its_rate_and_others_do() {
+    let upstream = Upstream::saying("hi");
+    let balancer = with_lines(&upstream, "[limit_req]\nrate = \"1r/m\"\nburst = 2", "");
+    let mut client = balancer.connect();
+    let statuses: Vec<u16> = (0..4).map(|_| client.get("/").status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429], "the connection stays");
+    let refused = client.get("/");
+    let wait: u64 = refused.field("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait) && refused.field("connection").is_none(), "{}", refused.head);
+    assert_eq!(balancer.connect_from("127.0.0.9:0".parse().unwrap()).get("/").status, 200);
+    assert_eq!(upstream.requests(), 4);
+}
+
+#[test]
+fn a_rate_of_a_route_is_for_its_requests_only() {
+    let upstream = Upstream::saying("hi");
+    let routes = "[[route]]\n[[route]]\nlocation = \"/login\"\n[route.limit_req]\nrate = \"1r/m\"\n";
+    let balancer = Balancer::with_file(&format!("[[pool.server]]\naddress = \"{}\"\n{routes}", upstream.address));
+    let statuses = ["/login", "/", "/login", "/"].map(|path| balancer.get(path).status);
+    assert_eq!(statuses, [200, 200, 429, 200]);
+}
+
+#[test]
+fn a_rate_of_a_route_bounds_its_files_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "0123456789").unwrap();
+    let root = folder.path().display();
+    let balancer = Balancer::with_file(&format!("[[route]]\nroot = \"{root}\"\n[route.limit_req]\nrate = \"1r/m\"\n"));
+    assert_eq!(["/a.txt", "/a.txt"].map(|path| balancer.get(path).status), [200, 429]);
 }
 
 /// These tests hold both ends of many connections.

@@ -37,7 +37,7 @@ fn ask(client: &mut Connection, method: &str, fields: &str) -> Answer {
     if method == "HEAD" { client.answer_to_head() } else { client.answer() }
 }
 
-fn unpacked(answer: &Answer) -> String {
+pub(crate) fn unpacked(answer: &Answer) -> String {
     let mut text = String::new();
     match answer.field("content-encoding") {
         Some("gzip") => flate2::read::GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap(),

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -45,6 +46,51 @@ fn every_bad_file_is_refused_with_all_that_is_wrong() {
         let said = said.replace(file.to_str().unwrap(), "FILE");
         assert_eq!((code, said.trim()), (Some(2), expected.trim()), "{}", file.display());
     }
+}
+
+/// What `check` prints of a file with these lines at its beginning, by name.
+fn bounds(lines: &str) -> BTreeMap<String, String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let rest = "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"127.0.0.1:1\"\n";
+    std::fs::write(file.path(), format!("worker_threads = 2\n{lines}\n{rest}")).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"));
+    let output = check.args(["check", "--config"]).arg(file.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let split = |line: &str| {
+        let mut columns = line.split("  ").map(str::trim).filter(|column| !column.is_empty());
+        Some((columns.next()?.to_owned(), columns.next()?.to_owned()))
+    };
+    text.lines().filter_map(split).collect()
+}
+
+#[test]
+fn check_prints_every_bound_and_the_memory_that_follows() {
+    let usual = bounds("");
+    let value = |name: &str| usual.get(name).map(String::as_str);
+    for (name, expected) in [
+        ("worker_connections", "16384"),
+        ("client_header_timeout", "1m"),
+        ("client_max_body_size", "no bound"),
+        ("buffer_requests", "64KiB"),
+        ("client_read_min_rate", "500B/s"),
+        ("read_timeout", "1m"),
+        ("queue", "1024"),
+        ("memory: bodies waited for", "129MiB"),
+    ] {
+        assert_eq!(value(name), Some(expected), "{name}: {usual:?}");
+    }
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md")).unwrap();
+    let keys = usual.keys().filter(|name| !name.contains(' '));
+    assert!(keys.clone().count() > 15);
+    for key in keys {
+        assert!(page.contains(&format!("`{}`", key.rsplit('.').next().unwrap())), "{key}");
+    }
+    assert_eq!(value("memory: answers being compressed"), None);
+    assert_eq!(bounds("compress = true")["memory: answers being compressed"], "259MiB");
+    let small = bounds("worker_connections = 100\nbuffer_requests = \"0\"");
+    assert_eq!(small["memory: clients that wait"], "400KiB");
+    assert!(small["memory: all of it at most"].ends_with("MiB"), "{small:?}");
 }
 
 #[test]

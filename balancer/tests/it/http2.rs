@@ -46,6 +46,15 @@ impl Scene {
     }
 }
 
+/// A balancer that speaks HTTP/2 before whatever is at this address, and whom to trust.
+pub(crate) fn speaking_to(backend: &str) -> (Authority, Balancer) {
+    let authority = Authority::new();
+    let [pem, key] = authority.sign("own", &["localhost"]);
+    let flags = ["--tls-listen", "127.0.0.1:0", "--tls-cert", &pem, "--tls-key", &key, "--backend", backend];
+    let balancer = Balancer::run(&flags);
+    (authority, balancer)
+}
+
 /// What every request has.
 pub(crate) const USUAL: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/")];

@@ -43,3 +43,127 @@ fn a_line_has_the_form_of_the_file_and_nobody_forges_one() {
     let expected = format!("127.0.0.1|GET /a HTTP/1.1|200|x\\x22 200\\x5C y|{id}\n");
     assert_eq!(std::fs::read_to_string(&log).unwrap(), expected);
 }
+
+/// A balancer that writes its log in this form, and the log.
+fn logging(form: &str, rest: &str) -> (Balancer, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, file) = (folder.path().join("access.log"), folder.path().join("balancer.toml"));
+    let head = format!("worker_threads = 1\naccess_log = \"{}\"\naccess_log_format = '{form}'\n", log.display());
+    std::fs::write(&file, format!("{head}[[listen]]\naddress = \"127.0.0.1:0\"\n{rest}")).unwrap();
+    (Balancer::run(&["--config", file.to_str().unwrap()]), folder)
+}
+
+fn lines(mut balancer: Balancer, folder: &tempfile::TempDir) -> String {
+    assert_eq!(balancer.stop(), Some(0));
+    std::fs::read_to_string(folder.path().join("access.log")).unwrap()
+}
+
+#[test]
+fn fields_of_requests_and_answers_are_told_as_they_went() {
+    let upstream = Upstream::scripted(|_, peer| {
+        let head = "HTTP/1.1 200 OK\r\nX-Kind: a\"b\r\nContent-Length: 0\r\n\r\n";
+        std::io::Write::write_all(peer.get_mut(), head.as_bytes()).is_ok()
+    });
+    let form = "$http_x_mine|$host|$sent_http_x_kind|$sent_http_x_added|$sent_http_retry_after|$request_method";
+    let edits = "[[route]]\nserver_name = [\"shop.example\"]\n[route.response_headers]\nset = { X-Added = \"yes\" }\n";
+    let pool = format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address);
+    let (balancer, folder) = logging(form, &format!("{pool}{edits}"));
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: shop.example\r\nX-Mine: 7\r\n\r\n");
+    assert_eq!(client.answer().status, 200);
+    assert_eq!(balancer.get("/").status, 421);
+    assert_eq!(lines(balancer, &folder), "7|shop.example|a\\x22b|yes|-|GET\n-|test|-|-|-|GET\n");
+}
+
+#[test]
+fn heads_of_files_of_compressed_answers_and_of_questions_are_told_as_they_went() {
+    let upstream = Upstream::scripted(|_, peer| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2000\r\n\r\n";
+        std::io::Write::write_all(peer.get_mut(), [head.as_bytes(), &[b'x'; 2000]].concat().as_slice()).is_ok()
+    });
+    let site = tempfile::tempdir().unwrap();
+    std::fs::write(site.path().join("a.txt"), "0123456789").unwrap();
+    let form = "$request_method $status|$sent_http_content_encoding|$sent_http_content_length|$chosen|$sent_http_allow|$sent_http_access_control_allow_origin";
+    let pool = format!("[[pool.server]]\naddress = \"{}\"\n[[route]]\ncompress = true\n", upstream.address);
+    let cors = "[route.cors]\nallow_origin = [\"https://a.example\"]\n";
+    let files = format!("[[route]]\nlocation = \"/files/\"\nalias = \"{}\"\n{cors}", site.path().display());
+    let (balancer, folder) = logging(form, &format!("{pool}{files}"));
+    let mut client = balancer.connect();
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n", 200),
+        ("GET /files/a.txt HTTP/1.1\r\nHost: h\r\n\r\n", 200),
+        ("PUT /files/a.txt HTTP/1.1\r\nHost: h\r\n\r\n", 405),
+        (
+            "OPTIONS /files/ HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: GET\r\n\r\n",
+            204,
+        ),
+    ] {
+        client.send(request);
+        assert_eq!(client.answer().status, status, "{request}");
+    }
+    let expected = "GET 200|gzip|-|turn|-|-\nGET 200|-|10|-|-|-\nPUT 405|-|60|-|GET, HEAD|-\nOPTIONS 204|-|-|-|-|https://a.example\n";
+    assert_eq!(lines(balancer, &folder), expected);
+}
+
+#[test]
+fn each_backend_that_was_asked_is_told_with_its_status_and_time() {
+    let (gone, good) = (crate::upstream::nobody(), Upstream::saying("hi"));
+    let servers = format!(
+        "[[pool.server]]\naddress = \"{gone}\"\n[[pool.server]]\naddress = \"{}\"\nbackup = true\n",
+        good.address
+    );
+    let (balancer, folder) =
+        logging("$upstream_addr;$upstream_status;$upstream_response_time;$chosen;$queue_time;$retries", &servers);
+    assert_eq!(balancer.get("/").text(), "hi");
+    let line = lines(balancer, &folder);
+    let columns: Vec<&str> = line.trim().split(';').collect();
+    assert_eq!(columns[..2], [format!("{gone}, {}", good.address), "502, 200".to_owned()]);
+    let times: Vec<f64> = columns[2].split(", ").map(|time| time.parse().unwrap()).collect();
+    assert_eq!((times.len(), columns[3], columns[4], columns[5]), (2, "backup", "0.000", "connect"));
+}
+
+#[test]
+fn who_broke_it_off_is_told() {
+    let upstream = Upstream::scripted(|head, peer| {
+        let stream = peer.get_mut();
+        std::io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\nbegun").unwrap();
+        // Breaks it off itself, or waits until the balancer does.
+        !head.starts_with("GET /backend") && std::io::Read::read(peer, &mut [0]).is_ok_and(|read| read > 0)
+    });
+    let pool = format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address);
+    let (balancer, folder) = logging("$request_uri $flag $by", &pool);
+    let mut client = balancer.connect();
+    client.send("GET /backend HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.try_answer(false).is_err());
+    let mut client = balancer.connect();
+    client.send("GET /client HTTP/1.1\r\nHost: a\r\n\r\n");
+    crate::harness::read_head(&mut client.0).unwrap();
+    drop(client);
+    eventually("the balancer has let go of it", || upstream.is_left().then_some(()));
+    assert_eq!(lines(balancer, &folder), "/backend cut backend\n/client cut client\n");
+}
+
+#[test]
+fn the_error_log_is_a_file_from_its_level_on_and_is_opened_anew() {
+    let (upstream, folder) = (Upstream::saying("hi"), tempfile::tempdir().unwrap());
+    let [log, old] = ["balancer.log", "balancer.log.1"].map(|name| folder.path().join(name));
+    let with_level = |level: &str| {
+        let (file, address) = (folder.path().join("balancer.toml"), upstream.address);
+        let text = format!(
+            "error_log = \"{}\"\nerror_log_level = \"{level}\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n\
+             [[pool.server]]\naddress = \"{address}\"\n",
+            log.display()
+        );
+        std::fs::write(&file, text).unwrap();
+        Balancer::run(&["--config", file.to_str().unwrap()])
+    };
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let mut balancer = with_level("warn");
+    assert_eq!((balancer.stop(), read(&log).as_str(), balancer.log().as_str()), (Some(0), "", ""));
+    let mut balancer = with_level("info");
+    eventually("it says something", || read(&log).contains("gets requests").then_some(()));
+    std::fs::rename(&log, &old).unwrap();
+    balancer.signal(Signal::USR1);
+    eventually("there is a new file with a line", || read(&log).contains("is opened anew").then_some(()));
+    assert_eq!((balancer.stop(), balancer.log().as_str()), (Some(0), ""));
+}

@@ -19,6 +19,8 @@ mod strictness;
 mod attacks;
 /// Whoever keeps the other side waiting.
 mod deadlines;
+/// Clients that send and read slowly, and whom they keep busy.
+mod slow;
 /// TLS in front.
 mod tls;
 /// HTTP/2 in front.
@@ -39,6 +41,8 @@ mod compression;
 mod sticky;
 /// The access log.
 mod logging;
+/// What is counted, and where it is read.
+mod metrics;
 /// Who speaks for whom, and what requests are known by.
 mod forwarded;
 /// Checks of backends.
@@ -47,6 +51,8 @@ mod checks;
 mod retry;
 /// What is held against a backend, and for how long.
 mod passive;
+/// Other people's programs on both sides.
+mod peers;
 /// Launched programs: start, crash, stop.
 mod caretaking;
 /// SIGTERM.

@@ -71,7 +71,8 @@ fn one_client_takes_nobody_out_with_what_nobody_answers() {
 fn what_a_client_breaks_off_is_not_held_against_its_backend() {
     let (slow, good) = (Upstream::scripted(|_, _| true), Upstream::saying("good"));
     let balancer = Balancer::with_pool("max_fails = 1", &[slow.address, good.address]);
-    for request in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhal"] {
+    let half = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n{}", "x".repeat(100_000));
+    for request in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", &half] {
         for _ in 0..10 {
             let before = slow.requests() + good.requests();
             let mut client = balancer.connect();

@@ -262,7 +262,7 @@ fn an_upload_that_breaks_off_never_looks_complete_to_the_backend() {
         tell.send(read_body(peer, head, false).is_err()).unwrap();
         false
     });
-    let balancer = Balancer::in_front_of(&[upstream.address]);
+    let balancer = Balancer::with(&[upstream.address], &["--buffer-requests", "0"]);
     for framing in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
         let mut client = balancer.connect();
         client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}"));

@@ -62,7 +62,7 @@ fn an_idle_client_may_send_one_more_request_before_it_is_let_go() {
 #[test]
 fn a_body_that_is_going_out_goes_out_completely() {
     let (upstream, release) = held();
-    let mut balancer = Balancer::in_front_of(&[upstream.address]);
+    let mut balancer = Balancer::with(&[upstream.address], &["--buffer-requests", "0"]);
     let mut client = balancer.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf");
     eventually("it is at the backend", || (upstream.requests() == 1).then_some(()));

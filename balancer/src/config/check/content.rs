@@ -66,6 +66,9 @@ pub(super) fn check_files(found: &mut Found, key: &str, file: &file::Route, loca
     if !file.request_headers.is_empty() {
         found.add(&format!("{key}.request_headers"), format!("it has a {name}, so nothing goes on; leave them out"));
     }
+    if file.buffer_requests.is_some() {
+        found.add(&format!("{key}.buffer_requests"), format!("it has a {name}, so nothing goes on; leave it out"));
+    }
     let index = file.index.clone().unwrap_or_else(|| "index.html".to_owned());
     if index.is_empty() || index.starts_with('.') || index.contains(['/', '\0']) {
         found.add(&format!("{key}.index"), format!("`{index}` is no name of a file; write one such as index.html"));

@@ -1,8 +1,8 @@
 //! The rules of routes.
 
-use super::{Found, content, fields, file};
+use super::{Found, check_rate, content, fields, file};
 use crate::{
-    config::Config,
+    config::{self, Config},
     http1::target::is_host,
     route::{Host, Route, To, path, shadowed},
 };
@@ -59,6 +59,11 @@ fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String
         hosts,
         location,
         to,
+        buffer: file
+            .buffer_requests
+            .as_ref()
+            .and_then(|text| found.take(&format!("{key}.buffer_requests"), config::buffer(text))),
+        limiter: file.limit_req.as_ref().and_then(|limit| check_rate(found, &format!("{key}.limit_req"), limit)),
         request: fields::check(found, &format!("{key}.request_headers"), &file.request_headers),
         answer: fields::check(found, &format!("{key}.response_headers"), &file.response_headers),
         cors: file.cors.as_ref().map(|cors| fields::check_cors(found, &format!("{key}.cors"), cors)),

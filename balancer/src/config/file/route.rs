@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 
-use super::Compress;
+use super::{Compress, LimitReq};
 
 /// For whom it is, and where it goes.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +21,8 @@ pub(in crate::config) struct Route {
     #[serde(default)]
     pub(in crate::config) precompressed: bool,
     pub(in crate::config) compress: Option<Compress>,
+    pub(in crate::config) buffer_requests: Option<String>,
+    pub(in crate::config) limit_req: Option<LimitReq>,
     #[serde(default)]
     pub(in crate::config) request_headers: Edits,
     #[serde(default)]

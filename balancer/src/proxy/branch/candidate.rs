@@ -89,7 +89,10 @@ impl Place {
             upstream: Rc::clone(&self.upstream),
             turn: self.turn,
             in_flight: Some(in_flight),
-            since: None,
+            since: Instant::now(),
+            is_observed: false,
+            waited: Duration::ZERO,
+            chosen: "turn",
             trial,
         }
     }
@@ -100,8 +103,14 @@ pub(crate) struct Candidate {
     pub(crate) upstream: Rc<Upstream>,
     turn: u32,
     in_flight: Option<InFlight>,
-    /// When it was asked, if somebody wants to know how long that takes.
-    pub(super) since: Option<Instant>,
+    /// How long somebody waited for it.
+    pub(crate) waited: Duration,
+    /// Why it was chosen, in the words of the access log.
+    pub(crate) chosen: &'static str,
+    /// When it was asked.
+    since: Instant,
+    /// Whether backends are chosen by how long that takes.
+    pub(super) is_observed: bool,
     trial: Option<Trial>,
 }
 
@@ -116,16 +125,30 @@ impl Candidate {
         self.in_flight.take().expect("a candidate gives one answer")
     }
 
+    pub(super) fn chosen_for(self, why: &'static str) -> Self {
+        Self { chosen: why, ..self }
+    }
+
+    /// Whether it decides whether its backend comes back.
+    pub(super) fn is_trial(&self) -> bool {
+        self.trial.is_some()
+    }
+
+    /// It has begun to answer.
+    pub(crate) fn begins(&self) {
+        self.upstream.counts.first_byte.observe(self.since.elapsed());
+    }
+
     /// The request goes elsewhere: its place is free for another one.
     pub(crate) fn leave(&mut self) {
         self.in_flight = None;
     }
 
     fn observe(&self, least: Duration) {
-        if let Some(since) = self.since {
+        if self.is_observed {
             let now = Instant::now();
             let mut latency = self.upstream.latency.get();
-            latency.observe((now - since).max(least), now);
+            latency.observe((now - self.since).max(least), now);
             self.upstream.latency.set(latency);
         }
     }

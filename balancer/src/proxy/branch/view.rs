@@ -101,15 +101,17 @@ impl View {
                 free.is_free(known).then(|| tier.places[known].candidate(reports))?
             });
             if let Some(candidate) = places.next() {
-                return Some(candidate);
+                return Some(candidate.chosen_for("cookie"));
             }
         }
         let key = wish.key;
-        for tier in &mut self.tiers {
+        let usual = if key.is_some() { "key" } else { "turn" };
+        for (tier, why) in self.tiers.iter_mut().zip([usual, "backup"]) {
             // Another thread may have been faster; then this one is not free any more.
             while let Some(place) = tier.pick(tried, key, false) {
                 if let Some(candidate) = tier.places[place].candidate(reports) {
-                    return Some(candidate);
+                    let why = if candidate.is_trial() { "trial" } else { why };
+                    return Some(candidate.chosen_for(why));
                 }
             }
         }
@@ -118,7 +120,7 @@ impl View {
         }
         while let Some(place) = self.troubled.pick(tried, key, true) {
             if let Some(candidate) = self.troubled.places[place].anyway(reports) {
-                return Some(candidate);
+                return Some(candidate.chosen_for("anyway"));
             }
         }
         None

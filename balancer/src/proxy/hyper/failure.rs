@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use hyper::{
-    Response, StatusCode,
+    Response,
     header::{self, HeaderValue},
 };
 
 use super::body::{AnswerBody, Content};
 use crate::proxy::{
-    answer::{Form, RETRY_AFTER, render},
+    answer::{Form, render},
     client::Client,
     entry::Entry,
     error::ProxyError,
@@ -33,8 +33,8 @@ pub(crate) fn failure(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if facts.status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }

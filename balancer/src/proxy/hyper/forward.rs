@@ -5,6 +5,7 @@ use std::{
     io,
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -27,6 +28,7 @@ use super::{
 use crate::{
     access_log::Asked,
     http1::Version,
+    log_format::is_called,
     proxy::{
         branch::Candidate,
         client::{Client, Phase},
@@ -59,7 +61,8 @@ pub(crate) async fn forward(
     let upgrading = request.headers().contains_key(header::UPGRADE).then(|| upgrade::on(&mut request));
     let (head, body) = request.into_parts();
     let accept = head.headers.get(header::ACCEPT).cloned();
-    let mut entry = Entry::begin(&worker, &client, || asked(&head));
+    let mut entry = Entry::begin(&worker, &client, |names| asked(&head, names));
+    entry.pool = Some(Arc::clone(&worker.branch().counts));
     let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry).await;
     client.enter(Phase::Answering);
     let mut response = match outcome {
@@ -80,16 +83,21 @@ pub(crate) async fn forward(
     response
 }
 
-fn asked(head: &request::Parts) -> Asked {
+fn asked(head: &request::Parts, names: &[String]) -> Asked {
     let version = if head.version == hyper::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
     let field = |name| head.headers.get(name).map(HeaderValue::as_bytes);
-    Asked::new(
+    let value = |name: &String| {
+        let mut fields = head.headers.iter();
+        fields.find(|(field, _)| is_called(field.as_str().as_bytes(), name)).map(|(_, value)| value.as_bytes())
+    };
+    let asked = Asked::new(
         head.method.as_str().as_bytes(),
         head.uri.to_string().as_bytes(),
         version.name(),
         field(header::REFERER),
         field(header::USER_AGENT),
-    )
+    );
+    asked.with(names.iter().map(value), false)
 }
 
 type Answer = (response::Parts, Content);
@@ -217,6 +225,7 @@ impl tries::Exchange for Exchange<'_> {
             }
             Some(Ok(response)) => response,
         };
+        candidate.begins();
         let lease = Lease {
             sender,
             in_flight: candidate.take_in_flight(),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    shelf::{Buffer, LARGE_BUFFER, Shelf},
+    shelf::{Buffer, LARGE_BUFFERS, Shelf},
     stream::Stream,
 };
 use crate::{
@@ -132,19 +132,38 @@ impl Download {
         }
     }
 
+    /// Reads ahead of a client that takes it more slowly, as far as there is room: the backend shall not wait for that.
+    pub(crate) fn poll_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &Stream,
+        shelf: &Rc<Shelf>,
+        room: &Rc<Room>,
+    ) -> Poll<Result<(), ProxyError>> {
+        if self.is_full() && !self.grow_on(room) {
+            return Poll::Pending;
+        }
+        self.poll_more(cx, from, shelf)
+    }
+
     /// Makes room for a body of this length, all in one place; there may be none left.
     pub(crate) fn grow(&mut self, body: usize, room: &Rc<Room>) -> bool {
         let Some(buffer) = &mut self.buffer else { return true };
-        let size = self.data.start + body;
-        if size <= buffer.bytes.len() {
+        let needed = self.data.start + body;
+        if needed <= buffer.bytes.len() {
             return true;
         }
-        if size > LARGE_BUFFER || !room.is_left() {
+        let Some(size) = LARGE_BUFFERS.iter().position(|size| *size >= needed).filter(|_| room.is_left()) else {
             return false;
-        }
-        self.taken = Some(room.take(LARGE_BUFFER));
-        buffer.enlarge(self.filled);
+        };
+        self.taken = Some(room.take(LARGE_BUFFERS[size]));
+        buffer.enlarge(self.filled, size);
         true
+    }
+
+    /// Makes room for more of a body of which nobody knows the length; there may be none left.
+    pub(crate) fn grow_on(&mut self, room: &Rc<Room>) -> bool {
+        self.grow(self.filled - self.data.start + 1, room)
     }
 
     /// Whether nothing more fits into the buffer.

@@ -43,14 +43,17 @@ use crate::{
 
 /// Answers up to this size to requests that may be repeated are taken whole before the client sees their first byte: a
 /// backend that dies in the middle of one costs nobody anything. Of longer ones what has come is sent on.
-const TAKEN_WHOLE: usize = 1024 * 1024;
+pub(crate) const TAKEN_WHOLE: usize = 1024 * 1024;
 
 /// How long an answer without a length is held back for that. Whoever sends one may have begun before it knows all of
 /// it, and its reader wants to see the beginning; a tenth of a second is not noticed. Events are never held back.
 const HELD_BACK: Duration = Duration::from_millis(100);
 
+/// Most bytes of a backend's head.
+pub(crate) const ANSWER_HEAD: usize = 64 * 1024;
+
 /// Bounds of a backend's heads.
-const BOUNDS: Bounds = Bounds { size: 64 * 1024, fields: 256 };
+const BOUNDS: Bounds = Bounds { size: ANSWER_HEAD, fields: 256 };
 
 /// Most interim answers (100 to 199) before the final one.
 const MOST_INTERIM: u32 = 8;
@@ -109,8 +112,8 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     async fn left(&mut self) {
-        // A body that has not been asked for stays where it is.
-        if self.request.framing != Framing::None {
+        // What has not been asked for of a body stays where it is.
+        if !self.upload.is_all_here() {
             return std::future::pending().await;
         }
         let way = Way { client: self.client, from: self.stream, to: self.stream, shelf: &self.worker.shelf };
@@ -147,6 +150,7 @@ impl tries::Exchange for Exchange<'_> {
             }
             self.pass_interim(&head, &mut download).await?;
         };
+        candidate.begins();
         if head.status == 101 && !self.is_agreed(&head, download.bytes()) {
             return Err(ProxyError::AnswerBroken);
         }
@@ -167,7 +171,14 @@ impl Exchange<'_> {
     /// Tries backends until one answers or trying on is not allowed.
     pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
         let branch = self.branch;
-        tries::answer(self, branch).await
+        if self.request.framing != Framing::None {
+            let most = self.route.and_then(|route| route.buffer).unwrap_or(self.worker.limits.body_buffer);
+            self.upload.gather(self.desk, (self.client, self.stream), &self.worker.bodies, most).await?;
+            self.entry.is_complete();
+        }
+        let answered = tries::answer(self, branch).await;
+        self.entry.sent = self.upload.carried();
+        answered
     }
 
     /// The values of the request's fields with this name.
@@ -311,7 +322,7 @@ impl Exchange<'_> {
         }
         while !download.ended {
             if download.is_full() {
-                download.grow(TAKEN_WHOLE, &self.worker.room);
+                download.grow_on(&self.worker.room);
             }
             if download.is_full() || download.data.len() > TAKEN_WHOLE {
                 return Poll::Ready(Ok(()));

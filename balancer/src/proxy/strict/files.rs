@@ -192,6 +192,7 @@ impl Serving<'_> {
         head.extend_from_slice(b"\r\n");
         compress::mark(&mut head, verdict);
         self.seen().edit_answer(self.route, &mut head);
+        self.entry.note_head(&head);
         self.desk.down.clear();
         self.desk.down.front = head;
         self.stream.front().is_none_or(|front| front.begin_written(&mut self.desk.down.front, is_bare))
@@ -229,10 +230,7 @@ impl Serving<'_> {
     async fn send(&mut self, bytes: &[u8], framing: Framing, is_last: bool) -> io::Result<()> {
         let (down, end) = (&mut self.desk.down, is_last.then_some(&[][..]));
         down.body(self.stream, framing, Span { start: 0, end: bytes.len() }, end);
-        poll_fn(|cx| down.poll_send_body(cx, self.stream, bytes, end)).await?;
-        self.entry.bytes += bytes.len() as u64;
-        self.client.progress();
-        Ok(())
+        poll_fn(|cx| down.poll_send_body(cx, self.stream, bytes, end, self.entry)).await
     }
 }
 

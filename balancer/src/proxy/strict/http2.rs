@@ -39,12 +39,12 @@ mod watch;
 mod wire;
 
 /// Most requests of a connection at a time.
-const MOST_STREAMS: u32 = 128;
+pub(crate) const MOST_STREAMS: u32 = 128;
 /// Most bytes of bodies that a connection holds until backends take them, and those of one request.
 const WINDOW: u32 = 1024 * 1024;
-const STREAM_WINDOW: u32 = 256 * 1024;
+pub(crate) const STREAM_WINDOW: u32 = 256 * 1024;
 /// Most bytes of an answer that `h2` holds until they go out.
-const SEND_BUFFER: usize = 64 * 1024;
+pub(crate) const SEND_BUFFER: usize = 64 * 1024;
 /// Most streams that are remembered after they were reset, from either side.
 const MOST_RESET: usize = 32;
 /// Most streams that we have to reset for what the client does to them, over all of a connection.

@@ -81,7 +81,6 @@ async fn grant(
 ) -> Served {
     let mut lines = Vec::new();
     cors.write(&mut lines, seen(client, request, desk).field("origin"), true);
-    entry.status = 204;
-    say_nothing(worker, client, stream, desk, &lines, (request.version, stays)).await;
+    say_nothing(worker, entry, stream, desk, &lines, (request.version, stays)).await;
     Served::Whole
 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::stream::Stream;
-use crate::http1::{Span, chunked, framing::Framing};
+use crate::{
+    http1::{Span, chunked, framing::Framing},
+    proxy::entry::Entry,
+};
 
 /// What is to go out next.
 #[derive(Debug, Default)]
@@ -37,6 +40,11 @@ impl Parcel {
         self.sent == 0
     }
 
+    /// Bytes of the data that have not gone out.
+    pub(crate) fn data_left(&self) -> usize {
+        self.data.len() - self.sent.saturating_sub(self.front.len()).min(self.data.len())
+    }
+
     /// Adds data as a chunk, and the end of the body with these trailers.
     pub(crate) fn chunk(&mut self, data: Span, end: Option<&[u8]>) {
         self.data = data;
@@ -60,18 +68,23 @@ impl Parcel {
         }
     }
 
-    /// Sends what [`body`](Self::body) has added, and what was there before.
+    /// Sends what [`body`](Self::body) has added, and what was there before. What goes out is noted at once: a client may
+    /// leave in the middle, or take it too slowly.
     pub(crate) fn poll_send_body(
         &mut self,
         cx: &mut Context<'_>,
         to: &Stream,
         bytes: &[u8],
         end: Option<&[u8]>,
+        entry: &mut Entry,
     ) -> Poll<io::Result<()>> {
-        match to.front() {
+        let left = self.data_left();
+        let sent = match to.front() {
             Some(front) => front.poll_send(cx, &mut self.data, bytes, end),
             None => self.poll_send(cx, to, bytes),
-        }
+        };
+        entry.goes_out(left - self.data_left(), sent.is_pending());
+        sent
     }
 
     /// Sends all of it; it is empty then.

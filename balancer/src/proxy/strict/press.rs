@@ -74,6 +74,11 @@ impl Press {
         self.ended
     }
 
+    /// All of what is to be sent next, as a piece of [`output`](Self::output).
+    pub(super) fn packed(&self) -> Span {
+        Span { start: 0, end: self.output().len() }
+    }
+
     /// What has come out and is to be sent next.
     pub(super) fn output(&self) -> &[u8] {
         self.encoder.output()

@@ -4,6 +4,7 @@
 use std::{
     future::poll_fn,
     io,
+    ops::ControlFlow,
     task::{Context, Poll, ready},
 };
 
@@ -21,7 +22,7 @@ use crate::{
     compress::{self, Candidate, Verdict},
     http1::{Span, Version, fields::Kind, framing::Framing, response::Response},
     identity::RequestId,
-    proxy::{client::Client, entry::Entry, worker::Worker},
+    proxy::{client::Client, entry::Entry, error::Side, worker::Worker},
 };
 
 /// How an answer ended.
@@ -60,46 +61,26 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     upload.keep_quiet();
     let mut backend = Some((backend, in_flight));
     let may_stay = head.stays && head.framing != Framing::Close;
-    let mut relay = Relay { worker, client, stream, desk, upload, entry, framing, press, on_the_way: 0, may_stay };
-    if relay.pack(&mut download).is_err() {
-        return Relayed::Cut;
+    let mut relay =
+        Relay { worker, client, stream, desk, upload, entry, framing, press, packed: 0, all_packed: false, may_stay };
+    let first = relay.pack(&download);
+    if let ControlFlow::Break(cut) = relay.note(first) {
+        return cut;
     }
     let relayed = poll_fn(|cx| {
         loop {
-            // Before the client has read it: the connection is free for somebody else.
-            if relay.is_free(&download)
+            // Before the client has read it: the backend is free for somebody else.
+            if relay.is_done(&download)
                 && let Some((backend, in_flight)) = backend.take()
             {
-                upstream.streams.keep(backend, branch.idle_until(worker.clients.tick()), upstream.most_idle);
+                if relay.may_be_kept(&download) {
+                    upstream.streams.keep(backend, branch.idle_until(worker.clients.tick()), upstream.most_idle);
+                }
                 drop(in_flight);
             }
-            let to = backend.as_ref().map(|(backend, _)| backend);
-            if relay.poll_upload(cx, to).is_err() {
-                return Poll::Ready(Relayed::Cut);
-            }
-            if ready!(relay.poll_send(cx, &download)).is_err() {
-                return Poll::Ready(Relayed::Cut);
-            }
-            if relay.is_pressing(&download) {
-                // The thread's other requests have their turn before the next step.
-                cx.waker().wake_by_ref();
-                return relay.pack(&mut download).map_or(Poll::Ready(Relayed::Cut), |()| Poll::Pending);
-            }
-            let (false, Some(from)) = (download.ended, to) else { return Poll::Ready(Relayed::Whole) };
-            download.release();
-            let packed = match download.poll_more(cx, from, &worker.shelf) {
-                Poll::Ready(Ok(())) => relay.pack(&mut download),
-                Poll::Ready(Err(error)) => {
-                    relay.entry.by = error.facts().side.name();
-                    return Poll::Ready(Relayed::Cut);
-                }
-                Poll::Pending => match relay.flush(&download) {
-                    Ok(false) => return relay.poll_left(cx, from),
-                    flushed => flushed.map(drop),
-                },
-            };
-            if packed.is_err() {
-                return Poll::Ready(Relayed::Cut);
+            let from = backend.as_ref().map(|(backend, _)| backend);
+            if let ControlFlow::Break(relayed) = ready!(relay.poll_step(cx, &mut download, from)) {
+                return Poll::Ready(relayed);
             }
         }
     })
@@ -155,8 +136,8 @@ impl Exchange<'_> {
         let (bytes, fields) = (download.bytes(), desk.response.fields());
         let is_bare = download.ended && download.data.is_empty() && download.trailers().is_empty();
         let route = self.route.filter(|route| route.edits_answers());
-        let goes_on = route.is_none() && verdict == Verdict::Untouched;
-        if let Some(front) = self.stream.front().filter(|_| goes_on) {
+        let is_written = route.is_some() || verdict != Verdict::Untouched || self.entry.tells_sent();
+        if let Some(front) = self.stream.front().filter(|_| !is_written) {
             return front.begin(bytes, head, fields, onward, is_bare);
         }
         rewrite::response(&mut desk.down.front, bytes, head, fields, onward);
@@ -165,6 +146,7 @@ impl Exchange<'_> {
             let seen = Seen { client, request: &self.request, bytes: &desk.buffer, fields: desk.request.fields() };
             seen.edit_answer(route, &mut desk.down.front);
         }
+        self.entry.note_head(&desk.down.front);
         self.stream.front().is_none_or(|front| front.begin_written(&mut desk.down.front, is_bare))
     }
 }
@@ -178,64 +160,129 @@ struct Relay<'a> {
     entry: &'a mut Entry,
     framing: Framing,
     press: Option<Press>,
-    /// Bytes of the body in the parcel.
-    on_the_way: usize,
+    /// Where the data ends that is or was in the parcel, or has gone through the press, and whether the end of the body is
+    /// in the parcel too.
+    packed: usize,
+    all_packed: bool,
     may_stay: bool,
 }
 
 impl Relay<'_> {
-    /// Puts the data that has come into the parcel, or what becomes of some of it.
-    fn pack(&mut self, download: &mut Download) -> io::Result<()> {
-        if let Some(press) = &mut self.press {
-            let mut data = download.data;
-            press.take(download.bytes(), &mut data, download.ended)?;
-            download.data = data;
+    /// Sends what is packed, then packs more of what was read, then reads more, and reads ahead of a client that does not
+    /// take it.
+    fn poll_step(
+        &mut self,
+        cx: &mut Context<'_>,
+        download: &mut Download,
+        from: Option<&Stream>,
+    ) -> Poll<ControlFlow<Relayed>> {
+        if self.poll_upload(cx, from).is_err() {
+            return Poll::Ready(ControlFlow::Break(Relayed::Cut));
         }
-        self.send_on(download);
+        let more = match (self.poll_send(cx, download), from) {
+            (Poll::Ready(Err(_)), _) => return Poll::Ready(ControlFlow::Break(Relayed::Cut)),
+            (Poll::Ready(Ok(())), _) if self.all_packed => return Poll::Ready(ControlFlow::Break(Relayed::Whole)),
+            (Poll::Ready(Ok(())), _) if self.has_unpacked(download) => {
+                let packed = self.pack(download);
+                if self.press.is_some() && packed.is_ok() {
+                    // The thread's other requests have their turn before the next step.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                packed
+            }
+            (Poll::Ready(Ok(())), Some(from)) => return self.poll_more(cx, download, from),
+            (Poll::Pending, Some(from)) if !download.ended => {
+                let ahead = ready!(download.poll_ahead(cx, from, &self.worker.shelf, &self.worker.room));
+                ahead.map_err(|error| error.facts().side)
+            }
+            (Poll::Ready(Ok(())), None) => return Poll::Ready(ControlFlow::Break(Relayed::Cut)),
+            (Poll::Pending, _) => return Poll::Pending,
+        };
+        Poll::Ready(self.note(more))
+    }
+
+    /// Everything that was read has gone out: reads more, and packs that.
+    fn poll_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        download: &mut Download,
+        from: &Stream,
+    ) -> Poll<ControlFlow<Relayed>> {
+        download.release();
+        self.packed = 0;
+        let more = match download.poll_more(cx, from, &self.worker.shelf) {
+            Poll::Ready(Ok(())) => self.pack(download),
+            Poll::Ready(Err(error)) => Err(error.facts().side),
+            Poll::Pending => match self.flush() {
+                Ok(false) => return self.poll_left(cx, from).map(ControlFlow::Break),
+                flushed => flushed.map(drop),
+            },
+        };
+        Poll::Ready(self.note(more))
+    }
+
+    /// Whether it goes on; if not, the log says whose doing that was.
+    fn note(&mut self, more: Result<(), Side>) -> ControlFlow<Relayed> {
+        let Err(side) = more else { return ControlFlow::Continue(()) };
+        self.entry.by = side.name();
+        ControlFlow::Break(Relayed::Cut)
+    }
+
+    /// Puts the data that has come into the parcel, or what becomes of some of it.
+    fn pack(&mut self, download: &Download) -> Result<(), Side> {
+        let mut data = Span { start: self.packed.max(download.data.start), end: download.data.end };
+        let Some(press) = &mut self.press else {
+            (self.packed, self.all_packed) = (data.end, download.ended);
+            self.desk.down.body(self.stream, self.framing, data, self.end(download));
+            return Ok(());
+        };
+        let whole = data.len();
+        press.take(download.bytes(), &mut data, download.ended).map_err(|_| Side::Us)?;
+        *self.entry.received.get_or_insert(0) += (whole - data.len()) as u64;
+        (self.packed, self.all_packed) = (data.start, press.has_ended());
+        let (output, end) = (press.packed(), self.end(download));
+        self.desk.down.body(self.stream, self.framing, output, end);
         Ok(())
     }
 
     /// Puts what the press holds back into the parcel; `false` if there is nothing.
-    fn flush(&mut self, download: &Download) -> io::Result<bool> {
+    fn flush(&mut self) -> Result<bool, Side> {
         let Some(press) = &mut self.press else { return Ok(false) };
-        let flushed = press.flush()?;
+        let flushed = press.flush().map_err(|_| Side::Us)?;
         if flushed {
-            self.send_on(download);
+            self.desk.down.body(self.stream, self.framing, press.packed(), None);
         }
         Ok(flushed)
     }
 
-    fn send_on(&mut self, download: &Download) {
-        let data = match &self.press {
-            Some(press) => Span { start: 0, end: press.output().len() },
-            None => download.data,
-        };
-        self.on_the_way = data.len();
-        self.desk.down.body(self.stream, self.framing, data, self.end(download));
-    }
-
     /// The trailers, if the end of the body is in the parcel.
     fn end<'a>(&self, download: &'a Download) -> Option<&'a [u8]> {
-        let ended = self.press.as_ref().map_or(download.ended, Press::has_ended);
-        ended.then(|| download.trailers())
+        self.all_packed.then(|| download.trailers())
     }
 
-    /// Whether more of what has come is to be compressed.
-    fn is_pressing(&self, download: &Download) -> bool {
-        let Some(press) = &self.press else { return false };
-        !download.data.is_empty() || download.ended && !press.has_ended()
+    /// Whether something was read that has not been packed.
+    fn has_unpacked(&self, download: &Download) -> bool {
+        download.ended || download.data.end > self.packed
     }
 
-    /// Whether the backend's connection can take another request.
-    fn is_free(&self, download: &Download) -> bool {
-        self.may_stay && download.ended && !download.surplus && self.upload.is_through(self.desk)
+    /// Whether the backend has nothing more to do with this request.
+    fn is_done(&self, download: &Download) -> bool {
+        download.ended && self.upload.is_over(self.desk)
+    }
+
+    /// Whether its connection can take another one then.
+    fn may_be_kept(&self, download: &Download) -> bool {
+        self.may_stay && !download.surplus && self.upload.is_through(self.desk)
     }
 
     /// A backend may answer while it still reads.
     fn poll_upload(&mut self, cx: &mut Context<'_>, to: Option<&Stream>) -> Result<(), ()> {
         let Some(to) = to.filter(|_| !self.upload.is_over(self.desk)) else { return Ok(()) };
         let way = Way { client: self.client, from: self.stream, to, shelf: &self.worker.shelf };
-        match self.upload.poll(cx, self.desk, &way) {
+        let polled = self.upload.poll(cx, self.desk, &way);
+        self.entry.sent = self.upload.carried();
+        match polled {
             Poll::Ready(Err(Trouble::Client(_))) => Err(()),
             Poll::Ready(Err(Trouble::Backend)) => {
                 self.upload.give_up();
@@ -248,10 +295,7 @@ impl Relay<'_> {
     fn poll_send(&mut self, cx: &mut Context<'_>, download: &Download) -> Poll<io::Result<()>> {
         let bytes = self.press.as_ref().map_or(download.bytes(), Press::output);
         let end = self.end(download);
-        ready!(self.desk.down.poll_send_body(cx, self.stream, bytes, end))?;
-        self.entry.bytes += std::mem::take(&mut self.on_the_way) as u64;
-        self.client.progress();
-        Poll::Ready(Ok(()))
+        self.desk.down.poll_send_body(cx, self.stream, bytes, end, self.entry)
     }
 
     /// Whether the client has left while the backend has nothing to say.

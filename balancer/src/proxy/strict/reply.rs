@@ -2,14 +2,12 @@
 
 use std::future::poll_fn;
 
-use hyper::StatusCode;
-
 use super::{shelf::Desk, stream::Stream};
 use crate::{
     http1::{Version, request::Request},
     identity::RequestId,
     proxy::{
-        answer::{Form, RETRY_AFTER, render},
+        answer::{Form, render},
         client::{Client, Phase},
         entry::Entry,
         error::ProxyError,
@@ -18,6 +16,7 @@ use crate::{
 };
 
 /// A request that fails, and its client.
+#[derive(Clone, Copy)]
 pub(super) struct Failure {
     pub(super) error: ProxyError,
     pub(super) form: Form,
@@ -47,7 +46,11 @@ pub(super) async fn fail(
     (entry.flag, entry.by, entry.upstream) = (facts.flag, facts.side.name(), None);
     entry.status = facts.status.as_u16();
     let id = entry.id.as_ref().map(RequestId::text);
-    entry.bytes = answer_failure(worker, client, stream, desk, failure, id).await.1;
+    let (_, bytes) = write_failure(worker, client, desk, failure, id);
+    entry.bytes = bytes;
+    entry.note_head(&desk.down.front);
+    // Who does not read it has left.
+    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
     entry.finish();
 }
 
@@ -60,13 +63,20 @@ pub(super) async fn answer_failure(
     failure: Failure,
     id: Option<&str>,
 ) -> (u16, u64) {
+    let written = write_failure(worker, client, desk, failure, id);
+    // Who does not read it has left.
+    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
+    written
+}
+
+fn write_failure(worker: &Worker, client: &Client, desk: &mut Desk, failure: Failure, id: Option<&str>) -> (u16, u64) {
     client.enter(Phase::Answering);
     worker.counters.own_answers.add_one();
     let facts = failure.error.facts();
     let (status, name) = (facts.status.as_u16(), facts.status.canonical_reason().unwrap_or_default());
     let (kind, text) = render(facts.status, facts.words, failure.form);
-    let is_absent = facts.status == StatusCode::SERVICE_UNAVAILABLE;
-    let retry = if is_absent { format!("Retry-After: {RETRY_AFTER}\r\n") } else { String::new() };
+    let retry = failure.error.retry_after();
+    let retry = retry.map_or_else(String::new, |seconds| format!("Retry-After: {seconds}\r\n"));
     let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
     let id = id.map_or_else(String::new, |id| format!("X-Request-Id: {id}\r\n"));
     let allow = if failure.error == ProxyError::ReadOnly { "Allow: GET, HEAD\r\n" } else { "" };
@@ -81,20 +91,19 @@ pub(super) async fn answer_failure(
     desk.down.front.extend_from_slice(head.as_bytes());
     let body = if failure.to_head { "" } else { text.as_str() };
     desk.down.front.extend_from_slice(body.as_bytes());
-    // Who does not read it has left.
-    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
     (status, body.len() as u64)
 }
 
 /// Answers 204 with these lines in the head.
 pub(super) async fn say_nothing(
     worker: &Worker,
-    client: &Client,
+    entry: &mut Entry,
     stream: &Stream,
     desk: &mut Desk,
     lines: &[u8],
     (version, stays): (Version, bool),
 ) {
+    let client = entry.client();
     client.enter(Phase::Answering);
     worker.counters.own_answers.add_one();
     let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
@@ -104,6 +113,8 @@ pub(super) async fn say_nothing(
     for part in [start.as_bytes(), lines, b"\r\n"] {
         desk.down.front.extend_from_slice(part);
     }
+    entry.status = 204;
+    entry.note_head(&desk.down.front);
     // Who does not read it has left.
     drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
 }

@@ -10,15 +10,15 @@ use crate::http1::{request, response};
 
 /// Bytes read at a time of an answer or a long body.
 pub(crate) const BUFFER: usize = 128 * 1024;
-/// Bytes of a buffer for answers that are taken whole though they are long.
-pub(crate) const LARGE_BUFFER: usize = 1024 * 1024 + BUFFER;
+/// Bytes of a buffer for answers that are longer, the smallest that fits is taken: a slow reader holds it for long.
+pub(crate) const LARGE_BUFFERS: [usize; 3] = [256 * 1024, 512 * 1024, 1024 * 1024 + BUFFER];
 /// Bytes read at a time when very many buffers are out.
-const SMALL_BUFFER: usize = 16 * 1024;
+pub(crate) const SMALL_BUFFER: usize = 16 * 1024;
 /// How many buffers may be out at once before that.
-const MOST_OUT: usize = 512;
+pub(crate) const MOST_OUT: usize = 512;
 /// Room behind a head for the beginning of a body.
-const BEHIND_HEAD: usize = 4096;
-/// How many of each are kept, and how many of the large ones.
+pub(crate) const BEHIND_HEAD: usize = 4096;
+/// How many of each are kept, and how many of each size of the large ones.
 const KEPT: usize = 128;
 const KEPT_LARGE: usize = 4;
 
@@ -53,7 +53,7 @@ pub(crate) struct Shelf {
     #[expect(clippy::vec_box, reason = "a desk is handed on whole; moving it would copy it each time")]
     desks: RefCell<Vec<Box<Desk>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
-    larges: RefCell<Vec<Vec<u8>>>,
+    larges: [RefCell<Vec<Vec<u8>>>; LARGE_BUFFERS.len()],
     out: Cell<usize>,
 }
 
@@ -90,10 +90,10 @@ impl Shelf {
     }
 
     fn put(&self, bytes: Vec<u8>) {
-        let (list, most) = match bytes.len() {
-            BUFFER => (&self.buffers, KEPT),
-            LARGE_BUFFER => (&self.larges, KEPT_LARGE),
-            _ => return,
+        let (list, most) = match LARGE_BUFFERS.iter().position(|size| *size == bytes.len()) {
+            Some(size) => (&self.larges[size], KEPT_LARGE),
+            None if bytes.len() == BUFFER => (&self.buffers, KEPT),
+            None => return,
         };
         let mut list = list.borrow_mut();
         if list.len() < most {
@@ -109,10 +109,10 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// Becomes a large one, with its first `filled` bytes as they are.
-    pub(crate) fn enlarge(&mut self, filled: usize) {
-        let large = self.shelf.larges.borrow_mut().pop();
-        let mut large = large.unwrap_or_else(|| vec![0; LARGE_BUFFER]);
+    /// Becomes a large one, by the number of its size, with its first `filled` bytes as they are.
+    pub(crate) fn enlarge(&mut self, filled: usize, size: usize) {
+        let large = self.shelf.larges[size].borrow_mut().pop();
+        let mut large = large.unwrap_or_else(|| vec![0; LARGE_BUFFERS[size]]);
         large[..filled].copy_from_slice(&self.bytes[..filled]);
         self.shelf.put(std::mem::replace(&mut self.bytes, large));
     }

@@ -1,7 +1,9 @@
 //! The body of a request on its way to a backend: read by its framing, passed on as it comes. While nobody reads it at
-//! the other end, nothing is read here.
+//! the other end, nothing is read here. Its beginning, up to a bound, is gathered before there is another end: what is all
+//! there, or so long that it has to be passed on as it comes, goes to a backend; who sends slowly keeps none busy.
 
 use std::{
+    future::poll_fn,
     io::IoSlice,
     mem,
     rc::Rc,
@@ -13,9 +15,22 @@ use super::{
     stream::Stream,
 };
 use crate::{
-    http1::{Span, chunked::Decoder, fields, framing::Framing, request::Request},
-    proxy::{client::Client, error::ProxyError},
+    http1::{
+        Span,
+        chunked::{Decoder, Part},
+        fields,
+        framing::Framing,
+        request::Request,
+    },
+    proxy::{
+        client::Client,
+        error::ProxyError,
+        room::{Room, Taken},
+    },
 };
+
+/// Room for the marks of chunks, beside their data.
+const MARKS: usize = 4096;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -43,10 +58,18 @@ pub(crate) struct Upload {
     /// What is still to come of a counted one.
     left: u64,
     passed: u64,
+    /// Bytes of data given to backends, again and again if it was sent again.
+    carried: u64,
     limit: u64,
     /// Where the first byte behind the head is, and the first that was not looked at.
     start: usize,
     at: usize,
+    /// All of it was on the desk before a backend was chosen.
+    all_here: bool,
+    /// The data of a chunked one that had come whole, and has its marks taken out.
+    unwrapped: Option<Span>,
+    /// Room for what is beyond a usual desk.
+    taken: Option<Taken>,
     /// Whether more was read than what came with the head; that went into a larger buffer.
     beyond: bool,
     extra: Option<Buffer>,
@@ -71,9 +94,13 @@ impl Upload {
             decoder: Decoder::leaving_out(fields::named(&desk.buffer, desk.request.fields())),
             left,
             passed: 0,
+            carried: 0,
             limit,
             start,
             at: start,
+            all_here: false,
+            unwrapped: None,
+            taken: None,
             beyond: false,
             extra: None,
             filled: 0,
@@ -86,7 +113,13 @@ impl Upload {
 
     /// Whether it can be sent from the beginning.
     pub(crate) fn is_whole(&self) -> bool {
-        !self.beyond && (self.framing != Framing::Chunked || self.at == self.start)
+        let is_as_it_came = self.framing != Framing::Chunked || self.at == self.start;
+        !self.beyond && (is_as_it_came || self.unwrapped.is_some())
+    }
+
+    /// Whether nothing of it is still to come from the client.
+    pub(crate) fn is_all_here(&self) -> bool {
+        self.framing == Framing::None || self.all_here
     }
 
     /// Whether nothing more is to be done: it has been read to its end and passed on.
@@ -97,6 +130,11 @@ impl Upload {
     /// Whether the backend has all of it.
     pub(crate) fn is_through(&self, desk: &Desk) -> bool {
         !self.given_up && self.ended && desk.up.is_empty()
+    }
+
+    /// Bytes of it that went to backends.
+    pub(crate) fn carried(&self) -> u64 {
+        self.carried
     }
 
     /// Whether it was read to its end.
@@ -124,9 +162,94 @@ impl Upload {
         if let Framing::Length(length) = self.framing {
             self.left = length;
         }
-        self.at = self.start;
         self.given_up = false;
-        self.digest(desk)
+        if let Some(data) = self.unwrapped {
+            self.carried += data.len() as u64;
+            desk.up.chunk(data, Some(self.decoder.trailers()));
+            return Ok(());
+        }
+        self.at = self.start;
+        self.digest(desk)?;
+        let is_unwrapped = self.framing == Framing::Chunked && self.ended;
+        self.unwrapped = is_unwrapped.then_some(desk.up.data);
+        Ok(())
+    }
+
+    /// Waits until all of it is on the desk, or `most` bytes of it, or there is no room for more.
+    pub(crate) async fn gather(
+        &mut self,
+        desk: &mut Desk,
+        (client, from): (&Client, &Stream),
+        room: &Rc<Room>,
+        most: usize,
+    ) -> Result<(), ProxyError> {
+        if most == 0 || self.framing == Framing::None {
+            return Ok(());
+        }
+        let mut seen = Seen { decoder: Decoder::default(), at: self.start, data: 0, ended: false };
+        poll_fn(|cx| {
+            loop {
+                if client.is_overdue() {
+                    return Poll::Ready(Err(ProxyError::BodyStalled));
+                }
+                if self.has_gathered(desk, &mut seen, most)? || !self.has_room(desk, room, most) {
+                    return Poll::Ready(Ok(()));
+                }
+                if self.expects {
+                    ready!(self.poll_tell(cx, from))?;
+                }
+                let read = from.poll_read(cx, &mut desk.buffer[desk.filled..]);
+                client.owes_body(read.is_pending());
+                match ready!(read) {
+                    Ok(0) | Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
+                    Ok(read) => {
+                        desk.filled += read;
+                        client.receive(read);
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    fn has_gathered(&mut self, desk: &Desk, seen: &mut Seen, most: usize) -> Result<bool, ProxyError> {
+        if self.framing != Framing::Chunked {
+            let here = (desk.filled - self.start) as u64;
+            self.all_here = here >= self.left;
+            return Ok(self.all_here || here >= most as u64);
+        }
+        while !seen.ended {
+            match seen.decoder.next(&desk.buffer[..desk.filled], &mut seen.at)? {
+                Part::Data(data) => seen.data += data.len(),
+                Part::End => seen.ended = true,
+                Part::More => break,
+            }
+        }
+        if seen.data as u64 > self.limit {
+            return Err(ProxyError::BodyTooLarge);
+        }
+        self.all_here = seen.ended;
+        Ok(seen.ended || seen.data >= most)
+    }
+
+    /// Whether there is room for more of it on the desk; the desk grows when it has to.
+    fn has_room(&mut self, desk: &mut Desk, room: &Rc<Room>, most: usize) -> bool {
+        if desk.filled < desk.buffer.len() {
+            return true;
+        }
+        if self.taken.is_some() || !room.is_left() {
+            return false;
+        }
+        let length = match self.framing {
+            Framing::Chunked => most + MARKS,
+            _ => usize::try_from(self.left).unwrap_or(usize::MAX).min(most),
+        };
+        if self.start + length <= desk.buffer.len() {
+            return false;
+        }
+        self.taken = Some(room.take(length));
+        desk.buffer.resize(self.start + length, 0);
+        true
     }
 
     /// Passes it on.
@@ -186,11 +309,7 @@ impl Upload {
 
     fn poll_more(&mut self, cx: &mut Context<'_>, way: &Way<'_>) -> Poll<Result<(), ProxyError>> {
         if self.expects {
-            let told = ready!(way.from.poll_write(cx, &[IoSlice::new(CONTINUE)]));
-            if !told.is_ok_and(|written| written == CONTINUE.len()) {
-                return Poll::Ready(Err(ProxyError::ClientGone));
-            }
-            self.expects = false;
+            ready!(self.poll_tell(cx, way.from))?;
         }
         if way.from.poll_readable(cx).is_pending() {
             // Whoever sends slowly shall not hold a large buffer meanwhile.
@@ -216,6 +335,16 @@ impl Upload {
         }
     }
 
+    /// Tells the client that it may send.
+    fn poll_tell(&mut self, cx: &mut Context<'_>, from: &Stream) -> Poll<Result<(), ProxyError>> {
+        let told = ready!(from.poll_write(cx, &[IoSlice::new(CONTINUE)]));
+        if !told.is_ok_and(|written| written == CONTINUE.len()) {
+            return Poll::Ready(Err(ProxyError::ClientGone));
+        }
+        self.expects = false;
+        Poll::Ready(Ok(()))
+    }
+
     /// Puts what has come into the parcel.
     fn digest(&mut self, desk: &mut Desk) -> Result<(), ProxyError> {
         let (buffer, filled) = match &mut self.extra {
@@ -229,6 +358,7 @@ impl Upload {
                 desk.up.data = Span { start: self.at, end: self.at + length };
                 self.at += length;
                 self.left -= length as u64;
+                self.carried += length as u64;
                 self.ended = self.left == 0;
             }
             Framing::Chunked => {
@@ -236,6 +366,7 @@ impl Upload {
                 self.at = at;
                 self.ended = ended;
                 self.passed += data.len() as u64;
+                self.carried += data.len() as u64;
                 if self.passed > self.limit {
                     return Err(ProxyError::BodyTooLarge);
                 }
@@ -244,4 +375,12 @@ impl Upload {
         }
         Ok(())
     }
+}
+
+/// What was seen of the chunks of a body that is gathered.
+struct Seen {
+    decoder: Decoder,
+    at: usize,
+    data: usize,
+    ended: bool,
 }

@@ -14,7 +14,7 @@ use crate::{
     access_log::Asked,
     backend::{Address, Backend, BackendId, Terms},
     config::{Engine, Limits, balance::Balance},
-    metrics::Counters,
+    metrics::{Counters, book::Book},
     pool::{Change, Pool},
     proxy::{Addresses, Door, Given, Plan, Thread, client::Guest, worker::Worker},
     queue::Queue,
@@ -138,11 +138,13 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
             balance: Balance::RoundRobin,
             sticky: None,
             limits: limits.clone(),
+            book: Book::new("app".to_owned(), 1),
         }],
         routes: None,
         compress: None,
         engine: Engine::Strict,
         addresses: Addresses::new(limits.connections_per_address),
+        limiter: None,
         limits,
         counters: Arc::new(Counters::default()),
         log: None,
@@ -170,7 +172,7 @@ async fn inject(worker: &Rc<Worker>, guest: &Guest, world: &World) {
         id += 1;
         let idempotent = id % 2 == 0;
         let request = retry::Request { idempotent, whole: world.lot(10) > 0 };
-        let entry = Entry::begin(worker, &guest.client, Asked::unread);
+        let entry = Entry::begin(worker, &guest.client, |_| Asked::unread());
         let mut scripted = Scripted { world, id, request, entry };
         let faults = *world.faults.borrow();
         let outcome = answer(&mut scripted, worker.branch()).await;

@@ -226,7 +226,7 @@ fn interim_answers_are_passed_on_and_have_a_bound() {
 #[test]
 fn an_early_answer_ends_a_request_whose_body_is_still_coming() {
     let upstream = Upstream::scripted(|_, peer| answer(peer, b"early"));
-    let balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
+    let balancer = Balancer::with(&[upstream.address], &["--threads", "1", "--buffer-requests", "0"]);
     let mut client = balancer.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\nbegun");
     let early = client.answer();
@@ -245,7 +245,7 @@ fn a_final_answer_to_an_expectation_leaves_nothing_behind() {
             let text = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
             peer.get_mut().write_all(text.as_bytes()).is_ok()
         });
-        let balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
+        let balancer = Balancer::with(&[upstream.address], &["--threads", "1", "--buffer-requests", "0"]);
         let mut client = balancer.connect();
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
         let mut last = client.answer();

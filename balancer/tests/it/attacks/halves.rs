@@ -50,7 +50,7 @@ fn a_chunk_that_turns_bad_on_the_way_never_looks_complete_to_the_backend() {
         tell.send(read_body(peer, head, false).is_err()).unwrap();
         false
     });
-    let balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
+    let balancer = Balancer::with(&[upstream.address], &["--threads", "1", "--buffer-requests", "0"]);
     for chunks in BAD_CHUNKS {
         let mut client = balancer.connect();
         client.send(format!("{HEAD}2\r\nok\r\n"));

@@ -267,11 +267,12 @@ fn a_head_that_unfolds_beyond_the_bounds_is_refused() {
 fn bodies_that_nobody_reads_are_held_back_at_the_client() {
     let (_go, gone) = mpsc::sync_channel::<()>(1);
     let gone = Mutex::new(gone);
-    let scene = Scene::of(Upstream::scripted(move |_, _| {
+    let upstream = Upstream::scripted(move |_, _| {
         // Reads nothing as long as it matters.
         let _ = gone.lock().unwrap().recv();
         false
-    }));
+    });
+    let scene = Scene::with(upstream, &["--buffer-requests", "0"]);
     let before = scene.balancer.peak_memory();
     let mut client = scene.connect();
     let piece = [b'x'; 16_000];

@@ -1,0 +1,159 @@
+//! All bounds and deadlines of a configuration with what happens at each, and the memory that they allow: what `check`
+//! prints.
+
+use std::{fmt, fmt::Write as _, time::Duration};
+
+use crate::{
+    config::{Config, Engine, Limits, pools::Pool},
+    limiter,
+    proxy::memory,
+    scrape::endpoint,
+};
+
+/// One bound: its key or what it is about, its value, and what happens at it.
+struct Bound {
+    name: String,
+    value: String,
+    then: &'static str,
+}
+
+/// All bounds.
+pub(crate) struct Bounds(Vec<Bound>);
+
+impl Bounds {
+    /// Those of a configuration.
+    pub(crate) fn of(config: &Config) -> Self {
+        let mut bounds = Self(Vec::new());
+        bounds.clients(config);
+        for pool in &config.pools {
+            let of = if config.pools.len() > 1 { format!("{}: ", pool.name) } else { String::new() };
+            bounds.pool(pool, &of);
+        }
+        bounds.fixed();
+        bounds.memory(config);
+        bounds
+    }
+
+    fn add(&mut self, name: impl Into<String>, value: impl fmt::Display, then: &'static str) {
+        self.0.push(Bound { name: name.into(), value: value.to_string(), then });
+    }
+
+    fn clients(&mut self, config: &Config) {
+        let limits = &config.limits;
+        self.add("worker_connections", limits.connections, "more wait in the kernel");
+        self.add("limit_conn", limits.connections_per_address, "more of an address are closed at once");
+        let rates = config.routes.iter().filter_map(|route| Some((route.limiter.as_ref()?, &route.location)));
+        let all = config.limiter.iter().map(|limiter| (limiter, "all requests"));
+        for (limiter, of) in all.chain(rates.map(|(limiter, location)| (limiter, location.as_str()))) {
+            self.add(format!("limit_req of {of}"), limiter.rate(), "429");
+        }
+        if config.limiter.is_some() || config.routes.iter().any(|route| route.limiter.is_some()) {
+            self.add("limit_req: clients remembered", limiter::MOST, "who owes least is forgotten");
+        }
+        self.add("tls.handshake_timeout", time(limits.handshake_deadline), "the connection is closed");
+        self.add("client_header_timeout", time(limits.head_deadline), "the connection is closed");
+        self.add("size of a head", size(limits.head_size), "431, or 414 for its first line");
+        self.add("fields of a head", limits.head_fields, "431");
+        self.add("client_max_body_size", limits.body.map_or_else(none, size), "413");
+        self.add("buffer_requests", size(limits.body_buffer), "what is longer is passed on as it comes");
+        for route in config.routes.iter().filter(|route| route.buffer.is_some()) {
+            let most = route.buffer.unwrap_or_default();
+            self.add(format!("buffer_requests of {}", route.location), size(most), "the same");
+        }
+        self.add("client_body_min_rate", rate(limits.body_rate), "408 for a slower body");
+        self.add("client_body_patience", time(limits.body_patience), "from then on");
+        self.add("client_read_min_rate", rate(limits.read_rate), "an answer taken more slowly is broken off");
+        self.add("client_read_patience", time(limits.read_patience), "from then on");
+        self.add("tunnel_timeout", time(limits.tunnel_deadline), "a tunnel in which nothing moves is closed");
+        self.add("shutdown_timeout", time(limits.stop_deadline), "what is not finished is cut off");
+    }
+
+    fn pool(&mut self, pool: &Pool, of: &str) {
+        let limits: &Limits = &pool.limits;
+        let mut add = |key: &str, value: String, then| self.add(format!("{of}{key}"), value, then);
+        add("connect_timeout", time(limits.connect_deadline), "the next backend, or 504");
+        add("read_timeout", time(limits.stall_deadline), "the next backend, 504, or the end of the answer");
+        add("next_upstream_tries", limits.tries.to_string(), "the last failure is answered");
+        let late = limits.next_upstream_deadline;
+        add("next_upstream_timeout", late.map_or_else(none, time), "no further try");
+        add("queue", limits.queue_length.to_string(), "503");
+        add("queue_timeout", time(limits.queue_deadline), "503");
+        add("keepalive", limits.idle_connections.to_string(), "more of a thread's idle connections are closed");
+        add("keepalive_timeout", time(limits.idle_age), "an idle connection is closed");
+    }
+
+    fn fixed(&mut self) {
+        self.add("size of an answer's head", size(memory::ANSWER_HEAD), "502");
+        self.add("answer taken whole or read ahead", size(memory::TAKEN_WHOLE), "it is passed on as it comes");
+        self.add("requests of an HTTP/2 connection", memory::MOST_STREAMS, "more are refused");
+        self.add("log: bytes of a value", memory::LONGEST_FIELD, "the rest is left out");
+        self.add("metrics: readers at a time", endpoint::MOST_CLIENTS, "more wait");
+        self.add("metrics: time of a reader", time(endpoint::DEADLINE), "it is cut off");
+    }
+
+    fn memory(&mut self, config: &Config) {
+        let parts = memory::parts(config);
+        let sum: u64 = parts.iter().map(|(_, most)| most).sum();
+        for (name, most) in parts {
+            self.add(format!("memory: {name}"), size(most), "");
+        }
+        let then = if config.engine == Engine::Strict { "" } else { "the library's own buffers come besides" };
+        self.add("memory: all of it at most", size(sum), then);
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |of: fn(&Bound) -> usize| self.0.iter().map(of).max().unwrap_or_default();
+        let (names, values) = (width(|bound| bound.name.len()), width(|bound| bound.value.len()));
+        for Bound { name, value, then } in &self.0 {
+            let mut line = String::new();
+            write!(line, "{name:names$}  {value:>values$}  {then}")?;
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+fn none() -> String {
+    "no bound".to_owned()
+}
+
+fn rate(bytes: u64) -> String {
+    if bytes == 0 { none() } else { format!("{}/s", size(bytes)) }
+}
+
+/// In the unit in which it is a whole number, the largest one.
+fn time(time: Duration) -> String {
+    let millis = time.as_millis();
+    let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
+    let (unit, name) =
+        units.into_iter().find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit)).unwrap_or((1000, "s"));
+    format!("{}{name}", millis / unit)
+}
+
+/// In the largest unit of which it is ten or more, or a whole number.
+fn size(bytes: impl TryInto<u64>) -> String {
+    let bytes = bytes.try_into().unwrap_or(u64::MAX);
+    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let fits = |(unit, _): &(u64, &str)| bytes >= *unit && (bytes.is_multiple_of(*unit) || bytes >= 10 * unit);
+    match units.into_iter().find(fits) {
+        Some((unit, name)) => format!("{}{name}", bytes.div_ceil(unit)),
+        None => format!("{bytes}B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_written_as_the_file_has_them() {
+        let times = [0, 250, 1000, 90_000, 7_200_000].map(|millis| time(Duration::from_millis(millis)));
+        assert_eq!(times, ["0s", "250ms", "1s", "90s", "2h"]);
+        assert_eq!(
+            [0, 500, 65_536, 1_179_648, 3 << 30].map(|bytes: u64| size(bytes)),
+            ["0B", "500B", "64KiB", "1152KiB", "3GiB"]
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! A file that lines are appended to, and that is opened anew for whoever moves it away.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use arc_swap::ArcSwap;
+
+/// The file. Each piece that is written to it goes to its end as a whole.
+#[derive(Debug)]
+pub(crate) struct LogFile {
+    path: PathBuf,
+    file: ArcSwap<File>,
+    /// What is in it, in words.
+    what: &'static str,
+}
+
+impl LogFile {
+    pub(crate) fn open(path: &Path, what: &'static str) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), file: ArcSwap::from_pointee(append(path)?), what })
+    }
+
+    /// Goes on in the file that has its name now. Where there can be none, it goes on in the one it has.
+    pub(crate) fn reopen(&self) {
+        let (path, what) = (self.path.display(), self.what);
+        match append(&self.path) {
+            Ok(file) => {
+                self.file.store(file.into());
+                tracing::info!("the {what} {path} is opened anew");
+            }
+            Err(error) => tracing::error!(%error, "the {what} {path} cannot be opened anew: {error}"),
+        }
+    }
+
+    pub(crate) fn write(&self, piece: &[u8]) -> io::Result<()> {
+        (&**self.file.load()).write_all(piece)
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}

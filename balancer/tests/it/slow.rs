@@ -1,0 +1,211 @@
+use std::{
+    io::{Read, Write},
+    sync::mpsc,
+};
+
+use crate::{
+    bounds::{narrow, with_lines},
+    compression::unpacked,
+    harness::{Balancer, Connection, PATIENCE, eventually, read_body},
+    upstream::{Upstream, answer},
+};
+
+/// Beginnings of requests whose bodies are to come, and the rest of each.
+const HALVES: [(&str, &str); 3] = [
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf", " body"),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nha", "lf\r\n5\r\n body\r\n0\r\n\r\n"),
+    ("POST / HTTP/1.0\r\nContent-Length: 9\r\n\r\n", "half body"),
+];
+
+#[test]
+fn bodies_that_come_slowly_are_at_no_backend() {
+    let upstream = Upstream::echoing();
+    let balancer = Balancer::in_front_of(&[upstream.address]);
+    let mut slow: Vec<(Connection, &str)> = Vec::new();
+    for (half, rest) in HALVES.iter().cycle().take(60) {
+        let mut client = balancer.connect();
+        client.send(half);
+        slow.push((client, rest));
+    }
+    for (client, _) in &slow {
+        eventually("what has come of it is read", || client.is_read().then_some(()));
+    }
+    assert_eq!(balancer.get("/").status, 200);
+    assert_eq!(upstream.requests(), 1, "only who sends all of it gets there");
+    for (client, rest) in &mut slow {
+        client.send(*rest);
+        assert!(client.answer().text().ends_with("half body"));
+    }
+    assert_eq!(upstream.requests(), 61);
+}
+
+#[test]
+fn who_waits_to_be_told_is_told_before_a_backend_is_chosen() {
+    let upstream = Upstream::echoing();
+    let balancer = Balancer::in_front_of(&[upstream.address]);
+    let mut client = balancer.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    assert_eq!(client.answer().status, 100);
+    assert_eq!(upstream.requests(), 0);
+    client.send("body");
+    assert!(client.answer().text().ends_with("body"));
+}
+
+#[test]
+fn a_body_longer_than_what_is_waited_for_goes_on_as_it_comes() {
+    for framing in ["Content-Length: 300000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n493e0\r\n"] {
+        let upstream = Upstream::scripted(|head, peer| {
+            let length = read_body(peer, head, false).unwrap().len();
+            answer(peer, length.to_string().as_bytes())
+        });
+        let balancer = Balancer::in_front_of(&[upstream.address]);
+        let mut client = balancer.connect();
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}"));
+        client.send(vec![b'x'; 65_000]);
+        eventually("it is read", || client.is_read().then_some(()));
+        assert_eq!(upstream.requests(), 0);
+        client.send(vec![b'x'; 35_000]);
+        eventually("its head is at the backend", || (upstream.requests() == 1).then_some(()));
+        client.send(vec![b'x'; 200_000]);
+        if framing.starts_with('T') {
+            client.send("\r\n0\r\n\r\n");
+        }
+        assert_eq!(client.answer().text(), "300000");
+    }
+}
+
+#[test]
+fn a_route_says_how_much_of_a_body_is_waited_for() {
+    let upstream = Upstream::echoing();
+    let balancer = Balancer::with_file(&format!(
+        "[[pool.server]]\naddress = \"{}\"\n[[route]]\n[[route]]\nlocation = \"/live\"\nbuffer_requests = \"0\"\n",
+        upstream.address
+    ));
+    for (path, requests) in [("/", 0), ("/live", 1)] {
+        let mut client = balancer.connect();
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"));
+        eventually("it is read", || client.is_read().then_some(()));
+        if requests > 0 {
+            eventually("its head is at the backend", || (upstream.requests() == requests).then_some(()));
+        }
+        assert_eq!(upstream.requests(), requests);
+    }
+}
+
+#[test]
+fn a_body_that_has_come_whole_can_be_sent_to_another_backend() {
+    let (gone, here) = (Upstream::closing(), Upstream::echoing());
+    let balancer = Balancer::with_pool("", &[gone.address, here.address]);
+    for framing in ["Content-Length: 50000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nc350\r\n"] {
+        for _ in 0..2 {
+            let mut client = balancer.connect();
+            client.send(format!("PUT / HTTP/1.1\r\nHost: a\r\n{framing}{}", "x".repeat(50_000)));
+            if framing.starts_with('T') {
+                client.send("\r\n0\r\n\r\n");
+            }
+            let answer = client.answer();
+            assert!(answer.status == 200 && answer.text().ends_with(&"x".repeat(50_000)), "{}", answer.head);
+        }
+    }
+    assert!(gone.requests() >= 2, "it was asked first at times");
+}
+
+#[test]
+fn answers_that_are_taken_slowly_keep_no_backend() {
+    let upstream = Upstream::scripted(|head, peer| {
+        drop(read_body(peer, head, false));
+        if head.starts_with("POST") { answer(peer, &vec![b'y'; 900_000]) } else { answer(peer, b"here") }
+    });
+    let server = format!("address = \"{}\"\nmax_conns = 1", upstream.address);
+    let balancer = Balancer::with_servers("", &[server]);
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut client = narrow(&balancer);
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+        slow.push(client);
+    }
+    eventually("all of them are served", || (upstream.requests() == 20).then_some(()));
+    assert_eq!(balancer.get("/").text(), "here");
+    for mut client in slow {
+        assert_eq!(client.answer().body.len(), 900_000);
+    }
+}
+
+/// Text that can hardly be made smaller.
+fn noise(length: usize) -> String {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'0' + (state >> 58) as u8)
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[test]
+fn compressed_answers_that_are_taken_slowly_keep_no_backend_and_come_whole() {
+    const HEADS: [&str; 2] = ["Content-Length: 900000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\ndbba0\r\n"];
+    let upstream = Upstream::scripted(|request, peer| {
+        drop(read_body(peer, request, false));
+        if request.starts_with("GET") {
+            return answer(peer, b"here");
+        }
+        let is_chunked = request.contains("/chunked");
+        let end = if is_chunked { "\r\n0\r\n\r\n" } else { "" };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{}", HEADS[usize::from(is_chunked)]);
+        peer.get_mut().write_all(format!("{head}{}{end}", noise(900_000)).as_bytes()).is_ok()
+    });
+    let server = format!("[[pool.server]]\naddress = \"{}\"\nmax_conns = 1", upstream.address);
+    let balancer = Balancer::with_file(&format!("{server}\n[[route]]\ncompress = true\n"));
+    let mut slow = Vec::new();
+    for coding in ["gzip", "zstd"].into_iter().cycle().take(8) {
+        let path = if slow.len() % 4 < 2 { "/counted" } else { "/chunked" };
+        let mut client = narrow(&balancer);
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {coding}\r\nContent-Length: 2");
+        client.send(format!("{head}\r\n\r\nhi"));
+        slow.push(client);
+    }
+    eventually("all of them are served", || (upstream.requests() == 8).then_some(()));
+    assert_eq!(balancer.get("/").text(), "here");
+    for mut client in slow {
+        let answer = client.answer();
+        assert!(answer.field("content-encoding").is_some(), "{}", answer.head);
+        assert!(unpacked(&answer) == noise(900_000));
+    }
+}
+
+#[test]
+fn a_file_that_is_taken_too_slowly_is_broken_off() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::File::create(folder.path().join("long")).unwrap().set_len(1 << 36).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let lines = "worker_threads = 1\nclient_read_min_rate = \"100MiB\"\nclient_read_patience = \"1s\"\n";
+    let route = format!("[[listen]]\naddress = \"127.0.0.1:0\"\n[[route]]\nroot = \"{}\"\n", folder.path().display());
+    std::fs::write(file.path(), format!("{lines}{route}")).unwrap();
+    let balancer = Balancer::run(&["--config", file.path().to_str().unwrap()]);
+    let mut client = narrow(&balancer);
+    client.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it is let go though the file has more", || match client.0.read(&mut [0; 512]) {
+        Ok(0) | Err(_) => Some(()),
+        Ok(_) => None,
+    });
+}
+
+#[test]
+fn an_answer_that_is_taken_too_slowly_is_broken_off() {
+    let (tell, told) = mpsc::sync_channel(1);
+    let upstream = Upstream::scripted(move |_, peer| {
+        peer.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n").unwrap();
+        while peer.get_mut().write_all(&[b'x'; 1 << 16]).is_ok() {}
+        tell.send(()).unwrap();
+        false
+    });
+    let lines = "client_read_min_rate = \"100MiB\"\nclient_read_patience = \"1s\"";
+    let balancer = with_lines(&upstream, lines, "");
+    let mut client = narrow(&balancer);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it is let go though it never stops", || match client.0.read(&mut [0; 512]) {
+        Ok(0) | Err(_) => Some(()),
+        Ok(_) => None,
+    });
+    told.recv_timeout(PATIENCE).expect("the backend's connection is closed");
+}
