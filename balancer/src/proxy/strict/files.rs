@@ -283,7 +283,8 @@ async fn open(root: &Path, path: &Path) -> Result<Opened, ProxyError> {
         Trouble::Forbidden => ProxyError::FileForbidden,
         Trouble::Later | Trouble::System(_) => {
             let shown = root.join(path);
-            tracing::warn!(path = %shown.display(), ?trouble, "{} cannot be opened: {trouble:?}", shown.display());
+            // With its escapes: the path is the client's.
+            tracing::warn!(path = ?shown, ?trouble, "{shown:?} cannot be opened: {trouble:?}");
             ProxyError::FileUnreadable
         }
     })

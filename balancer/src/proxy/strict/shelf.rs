@@ -21,12 +21,16 @@ pub(crate) const BEHIND_HEAD: usize = 4096;
 /// How many of each are kept, and how many of each size of the large ones.
 const KEPT: usize = 128;
 const KEPT_LARGE: usize = 4;
+/// How many of the desks that are kept may have the room that a body had.
+const KEPT_GROWN: usize = 32;
 
 /// What one request needs beside the buffer of its answer.
 pub(crate) struct Desk {
     /// What the client has sent, from the beginning of its request.
     pub(crate) buffer: Vec<u8>,
     pub(crate) filled: usize,
+    /// Bytes of the buffer where no body has made it larger.
+    usual: usize,
     pub(crate) request: request::Reader,
     pub(crate) response: response::Reader,
     /// What goes to the backend.
@@ -40,6 +44,13 @@ impl Desk {
     pub(crate) fn turn_over(&mut self, at: usize) {
         self.buffer.copy_within(at..self.filled, 0);
         self.filled -= at;
+        if self.buffer.len() > self.usual && self.filled <= self.usual {
+            self.buffer.truncate(self.usual);
+            // Who waits with a beginning of the next request holds no more than that needs.
+            if self.filled > 0 {
+                self.buffer.shrink_to_fit();
+            }
+        }
         self.request.reset();
         self.response.reset();
         self.up.clear();
@@ -64,6 +75,7 @@ impl Shelf {
             Box::new(Desk {
                 buffer: vec![0; head_size + BEHIND_HEAD],
                 filled: 0,
+                usual: head_size + BEHIND_HEAD,
                 request: request::Reader::default(),
                 response: response::Reader::default(),
                 up: Parcel::default(),
@@ -74,9 +86,13 @@ impl Shelf {
 
     pub(crate) fn put_desk(&self, mut desk: Box<Desk>, head_size: usize) {
         let mut desks = self.desks.borrow_mut();
-        if desks.len() < KEPT && desk.buffer.len() == head_size + BEHIND_HEAD {
+        let is_grown = |desk: &Desk| desk.buffer.capacity() > desk.usual;
+        if desks.len() < KEPT && desk.usual == head_size + BEHIND_HEAD {
             desk.filled = 0;
             desk.turn_over(0);
+            if is_grown(&desk) && desks.iter().filter(|desk| is_grown(desk)).count() >= KEPT_GROWN {
+                desk.buffer.shrink_to_fit();
+            }
             desks.push(desk);
         }
     }

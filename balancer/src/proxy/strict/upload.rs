@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    shelf::{Buffer, Desk, Shelf},
+    shelf::{BEHIND_HEAD, Buffer, Desk, Shelf},
     stream::Stream,
 };
 use crate::{
@@ -242,7 +242,8 @@ impl Upload {
         }
         let length = match self.framing {
             Framing::Chunked => most + MARKS,
-            _ => usize::try_from(self.left).unwrap_or(usize::MAX).min(most),
+            // A byte behind it is what tells that the client is still there, or has gone.
+            _ => usize::try_from(self.left).unwrap_or(usize::MAX).min(most) + BEHIND_HEAD,
         };
         if self.start + length <= desk.buffer.len() {
             return false;
