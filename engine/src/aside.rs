@@ -1,7 +1,12 @@
 //! `Aside`: the reasons for which a line is counted but belongs to no cluster. Decided on bytes alone; what a *message*
 //! looks like is no business of this file.
 
+use std::borrow::Cow;
+
 use crate::{table::Keys, tally::Key};
+
+/// NUL bytes in a row that are a hole. A few are what some programs end their texts with.
+pub(crate) const HOLE: usize = 16;
 
 /// Bytes of an input that its nature is judged by.
 const HEAD: usize = 8 << 10;
@@ -80,8 +85,17 @@ impl Nature {
             return Some(Self { aside: Aside::Packed, problem });
         }
         let problem = "is binary data; lines of text were expected";
-        is_binary(head).then_some(Self { aside: Aside::Binary, problem })
+        is_binary(&without_holes(head)).then_some(Self { aside: Aside::Binary, problem })
     }
+}
+
+/// Without the runs of NUL bytes that are holes: they are told by themselves.
+fn without_holes(head: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memmem::find(head, &[0; HOLE]).is_none() {
+        return head.into();
+    }
+    let runs = head.chunk_by(|a, b| (*a == 0) == (*b == 0));
+    runs.filter(|run| run[0] != 0 || run.len() < HOLE).flatten().copied().collect()
 }
 
 /// Whether more than a twentieth of the bytes are controls that no text holds. One in eleven bytes of compressed or

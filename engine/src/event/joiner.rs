@@ -341,7 +341,8 @@ impl<'c> Joiner<'c> {
         let drawn = self.timed && !self.gap && (grammar::is_row(line) || self.is_statement(line));
         let opened = self.timed && matches!(line, [b'{' | b'[' | b'(']);
         self.bracket |= opened;
-        drawn || opened || (self.bracket || self.trace == Trace::Frames) && matches!(line[0], b'}' | b']' | b')')
+        let closes = self.timed && self.bracket || self.trace == Trace::Frames;
+        drawn || opened || closes && matches!(line[0], b'}' | b']' | b')')
     }
 
     /// Whether another trace begins here, of which that which is open says nothing: the messages of panics, and what Node shows

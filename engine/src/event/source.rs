@@ -63,7 +63,8 @@ pub(crate) fn split_name(line: &[u8]) -> (&[u8], &[u8]) {
     let length =
         line.iter().take(NAME).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')).count();
     let bar = length + line[length..].iter().take_while(|b| **b == b' ').count();
-    let is_name = bar > length && line[0].is_ascii_alphabetic() && format::level_named(&line[..length]).is_none();
+    // What names programs numbers them; other words before a bar may be what was logged.
+    let is_name = bar > length && line[0].is_ascii_alphabetic() && line[length - 1].is_ascii_digit();
     match line.get(bar..).filter(|_| is_name).and_then(|rest| rest.strip_prefix(b"|")) {
         Some([b' ', content @ ..]) => (&line[..=bar], content),
         Some([]) => (&line[..=bar], &[]),

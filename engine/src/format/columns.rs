@@ -113,6 +113,12 @@ impl<'a> Column<'a> {
     }
 }
 
+/// Whether a column is the name of an exception, which is what was logged and not where.
+pub(super) fn is_exception(column: &[u8]) -> bool {
+    let name = column.strip_suffix(b":").unwrap_or(column);
+    name.ends_with(b"Exception") || (name.len() > 5 && name.ends_with(b"Error"))
+}
+
 /// The bracket that this one closes.
 pub(super) fn opening(close: u8) -> u8 {
     match close {

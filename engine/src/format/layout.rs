@@ -13,6 +13,7 @@ use std::{
 use super::{
     clock::{self, Clock, Days, Manner},
     colours::{self, ESCAPE},
+    columns::is_exception,
     digits::{Digits, Said},
     form::{End, Field, Form, FormError, Look, PARTS, Part},
     level,
@@ -302,6 +303,9 @@ fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
         return false;
     }
     let values: BTreeSet<&[u8]> = those.iter().map(|sketch| sketch.value(depth)).collect();
+    if values.iter().any(|value| is_exception(value)) {
+        return true;
+    }
     // One name alone is a logger's behind columns for processes and threads, and in brackets unless it is written otherwise.
     let columns = |sketch: &&Sketch<'_>| {
         sketch.key[..sketch.core].iter().any(|b| matches!(*b, sketch::COLUMN | sketch::CONTENTS))

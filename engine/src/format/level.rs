@@ -24,10 +24,10 @@ pub(crate) fn named(word: &[u8]) -> Option<Level> {
     })
 }
 
-/// The level in the name of something else, in capitals before or behind a sign: `production.ERROR`, `INFO/worker-1`.
+/// The level in the name of something else, in capitals before or behind its only sign: `production.ERROR`, `INFO/worker-1`.
 pub(super) fn beside(name: &[u8]) -> Option<Level> {
     let mut pieces = name.split(|b| matches!(b, b'.' | b'/' | b':'));
-    let (first, last) = (pieces.next()?, pieces.next_back()?);
+    let (Some(first), Some(last), None) = (pieces.next(), pieces.next(), pieces.next()) else { return None };
     let written = |word: &&[u8]| word.len() > 3 && word.iter().all(u8::is_ascii_uppercase);
     [first, last].into_iter().filter(written).find_map(named)
 }

@@ -9,9 +9,10 @@ use std::{
 };
 
 use super::line_ends::LineEnds;
+use crate::aside::HOLE;
 
-/// NUL bytes in a row that are a hole. A few are what some programs end their texts with.
-const LEAST: u64 = 16;
+/// NUL bytes in a row that are a hole.
+const LEAST: u64 = HOLE as u64;
 
 /// Bytes read at a time where the reader has no room of its own.
 const BLOCK: usize = 64 << 10;

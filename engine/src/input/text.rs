@@ -282,7 +282,7 @@ fn by_line(encoding: &'static Encoding, raw: &[u8], out: &mut Vec<u8>, last: boo
     for line in raw[..end].split_inclusive(|b| *b == b'\n') {
         if line.is_ascii() {
             out.extend_from_slice(line);
-        } else if is_utf_8(line) {
+        } else if is_utf_8(line) || (encoding.is_single_byte() && std::str::from_utf8(line).is_ok()) {
             out.extend_from_slice(line);
             about.utf_8_lines.set(about.utf_8_lines.get() + 1);
         } else {

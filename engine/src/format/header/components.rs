@@ -1,7 +1,7 @@
 //! What stands behind the level: threads, loggers, spans; hosts and programs as syslog has them.
 
 use super::Header;
-use crate::format::columns::{COLUMN, closing, is_context, tag_end};
+use crate::format::columns::{COLUMN, closing, is_context, is_exception, tag_end};
 
 impl Header<'_> {
     /// Thread, logger and the like behind the level.
@@ -27,6 +27,9 @@ impl Header<'_> {
                 _ if self.component => return,
                 _ => {
                     let column = self.column();
+                    if is_exception(column.text) {
+                        return;
+                    }
                     let after = &self.rest()[column.len()..];
                     let tail = after.starts_with(b"  ")
                         || after.starts_with(b"\t")

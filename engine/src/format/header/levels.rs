@@ -39,18 +39,20 @@ impl Header<'_> {
         any
     }
 
-    /// Fields between commas or semicolons from the time to a level, and on behind it as long as they have no blank:
+    /// Fields between commas or semicolons from the time to a level, and two behind it at most that are no pairs and have no blank:
     /// `time;INFO;worker-1;message`.
     pub(super) fn separated(&mut self) -> bool {
         let sign @ (b',' | b';') = self.peek(0) else { return false };
         let start = self.at;
-        let mut found = false;
+        let (mut found, mut behind) = (false, 0);
         for _ in 0..=BETWEEN {
             let field = &self.rest()[1..];
             let length = field.iter().take(COLUMN).take_while(|b| **b != sign && **b != b' ').count();
-            if field.get(length) != Some(&sign) || length == 0 {
+            let is_pair = field[..length].contains(&b'=');
+            if field.get(length) != Some(&sign) || length == 0 || behind == 2 || is_pair {
                 break;
             }
+            behind += usize::from(found);
             let at = self.at + 1;
             if !found && let Some(level) = level::named(&field[..length]) {
                 (self.level, self.level_at) = (Some(level), at..at + length);

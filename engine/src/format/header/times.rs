@@ -2,7 +2,7 @@
 
 use super::{BEFORE, Header};
 use crate::format::{
-    columns::{COLUMN, Column, closing},
+    columns::{COLUMN, closing},
     digits::How,
     level,
 };
@@ -98,11 +98,10 @@ impl Header<'_> {
         true
     }
 
-    /// Bytes up to the end of the brackets in which a time has other columns behind it, a level among them or nothing else that
-    /// sentences have: `[12:00:00 ERR]`, `[2024-05-01 12:00:00: INFO/worker-1]`, `[2024-05-01 12:00:00 #7]`.
+    /// Bytes up to the end of the brackets in which a time has other columns behind it, a level among them or numbers alone: `[12:00:00 ERR]`, `[2024-05-01 12:00:00: INFO/worker-1]`, `[2024-05-01 12:00:00 #7]`.
     fn inside(&mut self, from: usize, closing: u8) -> Option<usize> {
         let near = &self.line[from..];
-        let end = near.iter().take(2 * COLUMN).position(|b| *b == closing)?;
+        let end = near.iter().take(2 * COLUMN).position(|b| *b == closing && closing != b'"')?;
         let sign = usize::from(matches!(near[0], b':' | b',' | b';'));
         let (mut found, mut columns) = (None, true);
         let mut at = sign;
@@ -111,7 +110,8 @@ impl Header<'_> {
             let word = field.split(|b| *b == b'/').next().unwrap_or_default();
             let level = level::named(word).filter(|_| found.is_none() && word.iter().all(u8::is_ascii_uppercase));
             found = found.or(level.map(|level| (level, from + at..from + at + word.len())));
-            columns &= field.is_empty() || field[0] == b'#' || Column::of(field).is_column();
+            let number = field.strip_prefix(b"#").unwrap_or(field);
+            columns &= number.iter().all(u8::is_ascii_digit);
             at += field.len() + 1;
         }
         if let Some((level, written)) = found {
