@@ -51,6 +51,7 @@ struct Done {
     all_inputs: usize,
     input_count: String,
     input_problems: Vec<String>,
+    input_notes: Vec<String>,
     set_aside: Vec<(String, String)>,
     chart: Option<Chart>,
     views: Views,
@@ -191,7 +192,8 @@ fn done(stored: &ReportRow, bound: &Bound, selection: &Selection) -> Done {
         inputs: report.inputs.iter().take(MAX_INPUTS).map(InputRow::of).collect(),
         all_inputs: report.inputs.len(),
         input_count: count(report.inputs.len() as u64),
-        input_problems: problems_of_inputs(report),
+        input_problems: shown(report.inputs.iter().flat_map(|input| &input.problems)),
+        input_notes: shown(report.inputs.iter().flat_map(|input| &input.notes)),
         set_aside: report.set_aside.iter().map(|aside: &SetAside| (aside.reason.clone(), count(aside.lines))).collect(),
         chart: report.histogram.as_ref().and_then(|frame| chart::chart(frame, &frame.counts)),
         muted: Muted::of(&here, &report.clusters, selection),
@@ -250,9 +252,8 @@ fn problems(report: &Report) -> Vec<String> {
     report.problems.iter().filter(|problem| !is_idle(problem)).map(|problem| visible(problem).into_owned()).collect()
 }
 
-fn problems_of_inputs(report: &Report) -> Vec<String> {
-    let problems = report.inputs.iter().flat_map(|input| input.problems.iter().chain(&input.notes));
-    problems.take(MAX_INPUTS).map(|problem| visible(problem).into_owned()).collect()
+fn shown<'r>(told: impl Iterator<Item = &'r String>) -> Vec<String> {
+    told.take(MAX_INPUTS).map(|text| visible(text).into_owned()).collect()
 }
 
 impl InputRow {
