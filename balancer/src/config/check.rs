@@ -31,6 +31,10 @@ impl Found {
         text.and_then(|text| self.take(key, units::duration(text))).unwrap_or(default)
     }
 
+    fn size(&mut self, key: &str, text: Option<&String>, default: u64) -> u64 {
+        text.and_then(|text| self.take(key, units::size(text))).unwrap_or(default)
+    }
+
     fn positive(&mut self, key: &str, number: Option<usize>, default: usize) -> usize {
         if number == Some(0) {
             self.add(key, "0 is too few; write 1 or more, or leave it out");
@@ -127,11 +131,7 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
             .as_ref()
             .and_then(|text| found.take("buffer_requests", super::buffer(text)))
             .unwrap_or(default.body_buffer),
-        read_rate: file
-            .client_read_min_rate
-            .as_ref()
-            .and_then(|text| found.take("client_read_min_rate", units::size(text)))
-            .unwrap_or(default.read_rate),
+        read_rate: found.size("client_read_min_rate", file.client_read_min_rate.as_ref(), default.read_rate),
         read_patience: found.duration(
             "client_read_patience",
             file.client_read_patience.as_ref(),
@@ -144,11 +144,7 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
             file.tls.handshake_timeout.as_ref(),
             default.handshake_deadline,
         ),
-        body_rate: file
-            .client_body_min_rate
-            .as_ref()
-            .and_then(|text| found.take("client_body_min_rate", units::size(text)))
-            .unwrap_or(default.body_rate),
+        body_rate: found.size("client_body_min_rate", file.client_body_min_rate.as_ref(), default.body_rate),
         body_patience: found.duration(
             "client_body_patience",
             file.client_body_patience.as_ref(),

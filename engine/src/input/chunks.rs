@@ -3,8 +3,9 @@
 //!
 //! A chunk is the longest run of whole lines from where the last one ended that is within `window` bytes and [`MAX_LINES`]
 //! lines, without the last event in it, whose other lines may be in the next chunk. So no event is torn that has at most
-//! [`event::LINES`] lines and [`event::BYTES`] bytes; what is cut of a longer one is an event of its own. A line longer than
-//! the window is a chunk of its own, of which the first `window` bytes are kept.
+//! [`event::LINES`] lines and [`event::BYTES`] bytes, but where each of its lines has a header and what tells that they belong
+//! together is in the next chunk; what is cut of a longer one is an event of its own. A line longer than the window is a
+//! chunk of its own, of which the first `window` bytes are kept.
 
 use std::{
     cell::Cell,
