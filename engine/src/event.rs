@@ -147,7 +147,7 @@ fn last_joined(text: &[u8], first: usize, lead: Lead) -> usize {
     while at < text.len() {
         let (name, line) = lead.split(line_at(text, at));
         let next = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |feed| at + feed + 1);
-        if name != before && !name.is_empty() {
+        if !name.is_empty() && name != before {
             joiner.end();
             before = name;
         }
