@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A client that writes frames by hand.
-mod raw;
+pub(crate) mod raw;
 /// What attackers send over it.
 mod attacks;
 

@@ -61,8 +61,9 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     upload.keep_quiet();
     let mut backend = Some((backend, in_flight));
     let may_stay = head.stays && head.framing != Framing::Close;
+    let (packed, all_packed, broken) = (0, false, None);
     let mut relay =
-        Relay { worker, client, stream, desk, upload, entry, framing, press, packed: 0, all_packed: false, may_stay };
+        Relay { worker, client, stream, desk, upload, entry, framing, press, packed, all_packed, may_stay, broken };
     let first = relay.pack(&download);
     if let ControlFlow::Break(cut) = relay.note(first) {
         return cut;
@@ -70,7 +71,7 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     let relayed = poll_fn(|cx| {
         loop {
             // Before the client has read it: the backend is free for somebody else.
-            if relay.is_done(&download)
+            if (relay.is_done(&download) || relay.broken.is_some())
                 && let Some((backend, in_flight)) = backend.take()
             {
                 if relay.may_be_kept(&download) {
@@ -165,6 +166,8 @@ struct Relay<'a> {
     packed: usize,
     all_packed: bool,
     may_stay: bool,
+    /// Who has broken it off ahead of the client, which gets what had come before.
+    broken: Option<Side>,
 }
 
 impl Relay<'_> {
@@ -194,9 +197,14 @@ impl Relay<'_> {
             (Poll::Ready(Ok(())), Some(from)) => return self.poll_more(cx, download, from),
             (Poll::Pending, Some(from)) if !download.ended => {
                 let ahead = ready!(download.poll_ahead(cx, from, &self.worker.shelf, &self.worker.room));
-                ahead.map_err(|error| error.facts().side)
+                self.broken = ahead.err().map(|error| error.facts().side);
+                Ok(())
             }
-            (Poll::Ready(Ok(())), None) => return Poll::Ready(ControlFlow::Break(Relayed::Cut)),
+            // All that came before it was broken off is on its way.
+            (Poll::Ready(Ok(())), None) => match self.flush() {
+                Ok(false) => Err(self.broken.unwrap_or(Side::Backend)),
+                flushed => flushed.map(drop),
+            },
             (Poll::Pending, _) => return Poll::Pending,
         };
         Poll::Ready(self.note(more))
@@ -213,7 +221,10 @@ impl Relay<'_> {
         self.packed = 0;
         let more = match download.poll_more(cx, from, &self.worker.shelf) {
             Poll::Ready(Ok(())) => self.pack(download),
-            Poll::Ready(Err(error)) => Err(error.facts().side),
+            Poll::Ready(Err(error)) => {
+                self.broken = Some(error.facts().side);
+                Ok(())
+            }
             Poll::Pending => match self.flush() {
                 Ok(false) => return self.poll_left(cx, from).map(ControlFlow::Break),
                 flushed => flushed.map(drop),
@@ -273,7 +284,7 @@ impl Relay<'_> {
 
     /// Whether its connection can take another one then.
     fn may_be_kept(&self, download: &Download) -> bool {
-        self.may_stay && !download.surplus && self.upload.is_through(self.desk)
+        self.may_stay && self.broken.is_none() && !download.surplus && self.upload.is_through(self.desk)
     }
 
     /// A backend may answer while it still reads.
