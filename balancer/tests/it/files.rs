@@ -1,10 +1,10 @@
 use std::{
     collections::HashSet,
     fs,
-    io::Read,
+    io::{BufRead, BufReader, Read, Write},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use crate::{
@@ -382,6 +382,41 @@ fn a_file_that_becomes_shorter_under_way_is_broken_off() {
     let mut rest = Vec::new();
     drop(client.0.read_to_end(&mut rest));
     assert!(rest.len() < 256 << 20);
+}
+
+/// Takes a lease on a file, says so, says when it is asked to give it back, and does that when it is told to.
+const LEASE: &str = "
+import fcntl, signal, sys
+signal.signal(signal.SIGIO, lambda *_: print('asked', flush=True))
+file = open(sys.argv[1], 'r+')
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print('taken', flush=True)
+sys.stdin.readline()
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+";
+
+#[test]
+fn a_file_that_somebody_has_a_lease_on_is_waited_for() {
+    let site = Site::new();
+    if run(Command::new("python3").arg("-V"), "python3", "").is_none() {
+        return;
+    }
+    let mut holder = Command::new("python3")
+        .args(["-c", LEASE])
+        .arg(site.path("a.txt"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "taken");
+    let mut client = site.balancer.connect();
+    client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(said.next().unwrap().unwrap(), "asked");
+    assert_eq!(site.ask("GET", "/index.html", "").text(), "<p>top", "nobody else waits");
+    holder.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(client.answer().text(), "0123456789");
+    holder.wait().unwrap();
 }
 
 /// Runs curl with these arguments; what it says, if it is there.

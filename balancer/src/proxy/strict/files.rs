@@ -10,11 +10,14 @@ use std::{
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use rustix::io::Errno;
-use tokio::task::{spawn_blocking, yield_now};
+use tokio::{
+    task::{spawn_blocking, yield_now},
+    time::{Instant, sleep},
+};
 
 use super::{
     press::{self, Press},
@@ -43,6 +46,10 @@ use crate::{
         files::{Files, Wanted, with_slash},
     },
 };
+
+/// Between two looks whether somebody has given back a file.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A request for a file, and its way back.
 pub(super) struct Serving<'a> {
@@ -114,7 +121,8 @@ impl Serving<'_> {
     async fn look(&self, folder: &Files, is_head: bool) -> Result<(Reply, Verdict, Option<File>), ProxyError> {
         let target = self.request.place(&self.desk.buffer).1;
         let wanted = folder.find(target).ok_or(ProxyError::FileMissing)?;
-        let Some((path, found)) = find(folder, wanted).await? else {
+        let patience = self.worker.limits.stall_deadline;
+        let Some((path, found)) = find(folder, wanted, patience).await? else {
             let place = String::from_utf8(with_slash(target)).map_err(|_| ProxyError::FileMissing)?;
             let moved = Reply::bare(301, "Moved Permanently", format!("Location: {place}\r\n"));
             return Ok((moved, Verdict::Untouched, None));
@@ -124,7 +132,7 @@ impl Serving<'_> {
         let conditions = Conditions::of(|name| seen.all(name));
         let accepted = Accepted::read(seen.all("accept-encoding"));
         let Chosen { found, coding } = if folder.precompressed {
-            smaller(folder, &path, found, &accepted).await
+            smaller(folder, &path, found, &accepted, patience).await
         } else {
             Chosen { found, coding: None }
         };
@@ -235,20 +243,20 @@ impl Serving<'_> {
 }
 
 /// The file that is wanted, and its path; none if it is a folder that was asked for as if it were a file.
-async fn find(folder: &Files, wanted: Wanted) -> Result<Option<(PathBuf, Found)>, ProxyError> {
+async fn find(folder: &Files, wanted: Wanted, patience: Duration) -> Result<Option<(PathBuf, Found)>, ProxyError> {
     let Wanted { path, is_folder } = wanted;
     if !is_folder {
-        return match open(&folder.root, &path).await? {
+        return match open(&folder.root, &path, patience).await? {
             Opened::Folder => Ok(None),
             Opened::File(found) => Ok(Some((path, found))),
         };
     }
     let index = path.join(&folder.index);
-    match open(&folder.root, &index).await {
+    match open(&folder.root, &index, patience).await {
         Ok(Opened::File(found)) => Ok(Some((index, found))),
         // It is there, and what is in it is nobody's business.
         Ok(Opened::Folder) => Err(ProxyError::FileForbidden),
-        Err(ProxyError::FileMissing) => match open(&folder.root, &path).await {
+        Err(ProxyError::FileMissing) => match open(&folder.root, &path, patience).await {
             Ok(Opened::Folder) => Err(ProxyError::FileForbidden),
             _ => Err(ProxyError::FileMissing),
         },
@@ -257,25 +265,20 @@ async fn find(folder: &Files, wanted: Wanted) -> Result<Option<(PathBuf, Found)>
 }
 
 /// What lies beside a file, compressed as the client takes it; else the file.
-async fn smaller(folder: &Files, path: &Path, found: Found, accepted: &Accepted) -> Chosen {
+async fn smaller(folder: &Files, path: &Path, found: Found, accepted: &Accepted, patience: Duration) -> Chosen {
     for coding in accepted.ranked() {
         let name = [path.as_os_str().as_bytes(), coding.extension().as_bytes()].concat();
         let beside = PathBuf::from(std::ffi::OsStr::from_bytes(&name));
-        if let Ok(Opened::File(found)) = open(&folder.root, &beside).await {
+        if let Ok(Opened::File(found)) = open(&folder.root, &beside, patience).await {
             return Chosen { found, coding: Some(coding) };
         }
     }
     Chosen { found, coding: None }
 }
 
-async fn open(root: &Path, path: &Path) -> Result<Opened, ProxyError> {
+async fn open(root: &Path, path: &Path, patience: Duration) -> Result<Opened, ProxyError> {
     let opened = match folder::open(root, path, Haste::Now) {
-        Err(Trouble::Later) => {
-            let (root, path) = (root.to_owned(), path.to_owned());
-            // It does not come when the thread for it has failed.
-            let waited = spawn_blocking(move || folder::open(&root, &path, Haste::InTime)).await;
-            waited.unwrap_or(Err(Trouble::System(Errno::IO)))
-        }
+        Err(Trouble::Later) => open_in_time(root, path, patience).await,
         opened => opened,
     };
     opened.map_err(|trouble| match trouble {
@@ -300,6 +303,23 @@ impl Source {
     /// Fills a buffer as far as there is something.
     async fn fill(&mut self, buffer: &mut Buffer) -> io::Result<usize> {
         let mut filled = 0;
+/// Waits for the disk on a thread for that. Whoever has a lease on the file is told by each look to give it back, and is
+/// waited for without a thread.
+async fn open_in_time(root: &Path, path: &Path, patience: Duration) -> Result<Opened, Trouble> {
+    let (deadline, mut pause) = (Instant::now() + patience, FIRST_PAUSE);
+    loop {
+        let (root, path) = (root.to_owned(), path.to_owned());
+        // It does not come when the thread for it has failed.
+        let opened = spawn_blocking(move || folder::open(&root, &path, Haste::InTime)).await;
+        let opened = opened.unwrap_or(Err(Trouble::System(Errno::IO)));
+        if !matches!(opened, Err(Trouble::Later)) || Instant::now() >= deadline {
+            return opened;
+        }
+        sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
         while let Some(piece) = self.pieces.front_mut().filter(|_| filled < buffer.bytes.len()) {
             let room = buffer.bytes.len() - filled;
             let is_done = match piece {
