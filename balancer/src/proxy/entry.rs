@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     access_log::{Asked, Line, Try, escaped},
+    http1::fields,
     identity::{RequestId, Trace},
     log_format::{LogFormat, is_called},
     metrics::book::{PoolCounts, count_status},
@@ -181,11 +182,9 @@ impl Entry {
     pub(crate) fn note_head(&mut self, head: &[u8]) {
         let log = self.worker.log.borrow();
         let Some(format) = log.format().filter(|_| self.tells.sent) else { return };
-        let lines = || head.split(|byte| *byte == b'\n').skip(1).take_while(|line| *line != b"\r");
-        let fields = || lines().filter_map(|line| line.split_at_checked(memchr::memchr(b':', line)?));
         let find = |name: &String| {
-            let found = fields().find(|(field, _)| is_called(field, name));
-            escaped(found.map_or(b"-", |(_, value)| value[1..].trim_ascii()))
+            let found = fields::written(head).find(|(field, _)| is_called(field, name));
+            escaped(found.map_or(b"-", |(_, value)| value))
         };
         self.sent_fields = format.sent.iter().map(find).collect();
     }

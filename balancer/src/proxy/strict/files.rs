@@ -33,7 +33,7 @@ use crate::{
         folder::{self, Found, Haste, Opened, Trouble},
         reply::{About, Piece, Reply},
     },
-    http1::{Span, framing::Framing, request::Request},
+    http1::{Span, fields::written, framing::Framing, request::Request},
     identity::RequestId,
     proxy::{
         client::{Client, Phase},
@@ -136,18 +136,10 @@ impl Serving<'_> {
         } else {
             Chosen { found, coding: None }
         };
-        let candidate = Candidate {
-            status: 200,
-            kind: Some(kind.as_bytes()),
-            length: Some(found.length),
-            is_sealed: coding.is_some()
-                || folder.cache_control.as_ref().is_some_and(|text| compress::seals(b"cache-control", text.as_bytes())),
-        };
-        let compress = self.worker.compress(Some(self.route));
-        let verdict = match compress.map(|compress| press::judge(self.worker, compress, &seen, candidate)) {
+        let verdict = match self.judge(folder, &kind, found.length, coding) {
             // What is wanted in parts goes as it is: parts of what is compressed as it goes could not be told.
-            Some(Verdict::Coded(_)) if conditions.has_range() => Verdict::Plain,
-            verdict => verdict.unwrap_or(Verdict::Untouched),
+            Verdict::Coded(_) if conditions.has_range() => Verdict::Plain,
+            verdict => verdict,
         };
         let now = SystemTime::now();
         let validators = Validators::new(found.modified, found.length, coding.map(Coding::name), now);
@@ -164,6 +156,24 @@ impl Serving<'_> {
         let reply = Reply::of(about, &conditions, is_head, now, boundary.text());
         let verdict = if matches!(reply.status.0, 200 | 206 | 304) { verdict } else { Verdict::Untouched };
         Ok((reply, verdict, Some(found.file)))
+    }
+
+    /// How the file goes to this client, by the fields that it sees.
+    fn judge(&self, folder: &Files, kind: &str, length: u64, coding: Option<Coding>) -> Verdict {
+        let Some(compress) = self.worker.compress(Some(self.route)).filter(|_| coding.is_none()) else {
+            return Verdict::Untouched;
+        };
+        let cache_control = folder.cache_control.as_deref().map(|value| ("Cache-Control", value));
+        let told = [("Content-Type", kind)].into_iter().chain(cache_control);
+        let judge = |candidate| press::judge(self.worker, compress, &self.seen(), candidate);
+        if !self.route.edits_answers() {
+            let fields = told.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            return judge(Candidate::of(200, Some(length), fields));
+        }
+        let lines: String = told.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let mut head = format!("HTTP/1.1 200 OK\r\n{lines}\r\n").into_bytes();
+        self.seen().edit_answer(self.route, &mut head);
+        judge(Candidate::of(200, Some(length), written(&head)))
     }
 
     fn seen(&self) -> Seen<'_> {
@@ -198,8 +208,8 @@ impl Serving<'_> {
             line(&mut head, "Connection", "close");
         }
         head.extend_from_slice(b"\r\n");
-        compress::mark(&mut head, verdict);
         self.seen().edit_answer(self.route, &mut head);
+        compress::mark(&mut head, verdict);
         self.entry.note_head(&head);
         self.desk.down.clear();
         self.desk.down.front = head;
@@ -293,16 +303,6 @@ async fn open(root: &Path, path: &Path, patience: Duration) -> Result<Opened, Pr
     })
 }
 
-/// The bytes of an answer.
-struct Source {
-    file: Option<Arc<File>>,
-    pieces: VecDeque<Piece>,
-}
-
-impl Source {
-    /// Fills a buffer as far as there is something.
-    async fn fill(&mut self, buffer: &mut Buffer) -> io::Result<usize> {
-        let mut filled = 0;
 /// Waits for the disk on a thread for that. Whoever has a lease on the file is told by each look to give it back, and is
 /// waited for without a thread.
 async fn open_in_time(root: &Path, path: &Path, patience: Duration) -> Result<Opened, Trouble> {
@@ -320,6 +320,16 @@ async fn open_in_time(root: &Path, path: &Path, patience: Duration) -> Result<Op
     }
 }
 
+/// The bytes of an answer.
+struct Source {
+    file: Option<Arc<File>>,
+    pieces: VecDeque<Piece>,
+}
+
+impl Source {
+    /// Fills a buffer as far as there is something.
+    async fn fill(&mut self, buffer: &mut Buffer) -> io::Result<usize> {
+        let mut filled = 0;
         while let Some(piece) = self.pieces.front_mut().filter(|_| filled < buffer.bytes.len()) {
             let room = buffer.bytes.len() - filled;
             let is_done = match piece {

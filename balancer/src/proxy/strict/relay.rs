@@ -3,7 +3,7 @@
 
 use std::{
     future::poll_fn,
-    io,
+    io, mem,
     ops::ControlFlow,
     task::{Context, Poll, ready},
 };
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     compress::{self, Candidate, Verdict},
-    http1::{Span, Version, fields::Kind, framing::Framing, response::Response},
+    http1::{Span, Version, fields::written, framing::Framing, response::Response},
     identity::RequestId,
     proxy::{client::Client, entry::Entry, error::Side, worker::Worker},
 };
@@ -97,7 +97,7 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
 
 impl Exchange<'_> {
     /// How the answer goes to this client.
-    fn judge(&self, head: &Response, download: &Download) -> Verdict {
+    fn judge(&mut self, head: &Response, download: &Download) -> Verdict {
         let Some(compress) = self.worker.compress(self.route) else { return Verdict::Untouched };
         let (bytes, fields) = (download.bytes(), self.desk.response.fields());
         let length = match head.framing {
@@ -105,9 +105,20 @@ impl Exchange<'_> {
             Framing::None => head.length_told,
             Framing::Chunked | Framing::Close => download.ended.then_some(download.data.len() as u64),
         };
-        let kind = fields.iter().find(|field| field.kind == Kind::ContentType).map(|field| field.value.of(bytes));
-        let is_sealed = fields.iter().any(|field| compress::seals(field.name.of(bytes), field.value.of(bytes)));
-        press::judge(self.worker, compress, &self.seen(), Candidate { status: head.status, kind, length, is_sealed })
+        let Some(route) = self.route.filter(|route| route.edits_answers()) else {
+            let fields = fields.iter().map(|field| (field.name.of(bytes), field.value.of(bytes)));
+            return press::judge(self.worker, compress, &self.seen(), Candidate::of(head.status, length, fields));
+        };
+        // By the fields that the client sees. What is written for that is in a place that is free still.
+        let mut edited = mem::take(&mut self.desk.down.front);
+        let onward = Onward::as_read(self.request.version, Framing::None);
+        rewrite::response(&mut edited, bytes, head, self.desk.response.fields(), onward);
+        self.seen().edit_answer(route, &mut edited);
+        let candidate = Candidate::of(head.status, length, written(&edited));
+        let verdict = press::judge(self.worker, compress, &self.seen(), candidate);
+        edited.clear();
+        self.desk.down.front = edited;
+        verdict
     }
 
     fn seen(&self) -> Seen<'_> {
@@ -142,11 +153,11 @@ impl Exchange<'_> {
             return front.begin(bytes, head, fields, onward, is_bare);
         }
         rewrite::response(&mut desk.down.front, bytes, head, fields, onward);
-        compress::mark(&mut desk.down.front, verdict);
         if let Some(route) = route {
             let seen = Seen { client, request: &self.request, bytes: &desk.buffer, fields: desk.request.fields() };
             seen.edit_answer(route, &mut desk.down.front);
         }
+        compress::mark(&mut desk.down.front, verdict);
         self.entry.note_head(&desk.down.front);
         self.stream.front().is_none_or(|front| front.begin_written(&mut desk.down.front, is_bare))
     }
