@@ -303,7 +303,7 @@ impl Relay<'_> {
         let Some(to) = to.filter(|_| !self.upload.is_over(self.desk)) else { return Ok(()) };
         let way = Way { client: self.client, from: self.stream, to, shelf: &self.worker.shelf };
         let polled = self.upload.poll(cx, self.desk, &way);
-        self.entry.sent = self.upload.carried();
+        self.entry.carried = self.upload.carried();
         match polled {
             Poll::Ready(Err(Trouble::Client(_))) => Err(()),
             Poll::Ready(Err(Trouble::Backend)) => {
