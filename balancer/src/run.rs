@@ -23,6 +23,7 @@ use crate::{
     access_log::AccessLogFile,
     backend::LONGEST_SOCKET_PATH,
     config::{Config, Problems, Program, front::Introduced},
+    descriptors,
     error_log::ErrorLog,
     listener,
     log_file::LogFile,
@@ -111,7 +112,7 @@ pub fn run(
     signals: Signals,
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
-    raise_file_limit();
+    descriptors::raise();
     let errors = ErrorLog::open(config.error_log.as_deref()).map_err(|error| {
         let path = config.error_log.as_deref().unwrap_or(Path::new("")).display();
         Problems(vec![format!("the error log {path} cannot be written: {error}; choose another file")])
@@ -379,6 +380,7 @@ fn start_threads(
             limits: config.limits.share(config.threads),
             addresses: Arc::clone(&addresses),
             limiter: config.limiter.clone(),
+            files: descriptors::for_files().div_ceil(config.threads),
             given: proxy::Given { request_id: config.request_id, trace: config.trace_context },
             counters: Arc::clone(counters),
             log: log.cloned(),
@@ -452,12 +454,4 @@ async fn finish_requests(threads: Vec<DataThread>) -> Result<usize, RunError> {
         drop(thread.handle.join());
     }
     failed.map_or(Ok(cut), |failed| Err(RunError::Thread(failed)))
-}
-
-/// A proxy needs two descriptors per request; the usual soft limit of 1024 is for programs that use `select`.
-fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    // Refused means: it stays as it is.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }

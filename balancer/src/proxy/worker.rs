@@ -70,6 +70,8 @@ pub(crate) struct Worker {
     compress: Option<Compress>,
     /// Memory for that.
     pub(crate) encoders: Rc<Room>,
+    /// Files that answers have open.
+    pub(crate) files: Rc<Room>,
     branches: Vec<Branch>,
     /// Which requests go where; without routes all go to the first branch.
     routes: Option<Arc<Table>>,
@@ -88,6 +90,7 @@ impl Worker {
             limits,
             addresses,
             limiter,
+            files,
             given,
             counters,
             log,
@@ -112,6 +115,7 @@ impl Worker {
             date: RefCell::new(date(&jiff::Timestamp::now())),
             compress,
             encoders: Room::new(MOST_ENCODING),
+            files: Room::new(files),
             branches: plans.into_iter().map(|plan| Branch::new(plan, number)).collect(),
             routes,
         };

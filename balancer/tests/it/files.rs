@@ -1,14 +1,18 @@
 use std::{
     collections::HashSet,
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Lines, Read, Write},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use crate::{
-    harness::{Answer, Balancer, Connection, field, read_head},
+    harness::{Answer, Balancer, Connection, eventually, field, read_head},
+    http2::{
+        USUAL,
+        raw::{HEADERS, Raw, SETTINGS},
+    },
     tls::{
         Authority,
         clients::{run, text},
@@ -395,28 +399,44 @@ sys.stdin.readline()
 fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 ";
 
+/// Somebody with a lease on a file.
+struct Holder {
+    child: Child,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Holder {
+    fn of(file: &Path) -> Option<Self> {
+        run(Command::new("python3").arg("-V"), "python3", "")?;
+        let mut python = Command::new("python3");
+        python.args(["-c", LEASE]).arg(file).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = python.spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut holder = Self { child, said };
+        assert_eq!(holder.next(), "taken");
+        Some(holder)
+    }
+
+    fn next(&mut self) -> String {
+        self.said.next().unwrap().unwrap()
+    }
+
+    fn give_back(&mut self) {
+        self.child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
 #[test]
 fn a_file_that_somebody_has_a_lease_on_is_waited_for() {
     let site = Site::new();
-    if run(Command::new("python3").arg("-V"), "python3", "").is_none() {
-        return;
-    }
-    let mut holder = Command::new("python3")
-        .args(["-c", LEASE])
-        .arg(site.path("a.txt"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(holder.stdout.take().unwrap()).lines();
-    assert_eq!(said.next().unwrap().unwrap(), "taken");
+    let Some(mut holder) = Holder::of(&site.path("a.txt")) else { return };
     let mut client = site.balancer.connect();
     client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_eq!(said.next().unwrap().unwrap(), "asked");
+    assert_eq!(holder.next(), "asked");
     assert_eq!(site.ask("GET", "/index.html", "").text(), "<p>top", "nobody else waits");
-    holder.stdin.take().unwrap().write_all(b"\n").unwrap();
+    holder.give_back();
     assert_eq!(client.answer().text(), "0123456789");
-    holder.wait().unwrap();
 }
 
 /// Runs curl with these arguments; what it says, if it is there.
@@ -466,6 +486,44 @@ fn secure(authority: &Authority, root: &Path, more: &str) -> Balancer {
          ssl_certificate_key = \"{key}\"\n[[route]]\nroot = \"{}\"\n{more}\n",
         root.display()
     ))
+}
+
+#[test]
+fn clients_that_take_nothing_leave_descriptors_for_others() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("large"), noise(1 << 20)).unwrap();
+    fs::write(folder.path().join("small"), "small").unwrap();
+    let [pem, key] = authority.sign("own", &["localhost"]);
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let root = folder.path().display();
+    fs::write(
+        config.path(),
+        format!("worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[route]]\nroot = \"{root}\"\n"),
+    )
+    .unwrap();
+    let tls = ["--tls-listen", "127.0.0.1:0", "--tls-cert", &pem, "--tls-key", &key];
+    let balancer =
+        Balancer::with_descriptors(400, &[&["--config", config.path().to_str().unwrap()], &tls[..]].concat());
+    let ask = |path: &str| {
+        let mut client = Raw::to(balancer.tls, &authority);
+        // Nothing of a body may come.
+        client.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+        for id in (1..241).step_by(2) {
+            client.request(id, &[USUAL[0], USUAL[1], USUAL[2], (":path", path)], true);
+        }
+        // What 200 is in HPACK; another status is written in other ways.
+        let is_fine = || client.until(|frame| frame.kind == HEADERS).unwrap().payload[0] == 0x88;
+        let fine = std::iter::repeat_with(is_fine).take(120).filter(|is_fine| *is_fine).count();
+        (client, fine)
+    };
+    let (small, fine) = ask("/small");
+    assert_eq!(fine, 120, "they are read and closed");
+    let (large, fine) = ask("/large");
+    assert_eq!(fine, 100, "a quarter of all");
+    let refused = balancer.get("/small");
+    assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
+    drop((small, large));
+    eventually("there are files again", || (balancer.get("/large").status == 200).then_some(()));
 }
 
 #[test]

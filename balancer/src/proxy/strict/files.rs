@@ -39,6 +39,7 @@ use crate::{
         client::{Client, Phase},
         entry::Entry,
         error::{ProxyError, Side},
+        room::Taken,
         worker::Worker,
     },
     route::{
@@ -90,6 +91,7 @@ impl Serving<'_> {
             b"HEAD" => true,
             _ => return Served::Refused(ProxyError::ReadOnly),
         };
+        let Some(place) = self.worker.files.admit() else { return Served::Refused(ProxyError::FilesFull) };
         let (reply, verdict, file) = match self.look(folder, is_head).await {
             Ok(told) => told,
             Err(error) => return Served::Refused(error),
@@ -108,7 +110,8 @@ impl Serving<'_> {
             return Served::Cut;
         }
         let pieces = if is_bare { VecDeque::new() } else { reply.pieces.into() };
-        let source = Source { file: file.map(Arc::new), pieces };
+        let file = file.filter(|_| !pieces.is_empty()).map(|file| (Arc::new(file), place));
+        let source = Source { file, pieces };
         let sent = self.send_all(source, framing, press).await;
         if let (Err(trouble), Some(front)) = (&sent, self.stream.front()) {
             tracing::debug!(error = %trouble, "an answer is broken off: {trouble}");
@@ -322,12 +325,13 @@ async fn open_in_time(root: &Path, path: &Path, patience: Duration) -> Result<Op
 
 /// The bytes of an answer.
 struct Source {
-    file: Option<Arc<File>>,
+    /// With its place among those that are open.
+    file: Option<(Arc<File>, Taken)>,
     pieces: VecDeque<Piece>,
 }
 
 impl Source {
-    /// Fills a buffer as far as there is something.
+    /// Fills a buffer as far as there is something. A file is closed with its last byte, and not when the client has that.
     async fn fill(&mut self, buffer: &mut Buffer) -> io::Result<usize> {
         let mut filled = 0;
         while let Some(piece) = self.pieces.front_mut().filter(|_| filled < buffer.bytes.len()) {
@@ -342,7 +346,7 @@ impl Source {
                 }
                 Piece::Part(part) => {
                     let most = usize::try_from(part.end - part.start).unwrap_or(usize::MAX).min(room);
-                    let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
+                    let (file, _) = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
                     let taken = read(file, buffer, (filled, most), part.start).await?;
                     filled += taken;
                     part.start += taken as u64;
@@ -352,6 +356,9 @@ impl Source {
             if is_done {
                 self.pieces.pop_front();
             }
+        }
+        if self.pieces.is_empty() {
+            self.file = None;
         }
         Ok(filled)
     }
