@@ -120,18 +120,21 @@ pub fn run(
     errors.begin(config.error_log_level);
     let prepared = prepare(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let log = prepared.log.clone();
         let balancing = balance(config, prepared, shutdown, on_ready);
-        if signals == Signals::Ignore {
-            return balancing.await;
-        }
+        let follows = signals == Signals::Follow;
         tokio::select! {
             outcome = balancing => outcome,
-            failed = reopen_on_request(log.as_deref(), &errors) => Err(RunError::System(failed)),
-            failed = shutdown.follow_signals() => Err(failed.map_or_else(RunError::System, |()| unreachable!())),
+            failed = reopen_on_request(log.as_deref(), &errors), if follows => Err(RunError::System(failed)),
+            failed = shutdown.follow_signals(), if follows => {
+                Err(failed.map_or_else(RunError::System, |()| unreachable!()))
+            }
+            () = errors.sum_up_each_second() => unreachable!("seconds do not end"),
         }
-    })
+    });
+    errors.sum_up();
+    outcome
 }
 
 /// Opens the logs anew at each SIGUSR1, which whoever moves them away sends.

@@ -439,6 +439,31 @@ fn a_file_that_somebody_has_a_lease_on_is_waited_for() {
     assert_eq!(client.answer().text(), "0123456789");
 }
 
+#[test]
+fn what_fails_again_and_again_is_said_a_few_times_and_counted() {
+    let site = Site::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let route = format!("[[route]]\nroot = \"{}\"\n", site.folder.path().join("root").display());
+    let head = "worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\nread_timeout = \"1ms\"\n";
+    fs::write(file.path(), format!("{head}{route}")).unwrap();
+    let mut balancer = Balancer::run(&["--config", file.path().to_str().unwrap()]);
+    let Some(mut holder) = Holder::of(&site.path("a.txt")) else { return };
+    let mut client = balancer.connect();
+    let statuses: Vec<u16> = (0..50).map(|_| client.get("/a.txt").status).collect();
+    assert_eq!(statuses, [500; 50]);
+    drop(client);
+    balancer.stop();
+    let log = balancer.log();
+    let lines = log.lines().filter(|line| line.contains("cannot be opened"));
+    let told = lines.clone().map(|line| {
+        let more = line.split_once(" ... and ").map(|(_, more)| more.split(' ').next().unwrap());
+        1 + more.map_or(0, |more| more.parse::<usize>().unwrap())
+    });
+    assert_eq!(told.sum::<usize>(), 50, "{log}");
+    assert!(lines.count() < 50 && log.contains(" more of this kind in 1 s"), "{log}");
+    holder.give_back();
+}
+
 /// Runs curl with these arguments; what it says, if it is there.
 fn curl(arguments: &[&str]) -> Option<String> {
     run(Command::new("curl").arg("-sS").args(arguments), "curl", "").map(|output| text(&output))
