@@ -71,6 +71,7 @@ fn balancer_config(flags: &Up) -> anyhow::Result<Config> {
     let logs = data_dir.join("logs");
     std::fs::create_dir_all(&logs).with_context(|| format!("the log folder {} cannot be made", logs.display()))?;
     let mut config = Config::listening(vec![listen]);
+    config.metrics_listen = flags.metrics_listen;
     config.access_log = Some(logs.join("access.log"));
     config.launcher = Some(vec![this.into(), "launch".into()]);
     program.log_dir = Some(logs);
