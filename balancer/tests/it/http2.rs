@@ -19,6 +19,8 @@ use crate::{
 
 /// A client that writes frames by hand.
 pub(crate) mod raw;
+/// Frames by the letter of RFC 9113, and others.
+mod frames;
 /// What attackers send over it.
 mod attacks;
 
