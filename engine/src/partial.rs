@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::{
     Report, Settings,
     aside::Aside,
-    fold::{Fold, Manner, layout_of},
+    fold::{Fold, Manner},
     format::{Layout, LineFormat, values::Values},
     input::chunks::{self, Chunks},
     memo::Memos,
@@ -62,8 +62,6 @@ pub struct Partial {
 struct Growing {
     /// Where the lines that are held begin.
     place: chunks::Place,
-    /// How its lines begin, from its first chunk on.
-    layout: Option<Arc<Layout>>,
     held: Vec<u8>,
     /// Line feeds among what is held.
     feeds: u64,
@@ -96,7 +94,7 @@ impl Partial {
     /// are read as those were. Otherwise what stands in brackets behind the level may be a thread on one side, where all lines
     /// have it, and part of the message on the other.
     pub fn line_format(&self) -> LineFormat {
-        let growing = self.growing.iter().filter_map(|input| input.layout.as_ref());
+        let growing = self.growing.iter().map(|input| &input.place.lead.layout);
         self.settings.line_format.after(self.layouts.iter().chain(growing))
     }
 
@@ -138,12 +136,13 @@ impl Partial {
     /// Counts the chunks that an input holds: whole ones, or all.
     fn fold(&mut self, input: usize, all: bool) {
         let position = u32::try_from(input).expect("inputs are bounded");
-        let (max_line_bytes, reference_time) = (self.settings.max_line_bytes, self.settings.reference_time);
-        let manner = Manner { max_line_bytes, reference_time, record: false, gives_way: self.settings.gives_way };
-        let threads = self.settings.threads.unwrap_or_else(rayon::current_num_threads).clamp(1, Settings::MAX_THREADS);
+        let settings = self.settings.clone();
+        let Settings { max_line_bytes, reference_time, gives_way, .. } = settings;
+        let manner = Manner { max_line_bytes, reference_time, record: false, gives_way };
+        let threads = settings.threads.unwrap_or_else(rayon::current_num_threads).clamp(1, Settings::MAX_THREADS);
         let growing = &mut self.growing[input];
-        let (before, held) = (growing.place, std::mem::take(&mut growing.held));
-        let mut chunks = Chunks::new(&held[..], position, max_line_bytes, false).from(before);
+        let (before, held) = (growing.place.clone(), std::mem::take(&mut growing.held));
+        let mut chunks = Chunks::new(&held[..], position, &settings, false).from(before.clone());
         loop {
             let mut filled = 0;
             while filled < threads {
@@ -152,15 +151,13 @@ impl Partial {
                     break;
                 }
                 if self.places.len() == filled {
-                    let corrections = self.settings.rules.as_ref().and_then(Corrections::of);
+                    let corrections = settings.rules.as_ref().and_then(Corrections::of);
                     self.places.push(Fold::with(corrections, self.memos.clone()));
                 }
                 let place = &mut self.places[filled];
                 if !chunks.next(&mut place.chunk) {
                     break;
                 }
-                let layout = self.growing[input].layout.get_or_insert_with(|| layout_of(&place.chunk, &self.settings));
-                place.layout = Arc::clone(layout);
                 filled += 1;
             }
             match &mut self.places[..filled] {
@@ -170,7 +167,7 @@ impl Partial {
             }
             self.add_up(input, filled);
         }
-        let place = chunks.place();
+        let place = chunks.place().clone();
         let rest = &held[(place.bytes - before.bytes) as usize..];
         let summary = &mut self.inputs[input];
         summary.lines += place.lines - before.lines;
@@ -189,7 +186,7 @@ impl Partial {
             self.aside.iter_mut().zip(place.aside).for_each(|(sum, lines)| *sum += lines);
             self.shortened += place.shortened;
             place.add_masked(&mut self.masked);
-            self.inputs[input].count_formats(&place.layout, &place.reader.ways);
+            self.inputs[input].count_formats(&place.chunk.lead.layout, &place.reader.ways);
             self.values.merge(&place.reader.values);
         }
     }

@@ -21,7 +21,7 @@ use rayon::ScopeFifo;
 use crate::{
     Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
-    fold::{Fold, Manner, layout_of},
+    fold::{Fold, Manner},
     format::{Layout, WAYS, values::Values},
     input::{
         Source,
@@ -235,11 +235,10 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         about.decoded_from.set(if opened.in_place { u64::MAX } else { 0 });
         let holes = Rc::new(Cell::new(holes::Found::default()));
         let text = Holes::new(LineEnds::new(Text::new(opened.bytes, Rc::clone(&about))), Rc::clone(&holes));
-        let mut chunks = Chunks::new(text, position, self.manner.max_line_bytes, false);
+        let mut chunks = Chunks::new(text, position, self.settings, false);
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
         }
-        let mut layout: Option<Arc<Layout>> = None;
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -247,8 +246,6 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
-            let layout = layout.get_or_insert_with(|| layout_of(&place.chunk, self.settings));
-            place.layout = Arc::clone(layout);
             self.give_out(place);
         }
         let end = chunks.end();
@@ -313,7 +310,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         }
         self.shortened += fold.shortened;
         fold.add_masked(&mut self.masked);
-        let read = || Read { layout: Arc::clone(&fold.layout), ways: [0; WAYS], broken: 0 };
+        let read = || Read { layout: Arc::clone(&fold.chunk.lead.layout), ways: [0; WAYS], broken: 0 };
         let read = self.layouts.entry(fold.chunk.input as usize).or_insert_with(read);
         for (sum, lines) in read.ways.iter_mut().zip(fold.reader.ways) {
             *sum += lines;

@@ -117,11 +117,6 @@ impl Layout {
         Self { forms: Vec::new(), plain: true, given: true }
     }
 
-    /// Whether the lines of the input themselves have told it.
-    pub(crate) fn is_voted(&self) -> bool {
-        !self.given
-    }
-
     /// Of a text like `{time} {level} [{thread}] {message}`.
     ///
     /// # Errors
