@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::{has_time, is_blank, joiner, lines, source, split_name};
-use crate::format::{Layout, LineFormat};
+use crate::{
+    format::{Layout, LineFormat},
+    tally::Key,
+};
 
-/// Lines that the judgement on an input looks at, all over the text that is judged.
+/// Lines of an input that are looked at for times, about.
 const JUDGED: usize = 512;
 
 /// Lines with names that an input needs to be one of such.
@@ -26,10 +29,9 @@ impl Lead {
     /// Of the lines of a text.
     pub(crate) fn of(text: &[u8], format: &LineFormat, reference_time: i64) -> Self {
         // Where someone says how lines begin, the name is a part of that.
-        let named = format.given().is_none() && are_named(judged(text));
-        let behind = |line| if named { split_name(line).1 } else { line };
-        let timed = are_timed(judged(text).map(behind));
-        Self { timed, named, layout: format.layout(lines(text).map(behind), reference_time) }
+        let named = format.given().is_none() && are_named(lines(text));
+        let said = lines(text).map(|line| if named { split_name(line).1 } else { line });
+        Self { timed: are_timed(said.clone()), named, layout: format.layout(said, reference_time) }
     }
 
     /// Of an input that is no text.
@@ -44,16 +46,13 @@ impl Lead {
     }
 }
 
-/// The lines of a text that are judged by.
-fn judged(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let step = text.len() / JUDGED + 1;
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let line = super::line_at(text, Some(at).filter(|at| *at < text.len())?);
-        let next = (at + step).max(at + line.len() + 1) - 1;
-        at = text.get(next..).and_then(|rest| memchr::memchr(b'\n', rest)).map_or(text.len(), |feed| next + feed + 1);
-        Some(line)
-    })
+/// About as many of the lines as are judged by, chosen by their bytes and each kind by its share, so that their order decides
+/// nothing.
+fn judged<'l>(lines: impl Iterator<Item = &'l [u8]>) -> impl Iterator<Item = &'l [u8]> {
+    let mut lines: Vec<_> = lines.map(|line| (Key::of(line).0, line)).collect();
+    lines.sort_unstable();
+    let every = lines.len().div_ceil(JUDGED).max(1);
+    lines.into_iter().step_by(every).map(|(_, line)| line)
 }
 
 fn are_named<'l>(lines: impl Iterator<Item = &'l [u8]>) -> bool {
@@ -69,11 +68,41 @@ fn are_named<'l>(lines: impl Iterator<Item = &'l [u8]>) -> bool {
 
 fn are_timed<'l>(lines: impl Iterator<Item = &'l [u8]>) -> bool {
     let (mut timed, mut all) = (0, 0);
-    for line in lines.filter(|line| line.first().is_some_and(|b| !is_blank(*b))) {
+    for line in judged(lines.filter(|line| line.first().is_some_and(|b| !is_blank(*b)))) {
         let has_time = has_time(line);
         let neutral = !has_time && joiner::is_inner(line);
         timed += usize::from(has_time);
         all += usize::from(!neutral);
     }
     timed > 0 && timed * 4 >= all * 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line that may have a name and a time.
+    fn line(n: usize, named: bool, timed: bool) -> String {
+        let name = if named { "shop-1 | " } else { "" };
+        let time = if timed { "2026-05-01 10:00:00 INFO " } else { "" };
+        format!("{name}{time}order {n} packed\n")
+    }
+
+    #[test]
+    fn the_order_of_lines_does_not_decide_how_they_begin() {
+        for step in (0..100).step_by(3) {
+            let (named, timed) = (850 + step, 700 + step);
+            let mut lines: Vec<String> = (0..6000).map(|n| line(n, n % 1000 < named, n * 7 % 1000 < timed)).collect();
+            let mut judge = |sort: fn(&mut Vec<String>)| {
+                sort(&mut lines);
+                let Lead { timed, named, layout } = Lead::of(lines.concat().as_bytes(), &LineFormat::AUTO, 0);
+                (timed, named, layout.forms().collect::<Vec<_>>())
+            };
+            let as_written = judge(|_| ());
+            assert_eq!(judge(|lines| lines.reverse()), as_written);
+            assert_eq!(judge(|lines| lines.sort()), as_written);
+            assert_eq!(judge(|lines| lines.sort_by_key(String::len)), as_written);
+            assert_eq!(as_written.1, named >= 900);
+        }
+    }
 }
