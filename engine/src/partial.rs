@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use crate::{
     Report, Settings,
     aside::Aside,
+    event::Lead,
     fold::{Fold, Manner},
-    format::{Layout, LineFormat, values::Values},
+    format::{LineFormat, values::Values},
     input::chunks::{self, Chunks},
     memo::Memos,
     report::{
@@ -49,7 +50,7 @@ pub struct Partial {
     masked: Vec<u64>,
     pub(crate) values: Values,
     /// Of the inputs that were read whole.
-    pub(crate) layouts: Vec<Arc<Layout>>,
+    pub(crate) leads: Vec<Arc<Lead>>,
     /// Of the inputs that lines are added to, by position.
     growing: Vec<Growing>,
     /// Places for chunks, kept for the next lines.
@@ -85,17 +86,19 @@ impl Partial {
         values: Values,
         masked: Vec<u64>,
     ) -> Self {
-        let (layouts, growing, places, memos) = Default::default();
+        let (leads, growing, places, memos) = Default::default();
         let settings = settings.clone();
-        Self { settings, inputs, table, aside, shortened, masked, values, layouts, growing, places, memos }
+        Self { settings, inputs, table, aside, shortened, masked, values, leads, growing, places, memos }
     }
 
     /// For what is to be [compared](crate::compare::compare) with this: where headers are voted, lines that begin as some here do
     /// are read as those were. Otherwise what stands in brackets behind the level may be a thread on one side, where all lines
-    /// have it, and part of the message on the other.
+    /// have it, and part of the message on the other; so may the names of programs before the lines.
     pub fn line_format(&self) -> LineFormat {
-        let growing = self.growing.iter().map(|input| &input.place.lead.layout);
-        self.settings.line_format.after(self.layouts.iter().chain(growing))
+        let leads = || self.leads.iter().chain(self.growing.iter().map(|input| &input.place.lead));
+        let are_many = leads().any(|lead| lead.named || lead.half_named);
+        let named = are_many.then(|| leads().any(|lead| lead.named));
+        self.settings.line_format.after(leads().map(|lead| &lead.layout), named)
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -217,7 +220,7 @@ impl Partial {
         self.growing.append(&mut other.growing);
         self.values.merge(&other.values);
         self.inputs.append(&mut other.inputs);
-        self.layouts.append(&mut other.layouts);
+        self.leads.append(&mut other.leads);
         self.table.merge(other.table);
         self.aside.iter_mut().zip(other.aside).for_each(|(sum, lines)| *sum += lines);
         self.shortened += other.shortened;
@@ -232,7 +235,7 @@ impl Partial {
             table: self.table.clone(),
             masked: self.masked.clone(),
             values: self.values.clone(),
-            layouts: Vec::new(),
+            leads: Vec::new(),
             growing: self.growing.clone(),
             places: Vec::new(),
             memos: Memos::default(),

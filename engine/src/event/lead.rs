@@ -12,7 +12,7 @@ use crate::{
 const JUDGED: usize = 512;
 
 /// Lines with names that an input needs to be one of such.
-const NAMED: usize = 3;
+const NAMED: u32 = 3;
 
 /// How the lines of an input begin.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,8 @@ pub(crate) struct Lead {
     pub(crate) timed: bool,
     /// With names of those who wrote them ([`split_name`]), before anything else: nine in ten do, with the bar at one place.
     pub(crate) named: bool,
+    /// With names before half of them at least, and not before enough to be `named`: they are part of what is said.
+    pub(crate) half_named: bool,
     /// What stands there behind the names.
     pub(crate) layout: Arc<Layout>,
 }
@@ -29,9 +31,11 @@ impl Lead {
     /// Of the lines of a text.
     pub(crate) fn of(text: &[u8], format: &LineFormat, reference_time: i64) -> Self {
         // Where someone says how lines begin, the name is a part of that.
-        let named = format.given().is_none() && are_named(lines(text));
+        let share = named_share(lines(text));
+        let named = format.given().is_none() && format.named().unwrap_or(share >= 0.9);
         let said = lines(text).map(|line| if named { split_name(line).1 } else { line });
-        Self { timed: are_timed(said.clone()), named, layout: format.layout(said, reference_time) }
+        let (timed, half_named) = (are_timed(said.clone()), !named && share >= 0.5);
+        Self { timed, named, half_named, layout: format.layout(said, reference_time) }
     }
 
     /// Of an input that is no text.
@@ -55,15 +59,17 @@ fn judged<'l>(lines: impl Iterator<Item = &'l [u8]>) -> impl Iterator<Item = &'l
     lines.into_iter().step_by(every).map(|(_, line)| line)
 }
 
-fn are_named<'l>(lines: impl Iterator<Item = &'l [u8]>) -> bool {
-    let mut bars = [0; source::NAME + 1];
-    let mut all = 0;
+/// How many of the lines have names with the bar at one place, of those that are not empty.
+fn named_share<'l>(lines: impl Iterator<Item = &'l [u8]>) -> f64 {
+    let mut bars = [0_u32; source::NAME + 1];
+    let mut all = 0_u32;
     for line in lines.filter(|line| !line.is_empty()) {
         let (name, _) = split_name(line);
-        bars[name.len().min(source::NAME)] += usize::from(!name.is_empty());
+        bars[name.len().min(source::NAME)] += u32::from(!name.is_empty());
         all += 1;
     }
-    bars.into_iter().max().is_some_and(|most| most >= NAMED && most * 10 >= all * 9)
+    let most = bars.into_iter().max().filter(|most| *most >= NAMED);
+    most.map_or(0.0, |most| f64::from(most) / f64::from(all))
 }
 
 fn are_timed<'l>(lines: impl Iterator<Item = &'l [u8]>) -> bool {
@@ -95,7 +101,7 @@ mod tests {
             let mut lines: Vec<String> = (0..6000).map(|n| line(n, n % 1000 < named, n * 7 % 1000 < timed)).collect();
             let mut judge = |sort: fn(&mut Vec<String>)| {
                 sort(&mut lines);
-                let Lead { timed, named, layout } = Lead::of(lines.concat().as_bytes(), &LineFormat::AUTO, 0);
+                let Lead { timed, named, layout, .. } = Lead::of(lines.concat().as_bytes(), &LineFormat::AUTO, 0);
                 (timed, named, layout.forms().collect::<Vec<_>>())
             };
             let as_written = judge(|_| ());

@@ -158,6 +158,24 @@ fn a_trace_of_any_language_is_as_many_events_in_a_large_file_as_in_a_small_one()
 }
 
 #[test]
+fn a_line_format_that_is_given_has_the_name_in_it_wherever_an_input_is_cut() {
+    let trace = "Traceback (most recent call last):\n  File \"/srv/a.py\", line 1, in f\nKeyError: 1\n";
+    let text: String = (0..9000)
+        .flat_map(|_| ["job failed\n", trace])
+        .flat_map(str::lines)
+        .map(|line| format!("shop-1  | {line}\n"))
+        .collect();
+    let events = |format: &str| {
+        let settings = Settings { line_format: format.parse().unwrap(), ..Settings::default() };
+        run_with(vec![reader(&text)], &settings).report.totals.events
+    };
+    assert!(text.len() > 1 << 20);
+    assert_eq!(events("auto"), 18_000);
+    assert_eq!(events("plain"), 36_000);
+    assert_eq!(events("{component} | {message}"), 18_000);
+}
+
+#[test]
 fn the_lines_of_an_event_are_of_its_cluster_and_found_again() {
     let events: Vec<(String, u64)> = (0..3000).map(|n| event(n, Headers::First)).collect();
     let text: String = events.iter().map(|(text, _)| text.as_str()).collect();
