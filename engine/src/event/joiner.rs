@@ -148,6 +148,8 @@ impl<'c> Joiner<'c> {
         let completes = is_half && grammar::class_at_end(self.head).is_some_and(|class| class <= self.start);
         if completes {
             self.begin(line, said);
+            // It writes exceptions behind messages of any level; of what is less than a warning they are rarely.
+            self.is_error = said.level.is_some_and(|level| level >= Level::Warn);
         }
         completes
     }
@@ -224,10 +226,10 @@ impl<'c> Joiner<'c> {
         let Content { text, indented, .. } = content;
         let Some(first) = text.first() else {
             self.look_at_head();
-            self.gap = self.trace != Trace::None;
+            self.gap = self.trace != Trace::None || self.awaits && grammar::is_ruby_frame(self.next(rest));
             return self.gap;
         };
-        let is_framed = indented || matches!(first, b'a' | b'.' | b'F' | b'f');
+        let is_framed = indented || matches!(first, b'a' | b'.' | b'F' | b'f' | b'#');
         if is_framed && (self.timed || !self.gap) && self.frame(text) {
             return true;
         }
@@ -324,7 +326,7 @@ impl<'c> Joiner<'c> {
         self.trace = match (self.trace, text[0]) {
             (Trace::Backtrace | Trace::Panic, _) => Trace::Backtrace,
             (_, b'F') if grammar::is_python_frame(text) => Trace::Python,
-            (_, b'a' | b'.' | b'f') => Trace::Frames,
+            (_, b'a' | b'.' | b'f' | b'#') => Trace::Frames,
             _ => Trace::Go,
         };
         true
@@ -385,7 +387,9 @@ impl<'c> Joiner<'c> {
 
     /// Whether a trace begins here that belongs to what was said before: the exception that a message is about.
     fn begins_trace(&mut self, line: &[u8], rest: &[u8]) -> bool {
-        if self.gap || !matches!(self.trace, Trace::None | Trace::Frames) || is_crash(line) {
+        // Rails leaves a line blank between an exception and its frames.
+        let is_placed = self.awaits && grammar::is_ruby_frame(line);
+        if self.gap && !is_placed || !matches!(self.trace, Trace::None | Trace::Frames) || is_crash(line) {
             return false;
         }
         let stack = matches!(line, b"Stack trace:" | b"[stacktrace]" | b"PHP Stack trace:");
