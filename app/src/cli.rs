@@ -1,6 +1,6 @@
 //! The command line as typed: clap types, no logic but how a size is written.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
@@ -288,6 +288,9 @@ pub struct Up {
     /// Port of the first instance; the others follow. 0 takes free ones
     #[arg(long, default_value_t = 8811)]
     pub first_port: u16,
+    /// Where the balancer's metrics are read, IP:PORT; nobody is asked for a password there
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Who may come.
     #[command(flatten)]
     pub access: Access,

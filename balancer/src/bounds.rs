@@ -5,7 +5,7 @@ use std::{fmt, fmt::Write as _, time::Duration};
 
 use crate::{
     config::{Config, Engine, Limits, pools::Pool},
-    limiter,
+    descriptors, limiter,
     proxy::memory,
     scrape::endpoint,
 };
@@ -87,6 +87,7 @@ impl Bounds {
         self.add("answer taken whole or read ahead", size(memory::TAKEN_WHOLE), "it is passed on as it comes");
         self.add("requests of an HTTP/2 connection", memory::MOST_STREAMS, "more are refused");
         self.add("log: bytes of a value", memory::LONGEST_FIELD, "the rest is left out");
+        self.add("files open for answers", descriptors::for_files(), "503");
         self.add("metrics: readers at a time", endpoint::MOST_CLIENTS, "more wait");
         self.add("metrics: time of a reader", time(endpoint::DEADLINE), "it is cut off");
     }

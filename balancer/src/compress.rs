@@ -90,10 +90,36 @@ pub struct Candidate<'a> {
     pub status: u16,
     /// Its `Content-Type`.
     pub kind: Option<&'a [u8]>,
+    /// Its `ETag`.
+    pub tag: Option<&'a [u8]>,
     /// How long its body is, if that is known.
     pub length: Option<u64>,
     /// Whether something about it says that its bytes have to stay.
     pub is_sealed: bool,
+}
+
+impl<'a> Candidate<'a> {
+    /// Of the fields of its head, with their values.
+    pub fn of(status: u16, length: Option<u64>, fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+        let mut candidate = Self { status, kind: None, tag: None, length, is_sealed: false };
+        for (name, value) in fields {
+            if name.eq_ignore_ascii_case(b"content-type") {
+                candidate.kind.get_or_insert(value);
+            } else if name.eq_ignore_ascii_case(b"etag") {
+                candidate.tag.get_or_insert(value);
+            } else {
+                candidate.is_sealed |= seals(name, value);
+            }
+        }
+        candidate
+    }
+
+    /// Whether a list of tags names its tag as [`mark`] makes it weak.
+    #[must_use]
+    pub fn is_weak_in(&self, tags: &[u8]) -> bool {
+        let strong = self.tag.filter(|tag| tag.starts_with(b"\""));
+        strong.is_some_and(|strong| memchr::memmem::find_iter(tags, strong).any(|at| tags[..at].ends_with(b"W/")))
+    }
 }
 
 /// How an answer goes to its client.
@@ -141,6 +167,18 @@ impl Compress {
             return Verdict::Untouched;
         }
         coding.map_or(Verdict::Plain, Verdict::Coded)
+    }
+
+    /// How the answer would go that its client has already: a 304 tells the same of it (RFC 9110, 15.4.5). It may not tell
+    /// the type; then `is_weak` says that the client knows it by a tag that we have made weak.
+    #[must_use]
+    pub fn judge_known(&self, answer: Candidate<'_>, accepted: &Accepted, is_weak: bool) -> Verdict {
+        // Some tell the length of the body that a 304 has not.
+        let known = Candidate { status: 200, length: answer.length.filter(|length| *length > 0), ..answer };
+        if known.kind.is_some() || known.is_sealed {
+            return self.judge(known, accepted);
+        }
+        accepted.best(|_| is_weak).map_or(Verdict::Plain, Verdict::Coded)
     }
 
     fn has(&self, kind: &[u8]) -> bool {
@@ -213,7 +251,7 @@ mod tests {
 
     fn judged(status: u16, kind: &str, length: Option<u64>, accept: &str) -> Verdict {
         let accepted = Accepted::read([accept.as_bytes()].into_iter());
-        let candidate = Candidate { status, kind: Some(kind.as_bytes()), length, is_sealed: false };
+        let candidate = Candidate { status, kind: Some(kind.as_bytes()), tag: None, length, is_sealed: false };
         Compress::default().judge(candidate, &accepted)
     }
 
@@ -250,6 +288,38 @@ mod tests {
             ("X-Cache-Control", "no-transform", false),
         ] {
             assert_eq!(seals(name.as_bytes(), value.as_bytes()), expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_told_of_what_it_has_as_it_was_told_before() {
+        let gzip = Verdict::Coded(Coding::Gzip);
+        let known = |fields: &[(&str, &str)], accept: &str, is_weak: bool| {
+            let accepted = Accepted::read([accept.as_bytes()].into_iter());
+            let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            Compress::default().judge_known(Candidate::of(304, Some(0), fields), &accepted, is_weak)
+        };
+        for (fields, accept, is_weak, expected) in [
+            (&[][..], "gzip", true, gzip),
+            (&[], "gzip", false, Verdict::Plain),
+            (&[], "", true, Verdict::Plain),
+            (&[("content-type", "text/html")], "gzip", false, gzip),
+            (&[("Content-Type", "text/html")], "", true, Verdict::Plain),
+            (&[("Content-Type", "image/png")], "gzip", false, Verdict::Untouched),
+            (&[("Cache-Control", "no-transform")], "gzip", true, Verdict::Untouched),
+        ] {
+            assert_eq!(known(fields, accept, is_weak), expected, "{fields:?} {accept} {is_weak}");
+        }
+        let tagged = |tag: &'static str| Candidate::of(304, None, [(&b"ETag"[..], tag.as_bytes())].into_iter());
+        for (tag, tags, expected) in [
+            ("\"a\"", "W/\"a\"", true),
+            ("\"a\"", "\"a\", W/\"a\"", true),
+            ("\"a\"", "\"a\"", false),
+            ("\"a\"", "W/\"b\", \"a\"", false),
+            ("W/\"a\"", "W/\"a\"", false),
+            ("a", "W/a", false),
+        ] {
+            assert_eq!(tagged(tag).is_weak_in(tags.as_bytes()), expected, "{tag} in {tags}");
         }
     }
 

@@ -1,16 +1,23 @@
-//! What the balancer says of itself: to standard error or to a file, from a level on. Where a program that embeds it has
-//! set up something already, that stays.
+//! What the balancer says of itself: to standard error or to a file, from a level on. What goes wrong again and again, as with
+//! a backend that is dead, is said a few times in a second and then counted, so that it fills no disk. Where a program that
+//! embeds it has set up something already, that stays.
 
 use std::{
     io::{self, IsTerminal, Write},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use serde::Deserialize;
+use tokio::time::interval;
+use tracing::{Metadata, callsite::Identifier};
 use tracing_subscriber::{filter::LevelFilter, fmt, fmt::MakeWriter};
 
+use self::repeats::Repeats;
 use crate::log_file::LogFile;
+
+mod repeats;
 
 /// From which level on something is said, in nginx's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -29,13 +36,17 @@ pub enum Level {
 
 /// The log.
 #[derive(Debug, Clone)]
-pub(crate) struct ErrorLog(Option<Arc<LogFile>>);
+pub(crate) struct ErrorLog {
+    file: Option<Arc<LogFile>>,
+    /// By the place in the source that says it.
+    repeats: Arc<Mutex<Repeats<Identifier>>>,
+}
 
 impl ErrorLog {
     /// Standard error without a path.
     pub(crate) fn open(path: Option<&Path>) -> io::Result<Self> {
         let file = path.map(|path| LogFile::open(path, "error log")).transpose()?;
-        Ok(Self(file.map(Arc::new)))
+        Ok(Self { file: file.map(Arc::new), repeats: Arc::default() })
     }
 
     /// From now on everything goes there.
@@ -46,7 +57,7 @@ impl ErrorLog {
             Level::Info => LevelFilter::INFO,
             Level::Debug => LevelFilter::DEBUG,
         };
-        let is_terminal = self.0.is_none() && io::stderr().is_terminal();
+        let is_terminal = self.file.is_none() && io::stderr().is_terminal();
         let colours = is_terminal && std::env::var_os("NO_COLOR").is_none();
         let log = fmt().with_writer(self.clone()).with_target(false).with_ansi(colours).with_max_level(most);
         // Refused means that there is one.
@@ -54,8 +65,33 @@ impl ErrorLog {
     }
 
     pub(crate) fn reopen(&self) {
-        if let Some(file) = &self.0 {
+        if let Some(file) = &self.file {
             file.reopen();
+        }
+    }
+
+    /// Says each second what was counted.
+    pub(crate) async fn sum_up_each_second(&self) {
+        let mut seconds = interval(Duration::from_secs(1));
+        loop {
+            seconds.tick().await;
+            self.sum_up();
+        }
+    }
+
+    /// Says what was counted and not said.
+    pub(crate) fn sum_up(&self) {
+        let counted = self.repeats.lock().unwrap_or_else(PoisonError::into_inner).turn();
+        for line in counted {
+            // Where nothing can be said, that cannot be said either.
+            drop(self.write(&line));
+        }
+    }
+
+    fn write(&self, line: &[u8]) -> io::Result<()> {
+        match &self.file {
+            Some(file) => file.write(line),
+            None => io::stderr().write_all(line),
         }
     }
 }
@@ -64,19 +100,32 @@ impl<'a> MakeWriter<'a> for ErrorLog {
     type Writer = Writer<'a>;
 
     fn make_writer(&'a self) -> Writer<'a> {
-        Writer(self.0.as_deref())
+        Writer { log: self, kind: None }
+    }
+
+    fn make_writer_for(&'a self, about: &Metadata<'_>) -> Writer<'a> {
+        let is_trouble = *about.level() <= tracing::Level::WARN;
+        Writer { log: self, kind: is_trouble.then(|| about.callsite()) }
     }
 }
 
 /// Takes one line.
-pub(crate) struct Writer<'a>(Option<&'a LogFile>);
+pub(crate) struct Writer<'a> {
+    log: &'a ErrorLog,
+    /// Of lines that may repeat themselves without end.
+    kind: Option<Identifier>,
+}
 
 impl Write for Writer<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match self.0 {
-            Some(file) => file.write(line).map(|()| line.len()),
-            None => io::stderr().write(line),
+        let is_said = self
+            .kind
+            .take()
+            .is_none_or(|kind| self.log.repeats.lock().unwrap_or_else(PoisonError::into_inner).admit(kind, line));
+        if is_said {
+            self.log.write(line)?;
         }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -26,6 +26,7 @@ pub mod files;
 pub mod config;
 pub mod shutdown;
 pub mod metrics;
+mod descriptors;
 mod listener;
 mod tls;
 mod runtime_dir;

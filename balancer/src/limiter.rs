@@ -67,20 +67,22 @@ impl Limiter {
         self.rate
     }
 
-    /// Counts a request of a client with this address.
+    /// Counts a request of a client with this address, if `others` admit it too.
     ///
     /// # Errors
     ///
-    /// It comes too early by so much, and does not count.
-    pub fn admit(&self, address: IpAddr) -> Result<(), Duration> {
-        self.admit_at(Key::of(address), self.begun.elapsed())
+    /// It comes too early by so much, for this one or the others, and does not count.
+    pub fn admit(&self, address: IpAddr, others: impl FnOnce() -> Result<(), Duration>) -> Result<(), Duration> {
+        self.admit_at(Key::of(address), self.begun.elapsed(), others)
     }
 
-    fn admit_at(&self, key: Key, now: Duration) -> Result<(), Duration> {
+    fn admit_at(&self, key: Key, now: Duration, others: impl FnOnce() -> Result<(), Duration>) -> Result<(), Duration> {
         let part = usize::try_from(self.chance.hash_one(key) % PARTS as u64).unwrap_or(0);
         let mut part = self.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
         let time = part.get(&key).copied().unwrap_or_default();
         let next = self.rate.admit(time, now)?;
+        // With the lock held: nobody is admitted here meanwhile.
+        others()?;
         if part.len() >= MOST_IN_PART && !part.contains_key(&key) {
             make_room(&mut part, now);
         }
@@ -106,9 +108,25 @@ mod tests {
     #[test]
     fn clients_are_told_apart_by_address_or_network() {
         let limiter = Limiter::new(Rate::new("1r/m".parse().unwrap(), 0));
-        let admits = |address: &str| limiter.admit(address.parse().unwrap()).is_ok();
+        let admits = |address: &str| limiter.admit(address.parse().unwrap(), || Ok(())).is_ok();
         assert!(admits("10.0.0.1") && !admits("10.0.0.1") && admits("10.0.0.2") && !admits("::ffff:10.0.0.2"));
         assert!(admits("2001:db8::1") && !admits("2001:db8::2") && admits("2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn what_one_of_two_refuses_counts_for_neither() {
+        let limiter = |burst| Limiter::new(Rate::new("1r/m".parse().unwrap(), burst));
+        let (route, all) = (limiter(1), limiter(0));
+        let address = "10.0.0.1".parse().unwrap();
+        let admits_all = || all.admit(address, || Ok(()));
+        assert!(route.admit(address, admits_all).is_ok());
+        for _ in 0..3 {
+            assert!(route.admit(address, admits_all).is_err(), "there is no more for all requests");
+        }
+        assert!(route.admit(address, || Ok(())).is_ok(), "the route has one more");
+        let all = limiter(0);
+        assert!(route.admit(address, || all.admit(address, || Ok(()))).is_err(), "the route has no more");
+        assert!(all.admit(address, || Ok(())).is_ok());
     }
 
     #[test]
@@ -116,12 +134,13 @@ mod tests {
         let limiter = Limiter::new(Rate::new("1r/m".parse().unwrap(), 1));
         let greedy = Key::of("10.255.255.255".parse().unwrap());
         let now = Duration::from_secs(1);
-        assert!(limiter.admit_at(greedy, now).is_ok() && limiter.admit_at(greedy, now).is_ok());
+        let admits = |key| limiter.admit_at(key, now, || Ok(())).is_ok();
+        assert!(admits(greedy) && admits(greedy));
         for number in 0..80_000 {
-            assert!(limiter.admit_at(Key::Four(number), now).is_ok());
+            assert!(admits(Key::Four(number)));
         }
         let held: usize = limiter.parts.iter().map(|part| part.lock().unwrap().len()).sum();
         assert!(held <= MOST, "{held}");
-        assert!(limiter.admit_at(greedy, now).is_err(), "it is not forgotten for others");
+        assert!(!admits(greedy), "it is not forgotten for others");
     }
 }

@@ -26,6 +26,9 @@ pub(crate) async fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host(name).await?.collect())
 }
 
+/// After the first look-up that failed.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Keeps the pool to the addresses of a name. While it cannot be looked up, they stay what they were.
 pub(crate) async fn follow<L: Future<Output = io::Result<Vec<SocketAddr>>>>(
     named: Named,
@@ -34,24 +37,33 @@ pub(crate) async fn follow<L: Future<Output = io::Result<Vec<SocketAddr>>>>(
     pause: Duration,
     look_up: impl Fn(String) -> L,
 ) {
-    let (mut known, mut is_lost) = (BTreeMap::new(), false);
+    let (mut known, mut failures) = (BTreeMap::new(), 0_u32);
     loop {
         match look_up(named.name.clone()).await {
             Ok(found) if !found.is_empty() => {
-                is_lost = false;
+                failures = 0;
                 for step in steps(&known, &found) {
                     drop(changes.send(take(step, &named, &ids, &mut known)).await);
                 }
             }
-            found if !is_lost => {
-                is_lost = true;
-                let why = found.err().map_or_else(|| "it has no address".to_owned(), |error| error.to_string());
-                let name = &named.name;
-                tracing::warn!(%name, "{name} cannot be looked up: {why}; its addresses stay what they were");
+            found => {
+                failures = failures.saturating_add(1);
+                if failures == 1 {
+                    let why = found.err().map_or_else(|| "it has no address".to_owned(), |error| error.to_string());
+                    let name = &named.name;
+                    tracing::warn!(%name, "{name} cannot be looked up: {why}; its addresses stay what they were");
+                }
             }
-            _ => {}
         }
-        sleep(pause).await;
+        sleep(wait(failures, pause)).await;
+    }
+}
+
+/// How long until the next look-up: soon after one that has failed, and less and less soon, up to the usual pause. Pure.
+fn wait(failures: u32, usual: Duration) -> Duration {
+    match failures.checked_sub(1) {
+        None => usual,
+        Some(more) => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(more)).min(usual),
     }
 }
 
@@ -136,6 +148,14 @@ mod tests {
             }
         });
         assert_eq!(seen, ["+app/10.0.0.1:80", "+app/10.0.0.2:80", "+app/10.0.0.3:80", "-0"]);
+    }
+
+    #[test]
+    fn a_look_up_that_fails_comes_again_soon_and_then_less_soon() {
+        let minute = Duration::from_secs(60);
+        let waits = [0, 1, 2, 3, 6, 7, u32::MAX].map(|failures| wait(failures, minute).as_secs());
+        assert_eq!(waits, [60, 1, 2, 4, 32, 60, 60]);
+        assert_eq!(wait(1, Duration::from_millis(5)), Duration::from_millis(5));
     }
 
     proptest! {

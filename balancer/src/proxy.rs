@@ -71,6 +71,8 @@ pub(crate) struct Thread {
     pub(crate) limits: Limits,
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) limiter: Option<Arc<Limiter>>,
+    /// How many files its answers may have open.
+    pub(crate) files: usize,
     pub(crate) given: Given,
     pub(crate) counters: Arc<Counters>,
     pub(crate) log: Option<Arc<AccessLogFile>>,

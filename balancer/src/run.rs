@@ -23,6 +23,7 @@ use crate::{
     access_log::AccessLogFile,
     backend::LONGEST_SOCKET_PATH,
     config::{Config, Problems, Program, front::Introduced},
+    descriptors,
     error_log::ErrorLog,
     listener,
     log_file::LogFile,
@@ -111,7 +112,7 @@ pub fn run(
     signals: Signals,
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
-    raise_file_limit();
+    descriptors::raise();
     let errors = ErrorLog::open(config.error_log.as_deref()).map_err(|error| {
         let path = config.error_log.as_deref().unwrap_or(Path::new("")).display();
         Problems(vec![format!("the error log {path} cannot be written: {error}; choose another file")])
@@ -119,18 +120,21 @@ pub fn run(
     errors.begin(config.error_log_level);
     let prepared = prepare(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let log = prepared.log.clone();
         let balancing = balance(config, prepared, shutdown, on_ready);
-        if signals == Signals::Ignore {
-            return balancing.await;
-        }
+        let follows = signals == Signals::Follow;
         tokio::select! {
             outcome = balancing => outcome,
-            failed = reopen_on_request(log.as_deref(), &errors) => Err(RunError::System(failed)),
-            failed = shutdown.follow_signals() => Err(failed.map_or_else(RunError::System, |()| unreachable!())),
+            failed = reopen_on_request(log.as_deref(), &errors), if follows => Err(RunError::System(failed)),
+            failed = shutdown.follow_signals(), if follows => {
+                Err(failed.map_or_else(RunError::System, |()| unreachable!()))
+            }
+            () = errors.sum_up_each_second() => unreachable!("seconds do not end"),
         }
-    })
+    });
+    errors.sum_up();
+    outcome
 }
 
 /// Opens the logs anew at each SIGUSR1, which whoever moves them away sends.
@@ -379,6 +383,7 @@ fn start_threads(
             limits: config.limits.share(config.threads),
             addresses: Arc::clone(&addresses),
             limiter: config.limiter.clone(),
+            files: descriptors::for_files().div_ceil(config.threads),
             given: proxy::Given { request_id: config.request_id, trace: config.trace_context },
             counters: Arc::clone(counters),
             log: log.cloned(),
@@ -452,12 +457,4 @@ async fn finish_requests(threads: Vec<DataThread>) -> Result<usize, RunError> {
         drop(thread.handle.join());
     }
     failed.map_or(Ok(cut), |failed| Err(RunError::Thread(failed)))
-}
-
-/// A proxy needs two descriptors per request; the usual soft limit of 1024 is for programs that use `select`.
-fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    // Refused means: it stays as it is.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }

@@ -33,6 +33,9 @@ pub struct Comparison {
     pub other: Side,
     /// What limits the comparison as a whole, for a person.
     pub problems: Vec<String>,
+    /// What is worth knowing of it as a whole though nothing is wrong, for a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Every cluster of either side: new errors first, then the findings, what is alike last.
     pub clusters: Vec<Difference>,
 }
@@ -182,7 +185,7 @@ pub fn compare(base: Partial, other: Partial, bar: Bar) -> Comparison {
         let (inputs, set_aside, shortened) = sides[side].clone();
         side_of(inputs, set_aside, shortened, &wholes[side], hours[side])
     });
-    Comparison { version: VERSION, base, other, problems: report.problems, clusters }
+    Comparison { version: VERSION, base, other, problems: report.problems, notes: report.notes, clusters }
 }
 
 /// By cluster of the report, what one side has of it, and in how many shapes. `home` is the table of both sides: a shape may be

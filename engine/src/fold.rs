@@ -1,16 +1,12 @@
 //! Phase one, the part that runs in parallel: a chunk of lines to the tallies of its shapes. A pure function of the chunk;
 //! what it needs of memory is bounded by the chunk and used again for the next one.
 
-use std::{
-    sync::{Arc, LazyLock},
-    thread,
-};
+use std::{sync::LazyLock, thread};
 
 use crate::{
-    Settings,
     aside::Aside,
-    event::{Contents, Joiner, Lead, skeleton::Skeleton},
-    format::{Layout, Reader, colours::ESCAPE},
+    event::{Contents, Joiner, skeleton::Skeleton},
+    format::{Reader, colours::ESCAPE},
     input::chunks::Chunk,
     memo::{BATCH, Known, Memo, Memos, Recalled},
     record::{Level, Record},
@@ -26,8 +22,6 @@ use crate::{
 pub(crate) struct Fold {
     /// What to fold.
     pub(crate) chunk: Chunk,
-    /// How the lines of its input begin.
-    pub(crate) layout: Arc<Layout>,
     /// Lines in no cluster, by [`Aside::ALL`].
     pub(crate) aside: [u64; Aside::ALL.len()],
     /// Lines of which only the beginning was looked at.
@@ -42,21 +36,6 @@ pub(crate) struct Fold {
     pub(crate) reader: Reader,
     events: Events,
     memos: Memos,
-}
-
-/// How the lines of an input begin, by its first chunk, or as the settings say.
-pub(crate) fn layout_of(first: &Chunk, settings: &Settings) -> Arc<Layout> {
-    if first.aside.is_some() {
-        return Arc::new(Layout::plain());
-    }
-    let lines = whole_lines(&first.bytes()[first.mark..]).map(|line| first.lead.split(line).1);
-    settings.line_format.layout(lines, settings.reference_time)
-}
-
-/// The lines of a text, without their line ends.
-fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-    let lines = text.strip_suffix(b"\n").unwrap_or(text).split(|b| *b == b'\n');
-    lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 /// How to fold.
@@ -187,11 +166,12 @@ impl Fold {
         (self.aside, self.shortened, self.lines) = Default::default();
         self.events.kinds.clear();
         self.columns.clear();
-        self.reader.begin(&self.layout, manner.reference_time);
-        self.events.again.begin(&self.layout, manner.reference_time);
         let chunk = std::mem::take(&mut self.chunk);
+        let layout = &chunk.lead.layout;
+        self.reader.begin(layout, manner.reference_time);
+        self.events.again.begin(layout, manner.reference_time);
         // What corrections look for in a message, its outline does not tell.
-        let mut memo = self.events.corrections.is_none().then(|| self.memos.take(&self.layout, manner.reference_time));
+        let mut memo = self.events.corrections.is_none().then(|| self.memos.take(layout, manner.reference_time));
         self.fold(&chunk, manner, memo.as_mut());
         memo.into_iter().for_each(|memo| self.memos.give(memo));
         if manner.record {
@@ -202,12 +182,12 @@ impl Fold {
     }
 
     fn fold(&mut self, chunk: &Chunk, manner: Manner, mut memo: Option<&mut Memo>) {
-        let bytes = chunk.bytes();
-        let nul = memchr::memchr(0, bytes).is_some();
-        self.reader.coloured = memchr::memchr(ESCAPE, bytes).is_some();
-        // Where someone says how lines begin, the name is a part of that.
-        let lead = Lead { named: chunk.lead.named && self.layout.is_voted(), ..chunk.lead };
-        let mut joiner = Joiner::new(lead);
+        let nul = memchr::memchr(0, chunk.bytes()).is_some();
+        self.reader.coloured = memchr::memchr(ESCAPE, chunk.bytes()).is_some();
+        // What follows the last lines may tell whether they go on with an event.
+        let bytes = chunk.with_ahead();
+        let lead = &chunk.lead;
+        let mut joiner = Joiner::new(lead.timed, lead.named);
         let mut writer: &[u8] = &[];
         self.events.contents.named = lead.named;
         let mut open: Option<Open<'_>> = None;
@@ -510,10 +490,11 @@ impl<'c> Iterator for Lines<'c> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::chunks::Chunks;
+    use crate::{Settings, input::chunks::Chunks};
 
     fn lines(text: &[u8]) -> Vec<(u64, String, u64, u8)> {
-        let mut chunks = Chunks::new(text, 0, 0, false);
+        let settings = Settings::default();
+        let mut chunks = Chunks::new(text, 0, &settings, false);
         let mut chunk = Chunk::default();
         let mut lines = Vec::new();
         while chunks.next(&mut chunk) {

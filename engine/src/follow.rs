@@ -8,6 +8,7 @@ use std::{
     io,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 /// Bytes read by one [`Follow::read`] from each file, but for what completes a line.
@@ -132,28 +133,36 @@ impl Follow {
         Ok(seen)
     }
 
-    /// Files that came into the place and left it between two looks, oldest first: moved away as ours was, and written to after it.
+    /// Files that came into the place and left it between two looks, oldest first. They are named as ours is since it was moved
+    /// away, but for numbers, are no older, and were written to after it. Where ours is not found again, none are: another file
+    /// may be named like a rotated one.
     fn missed(&self, now: &Place) -> Vec<Place> {
         let Some(before) = &self.now else { return Vec::new() };
-        let Ok(since) = before.file.metadata().and_then(|about| about.modified()) else { return Vec::new() };
+        let Ok(ours) = before.file.metadata() else { return Vec::new() };
         let known: Vec<(u64, u64)> = self.old.iter().chain([before, now]).map(|place| place.id).collect();
+        let beside = self.beside();
+        let Some((end, ..)) = beside.iter().find(|(.., about)| id(about) == before.id) else { return Vec::new() };
+        let is_missed = |(theirs, _, about): &&(Vec<u8>, PathBuf, Metadata)| {
+            let after = |time: fn(&Metadata) -> io::Result<SystemTime>| time(about).ok().zip(time(&ours).ok());
+            unnumbered(theirs).eq(unnumbered(end))
+                && !known.contains(&id(about))
+                && after(Metadata::modified).is_some_and(|(theirs, ours)| theirs > ours)
+                && after(Metadata::created).is_none_or(|(theirs, ours)| theirs >= ours)
+        };
+        let mut missed: Vec<_> = beside.iter().filter(is_missed).collect();
+        missed.sort_by_key(|(_, path, about)| (about.modified().ok(), path));
+        missed.iter().filter_map(|(_, path, _)| Place::open(path, self.most_of_line).ok()).take(MOST_OLD).collect()
+    }
+
+    /// The files beside ours whose names begin with its name: what they go on with, and where they are.
+    fn beside(&self) -> Vec<(Vec<u8>, PathBuf, Metadata)> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let name = self.path.file_name().unwrap_or_default().as_encoded_bytes();
-        let mut missed = Vec::new();
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if !entry.file_name().as_encoded_bytes().strip_prefix(name).is_some_and(is_behind_name) {
-                continue;
-            }
-            let Some(about) = entry.metadata().ok().filter(Metadata::is_file) else { continue };
-            if let Ok(at) = about.modified()
-                && at > since
-                && !known.contains(&id(&about))
-            {
-                missed.push((at, entry.path()));
-            }
-        }
-        missed.sort();
-        missed.iter().filter_map(|(_, path)| Place::open(path, self.most_of_line).ok()).take(MOST_OLD).collect()
+        let of = |entry: fs::DirEntry| {
+            let end = entry.file_name().as_encoded_bytes().strip_prefix(name).filter(|end| !end.is_empty())?.to_vec();
+            Some((end, entry.path(), entry.metadata().ok().filter(Metadata::is_file)?))
+        };
+        fs::read_dir(folder).into_iter().flatten().flatten().filter_map(of).collect()
     }
 
     /// Appends what is left of lines that were never completed: nothing more is read.
@@ -255,9 +264,10 @@ impl Place {
     }
 }
 
-/// Whether it is what rotation puts behind a name: a number or a date.
-fn is_behind_name(end: &[u8]) -> bool {
-    end.len() > 1 && end.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'))
+/// The end of a name with `0` for each number.
+fn unnumbered(end: &[u8]) -> impl Iterator<Item = u8> {
+    let runs = end.chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit());
+    runs.map(|run| if run[0].is_ascii_digit() { b'0' } else { run[0] })
 }
 
 fn id(about: &Metadata) -> (u64, u64) {

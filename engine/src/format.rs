@@ -20,7 +20,6 @@ pub(crate) mod values;
 
 use std::sync::Arc;
 
-pub(crate) use self::level::leading as leading_level;
 use self::{
     clock::Days,
     colours::ESCAPE,

@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use crate::{
     Report, Settings,
     aside::Aside,
-    fold::{Fold, Manner, layout_of},
-    format::{Layout, LineFormat, values::Values},
+    event::Lead,
+    fold::{Fold, Manner},
+    format::{LineFormat, values::Values},
     input::chunks::{self, Chunks},
     memo::Memos,
     report::{
@@ -49,7 +50,7 @@ pub struct Partial {
     masked: Vec<u64>,
     pub(crate) values: Values,
     /// Of the inputs that were read whole.
-    pub(crate) layouts: Vec<Arc<Layout>>,
+    pub(crate) leads: Vec<Arc<Lead>>,
     /// Of the inputs that lines are added to, by position.
     growing: Vec<Growing>,
     /// Places for chunks, kept for the next lines.
@@ -62,8 +63,6 @@ pub struct Partial {
 struct Growing {
     /// Where the lines that are held begin.
     place: chunks::Place,
-    /// How its lines begin, from its first chunk on.
-    layout: Option<Arc<Layout>>,
     held: Vec<u8>,
     /// Line feeds among what is held.
     feeds: u64,
@@ -87,17 +86,19 @@ impl Partial {
         values: Values,
         masked: Vec<u64>,
     ) -> Self {
-        let (layouts, growing, places, memos) = Default::default();
+        let (leads, growing, places, memos) = Default::default();
         let settings = settings.clone();
-        Self { settings, inputs, table, aside, shortened, masked, values, layouts, growing, places, memos }
+        Self { settings, inputs, table, aside, shortened, masked, values, leads, growing, places, memos }
     }
 
     /// For what is to be [compared](crate::compare::compare) with this: where headers are voted, lines that begin as some here do
     /// are read as those were. Otherwise what stands in brackets behind the level may be a thread on one side, where all lines
-    /// have it, and part of the message on the other.
+    /// have it, and part of the message on the other; so may the names of programs before the lines.
     pub fn line_format(&self) -> LineFormat {
-        let growing = self.growing.iter().filter_map(|input| input.layout.as_ref());
-        self.settings.line_format.after(self.layouts.iter().chain(growing))
+        let leads = || self.leads.iter().chain(self.growing.iter().map(|input| &input.place.lead));
+        let are_many = leads().any(|lead| lead.named || lead.half_named);
+        let named = are_many.then(|| leads().any(|lead| lead.named));
+        self.settings.line_format.after(leads().map(|lead| &lead.layout), named)
     }
 
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
@@ -138,12 +139,13 @@ impl Partial {
     /// Counts the chunks that an input holds: whole ones, or all.
     fn fold(&mut self, input: usize, all: bool) {
         let position = u32::try_from(input).expect("inputs are bounded");
-        let (max_line_bytes, reference_time) = (self.settings.max_line_bytes, self.settings.reference_time);
-        let manner = Manner { max_line_bytes, reference_time, record: false, gives_way: self.settings.gives_way };
-        let threads = self.settings.threads.unwrap_or_else(rayon::current_num_threads).clamp(1, Settings::MAX_THREADS);
+        let settings = self.settings.clone();
+        let Settings { max_line_bytes, reference_time, gives_way, .. } = settings;
+        let manner = Manner { max_line_bytes, reference_time, record: false, gives_way };
+        let threads = settings.threads.unwrap_or_else(rayon::current_num_threads).clamp(1, Settings::MAX_THREADS);
         let growing = &mut self.growing[input];
-        let (before, held) = (growing.place, std::mem::take(&mut growing.held));
-        let mut chunks = Chunks::new(&held[..], position, max_line_bytes, false).from(before);
+        let (before, held) = (growing.place.clone(), std::mem::take(&mut growing.held));
+        let mut chunks = Chunks::new(&held[..], position, &settings, false).from(before.clone());
         loop {
             let mut filled = 0;
             while filled < threads {
@@ -152,15 +154,13 @@ impl Partial {
                     break;
                 }
                 if self.places.len() == filled {
-                    let corrections = self.settings.rules.as_ref().and_then(Corrections::of);
+                    let corrections = settings.rules.as_ref().and_then(Corrections::of);
                     self.places.push(Fold::with(corrections, self.memos.clone()));
                 }
                 let place = &mut self.places[filled];
                 if !chunks.next(&mut place.chunk) {
                     break;
                 }
-                let layout = self.growing[input].layout.get_or_insert_with(|| layout_of(&place.chunk, &self.settings));
-                place.layout = Arc::clone(layout);
                 filled += 1;
             }
             match &mut self.places[..filled] {
@@ -170,7 +170,7 @@ impl Partial {
             }
             self.add_up(input, filled);
         }
-        let place = chunks.place();
+        let place = chunks.place().clone();
         let rest = &held[(place.bytes - before.bytes) as usize..];
         let summary = &mut self.inputs[input];
         summary.lines += place.lines - before.lines;
@@ -189,7 +189,7 @@ impl Partial {
             self.aside.iter_mut().zip(place.aside).for_each(|(sum, lines)| *sum += lines);
             self.shortened += place.shortened;
             place.add_masked(&mut self.masked);
-            self.inputs[input].count_formats(&place.layout, &place.reader.ways);
+            self.inputs[input].count_formats(&place.chunk.lead.layout, &place.reader.ways);
             self.values.merge(&place.reader.values);
         }
     }
@@ -220,7 +220,7 @@ impl Partial {
         self.growing.append(&mut other.growing);
         self.values.merge(&other.values);
         self.inputs.append(&mut other.inputs);
-        self.layouts.append(&mut other.layouts);
+        self.leads.append(&mut other.leads);
         self.table.merge(other.table);
         self.aside.iter_mut().zip(other.aside).for_each(|(sum, lines)| *sum += lines);
         self.shortened += other.shortened;
@@ -235,7 +235,7 @@ impl Partial {
             table: self.table.clone(),
             masked: self.masked.clone(),
             values: self.values.clone(),
-            layouts: Vec::new(),
+            leads: Vec::new(),
             growing: self.growing.clone(),
             places: Vec::new(),
             memos: Memos::default(),

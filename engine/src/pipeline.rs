@@ -21,8 +21,9 @@ use rayon::ScopeFifo;
 use crate::{
     Error, Input, Partial, Progress, Report, Settings,
     aside::Aside,
-    fold::{Fold, Manner, layout_of},
-    format::{Layout, WAYS, values::Values},
+    event::Lead,
+    fold::{Fold, Manner},
+    format::{WAYS, values::Values},
     input::{
         Source,
         chunks::{Chunks, End},
@@ -108,7 +109,7 @@ struct Run<'scope, 's, 'a, 'w> {
     /// Lines that each rule masked something in.
     masked: Vec<u64>,
     /// How the lines of the inputs were read, by position.
-    layouts: BTreeMap<usize, Read>,
+    reads: BTreeMap<usize, Read>,
     values: Values,
     /// Of archives; they come after what was given.
     members: Vec<InputSummary>,
@@ -116,7 +117,7 @@ struct Run<'scope, 's, 'a, 'w> {
 
 /// How the lines of an input were read.
 struct Read {
-    layout: Arc<Layout>,
+    lead: Arc<Lead>,
     /// How many by each way.
     ways: [u64; WAYS],
     /// Messages with bytes that are no UTF-8.
@@ -170,7 +171,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             aside: Default::default(),
             shortened: 0,
             masked: vec![0; settings.rules.as_ref().map_or(0, |rules| rules.len())],
-            layouts: BTreeMap::new(),
+            reads: BTreeMap::new(),
             values: Values::default(),
             members: Vec::new(),
         })
@@ -188,9 +189,9 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
             self.make_room()?;
         }
         self.check()?;
-        for (position, read) in &self.layouts {
+        for (position, read) in &self.reads {
             let summary = &mut summaries[*position];
-            summary.count_formats(&read.layout, &read.ways);
+            summary.count_formats(&read.lead.layout, &read.ways);
             // What is damaged may hold anything.
             if summary.problems.is_empty() {
                 read.tell(summary);
@@ -199,9 +200,9 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         if let Some(writer) = self.writer {
             writer.finish(&self.table.joined_keys()).map_err(Error::Recording)?;
         }
-        let Self { settings, table, aside, shortened, values, masked, layouts, .. } = self;
+        let Self { settings, table, aside, shortened, values, masked, reads, .. } = self;
         let mut found = Partial::of(settings, summaries, table, aside, shortened, values, masked);
-        found.layouts = layouts.into_values().map(|read| read.layout).collect();
+        found.leads = reads.into_values().map(|read| read.lead).collect();
         Ok(found)
     }
 
@@ -235,11 +236,10 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         about.decoded_from.set(if opened.in_place { u64::MAX } else { 0 });
         let holes = Rc::new(Cell::new(holes::Found::default()));
         let text = Holes::new(LineEnds::new(Text::new(opened.bytes, Rc::clone(&about))), Rc::clone(&holes));
-        let mut chunks = Chunks::new(text, position, self.manner.max_line_bytes, false);
+        let mut chunks = Chunks::new(text, position, self.settings, false);
         if self.manner.record {
             chunks = chunks.recorded_from(Rc::clone(&about.decoded_from));
         }
-        let mut layout: Option<Arc<Layout>> = None;
         loop {
             self.check()?;
             let mut place = self.free_place()?;
@@ -247,8 +247,6 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
                 self.free.push(place);
                 break;
             }
-            let layout = layout.get_or_insert_with(|| layout_of(&place.chunk, self.settings));
-            place.layout = Arc::clone(layout);
             self.give_out(place);
         }
         let end = chunks.end();
@@ -313,8 +311,8 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         }
         self.shortened += fold.shortened;
         fold.add_masked(&mut self.masked);
-        let read = || Read { layout: Arc::clone(&fold.layout), ways: [0; WAYS], broken: 0 };
-        let read = self.layouts.entry(fold.chunk.input as usize).or_insert_with(read);
+        let read = || Read { lead: Arc::clone(&fold.chunk.lead), ways: [0; WAYS], broken: 0 };
+        let read = self.reads.entry(fold.chunk.input as usize).or_insert_with(read);
         for (sum, lines) in read.ways.iter_mut().zip(fold.reader.ways) {
             *sum += lines;
         }

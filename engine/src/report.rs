@@ -36,6 +36,9 @@ pub struct Report {
     /// with one input is in its summary.
     #[serde(default)]
     pub problems: Vec<String>,
+    /// What is worth knowing of the report as a whole though nothing is wrong, for a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Lines in no cluster, by reason; their sum is `totals.set_aside`.
     pub set_aside: Vec<SetAside>,
     /// The corrections that were applied; `None` when there were none.

@@ -92,6 +92,14 @@ fn what_holds_no_line_of_text_is_said_to_and_exits_with_1() {
 }
 
 #[test]
+fn what_is_worth_knowing_of_all_lines_is_said_and_exits_with_0() {
+    let fields: Vec<String> = (0..80).map(|n| format!("\"field{n}\":{n}")).collect();
+    let out = run(&mut cluster(), format!("{{\"msg\":\"a\",{}}}\n", fields.join(",")).as_bytes());
+    assert_eq!(out.code, Some(0), "{}", out.stderr);
+    assert!(out.stderr.contains("lines have more different fields than are counted as columns"), "{}", out.stderr);
+}
+
+#[test]
 fn labels_of_an_archive_name_the_member_of_each_line() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a.log", "b.log"] {

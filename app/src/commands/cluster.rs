@@ -128,12 +128,12 @@ const MAX_TOLD: usize = 50;
 
 /// Says on standard error what was wrong with the inputs of a report; the exit code that follows.
 pub(super) fn tell_problems(report: &Report, inputs: &Inputs) -> u8 {
-    tell(&report.inputs, &report.problems, inputs)
+    tell(&report.inputs, (&report.problems, &report.notes), inputs)
 }
 
-/// Says on standard error what was wrong with the inputs, each problem with the name of its input, and what else there is to
-/// know of them; the exit code that follows.
-pub(super) fn tell(read: &[InputSummary], general: &[String], inputs: &Inputs) -> u8 {
+/// Says on standard error what was wrong with the inputs, each problem with the name of its input, and in general, and what
+/// else there is to know; the exit code that follows.
+pub(super) fn tell(read: &[InputSummary], (general, general_notes): (&[String], &[String]), inputs: &Inputs) -> u8 {
     let found = read.iter().flat_map(|input| &input.problems).chain(general);
     let problems: Vec<&String> = inputs.problems.iter().chain(found).collect();
     for problem in problems.iter().take(MAX_TOLD) {
@@ -142,7 +142,7 @@ pub(super) fn tell(read: &[InputSummary], general: &[String], inputs: &Inputs) -
     if let more @ 1.. = problems.len().saturating_sub(MAX_TOLD) {
         output::tell(format_args!("and {more} more such problems; `--format json` has them all"));
     }
-    let notes = inputs.notes.iter().chain(read.iter().flat_map(|input| &input.notes));
+    let notes = inputs.notes.iter().chain(read.iter().flat_map(|input| &input.notes)).chain(general_notes);
     notes.take(MAX_TOLD).for_each(|note| output::tell(output::visible(note)));
     u8::from(!problems.is_empty())
 }

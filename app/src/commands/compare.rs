@@ -34,8 +34,8 @@ pub(super) fn run(flags: &Compare) -> anyhow::Result<u8> {
     let bar = Bar { min_factor: flags.min_change, ..Bar::default() };
     let comparison = compare(base, other, bar);
     let problems = [(&comparison.base, &base_inputs), (&comparison.other, &other_inputs)]
-        .map(|(side, inputs)| tell(&side.inputs, &[], inputs));
-    let general = tell(&[], &comparison.problems, &Inputs::default());
+        .map(|(side, inputs)| tell(&side.inputs, (&[], &[]), inputs));
+    let general = tell(&[], (&comparison.problems, &comparison.notes), &Inputs::default());
     for (name, side) in [("BASE", &comparison.base), ("OTHER", &comparison.other)] {
         if side.totals.events == 0 {
             bail!("{name} holds no event to compare ({} lines read); give a log with lines of text", side.totals.lines);

@@ -3,7 +3,6 @@
 
 use std::{
     ffi::OsString,
-    io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -29,9 +28,6 @@ const NAME: &str = "instance";
 const STOP_DEADLINE: Duration = Duration::from_secs(25);
 
 pub(super) fn run(flags: &Up) -> anyhow::Result<u8> {
-    // Whoever embeds this may have set up logging already.
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    drop(tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_ansi(colours).try_init());
     let config = balancer_config(flags)?;
     let outcome = logkin_balancer::run(config, &Shutdown::default(), Signals::Follow, announce)?;
     if outcome.cut > 0 {
@@ -75,6 +71,7 @@ fn balancer_config(flags: &Up) -> anyhow::Result<Config> {
     let logs = data_dir.join("logs");
     std::fs::create_dir_all(&logs).with_context(|| format!("the log folder {} cannot be made", logs.display()))?;
     let mut config = Config::listening(vec![listen]);
+    config.metrics_listen = flags.metrics_listen;
     config.access_log = Some(logs.join("access.log"));
     config.launcher = Some(vec![this.into(), "launch".into()]);
     program.log_dir = Some(logs);

@@ -168,6 +168,18 @@ async fn another_sites_page_can_neither_act_nor_reach_us_by_name() {
 }
 
 #[tokio::test]
+async fn what_is_worth_knowing_is_said_quietly_and_is_no_problem() {
+    let app = TestApp::start().await;
+    let fields: Vec<String> = (0..80).map(|n| format!("\"field{n}\":{n}")).collect();
+    let report = app.analyse("a.log", format!("{{\"msg\":\"a\",{}}}\n", fields.join(","))).await;
+    let note = app.get(&report).await.json()["notes"][0].as_str().unwrap().to_owned();
+    assert!(note.starts_with("lines have more different fields"), "{note}");
+    let page = app.page(&report.replace("/api/v1", "")).await;
+    assert!(texts(&page, "p.quiet").contains(&note));
+    assert!(texts(&page, "p.problem").is_empty());
+}
+
+#[tokio::test]
 async fn broader_and_narrower_are_links_that_keep_their_view() {
     let app = TestApp::start().await;
     let report = app.analyse("a.log", three_kinds()).await.replace("/api/v1", "");

@@ -41,7 +41,7 @@ pub struct Found {
 /// Why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// It cannot be told without a disk.
+    /// It cannot be told without a disk, or for now: somebody has a lease on it.
     Later,
     /// There is nothing, or nothing to be read, or it is elsewhere.
     Missing,

@@ -251,3 +251,10 @@ pub(super) fn check_trailer(text: &[u8], named: &[u8]) -> Result<bool, Refusal> 
     let is_one = |other: &[u8]| name.eq_ignore_ascii_case(other);
     Ok(!NEVER_LAST.into_iter().any(is_one) && !options(named).any(is_one))
 }
+
+/// The fields of a head that is written, with their values.
+pub(crate) fn written(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let lines = head.split(|byte| *byte == b'\n').skip(1).take_while(|line| *line != b"\r");
+    let fields = lines.filter_map(|line| line.split_at_checked(memchr::memchr(b':', line)?));
+    fields.map(|(name, value)| (name, value[1..].trim_ascii()))
+}

@@ -10,11 +10,13 @@ use super::{
     branch::Candidate,
     client::{Client, Phase},
     error::{ProxyError, Side},
+    strict::upload::Carried,
     upstream::Upstream,
     worker::Worker,
 };
 use crate::{
     access_log::{Asked, Line, Try, escaped},
+    http1::fields,
     identity::{RequestId, Trace},
     log_format::{LogFormat, is_called},
     metrics::book::{PoolCounts, count_status},
@@ -53,8 +55,9 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     /// Bytes of the answer's body that came, where they are others than those that go out: it is compressed on its way.
     pub(crate) received: Option<u64>,
-    /// Bytes of the request's body that went to backends.
-    pub(crate) sent: u64,
+    /// Bytes of the request's body that went to backends, and those of them that are counted.
+    pub(crate) carried: Carried,
+    counted: u64,
     /// What is counted about its pool, once that is known.
     pub(crate) pool: Option<Arc<PoolCounts>>,
     pub(crate) upstream: Option<Rc<Upstream>>,
@@ -101,7 +104,8 @@ impl Entry {
             status: CLIENT_LEFT,
             bytes: 0,
             received: None,
-            sent: 0,
+            carried: Carried::default(),
+            counted: 0,
             pool: None,
             upstream: None,
             asked_at: started,
@@ -150,6 +154,7 @@ impl Entry {
 
     /// A backend is asked.
     pub(crate) fn asks(&mut self, candidate: &Candidate) {
+        self.count_carried();
         (self.queued, self.chosen) = (self.queued + candidate.waited, candidate.chosen);
         if self.tells.tries {
             self.asked_at = Instant::now();
@@ -161,6 +166,13 @@ impl Entry {
 
     /// How the backend that was asked last has answered.
     pub(crate) fn answered(&mut self, status: u16) {
+        if let Some(upstream) = &self.upstream {
+            count_status(&upstream.counts.answers, status);
+        }
+        self.note_try(status);
+    }
+
+    fn note_try(&mut self, status: u16) {
         if let Some(last) = self.tries.last_mut() {
             (last.status, last.took) = (status, self.asked_at.elapsed());
         }
@@ -181,11 +193,9 @@ impl Entry {
     pub(crate) fn note_head(&mut self, head: &[u8]) {
         let log = self.worker.log.borrow();
         let Some(format) = log.format().filter(|_| self.tells.sent) else { return };
-        let lines = || head.split(|byte| *byte == b'\n').skip(1).take_while(|line| *line != b"\r");
-        let fields = || lines().filter_map(|line| line.split_at_checked(memchr::memchr(b':', line)?));
         let find = |name: &String| {
-            let found = fields().find(|(field, _)| is_called(field, name));
-            escaped(found.map_or(b"-", |(_, value)| value[1..].trim_ascii()))
+            let found = fields::written(head).find(|(field, _)| is_called(field, name));
+            escaped(found.map_or(b"-", |(_, value)| value))
         };
         self.sent_fields = format.sent.iter().map(find).collect();
     }
@@ -193,25 +203,34 @@ impl Entry {
     /// Notes what failed at the backend that was asked last.
     pub(crate) fn failed(&mut self, error: ProxyError) {
         let facts = error.facts();
-        self.answered(facts.status.as_u16());
+        self.note_try(facts.status.as_u16());
         if let Some(upstream) = self.upstream.as_ref().filter(|_| facts.side == Side::Backend) {
             upstream.counts.failures.add(facts.flag);
         }
     }
 
-    fn count(&self) {
+    /// Counts what has gone to the backend that was asked last.
+    fn count_carried(&mut self) {
+        let since = self.carried.all - std::mem::replace(&mut self.counted, self.carried.all);
+        if let Some(upstream) = &self.upstream {
+            upstream.counts.sent.add(since);
+        }
+    }
+
+    fn count(&mut self) {
+        self.count_carried();
         let counters = &self.worker.counters;
         count_status(self.pool.as_ref().map_or(&counters.answers, |pool| &pool.answers), self.status);
-        counters.bytes_in.add(self.sent);
+        counters.bytes_in.add(self.carried.once);
         counters.bytes_out.add(self.bytes);
         if !self.flag.is_empty() {
             counters.failures.add(self.flag);
         }
         if let Some(upstream) = &self.upstream {
             let counts = &upstream.counts;
-            count_status(&counts.answers, self.status);
-            counts.whole.observe(self.started.elapsed());
-            counts.sent.add(self.sent);
+            if self.finished {
+                counts.whole.observe(self.started.elapsed());
+            }
             counts.received.add(self.received.unwrap_or(self.bytes));
         }
     }

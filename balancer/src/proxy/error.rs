@@ -4,7 +4,7 @@ use hyper::StatusCode;
 
 use crate::{config::next_upstream::Case, http1::Refusal};
 
-/// Seconds after which a client may try again when no backend is ready.
+/// Seconds after which a client may try again when there is no backend or no room.
 const RETRY_AFTER: u32 = 1;
 
 /// What went wrong.
@@ -36,6 +36,8 @@ pub(crate) enum ProxyError {
     FileForbidden,
     /// The system does not let us read it.
     FileUnreadable,
+    /// Too many answers have files open.
+    FilesFull,
     /// An expectation other than `100-continue`.
     ExpectationUnknown,
     /// A transfer coding other than `chunked`.
@@ -147,6 +149,7 @@ impl ProxyError {
             Self::FileMissing => (StatusCode::NOT_FOUND, Client, Never, "no_file"),
             Self::FileForbidden => (StatusCode::FORBIDDEN, Client, Never, "no_file"),
             Self::FileUnreadable => (StatusCode::INTERNAL_SERVER_ERROR, Us, Never, "file_error"),
+            Self::FilesFull => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "files_full"),
             Self::ExpectationUnknown => (StatusCode::EXPECTATION_FAILED, Client, Never, "expectation"),
             Self::CodingUnknown => (StatusCode::NOT_IMPLEMENTED, Client, Never, "coding"),
             Self::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, Client, Never, "limited"),
@@ -172,7 +175,7 @@ impl ProxyError {
     pub(crate) fn retry_after(self) -> Option<u32> {
         match self {
             Self::Throttled(seconds) => Some(seconds),
-            Self::NoBackend | Self::QueueFull | Self::QueueLate => Some(RETRY_AFTER),
+            Self::FilesFull | Self::NoBackend | Self::QueueFull | Self::QueueLate => Some(RETRY_AFTER),
             _ => None,
         }
     }
@@ -193,6 +196,7 @@ impl ProxyError {
             Self::FileMissing => "there is nothing at this path",
             Self::FileForbidden => "what is at this path is not for everybody",
             Self::FileUnreadable => "what is at this path could not be read",
+            Self::FilesFull => "too many files are on their way at the moment",
             Self::ExpectationUnknown => "only 100-continue can be expected here",
             Self::CodingUnknown => "chunked is the only transfer coding known here",
             Self::Throttled(_) => "too many requests come from this address",
@@ -232,6 +236,7 @@ impl ProxyError {
             | Self::FileMissing
             | Self::FileForbidden
             | Self::FileUnreadable
+            | Self::FilesFull
             | Self::ExpectationUnknown
             | Self::CodingUnknown
             | Self::Throttled(_)

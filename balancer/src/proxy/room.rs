@@ -1,8 +1,8 @@
-//! How much of bodies is held in memory: beyond a bound they are streamed.
+//! How much of something a thread holds, with a bound: bytes of bodies in memory, files that are open.
 
 use std::{cell::Cell, rc::Rc};
 
-/// What one thread holds of the bodies of answers or requests, in bytes, and its bound.
+/// What one thread holds, and its bound.
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(super) held: Cell<usize>,
@@ -15,9 +15,14 @@ impl Room {
     }
 
     /// Takes some, and gives it back when what is returned is dropped.
-    pub(crate) fn take(self: &Rc<Self>, bytes: usize) -> Taken {
-        self.held.set(self.held.get() + bytes);
-        Taken { bytes, room: Rc::clone(self) }
+    pub(crate) fn take(self: &Rc<Self>, amount: usize) -> Taken {
+        self.held.set(self.held.get() + amount);
+        Taken { amount, room: Rc::clone(self) }
+    }
+
+    /// Takes one, if there is still some.
+    pub(crate) fn admit(self: &Rc<Self>) -> Option<Taken> {
+        self.is_left().then(|| self.take(1))
     }
 
     /// Whether there is still some.
@@ -29,12 +34,12 @@ impl Room {
 /// Room in use.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    bytes: usize,
+    amount: usize,
     room: Rc<Room>,
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.room.held.set(self.room.held.get() - self.bytes);
+        self.room.held.set(self.room.held.get() - self.amount);
     }
 }

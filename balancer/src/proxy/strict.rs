@@ -58,7 +58,7 @@ mod seen;
 mod press;
 mod files;
 mod own;
-mod upload;
+pub(super) mod upload;
 mod download;
 pub(super) mod exchange;
 mod relay;

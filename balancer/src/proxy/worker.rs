@@ -70,6 +70,8 @@ pub(crate) struct Worker {
     compress: Option<Compress>,
     /// Memory for that.
     pub(crate) encoders: Rc<Room>,
+    /// Files that answers have open.
+    pub(crate) files: Rc<Room>,
     branches: Vec<Branch>,
     /// Which requests go where; without routes all go to the first branch.
     routes: Option<Arc<Table>>,
@@ -88,6 +90,7 @@ impl Worker {
             limits,
             addresses,
             limiter,
+            files,
             given,
             counters,
             log,
@@ -112,6 +115,7 @@ impl Worker {
             date: RefCell::new(date(&jiff::Timestamp::now())),
             compress,
             encoders: Room::new(MOST_ENCODING),
+            files: Room::new(files),
             branches: plans.into_iter().map(|plan| Branch::new(plan, number)).collect(),
             routes,
         };
@@ -143,12 +147,13 @@ impl Worker {
         route.map_or(self.compress.as_ref(), |route| route.compress.as_ref())
     }
 
-    /// Whether a client may have a request now. The route's bound comes first: what that refuses does not count for the
-    /// other.
+    /// Whether a client may have a request now, by the bound of its route and that of all requests. What one of them refuses
+    /// counts for neither.
     pub(crate) fn admit(&self, client: &Client, route: Option<&Route>) -> Result<(), ProxyError> {
         let of_route = route.and_then(|route| route.limiter.as_ref());
-        let mut limiters = of_route.into_iter().chain(&self.limiter);
-        let admitted = limiters.try_for_each(|limiter| limiter.admit(client.address()));
+        let of_all = || self.limiter.as_ref().map_or(Ok(()), |limiter| limiter.admit(client.address(), || Ok(())));
+        // Always in this order: each holds its lock while it asks the next.
+        let admitted = of_route.map_or_else(of_all, |limiter| limiter.admit(client.address(), of_all));
         admitted.map_err(|wait| {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             ProxyError::Throttled(u32::try_from(seconds).unwrap_or(u32::MAX))

@@ -315,6 +315,21 @@ fn a_rate_of_a_route_is_for_its_requests_only() {
 }
 
 #[test]
+fn what_one_rate_refuses_counts_for_no_other() {
+    let upstream = Upstream::saying("hi");
+    let rates = |all: u32, route: u32| {
+        format!(
+            "[limit_req]\nrate = \"1r/m\"\nburst = {all}\n[[pool.server]]\naddress = \"{}\"\n[[route]]\n[[route]]\n\
+             location = \"/login\"\n[route.limit_req]\nrate = \"1r/m\"\nburst = {route}\n",
+            upstream.address
+        )
+    };
+    let balancer = Balancer::with_file(&rates(1, 0));
+    let statuses = ["/login", "/login", "/login", "/", "/"].map(|path| balancer.get(path).status);
+    assert_eq!(statuses, [200, 429, 429, 200, 429]);
+}
+
+#[test]
 fn a_rate_of_a_route_bounds_its_files_too() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.txt"), "0123456789").unwrap();

@@ -90,7 +90,7 @@ fn what_has_to_stay_as_it_is_stays_so() {
             "206 Partial Content\r\nContent-Type: text/html\r\nContent-Range: bytes 0-16999/17000\r\n",
             "Range: bytes=0-\r\n",
         ),
-        ("304 Not Modified\r\nETag: \"a\"\r\n", ""),
+        ("304 Not Modified\r\nContent-Type: image/png\r\nETag: \"a\"\r\n", ""),
         ("200 OK\r\nContent-Type: text/html\r\n", "Cache-Control: no-transform\r\n"),
     ] {
         let upstream = saying(head);
@@ -106,6 +106,52 @@ fn what_has_to_stay_as_it_is_stays_so() {
     let mut old = balancer.connect();
     old.send("GET / HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n");
     assert_eq!(old.answer().text(), page());
+}
+
+#[test]
+fn what_is_not_modified_is_told_of_as_the_whole_was() {
+    // The first is how most backends write it.
+    for head in ["304 No\r\nETag: \"a\"\r\n", "304 No\r\nETag: \"a\"\r\nContent-Type: text/html\r\n"] {
+        let upstream = saying(head);
+        let balancer = in_front_of(&upstream, "compress = true");
+        let mut client = balancer.connect();
+        let mut ask = |fields: &str| ask(&mut client, "GET", fields);
+        let coded = ask("Accept-Encoding: gzip\r\nIf-None-Match: \"b\", W/\"a\"\r\n");
+        assert_eq!((coded.status, coded.field("etag")), (304, Some("W/\"a\"")));
+        assert_eq!((coded.field("vary"), coded.field("content-encoding")), (Some("Accept-Encoding"), None));
+        let sent = upstream.heads.lock().unwrap()[0].clone();
+        assert_eq!(field(&sent, "if-none-match"), Some("\"b\", W/\"a\""), "backends compare weakly");
+        let plain = ask("If-None-Match: \"a\"\r\n");
+        assert_eq!((plain.field("etag"), plain.field("vary")), (Some("\"a\""), Some("Accept-Encoding")));
+    }
+}
+
+#[test]
+fn fields_that_a_route_sets_decide_about_compression() {
+    let upstream = saying("200 OK\r\nContent-Type: text/html\r\nETag: \"a\"\r\n");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("page.html"), page()).unwrap();
+    let root = folder.path().display();
+    for (set, coding, vary, tag) in [
+        ("set = { Cache-Control = \"no-transform\" }", None, None, None),
+        ("set = { Content-Type = \"image/png\" }", None, None, None),
+        ("set = { Vary = \"Origin\" }", Some("gzip"), Some("Accept-Encoding"), None),
+        ("set = { ETag = \"\\\"own\\\"\" }", Some("gzip"), Some("Accept-Encoding"), Some("W/\"own\"")),
+    ] {
+        let lines = format!("response_headers = {{ {set} }}\ncompress = true\n");
+        let balancer = in_front_of(
+            &upstream,
+            &format!("[[route]]\n{lines}[[route]]\nlocation = \"/files/\"\nalias = \"{root}\"\n{lines}"),
+        );
+        for path in ["/", "/files/page.html"] {
+            let mut client = balancer.connect();
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n"));
+            let answer = client.answer();
+            assert_eq!((answer.field("content-encoding"), answer.field("vary")), (coding, vary), "{set} {path}");
+            assert!(tag.is_none() || answer.field("etag") == tag, "{}", answer.head);
+            assert_eq!(unpacked(&answer), page());
+        }
+    }
 }
 
 #[test]

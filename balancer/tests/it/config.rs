@@ -86,6 +86,7 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
     for key in keys {
         assert!(page.contains(&format!("`{}`", key.rsplit('.').next().unwrap())), "{key}");
     }
+    assert!(value("files open for answers").unwrap().parse::<usize>().unwrap() > 0);
     assert_eq!(value("memory: answers being compressed"), None);
     assert_eq!(bounds("compress = true")["memory: answers being compressed"], "259MiB");
     let small = bounds("worker_connections = 100\nbuffer_requests = \"0\"");

@@ -1,14 +1,18 @@
 use std::{
     collections::HashSet,
     fs,
-    io::Read,
+    io::{BufRead, BufReader, Lines, Read, Write},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use crate::{
-    harness::{Answer, Balancer, Connection, field, read_head},
+    harness::{Answer, Balancer, Connection, eventually, field, read_head},
+    http2::{
+        USUAL,
+        raw::{HEADERS, Raw, SETTINGS},
+    },
     tls::{
         Authority,
         clients::{run, text},
@@ -384,6 +388,82 @@ fn a_file_that_becomes_shorter_under_way_is_broken_off() {
     assert!(rest.len() < 256 << 20);
 }
 
+/// Takes a lease on a file, says so, says when it is asked to give it back, and does that when it is told to.
+const LEASE: &str = "
+import fcntl, signal, sys
+signal.signal(signal.SIGIO, lambda *_: print('asked', flush=True))
+file = open(sys.argv[1], 'r+')
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print('taken', flush=True)
+sys.stdin.readline()
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+";
+
+/// Somebody with a lease on a file.
+struct Holder {
+    child: Child,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Holder {
+    fn of(file: &Path) -> Option<Self> {
+        run(Command::new("python3").arg("-V"), "python3", "")?;
+        let mut python = Command::new("python3");
+        python.args(["-c", LEASE]).arg(file).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = python.spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut holder = Self { child, said };
+        assert_eq!(holder.next(), "taken");
+        Some(holder)
+    }
+
+    fn next(&mut self) -> String {
+        self.said.next().unwrap().unwrap()
+    }
+
+    fn give_back(&mut self) {
+        self.child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_file_that_somebody_has_a_lease_on_is_waited_for() {
+    let site = Site::new();
+    let Some(mut holder) = Holder::of(&site.path("a.txt")) else { return };
+    let mut client = site.balancer.connect();
+    client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(holder.next(), "asked");
+    assert_eq!(site.ask("GET", "/index.html", "").text(), "<p>top", "nobody else waits");
+    holder.give_back();
+    assert_eq!(client.answer().text(), "0123456789");
+}
+
+#[test]
+fn what_fails_again_and_again_is_said_a_few_times_and_counted() {
+    let site = Site::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let route = format!("[[route]]\nroot = \"{}\"\n", site.folder.path().join("root").display());
+    let head = "worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\nread_timeout = \"1ms\"\n";
+    fs::write(file.path(), format!("{head}{route}")).unwrap();
+    let mut balancer = Balancer::run(&["--config", file.path().to_str().unwrap()]);
+    let Some(mut holder) = Holder::of(&site.path("a.txt")) else { return };
+    let mut client = balancer.connect();
+    let statuses: Vec<u16> = (0..50).map(|_| client.get("/a.txt").status).collect();
+    assert_eq!(statuses, [500; 50]);
+    drop(client);
+    balancer.stop();
+    let log = balancer.log();
+    let lines = log.lines().filter(|line| line.contains("cannot be opened"));
+    let told = lines.clone().map(|line| {
+        let more = line.split_once(" ... and ").map(|(_, more)| more.split(' ').next().unwrap());
+        1 + more.map_or(0, |more| more.parse::<usize>().unwrap())
+    });
+    assert_eq!(told.sum::<usize>(), 50, "{log}");
+    assert!(lines.count() < 50 && log.contains(" more of this kind in 1 s"), "{log}");
+    holder.give_back();
+}
+
 /// Runs curl with these arguments; what it says, if it is there.
 fn curl(arguments: &[&str]) -> Option<String> {
     run(Command::new("curl").arg("-sS").args(arguments), "curl", "").map(|output| text(&output))
@@ -431,6 +511,44 @@ fn secure(authority: &Authority, root: &Path, more: &str) -> Balancer {
          ssl_certificate_key = \"{key}\"\n[[route]]\nroot = \"{}\"\n{more}\n",
         root.display()
     ))
+}
+
+#[test]
+fn clients_that_take_nothing_leave_descriptors_for_others() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("large"), noise(1 << 20)).unwrap();
+    fs::write(folder.path().join("small"), "small").unwrap();
+    let [pem, key] = authority.sign("own", &["localhost"]);
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let root = folder.path().display();
+    fs::write(
+        config.path(),
+        format!("worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[route]]\nroot = \"{root}\"\n"),
+    )
+    .unwrap();
+    let tls = ["--tls-listen", "127.0.0.1:0", "--tls-cert", &pem, "--tls-key", &key];
+    let balancer =
+        Balancer::with_descriptors(400, &[&["--config", config.path().to_str().unwrap()], &tls[..]].concat());
+    let ask = |path: &str| {
+        let mut client = Raw::to(balancer.tls, &authority);
+        // Nothing of a body may come.
+        client.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+        for id in (1..241).step_by(2) {
+            client.request(id, &[USUAL[0], USUAL[1], USUAL[2], (":path", path)], true);
+        }
+        // What 200 is in HPACK; another status is written in other ways.
+        let is_fine = || client.until(|frame| frame.kind == HEADERS).unwrap().payload[0] == 0x88;
+        let fine = std::iter::repeat_with(is_fine).take(120).filter(|is_fine| *is_fine).count();
+        (client, fine)
+    };
+    let (small, fine) = ask("/small");
+    assert_eq!(fine, 120, "they are read and closed");
+    let (large, fine) = ask("/large");
+    assert_eq!(fine, 100, "a quarter of all");
+    let refused = balancer.get("/small");
+    assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
+    drop((small, large));
+    eventually("there are files again", || (balancer.get("/large").status == 200).then_some(()));
 }
 
 #[test]

@@ -44,8 +44,20 @@ impl Balancer {
 
     /// With a folder for its sockets. The error is what it says on standard error.
     pub(crate) fn try_run(arguments: &[&str], runtime_dir: &Path) -> Result<Self, String> {
+        Self::start(Command::new(env!("CARGO_BIN_EXE_logkin-balancer")), arguments, runtime_dir)
+    }
+
+    /// With no more than so many files and connections.
+    pub(crate) fn with_descriptors(most: usize, arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_logkin-balancer")]);
+        Self::start(shell, arguments, Path::new("/tmp")).unwrap()
+    }
+
+    fn start(mut command: Command, arguments: &[&str], runtime_dir: &Path) -> Result<Self, String> {
         let log = tempfile::NamedTempFile::new().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"))
+        let mut child = command
             .args(["run", "--listen", "127.0.0.1:0"])
             .args(if arguments.contains(&"--engine") { &[][..] } else { &["--engine", crate::ENGINE] })
             .args(arguments)

@@ -18,7 +18,9 @@ use crate::{
 };
 
 /// A client that writes frames by hand.
-mod raw;
+pub(crate) mod raw;
+/// Frames by the letter of RFC 9113, and others.
+mod frames;
 /// What attackers send over it.
 mod attacks;
 

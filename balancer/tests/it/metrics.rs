@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::{
-    harness::{Balancer, Connection, eventually},
+    harness::{Balancer, Connection, eventually, read_body},
     tls::clients::{run, text},
     upstream::{Upstream, answer, nobody},
 };
@@ -140,6 +140,60 @@ fn failures_retries_and_waits_are_counted_by_why() {
     assert_eq!((balancer.get("/").status, balancer.get("/").status), (502, 503));
     let of_pool = |name: &str| format!("logkin_balancer_{name}{{pool=\"default\"}}");
     becomes(metrics, &[(of_pool("queue_wait_seconds_count"), "2"), (of_pool("queue_length"), "0")]);
+}
+
+#[test]
+fn a_client_that_leaves_is_no_answer_of_its_backend() {
+    let upstream = Upstream::scripted(move |head, peer| {
+        drop(read_body(peer, head, false));
+        // Never answers.
+        std::io::Read::read(peer, &mut [0]).is_err()
+    });
+    let (balancer, metrics) = metered(&[at(upstream.address)], "");
+    let mut client = balancer.connect();
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+    eventually("it is at the backend", || (upstream.requests() == 1).then_some(()));
+    client.reset();
+    let backend = format!("pool=\"default\",backend=\"{}\"", upstream.address);
+    let of = |name: &str, more: &str| format!("logkin_balancer_{name}{{{backend}{more}}}");
+    becomes(
+        metrics,
+        &[
+            ("logkin_balancer_requests_cut_total".to_owned(), "1"),
+            ("logkin_balancer_requests_total{pool=\"default\",class=\"4xx\"}".to_owned(), "1"),
+            (of("backend_responses_total", ",class=\"4xx\""), "0"),
+            (of("backend_request_seconds_count", ""), "0"),
+            (of("backend_sent_bytes_total", ""), "4"),
+        ],
+    );
+}
+
+#[test]
+fn a_body_that_is_sent_again_is_counted_once_from_its_client_and_for_each_backend() {
+    let closing = Upstream::scripted(|head, peer| read_body(peer, head, false).is_err());
+    let refusing = Upstream::refusing(503);
+    let good = Upstream::saying("hi");
+    let servers = [at(closing.address), at(refusing.address), format!("{}\nbackup = true", at(good.address))];
+    let pool = "max_fails = 0\nnext_upstream = [\"error\", \"timeout\", \"http_503\"]\nnext_upstream_tries = 3";
+    let (balancer, metrics) = metered(&servers, pool);
+    let mut client = balancer.connect();
+    client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+    assert_eq!(client.answer().text(), "hi");
+    let of = |name: &str, address, more: &str| {
+        format!("logkin_balancer_backend_{name}{{pool=\"default\",backend=\"{address}\"{more}}}")
+    };
+    becomes(
+        metrics,
+        &[
+            ("logkin_balancer_request_body_bytes_total".to_owned(), "4"),
+            (of("sent_bytes_total", closing.address, ""), "4"),
+            (of("sent_bytes_total", refusing.address, ""), "4"),
+            (of("sent_bytes_total", good.address, ""), "4"),
+            (of("responses_total", closing.address, ",class=\"5xx\""), "0"),
+            (of("responses_total", refusing.address, ",class=\"5xx\""), "1"),
+            (of("responses_total", good.address, ",class=\"2xx\""), "1"),
+        ],
+    );
 }
 
 #[test]

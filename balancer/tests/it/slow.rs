@@ -1,12 +1,16 @@
 use std::{
-    io::{Read, Write},
+    io::{BufRead, Read, Write},
     sync::mpsc,
 };
 
 use crate::{
     bounds::{narrow, with_lines},
     compression::unpacked,
-    harness::{Balancer, Connection, PATIENCE, eventually, read_body},
+    harness::{Balancer, Connection, PATIENCE, eventually, field, read_body, read_head},
+    http2::{
+        Scene, USUAL,
+        raw::{DATA, RESET, WINDOW_UPDATE},
+    },
     upstream::{Upstream, answer},
 };
 
@@ -171,6 +175,91 @@ fn compressed_answers_that_are_taken_slowly_keep_no_backend_and_come_whole() {
         assert!(answer.field("content-encoding").is_some(), "{}", answer.head);
         assert!(unpacked(&answer) == noise(900_000));
     }
+}
+
+/// Answers a GET whole, and breaks off all others after 900,000 bytes.
+fn breaking_off() -> Upstream {
+    Upstream::scripted(|request, peer| {
+        drop(read_body(peer, request, false));
+        if request.starts_with("GET") {
+            return answer(peer, b"here");
+        }
+        let is_chunked = request.contains("/chunked");
+        let framing =
+            if is_chunked { "Transfer-Encoding: chunked\r\n\r\ndbba0\r\n" } else { "Content-Length: 900001\r\n\r\n" };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{framing}");
+        drop(peer.get_mut().write_all(format!("{head}{}", noise(900_000)).as_bytes()));
+        false
+    })
+}
+
+#[test]
+fn what_was_read_ahead_of_an_answer_that_breaks_off_arrives_and_the_answer_never_looks_complete() {
+    let upstream = breaking_off();
+    let server = format!("[[pool.server]]\naddress = \"{}\"\nmax_conns = 1", upstream.address);
+    let balancer = Balancer::with_file(&format!("{server}\n[[route]]\ncompress = true\n"));
+    for (path, coding) in [("/counted", "x"), ("/chunked", "x"), ("/counted", "gzip"), ("/chunked", "gzip")] {
+        let mut client = narrow(&balancer);
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {coding}\r\nContent-Length: 2");
+        client.send(format!("{head}\r\n\r\nhi"));
+        assert_eq!(balancer.get("/").text(), "here", "the backend is free");
+        let head = read_head(&mut client.0).unwrap();
+        let (body, is_whole) = read_chunks(&mut client, &head);
+        assert!(!is_whole, "{path} {coding}");
+        let mut text = String::new();
+        let came = match field(&head, "content-encoding") {
+            Some(_) => {
+                flate2::read::GzDecoder::new(&body[..]).read_to_string(&mut text).map_or_else(|_| text.len(), |_| 0)
+            }
+            None => body.len(),
+        };
+        assert_eq!(came, 900_000, "{path} {coding}");
+    }
+}
+
+/// The data of a body as far as it comes, and whether it ends as it should.
+fn read_chunks(client: &mut Connection, head: &str) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    if let Some(length) = field(head, "content-length") {
+        drop(client.0.read_to_end(&mut body));
+        return (body.clone(), body.len() == length.parse::<usize>().unwrap());
+    }
+    loop {
+        let mut size = String::new();
+        if client.0.read_line(&mut size).unwrap_or(0) == 0 {
+            return (body, false);
+        }
+        let size = usize::from_str_radix(size.trim(), 16).unwrap();
+        let mut chunk = vec![0; size + 2];
+        client.0.read_exact(&mut chunk).unwrap();
+        body.extend_from_slice(&chunk[..size]);
+        if size == 0 {
+            return (body, true);
+        }
+    }
+}
+
+#[test]
+fn what_was_read_ahead_arrives_over_http_2_too_before_the_reset() {
+    let scene = Scene::of(breaking_off());
+    let mut client = scene.connect();
+    let post: Vec<_> = [(":method", "POST")].into_iter().chain(USUAL.into_iter().skip(1)).collect();
+    client.request(1, &post, true);
+    client.request(3, &USUAL, true);
+    let (mut came, mut reset) = (0, false);
+    while !reset {
+        let frame = client.next().unwrap();
+        reset = frame.kind == RESET && frame.id == 1;
+        if frame.kind == DATA && frame.id == 1 {
+            assert_eq!(frame.flags & 1, 0, "it is not the end");
+            came += frame.payload.len();
+            let more = u32::try_from(frame.payload.len()).unwrap().to_be_bytes();
+            client.frame(WINDOW_UPDATE, 0, 0, &more);
+            client.frame(WINDOW_UPDATE, 0, 1, &more);
+        }
+    }
+    // What is in the buffer of its sending may be lost.
+    assert!((900_000 - 65_536..=900_000).contains(&came), "{came}");
 }
 
 #[test]

@@ -34,12 +34,13 @@ const BEFORE_EXCEPTION: [&[u8]; 9] = [
 pub(super) const TRACEBACK: &[u8] = b"Traceback (most recent call last):";
 
 /// A frame in any of the forms that say so themselves: Java, .NET and Node (`at …`), Python (`File "…", line 1`), Ruby
-/// (`from …`), and the place behind a function of Go.
+/// (`from …`), PHP (`#0 /a/b.php(12): f()`), and the place behind a function of Go.
 pub(super) fn is_frame(text: &[u8]) -> bool {
     match text.first() {
         Some(b'a') => text.strip_prefix(b"at ").is_some_and(is_call),
         Some(b'.') => is_elision(text),
         Some(b'F') => is_python_frame(text),
+        Some(b'#') => is_php_frame(text),
         Some(b'f') => text.strip_prefix(b"from ").is_some_and(is_ruby_frame),
         Some(b'/' | b'A'..=b'Z' | b'_') => is_go_place(text),
         _ => false,
@@ -73,7 +74,7 @@ pub(super) fn may_be_inner(message: &[u8]) -> bool {
 }
 
 /// Whether what comes after a message may read in any way, as far as its ends tell: a panic of Rust, a script of Node,
-/// the head that .NET writes on its console.
+/// an exception of Ruby, the head that .NET writes on its console.
 #[inline]
 pub(super) fn asks_for_anything(message: &[u8]) -> bool {
     match message.first() {
@@ -81,6 +82,9 @@ pub(super) fn asks_for_anything(message: &[u8]) -> bool {
         Some(b'/') => true,
         Some(b'n') => message.starts_with(b"node:"),
         Some(b'f') if message.starts_with(b"file:///") => true,
+        // Rails says why and where on lines of its own.
+        _ if message.ends_with(b"):") => exception(message).is_some(),
+        _ if message.ends_with(b"r)") || message.ends_with(b"n)") => ends_with_exception(message),
         // What tells the level is taken for a header.
         _ => message.ends_with(b"]") && (!message.contains(&b' ') || is_dotnet_head(message)),
     }
@@ -187,6 +191,13 @@ pub(super) fn go_name(line: &[u8]) -> Option<&[u8]> {
 pub(super) fn is_goroutine(line: &[u8]) -> bool {
     line.strip_prefix(b"goroutine ").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit))
         && memchr::memmem::find(line, b" [").is_some()
+}
+
+/// `#0 /a/b.php(12): f()`.
+fn is_php_frame(line: &[u8]) -> bool {
+    let Some(place) = memchr::memmem::find(line, b"): ").map(|at| &line[..at]) else { return false };
+    let digits = place.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    digits > 0 && place[..place.len() - digits].ends_with(b"(") && is_numbered_frame(line)
 }
 
 /// `#0 /a/b.php(12): f()`, `#1 {main}`, `#2  0x1 in f () at a.c:1`.

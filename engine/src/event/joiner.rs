@@ -2,7 +2,7 @@
 //! the event that is open only.
 
 use super::{
-    Lead, grammar, has_time, is_blank, line_at,
+    BYTES, grammar, has_time, is_blank, lines,
     source::{self, Content, Piece, split_name},
 };
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
     record::{Level, Record},
 };
 
-/// Lines that are looked at ahead for what an exception or a panic is followed by.
-const AHEAD: usize = 16;
+/// Lines that are looked at ahead for what an exception or a panic is followed by, in no more than [`BYTES`].
+pub(super) const AHEAD: usize = 16;
 
 /// Blanks in front of what .NET writes behind the head on its console.
 const CONSOLE: &[u8] = b"      ";
@@ -79,8 +79,8 @@ enum Trace {
 }
 
 impl<'c> Joiner<'c> {
-    /// For the lines of an input.
-    pub(crate) fn new(Lead { timed, named }: Lead) -> Self {
+    /// For the lines of an input, see [`Lead`](super::Lead).
+    pub(crate) fn new(timed: bool, named: bool) -> Self {
         Self {
             timed,
             named,
@@ -148,6 +148,8 @@ impl<'c> Joiner<'c> {
         let completes = is_half && grammar::class_at_end(self.head).is_some_and(|class| class <= self.start);
         if completes {
             self.begin(line, said);
+            // It writes exceptions behind messages of any level; of what is less than a warning they are rarely.
+            self.is_error = said.level.is_some_and(|level| level >= Level::Warn);
         }
         completes
     }
@@ -187,8 +189,10 @@ impl<'c> Joiner<'c> {
     /// Whether the line begins an event behind one that has begun, and that one is none which may be of the inside of another.
     pub(super) fn is_apart(&self, line: &[u8], message: &[u8]) -> bool {
         let start = source::start(line, message).unwrap_or(0);
-        let is_outer = |message| !grammar::may_be_inner(message) && grammar::exception(message).is_none();
-        !self.is_piece && is_outer(message) && self.message.is_some_and(is_outer) && !self.may_go_on(message, start)
+        let is_indented = || Content::behind(self.head, line, start).is_some_and(|(content, _)| content.indented);
+        let is_outer = |message: &[u8]| !grammar::may_be_inner(message) && !is_inner(message);
+        let are_outer = is_outer(message) && self.message.is_some_and(is_outer) && !is_indented();
+        !self.is_piece && are_outer && !self.may_go_on(message, start)
     }
 
     /// Whether a message may be of the inside of the open event, as far as is seen at a glance.
@@ -222,10 +226,10 @@ impl<'c> Joiner<'c> {
         let Content { text, indented, .. } = content;
         let Some(first) = text.first() else {
             self.look_at_head();
-            self.gap = self.trace != Trace::None;
+            self.gap = self.trace != Trace::None || self.awaits && grammar::is_ruby_frame(self.next(rest));
             return self.gap;
         };
-        let is_framed = indented || matches!(first, b'a' | b'.' | b'F' | b'f');
+        let is_framed = indented || matches!(first, b'a' | b'.' | b'F' | b'f' | b'#');
         if is_framed && (self.timed || !self.gap) && self.frame(text) {
             return true;
         }
@@ -245,7 +249,8 @@ impl<'c> Joiner<'c> {
     /// The lines that follow; where the header of the one that is looked at is not to be seen, as far as they have it too.
     fn ahead<'r>(&self, rest: &'r [u8]) -> impl Iterator<Item = Content<'r>> + use<'r, 'c> {
         let (head, behind, named) = (self.head, self.behind, self.named);
-        let lines = lines(rest).map(move |line| if named { split_name(line).1 } else { line });
+        let lines =
+            lines(&rest[..rest.len().min(BYTES)]).map(move |line| if named { split_name(line).1 } else { line });
         lines.map_while(move |line| if behind { Content::alone(head, line) } else { Some(Content::bare(line)) })
     }
 
@@ -321,7 +326,7 @@ impl<'c> Joiner<'c> {
         self.trace = match (self.trace, text[0]) {
             (Trace::Backtrace | Trace::Panic, _) => Trace::Backtrace,
             (_, b'F') if grammar::is_python_frame(text) => Trace::Python,
-            (_, b'a' | b'.' | b'f') => Trace::Frames,
+            (_, b'a' | b'.' | b'f' | b'#') => Trace::Frames,
             _ => Trace::Go,
         };
         true
@@ -382,7 +387,9 @@ impl<'c> Joiner<'c> {
 
     /// Whether a trace begins here that belongs to what was said before: the exception that a message is about.
     fn begins_trace(&mut self, line: &[u8], rest: &[u8]) -> bool {
-        if self.gap || !matches!(self.trace, Trace::None | Trace::Frames) || is_crash(line) {
+        // Rails leaves a line blank between an exception and its frames.
+        let is_placed = self.awaits && grammar::is_ruby_frame(line);
+        if self.gap && !is_placed || !matches!(self.trace, Trace::None | Trace::Frames) || is_crash(line) {
             return false;
         }
         let stack = matches!(line, b"Stack trace:" | b"[stacktrace]" | b"PHP Stack trace:");
@@ -484,6 +491,7 @@ pub(super) fn is_inner(line: &[u8]) -> bool {
         || grammar::is_clause(line)
         || grammar::is_frame(line)
         || is_of_go(line)
+        || grammar::is_go_place(line)
         || is_note(line)
 }
 
@@ -516,13 +524,4 @@ fn is_carets(line: &[u8]) -> bool {
 /// Whether the line ends with a bracket that is closed on a later one.
 fn opens(text: &[u8]) -> bool {
     matches!(text.last(), Some(b'{' | b'[' | b'('))
-}
-
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let line = text.get(at..).filter(|rest| !rest.is_empty()).map(|_| line_at(text, at))?;
-        at = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |feed| at + feed + 1);
-        Some(line)
-    })
 }

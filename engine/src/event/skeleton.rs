@@ -183,7 +183,8 @@ fn lines(more: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
 /// Whether the first line is what frames are about, though it has not the name of an exception.
 fn is_unnamed(more: &[u8]) -> bool {
     for (at, (text, _)) in lines(more).take(NEAR).enumerate() {
-        if grammar::exception(text).is_some() || grammar::is_python_frame(text) || grammar::is_goroutine(text) {
+        let is_announced = grammar::is_goroutine(text) || grammar::is_numbered_frame(text);
+        if is_announced || grammar::exception(text).is_some() || grammar::is_python_frame(text) {
             return false;
         }
         if grammar::is_frame(text) {

@@ -64,19 +64,26 @@ pub struct LineFormat {
     given: Option<Arc<Layout>>,
     /// Of lines that these are to be compared with.
     before: Vec<Arc<Layout>>,
+    /// Whether the names of programs before those were taken off, if there were many.
+    named: Option<bool>,
 }
 
 impl LineFormat {
     /// Voted for each input.
-    pub const AUTO: Self = Self { given: None, before: Vec::new() };
+    pub const AUTO: Self = Self { given: None, before: Vec::new(), named: None };
 
     fn of(layout: Layout) -> Self {
-        Self { given: Some(Arc::new(layout)), before: Vec::new() }
+        Self { given: Some(Arc::new(layout)), ..Self::AUTO }
     }
 
     /// The layout, where one is given.
     pub(crate) fn given(&self) -> Option<&Arc<Layout>> {
         self.given.as_ref()
+    }
+
+    /// Whether names of programs before the lines are to be taken off, if that is known.
+    pub(crate) fn named(&self) -> Option<bool> {
+        self.named
     }
 
     /// The layout of an input whose first lines are these.
@@ -85,15 +92,16 @@ impl LineFormat {
         self.given.as_ref().map_or_else(voted, Arc::clone)
     }
 
-    /// The same for lines that are to be compared with those of inputs with such layouts, and are therefore read as those were.
-    pub(crate) fn after<'a>(&self, layouts: impl Iterator<Item = &'a Arc<Layout>>) -> Self {
+    /// The same for lines that are to be compared with those of inputs with such layouts and names, and are therefore read as
+    /// those were.
+    pub(crate) fn after<'a>(&self, layouts: impl Iterator<Item = &'a Arc<Layout>>, named: Option<bool>) -> Self {
         let mut before: Vec<Arc<Layout>> = Vec::new();
         for layout in layouts {
             if !before.contains(layout) {
                 before.push(Arc::clone(layout));
             }
         }
-        Self { given: self.given.clone(), before }
+        Self { given: self.given.clone(), before, named }
     }
 }
 
@@ -115,11 +123,6 @@ impl Layout {
     /// Every line is all message.
     pub fn plain() -> Self {
         Self { forms: Vec::new(), plain: true, given: true }
-    }
-
-    /// Whether the lines of the input themselves have told it.
-    pub(crate) fn is_voted(&self) -> bool {
-        !self.given
     }
 
     /// Of a text like `{time} {level} [{thread}] {message}`.

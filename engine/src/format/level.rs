@@ -125,7 +125,7 @@ pub(super) fn before_colon(message: &[u8]) -> Option<Level> {
 }
 
 /// The level that a message tells by how it begins: a level word before a colon, or one that is bad as the first word.
-pub(crate) fn leading(message: &[u8]) -> Option<Level> {
+pub(super) fn leading(message: &[u8]) -> Option<Level> {
     if !message.first().is_some_and(|first| begins_one(*first)) {
         return None;
     }

@@ -2,20 +2,23 @@
 //! how they arrive, on threads or on time: so a recording is the same from run to run.
 //!
 //! A chunk is the longest run of whole lines from where the last one ended that is within `window` bytes and [`MAX_LINES`]
-//! lines, without the last event in it, whose other lines may be in the next chunk. So no event is torn that has at most
-//! [`event::LINES`] lines and [`event::BYTES`] bytes, but where each of its lines has a header and what tells that they belong
-//! together is in the next chunk; what is cut of a longer one is an event of its own. A line longer than the window is a
-//! chunk of its own, of which the first `window` bytes are kept.
+//! lines, without the last event in it, whose other lines may be in the next chunk, and without the last lines that tell where
+//! events begin before them. So no event is torn that has at most [`event::LINES`] lines and [`event::BYTES`] bytes; what is cut
+//! of a longer one is an event of its own. A line longer than the window is a chunk of its own, of which the first `window`
+//! bytes are kept.
 
 use std::{
     cell::Cell,
     io::{self, BufRead},
     rc::Rc,
+    sync::Arc,
 };
 
 use crate::{
+    Settings,
     aside::{Aside, Nature},
     event::{self, Lead},
+    format::Reader,
 };
 
 /// Bytes of a chunk, unless the settings want longer lines to be looked at.
@@ -45,14 +48,16 @@ pub(crate) struct Chunk {
     pub(crate) recorded: bool,
     /// Why all lines are set aside, if the input is not text.
     pub(crate) aside: Option<Aside>,
-    /// How the lines of the input begin, by its first chunk.
-    pub(crate) lead: Lead,
+    /// How the lines of the input begin.
+    pub(crate) lead: Arc<Lead>,
     /// Bytes before the first line: a byte order mark.
     pub(crate) mark: usize,
     /// What is missing at the end of a line longer than the window.
     pub(crate) cut: Cut,
     buffer: Vec<u8>,
     filled: usize,
+    /// Where the lines end in the buffer of which it is known that they follow.
+    ahead: usize,
 }
 
 /// The end of a line that is not in its chunk.
@@ -78,7 +83,7 @@ pub(crate) struct End {
 }
 
 /// How far an input is cut, and what its beginning has told.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Place {
     /// Lines in the chunks so far.
     pub(crate) lines: u64,
@@ -86,17 +91,21 @@ pub(crate) struct Place {
     pub(crate) bytes: u64,
     /// What the input is, if not text.
     pub(crate) nature: Option<Nature>,
-    lead: Lead,
+    /// How its lines begin.
+    pub(crate) lead: Arc<Lead>,
 }
 
 /// Cuts one input.
-pub(crate) struct Chunks<R> {
+pub(crate) struct Chunks<'s, R> {
     text: R,
     input: u32,
+    settings: &'s Settings,
     window: usize,
     /// The text from this byte on is recorded; known at the latest when that byte is read.
     recorded_from: Rc<Cell<u64>>,
     place: Place,
+    /// Reads lines near the end of a chunk.
+    reader: Reader,
     rest: Vec<u8>,
     failure: Option<io::Error>,
     ended: bool,
@@ -107,15 +116,20 @@ impl Chunk {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[..self.filled]
     }
+
+    /// The same, and behind it the first lines of what follows, as far as events depend on them.
+    pub(crate) fn with_ahead(&self) -> &[u8] {
+        &self.buffer[..self.ahead]
+    }
 }
 
-impl<R: BufRead> Chunks<R> {
-    /// Reads `text` as the input at position `input`; `window` bytes of a line at least are in its chunk.
-    pub(crate) fn new(text: R, input: u32, window: usize, recorded: bool) -> Self {
-        let window = window.max(CHUNK_BYTES);
+impl<'s, R: BufRead> Chunks<'s, R> {
+    /// Reads `text` as the input at position `input`; as much of a line as settings want to be looked at is in its chunk.
+    pub(crate) fn new(text: R, input: u32, settings: &'s Settings, recorded: bool) -> Self {
+        let window = settings.max_line_bytes.max(CHUNK_BYTES);
         let recorded_from = Rc::new(Cell::new(if recorded { 0 } else { u64::MAX }));
-        let rest = Vec::new();
-        Self { text, input, window, recorded_from, place: Place::default(), rest, failure: None, ended: false }
+        let (place, reader, rest, failure) = Default::default();
+        Self { text, input, settings, window, recorded_from, place, reader, rest, failure, ended: false }
     }
 
     /// Goes on where another has come to, if `text` does too.
@@ -124,8 +138,8 @@ impl<R: BufRead> Chunks<R> {
     }
 
     /// Where the next chunk begins.
-    pub(crate) fn place(&self) -> Place {
-        self.place
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Records chunks that go past this byte of the text.
@@ -153,11 +167,10 @@ impl<R: BufRead> Chunks<R> {
         (chunk.first_line, chunk.offset) = (self.place.lines + 1, self.place.bytes);
         if self.place.bytes == 0 {
             chunk.mark = if chunk.bytes().starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-            let text = &chunk.bytes()[chunk.mark..];
-            self.place.nature = Nature::of(text);
-            self.place.lead = if self.place.nature.is_none() { Lead::of(text) } else { Lead::default() };
+            self.judge(&chunk.bytes()[chunk.mark..end.unwrap_or(chunk.filled)]);
         }
-        (chunk.aside, chunk.lead) = (self.place.nature.map(|n| n.aside), self.place.lead);
+        (chunk.aside, chunk.lead) = (self.place.nature.map(|n| n.aside), Arc::clone(&self.place.lead));
+        chunk.ahead = end.unwrap_or(chunk.filled);
         match end {
             Some(end) => {
                 let end = self.before_event(chunk, end, &mut lines);
@@ -205,11 +218,24 @@ impl<R: BufRead> Chunks<R> {
         }
     }
 
+    /// Judges the input by its first lines.
+    fn judge(&mut self, text: &[u8]) {
+        let Settings { line_format, reference_time, .. } = self.settings;
+        self.place.nature = Nature::of(text);
+        let is_text = self.place.nature.is_none();
+        let of_text = || Lead::of(text, line_format, *reference_time);
+        self.place.lead = Arc::new(if is_text { of_text() } else { Lead::of_no_text() });
+    }
+
     /// Where the last event before `end` begins, so that it is not torn; `end` if that cannot be told. Takes its lines off.
-    fn before_event(&self, chunk: &Chunk, end: usize, lines: &mut u64) -> usize {
+    fn before_event(&mut self, chunk: &Chunk, end: usize, lines: &mut u64) -> usize {
         let text = &chunk.buffer[chunk.mark..end];
         let whole = self.ended && end == chunk.filled || self.place.nature.is_some();
-        let Some(start) = event::last_start(text, self.place.lead).filter(|_| !whole) else { return end };
+        if whole {
+            return end;
+        }
+        self.reader.begin(&self.place.lead.layout, self.settings.reference_time);
+        let Some(start) = event::last_start(text, &self.place.lead, &mut self.reader) else { return end };
         *lines -= memchr::memchr_iter(b'\n', &text[start..]).count() as u64;
         chunk.mark + start
     }

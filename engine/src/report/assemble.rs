@@ -61,6 +61,7 @@ pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
     }
     let about = About {
         problems: problems(&found, settings),
+        notes: notes(&found),
         set_aside,
         inputs: found.inputs,
         columns: found.values.columns().into_iter().map(column).collect(),
@@ -168,6 +169,7 @@ fn report(about: &About, mut leaves: Leaves<'_>, tree: &Dendrogram, rules: Optio
         },
         inputs: about.inputs.clone(),
         problems: about.problems.iter().cloned().chain(idle).chain(misfits).collect(),
+        notes: about.notes.clone(),
         rules: used,
         set_aside: about.set_aside.clone(),
         histogram: axis.map(|(rung, start, _)| Histogram {
@@ -319,10 +321,14 @@ fn problems(found: &Found, settings: &Settings) -> Vec<String> {
             settings.max_shapes
         )
     };
+    (kinds > 0).then(message).into_iter().collect()
+}
+
+fn notes(found: &Found) -> Vec<String> {
     let columns = |kept: usize| {
         format!(
             "lines have more different fields than are counted as columns; {kept} of them are, the others are left out"
         )
     };
-    (kinds > 0).then(message).into_iter().chain(found.values.leaves_out().map(columns)).collect()
+    found.values.leaves_out().map(columns).into_iter().collect()
 }

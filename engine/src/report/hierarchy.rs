@@ -45,6 +45,8 @@ pub struct Hierarchy {
 pub(super) struct About {
     pub(super) inputs: Vec<InputSummary>,
     pub(super) problems: Vec<String>,
+    #[serde(default)]
+    pub(super) notes: Vec<String>,
     pub(super) set_aside: Vec<SetAside>,
     pub(super) shortened: u64,
     pub(super) columns: Vec<Column>,

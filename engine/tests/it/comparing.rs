@@ -39,6 +39,16 @@ fn errors_among_statements_are_new_and_the_rest_is_alike() {
 }
 
 #[test]
+fn names_before_lines_are_read_alike_on_both_sides() {
+    let line = |n: usize, named: bool| format!("{}order {n} packed\n", if named { "shop-1  | " } else { "" });
+    let log = |named: usize| -> String { (0..1000).map(|n| line(n, n % 1000 < named)).collect() };
+    for (base, other) in [(920, 880), (880, 920), (1000, 600), (600, 1000)] {
+        let comparison = compared(&log(base), &log(other));
+        assert!(!comparison.clusters.iter().any(|one| one.change == Change::New), "{base} {other}: {comparison:#?}");
+    }
+}
+
+#[test]
 fn what_the_sides_would_vote_apart_is_read_alike() {
     let threaded = |job: usize| format!("2024-05-01 10:00:{:02} INFO [main] job {job} is done\n", job % 60);
     let plain = |job: usize| format!("2024-05-01 10:00:{:02} INFO job {job} waits\n", job % 60);

@@ -1,9 +1,9 @@
 use std::{fs, path::Path};
 
-use logkin_engine::{Settings, report::Cluster, template::Template};
+use logkin_engine::{report::Cluster, template::Template};
 use proptest::prelude::*;
 
-use crate::harness::{reader, run, run_with};
+use crate::harness::run;
 
 /// A case: lines, a line `=====`, then one line per cluster: how many events, how many lines, its template.
 fn check(path: &Path) {
@@ -103,63 +103,6 @@ fn a_trace_with_a_header_on_each_line_is_the_same_event_as_without() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Which lines of a log have headers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Headers {
-    None,
-    First,
-    Each,
-    Names,
-}
-
-/// A trace of a few sorts, and how many lines that are not blank it has: by its number, which it tells.
-fn event(n: usize, headers: Headers) -> (String, u64) {
-    let header = format!("2026-05-01 10:{:02}:{:02} ", n / 60 % 60, n % 60);
-    if matches!(headers, Headers::Each | Headers::Names) {
-        let (text, lines) = event(n, Headers::None);
-        let header = if headers == Headers::Each { format!("{header}host shop[7]: ") } else { "shop-7  | ".to_owned() };
-        let headed = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("{header}{line}\n") };
-        return (text.lines().map(headed).collect(), lines);
-    }
-    let header = if headers == Headers::First { header } else { String::new() };
-    let mut text = match n % 5 {
-        0 => format!("{header}ERROR order {n} failed\njava.lang.IllegalStateException: order {n}\n"),
-        1 => format!("{header}ERROR order {n} failed\nTraceback (most recent call last):\n"),
-        2 => return (format!("{header}INFO order {n} packed\n"), 1),
-        3 => return (format!("{header}INFO connection {n} closed\n\n"), 1),
-        _ => format!("{header}ERROR order {n} failed\njava.lang.RuntimeException: in {n}\n"),
-    };
-    let frames = n % 37;
-    for at in 0..=frames {
-        match n % 5 {
-            1 => text.push_str(&format!("  File \"/srv/demo/a.py\", line {n}, in f{}\n    run({at})\n", at % 3)),
-            _ => text.push_str(&format!("\tat demo.shop.Shop.f{}(Shop.java:{n})\n", at % 3)),
-        }
-    }
-    if n % 5 == 1 {
-        text.push_str(&format!(
-            "KeyError: {n}\n\nDuring handling of the above exception, another exception occurred:\n\n"
-        ));
-        text.push_str("Traceback (most recent call last):\n  File \"/srv/demo/a.py\", line 7, in g\nValueError\n");
-    }
-    let lines = text.lines().filter(|line| !line.is_empty()).count() as u64;
-    (text, lines)
-}
-
-#[test]
-fn no_event_is_torn_where_chunks_end_on_any_number_of_threads() {
-    for headers in [Headers::None, Headers::First, Headers::Each, Headers::Names] {
-        let events: Vec<(String, u64)> = (0..20_000).map(|n| event(n, headers)).collect();
-        let text: String = events.iter().map(|(text, _)| text.as_str()).collect();
-        assert!(text.len() > 5 << 20);
-        let one = run_with(vec![reader(&text)], &Settings { threads: Some(1), ..Settings::default() });
-        assert_eq!(one.report.totals.events, events.len() as u64, "{headers:?}");
-        assert_eq!(one.report.totals.set_aside, text.lines().filter(|line| line.is_empty()).count() as u64);
-        let more = run_with(vec![reader(&text)], &Settings { threads: Some(5), ..Settings::default() });
-        assert!(one == more);
-    }
-}
-
 /// Events, templates and levels.
 fn kinds(text: &str) -> Vec<String> {
     let report = run(text).report;
@@ -201,35 +144,6 @@ fn what_a_container_runtime_wrote_in_pieces_is_one_line() {
     let pieces: String = (0..40_000).map(cut).collect();
     assert!(pieces.len() > 3 << 20);
     assert_eq!(kinds(&pieces), kinds(&whole));
-}
-
-#[test]
-fn the_lines_of_an_event_are_of_its_cluster_and_found_again() {
-    let events: Vec<(String, u64)> = (0..3000).map(|n| event(n, Headers::First)).collect();
-    let text: String = events.iter().map(|(text, _)| text.as_str()).collect();
-    let run = run(&text);
-    let mut recording = run.recording();
-    let labels: Vec<Option<u64>> = recording.labels().map(|label| label.unwrap().1).collect();
-    let mut at = 0;
-    for (text, lines) in &events {
-        let mut of_event = labels[at..].iter().zip(text.lines());
-        let shapes: Vec<u64> = of_event.by_ref().take(text.lines().count()).filter_map(|(shape, _)| *shape).collect();
-        assert_eq!(shapes.len() as u64, *lines);
-        assert!(shapes.windows(2).all(|two| two[0] == two[1]), "{text}");
-        at += text.lines().count();
-    }
-    for cluster in &run.report.clusters {
-        assert_eq!(recording.lines(&cluster.shapes, 0, usize::MAX).unwrap().len() as u64, cluster.lines);
-    }
-}
-
-#[test]
-fn a_dump_without_end_is_one_event_in_each_chunk_at_most() {
-    let dump = "\tat demo.shop.Shop.f(Shop.java:1)\n".repeat(200_000);
-    let report = run(format!("2026-05-01 10:00:00 ERROR failed\n{dump}2026-05-01 10:00:01 INFO ended\n")).report;
-    assert_eq!(report.totals.lines, 200_002);
-    let chunks = dump.len() as u64 / (200_000 * 33 / (200_000 / (16 << 10))) + 2;
-    assert!(report.totals.events <= 2 + chunks, "{} events", report.totals.events);
 }
 
 /// Lines that may be of the inside of an event, in any order.

@@ -31,6 +31,10 @@ impl Log {
         file
     }
 
+    fn beside(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
     fn read(&mut self) -> (String, Seen) {
         let mut lines = Vec::new();
         let seen = self.follow.read(&mut lines).unwrap();
@@ -204,4 +208,21 @@ fn a_file_that_came_and_went_between_two_looks_is_read_as_well() {
     log.append("three\n");
     assert_eq!(log.lines(), "two\nthree\n");
     assert_eq!(log.lines(), "");
+}
+
+#[test]
+fn a_file_beside_it_that_is_named_like_a_rotated_one_is_anothers() {
+    let mut log = Log::new();
+    log.append("one\n").set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    log.beside("x.log-2", "of another program\n");
+    log.beside("x.log.pos", "3\n");
+    let (first, current) = (log.folder.path().join("x.log.1"), log.path());
+    assert_eq!(log.lines(), "one\n");
+    fs::rename(&current, &first).unwrap();
+    log.append("two\n");
+    assert_eq!(log.lines(), "two\n");
+    fs::remove_file(&current).unwrap();
+    log.beside("x.log-3", "of another one\n");
+    log.append("three\n");
+    assert_eq!(log.lines(), "three\n", "what was removed says nothing of others");
 }

@@ -25,6 +25,8 @@ mod packings;
 mod encodings;
 /// Events of several lines.
 mod events;
+/// Events of many lines in files of many chunks.
+mod traces;
 /// What no input may do.
 mod limits;
 /// What is meant to break things.

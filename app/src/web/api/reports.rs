@@ -107,6 +107,8 @@ pub struct DetailJson {
     pub rules: Option<RulesUsed>,
     /// What limits the report as a whole.
     pub problems: Vec<String>,
+    /// What is worth knowing of the report as a whole though nothing is wrong.
+    pub notes: Vec<String>,
     /// Lines in no cluster, by reason.
     pub set_aside: Vec<SetAside>,
     /// Events over time.
@@ -176,6 +178,7 @@ impl DetailJson {
             inputs: report.inputs.clone(),
             rules: report.rules.clone(),
             problems: report.problems.clone(),
+            notes: report.notes.clone(),
             set_aside: report.set_aside.clone(),
             histogram: report.histogram.clone(),
         }

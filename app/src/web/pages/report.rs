@@ -51,7 +51,8 @@ struct Done {
     all_inputs: usize,
     input_count: String,
     input_problems: Vec<String>,
-    input_notes: Vec<String>,
+    /// On the report and on its inputs.
+    notes: Vec<String>,
     set_aside: Vec<(String, String)>,
     chart: Option<Chart>,
     views: Views,
@@ -193,7 +194,7 @@ fn done(stored: &ReportRow, bound: &Bound, selection: &Selection) -> Done {
         all_inputs: report.inputs.len(),
         input_count: count(report.inputs.len() as u64),
         input_problems: shown(report.inputs.iter().flat_map(|input| &input.problems)),
-        input_notes: shown(report.inputs.iter().flat_map(|input| &input.notes)),
+        notes: shown(report.notes.iter().chain(report.inputs.iter().flat_map(|input| &input.notes))),
         set_aside: report.set_aside.iter().map(|aside: &SetAside| (aside.reason.clone(), count(aside.lines))).collect(),
         chart: report.histogram.as_ref().and_then(|frame| chart::chart(frame, &frame.counts)),
         muted: Muted::of(&here, &report.clusters, selection),

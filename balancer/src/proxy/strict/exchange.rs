@@ -134,6 +134,15 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     async fn send(&mut self, candidate: &mut Candidate, stream: Stream) -> Result<Answer, ProxyError> {
+        let answered = self.ask(candidate, stream).await;
+        self.entry.carried = self.upload.carried();
+        answered
+    }
+}
+
+impl Exchange<'_> {
+    /// Sends the request and reads the answer until it may begin.
+    async fn ask(&mut self, candidate: &mut Candidate, stream: Stream) -> Result<Answer, ProxyError> {
         self.write_head()?;
         let mut download = Download::new();
         let mut interim = 0;
@@ -165,9 +174,7 @@ impl tries::Exchange for Exchange<'_> {
         let (upstream, in_flight) = (Rc::clone(&candidate.upstream), candidate.take_in_flight());
         Ok(Answer { stream, upstream, in_flight, head, download })
     }
-}
 
-impl Exchange<'_> {
     /// Tries backends until one answers or trying on is not allowed.
     pub(crate) async fn answer(&mut self) -> Result<Answer, ProxyError> {
         let branch = self.branch;
@@ -176,9 +183,7 @@ impl Exchange<'_> {
             self.upload.gather(self.desk, (self.client, self.stream), &self.worker.bodies, most).await?;
             self.entry.is_complete();
         }
-        let answered = tries::answer(self, branch).await;
-        self.entry.sent = self.upload.carried();
-        answered
+        tries::answer(self, branch).await
     }
 
     /// The values of the request's fields with this name.

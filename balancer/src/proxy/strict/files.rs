@@ -10,11 +10,14 @@ use std::{
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use rustix::io::Errno;
-use tokio::task::{spawn_blocking, yield_now};
+use tokio::{
+    task::{spawn_blocking, yield_now},
+    time::{Instant, sleep},
+};
 
 use super::{
     press::{self, Press},
@@ -30,12 +33,13 @@ use crate::{
         folder::{self, Found, Haste, Opened, Trouble},
         reply::{About, Piece, Reply},
     },
-    http1::{Span, framing::Framing, request::Request},
+    http1::{Span, fields::written, framing::Framing, request::Request},
     identity::RequestId,
     proxy::{
         client::{Client, Phase},
         entry::Entry,
         error::{ProxyError, Side},
+        room::Taken,
         worker::Worker,
     },
     route::{
@@ -43,6 +47,10 @@ use crate::{
         files::{Files, Wanted, with_slash},
     },
 };
+
+/// Between two looks whether somebody has given back a file.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A request for a file, and its way back.
 pub(super) struct Serving<'a> {
@@ -83,6 +91,7 @@ impl Serving<'_> {
             b"HEAD" => true,
             _ => return Served::Refused(ProxyError::ReadOnly),
         };
+        let Some(place) = self.worker.files.admit() else { return Served::Refused(ProxyError::FilesFull) };
         let (reply, verdict, file) = match self.look(folder, is_head).await {
             Ok(told) => told,
             Err(error) => return Served::Refused(error),
@@ -101,7 +110,8 @@ impl Serving<'_> {
             return Served::Cut;
         }
         let pieces = if is_bare { VecDeque::new() } else { reply.pieces.into() };
-        let source = Source { file: file.map(Arc::new), pieces };
+        let file = file.filter(|_| !pieces.is_empty()).map(|file| (Arc::new(file), place));
+        let source = Source { file, pieces };
         let sent = self.send_all(source, framing, press).await;
         if let (Err(trouble), Some(front)) = (&sent, self.stream.front()) {
             tracing::debug!(error = %trouble, "an answer is broken off: {trouble}");
@@ -114,7 +124,8 @@ impl Serving<'_> {
     async fn look(&self, folder: &Files, is_head: bool) -> Result<(Reply, Verdict, Option<File>), ProxyError> {
         let target = self.request.place(&self.desk.buffer).1;
         let wanted = folder.find(target).ok_or(ProxyError::FileMissing)?;
-        let Some((path, found)) = find(folder, wanted).await? else {
+        let patience = self.worker.limits.stall_deadline;
+        let Some((path, found)) = find(folder, wanted, patience).await? else {
             let place = String::from_utf8(with_slash(target)).map_err(|_| ProxyError::FileMissing)?;
             let moved = Reply::bare(301, "Moved Permanently", format!("Location: {place}\r\n"));
             return Ok((moved, Verdict::Untouched, None));
@@ -124,22 +135,14 @@ impl Serving<'_> {
         let conditions = Conditions::of(|name| seen.all(name));
         let accepted = Accepted::read(seen.all("accept-encoding"));
         let Chosen { found, coding } = if folder.precompressed {
-            smaller(folder, &path, found, &accepted).await
+            smaller(folder, &path, found, &accepted, patience).await
         } else {
             Chosen { found, coding: None }
         };
-        let candidate = Candidate {
-            status: 200,
-            kind: Some(kind.as_bytes()),
-            length: Some(found.length),
-            is_sealed: coding.is_some()
-                || folder.cache_control.as_ref().is_some_and(|text| compress::seals(b"cache-control", text.as_bytes())),
-        };
-        let compress = self.worker.compress(Some(self.route));
-        let verdict = match compress.map(|compress| press::judge(self.worker, compress, &seen, candidate)) {
+        let verdict = match self.judge(folder, &kind, found.length, coding) {
             // What is wanted in parts goes as it is: parts of what is compressed as it goes could not be told.
-            Some(Verdict::Coded(_)) if conditions.has_range() => Verdict::Plain,
-            verdict => verdict.unwrap_or(Verdict::Untouched),
+            Verdict::Coded(_) if conditions.has_range() => Verdict::Plain,
+            verdict => verdict,
         };
         let now = SystemTime::now();
         let validators = Validators::new(found.modified, found.length, coding.map(Coding::name), now);
@@ -156,6 +159,24 @@ impl Serving<'_> {
         let reply = Reply::of(about, &conditions, is_head, now, boundary.text());
         let verdict = if matches!(reply.status.0, 200 | 206 | 304) { verdict } else { Verdict::Untouched };
         Ok((reply, verdict, Some(found.file)))
+    }
+
+    /// How the file goes to this client, by the fields that it sees.
+    fn judge(&self, folder: &Files, kind: &str, length: u64, coding: Option<Coding>) -> Verdict {
+        let Some(compress) = self.worker.compress(Some(self.route)).filter(|_| coding.is_none()) else {
+            return Verdict::Untouched;
+        };
+        let cache_control = folder.cache_control.as_deref().map(|value| ("Cache-Control", value));
+        let told = [("Content-Type", kind)].into_iter().chain(cache_control);
+        let judge = |candidate| press::judge(self.worker, compress, &self.seen(), candidate);
+        if !self.route.edits_answers() {
+            let fields = told.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            return judge(Candidate::of(200, Some(length), fields));
+        }
+        let lines: String = told.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let mut head = format!("HTTP/1.1 200 OK\r\n{lines}\r\n").into_bytes();
+        self.seen().edit_answer(self.route, &mut head);
+        judge(Candidate::of(200, Some(length), written(&head)))
     }
 
     fn seen(&self) -> Seen<'_> {
@@ -190,8 +211,8 @@ impl Serving<'_> {
             line(&mut head, "Connection", "close");
         }
         head.extend_from_slice(b"\r\n");
-        compress::mark(&mut head, verdict);
         self.seen().edit_answer(self.route, &mut head);
+        compress::mark(&mut head, verdict);
         self.entry.note_head(&head);
         self.desk.down.clear();
         self.desk.down.front = head;
@@ -235,20 +256,20 @@ impl Serving<'_> {
 }
 
 /// The file that is wanted, and its path; none if it is a folder that was asked for as if it were a file.
-async fn find(folder: &Files, wanted: Wanted) -> Result<Option<(PathBuf, Found)>, ProxyError> {
+async fn find(folder: &Files, wanted: Wanted, patience: Duration) -> Result<Option<(PathBuf, Found)>, ProxyError> {
     let Wanted { path, is_folder } = wanted;
     if !is_folder {
-        return match open(&folder.root, &path).await? {
+        return match open(&folder.root, &path, patience).await? {
             Opened::Folder => Ok(None),
             Opened::File(found) => Ok(Some((path, found))),
         };
     }
     let index = path.join(&folder.index);
-    match open(&folder.root, &index).await {
+    match open(&folder.root, &index, patience).await {
         Ok(Opened::File(found)) => Ok(Some((index, found))),
         // It is there, and what is in it is nobody's business.
         Ok(Opened::Folder) => Err(ProxyError::FileForbidden),
-        Err(ProxyError::FileMissing) => match open(&folder.root, &path).await {
+        Err(ProxyError::FileMissing) => match open(&folder.root, &path, patience).await {
             Ok(Opened::Folder) => Err(ProxyError::FileForbidden),
             _ => Err(ProxyError::FileMissing),
         },
@@ -257,25 +278,20 @@ async fn find(folder: &Files, wanted: Wanted) -> Result<Option<(PathBuf, Found)>
 }
 
 /// What lies beside a file, compressed as the client takes it; else the file.
-async fn smaller(folder: &Files, path: &Path, found: Found, accepted: &Accepted) -> Chosen {
+async fn smaller(folder: &Files, path: &Path, found: Found, accepted: &Accepted, patience: Duration) -> Chosen {
     for coding in accepted.ranked() {
         let name = [path.as_os_str().as_bytes(), coding.extension().as_bytes()].concat();
         let beside = PathBuf::from(std::ffi::OsStr::from_bytes(&name));
-        if let Ok(Opened::File(found)) = open(&folder.root, &beside).await {
+        if let Ok(Opened::File(found)) = open(&folder.root, &beside, patience).await {
             return Chosen { found, coding: Some(coding) };
         }
     }
     Chosen { found, coding: None }
 }
 
-async fn open(root: &Path, path: &Path) -> Result<Opened, ProxyError> {
+async fn open(root: &Path, path: &Path, patience: Duration) -> Result<Opened, ProxyError> {
     let opened = match folder::open(root, path, Haste::Now) {
-        Err(Trouble::Later) => {
-            let (root, path) = (root.to_owned(), path.to_owned());
-            // It does not come when the thread for it has failed.
-            let waited = spawn_blocking(move || folder::open(&root, &path, Haste::InTime)).await;
-            waited.unwrap_or(Err(Trouble::System(Errno::IO)))
-        }
+        Err(Trouble::Later) => open_in_time(root, path, patience).await,
         opened => opened,
     };
     opened.map_err(|trouble| match trouble {
@@ -290,14 +306,32 @@ async fn open(root: &Path, path: &Path) -> Result<Opened, ProxyError> {
     })
 }
 
+/// Waits for the disk on a thread for that. Whoever has a lease on the file is told by each look to give it back, and is
+/// waited for without a thread.
+async fn open_in_time(root: &Path, path: &Path, patience: Duration) -> Result<Opened, Trouble> {
+    let (deadline, mut pause) = (Instant::now() + patience, FIRST_PAUSE);
+    loop {
+        let (root, path) = (root.to_owned(), path.to_owned());
+        // It does not come when the thread for it has failed.
+        let opened = spawn_blocking(move || folder::open(&root, &path, Haste::InTime)).await;
+        let opened = opened.unwrap_or(Err(Trouble::System(Errno::IO)));
+        if !matches!(opened, Err(Trouble::Later)) || Instant::now() >= deadline {
+            return opened;
+        }
+        sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
 /// The bytes of an answer.
 struct Source {
-    file: Option<Arc<File>>,
+    /// With its place among those that are open.
+    file: Option<(Arc<File>, Taken)>,
     pieces: VecDeque<Piece>,
 }
 
 impl Source {
-    /// Fills a buffer as far as there is something.
+    /// Fills a buffer as far as there is something. A file is closed with its last byte, and not when the client has that.
     async fn fill(&mut self, buffer: &mut Buffer) -> io::Result<usize> {
         let mut filled = 0;
         while let Some(piece) = self.pieces.front_mut().filter(|_| filled < buffer.bytes.len()) {
@@ -312,7 +346,7 @@ impl Source {
                 }
                 Piece::Part(part) => {
                     let most = usize::try_from(part.end - part.start).unwrap_or(usize::MAX).min(room);
-                    let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
+                    let (file, _) = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
                     let taken = read(file, buffer, (filled, most), part.start).await?;
                     filled += taken;
                     part.start += taken as u64;
@@ -322,6 +356,9 @@ impl Source {
             if is_done {
                 self.pieces.pop_front();
             }
+        }
+        if self.pieces.is_empty() {
+            self.file = None;
         }
         Ok(filled)
     }

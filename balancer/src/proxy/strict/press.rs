@@ -22,7 +22,12 @@ pub(super) fn judge(worker: &Worker, compress: &Compress, seen: &Seen<'_>, answe
     if seen.all("cache-control").any(|value| compress::forbids(b"cache-control", value)) {
         return Verdict::Untouched;
     }
-    match compress.judge(answer, &Accepted::read(seen.all("accept-encoding"))) {
+    let accepted = Accepted::read(seen.all("accept-encoding"));
+    if answer.status == 304 {
+        let is_weak = seen.all("if-none-match").any(|tags| answer.is_weak_in(tags));
+        return compress.judge_known(answer, &accepted, is_weak);
+    }
+    match compress.judge(answer, &accepted) {
         Verdict::Coded(_) if !worker.encoders.is_left() => Verdict::Plain,
         verdict => verdict,
     }

@@ -3,7 +3,7 @@
 
 use std::{
     future::poll_fn,
-    io,
+    io, mem,
     ops::ControlFlow,
     task::{Context, Poll, ready},
 };
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     compress::{self, Candidate, Verdict},
-    http1::{Span, Version, fields::Kind, framing::Framing, response::Response},
+    http1::{Span, Version, fields::written, framing::Framing, response::Response},
     identity::RequestId,
     proxy::{client::Client, entry::Entry, error::Side, worker::Worker},
 };
@@ -61,8 +61,9 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     upload.keep_quiet();
     let mut backend = Some((backend, in_flight));
     let may_stay = head.stays && head.framing != Framing::Close;
+    let (packed, all_packed, broken) = (0, false, None);
     let mut relay =
-        Relay { worker, client, stream, desk, upload, entry, framing, press, packed: 0, all_packed: false, may_stay };
+        Relay { worker, client, stream, desk, upload, entry, framing, press, packed, all_packed, may_stay, broken };
     let first = relay.pack(&download);
     if let ControlFlow::Break(cut) = relay.note(first) {
         return cut;
@@ -70,7 +71,7 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     let relayed = poll_fn(|cx| {
         loop {
             // Before the client has read it: the backend is free for somebody else.
-            if relay.is_done(&download)
+            if (relay.is_done(&download) || relay.broken.is_some())
                 && let Some((backend, in_flight)) = backend.take()
             {
                 if relay.may_be_kept(&download) {
@@ -96,7 +97,7 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
 
 impl Exchange<'_> {
     /// How the answer goes to this client.
-    fn judge(&self, head: &Response, download: &Download) -> Verdict {
+    fn judge(&mut self, head: &Response, download: &Download) -> Verdict {
         let Some(compress) = self.worker.compress(self.route) else { return Verdict::Untouched };
         let (bytes, fields) = (download.bytes(), self.desk.response.fields());
         let length = match head.framing {
@@ -104,9 +105,20 @@ impl Exchange<'_> {
             Framing::None => head.length_told,
             Framing::Chunked | Framing::Close => download.ended.then_some(download.data.len() as u64),
         };
-        let kind = fields.iter().find(|field| field.kind == Kind::ContentType).map(|field| field.value.of(bytes));
-        let is_sealed = fields.iter().any(|field| compress::seals(field.name.of(bytes), field.value.of(bytes)));
-        press::judge(self.worker, compress, &self.seen(), Candidate { status: head.status, kind, length, is_sealed })
+        let Some(route) = self.route.filter(|route| route.edits_answers()) else {
+            let fields = fields.iter().map(|field| (field.name.of(bytes), field.value.of(bytes)));
+            return press::judge(self.worker, compress, &self.seen(), Candidate::of(head.status, length, fields));
+        };
+        // By the fields that the client sees. What is written for that is in a place that is free still.
+        let mut edited = mem::take(&mut self.desk.down.front);
+        let onward = Onward::as_read(self.request.version, Framing::None);
+        rewrite::response(&mut edited, bytes, head, self.desk.response.fields(), onward);
+        self.seen().edit_answer(route, &mut edited);
+        let candidate = Candidate::of(head.status, length, written(&edited));
+        let verdict = press::judge(self.worker, compress, &self.seen(), candidate);
+        edited.clear();
+        self.desk.down.front = edited;
+        verdict
     }
 
     fn seen(&self) -> Seen<'_> {
@@ -141,11 +153,11 @@ impl Exchange<'_> {
             return front.begin(bytes, head, fields, onward, is_bare);
         }
         rewrite::response(&mut desk.down.front, bytes, head, fields, onward);
-        compress::mark(&mut desk.down.front, verdict);
         if let Some(route) = route {
             let seen = Seen { client, request: &self.request, bytes: &desk.buffer, fields: desk.request.fields() };
             seen.edit_answer(route, &mut desk.down.front);
         }
+        compress::mark(&mut desk.down.front, verdict);
         self.entry.note_head(&desk.down.front);
         self.stream.front().is_none_or(|front| front.begin_written(&mut desk.down.front, is_bare))
     }
@@ -165,6 +177,8 @@ struct Relay<'a> {
     packed: usize,
     all_packed: bool,
     may_stay: bool,
+    /// Who has broken it off ahead of the client, which gets what had come before.
+    broken: Option<Side>,
 }
 
 impl Relay<'_> {
@@ -194,9 +208,14 @@ impl Relay<'_> {
             (Poll::Ready(Ok(())), Some(from)) => return self.poll_more(cx, download, from),
             (Poll::Pending, Some(from)) if !download.ended => {
                 let ahead = ready!(download.poll_ahead(cx, from, &self.worker.shelf, &self.worker.room));
-                ahead.map_err(|error| error.facts().side)
+                self.broken = ahead.err().map(|error| error.facts().side);
+                Ok(())
             }
-            (Poll::Ready(Ok(())), None) => return Poll::Ready(ControlFlow::Break(Relayed::Cut)),
+            // All that came before it was broken off is on its way.
+            (Poll::Ready(Ok(())), None) => match self.flush() {
+                Ok(false) => Err(self.broken.unwrap_or(Side::Backend)),
+                flushed => flushed.map(drop),
+            },
             (Poll::Pending, _) => return Poll::Pending,
         };
         Poll::Ready(self.note(more))
@@ -213,7 +232,10 @@ impl Relay<'_> {
         self.packed = 0;
         let more = match download.poll_more(cx, from, &self.worker.shelf) {
             Poll::Ready(Ok(())) => self.pack(download),
-            Poll::Ready(Err(error)) => Err(error.facts().side),
+            Poll::Ready(Err(error)) => {
+                self.broken = Some(error.facts().side);
+                Ok(())
+            }
             Poll::Pending => match self.flush() {
                 Ok(false) => return self.poll_left(cx, from).map(ControlFlow::Break),
                 flushed => flushed.map(drop),
@@ -273,7 +295,7 @@ impl Relay<'_> {
 
     /// Whether its connection can take another one then.
     fn may_be_kept(&self, download: &Download) -> bool {
-        self.may_stay && !download.surplus && self.upload.is_through(self.desk)
+        self.may_stay && self.broken.is_none() && !download.surplus && self.upload.is_through(self.desk)
     }
 
     /// A backend may answer while it still reads.
@@ -281,7 +303,7 @@ impl Relay<'_> {
         let Some(to) = to.filter(|_| !self.upload.is_over(self.desk)) else { return Ok(()) };
         let way = Way { client: self.client, from: self.stream, to, shelf: &self.worker.shelf };
         let polled = self.upload.poll(cx, self.desk, &way);
-        self.entry.sent = self.upload.carried();
+        self.entry.carried = self.upload.carried();
         match polled {
             Poll::Ready(Err(Trouble::Client(_))) => Err(()),
             Poll::Ready(Err(Trouble::Backend)) => {

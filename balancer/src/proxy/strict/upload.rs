@@ -43,6 +43,24 @@ pub(crate) enum Trouble {
     Backend,
 }
 
+/// Bytes of data given to backends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Carried {
+    /// Again and again if they were sent again.
+    pub(crate) all: u64,
+    /// Each once.
+    pub(crate) once: u64,
+    this_time: u64,
+}
+
+impl Carried {
+    fn add(&mut self, bytes: usize) {
+        self.all += bytes as u64;
+        self.this_time += bytes as u64;
+        self.once = self.once.max(self.this_time);
+    }
+}
+
 /// Both ends of the way.
 pub(crate) struct Way<'a> {
     pub(crate) client: &'a Client,
@@ -58,8 +76,7 @@ pub(crate) struct Upload {
     /// What is still to come of a counted one.
     left: u64,
     passed: u64,
-    /// Bytes of data given to backends, again and again if it was sent again.
-    carried: u64,
+    carried: Carried,
     limit: u64,
     /// Where the first byte behind the head is, and the first that was not looked at.
     start: usize,
@@ -94,7 +111,7 @@ impl Upload {
             decoder: Decoder::leaving_out(fields::named(&desk.buffer, desk.request.fields())),
             left,
             passed: 0,
-            carried: 0,
+            carried: Carried::default(),
             limit,
             start,
             at: start,
@@ -133,7 +150,7 @@ impl Upload {
     }
 
     /// Bytes of it that went to backends.
-    pub(crate) fn carried(&self) -> u64 {
+    pub(crate) fn carried(&self) -> Carried {
         self.carried
     }
 
@@ -163,8 +180,9 @@ impl Upload {
             self.left = length;
         }
         self.given_up = false;
+        self.carried.this_time = 0;
         if let Some(data) = self.unwrapped {
-            self.carried += data.len() as u64;
+            self.carried.add(data.len());
             desk.up.chunk(data, Some(self.decoder.trailers()));
             return Ok(());
         }
@@ -359,7 +377,7 @@ impl Upload {
                 desk.up.data = Span { start: self.at, end: self.at + length };
                 self.at += length;
                 self.left -= length as u64;
-                self.carried += length as u64;
+                self.carried.add(length);
                 self.ended = self.left == 0;
             }
             Framing::Chunked => {
@@ -367,7 +385,7 @@ impl Upload {
                 self.at = at;
                 self.ended = ended;
                 self.passed += data.len() as u64;
-                self.carried += data.len() as u64;
+                self.carried.add(data.len());
                 if self.passed > self.limit {
                     return Err(ProxyError::BodyTooLarge);
                 }

@@ -145,6 +145,7 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
         engine: Engine::Strict,
         addresses: Addresses::new(limits.connections_per_address),
         limiter: None,
+        files: 1,
         limits,
         counters: Arc::new(Counters::default()),
         log: None,

@@ -126,7 +126,7 @@ impl Front {
         self.reply.borrow_mut().poll_send(cx, data, bytes, end)
     }
 
-    /// The answer is broken off, and the client shall know.
+    /// The answer is broken off, and the client shall know. What `h2` holds of it, up to `SEND_BUFFER`, is lost.
     pub(crate) fn break_off(&self) {
         let mut reply = self.reply.borrow_mut();
         match &mut reply.body {

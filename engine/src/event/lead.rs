@@ -1,0 +1,114 @@
+//! `Lead`: how the lines of an input begin, by its first chunk.
+
+use std::sync::Arc;
+
+use super::{has_time, is_blank, joiner, lines, source, split_name};
+use crate::{
+    format::{Layout, LineFormat},
+    tally::Key,
+};
+
+/// Lines of an input that are looked at for times, about.
+const JUDGED: usize = 512;
+
+/// Lines with names that an input needs to be one of such.
+const NAMED: u32 = 3;
+
+/// How the lines of an input begin.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lead {
+    /// With times: three in four of those that may begin an event do.
+    pub(crate) timed: bool,
+    /// With names of those who wrote them ([`split_name`]), before anything else: nine in ten do, with the bar at one place.
+    pub(crate) named: bool,
+    /// With names before half of them at least, and not before enough to be `named`: they are part of what is said.
+    pub(crate) half_named: bool,
+    /// What stands there behind the names.
+    pub(crate) layout: Arc<Layout>,
+}
+
+impl Lead {
+    /// Of the lines of a text.
+    pub(crate) fn of(text: &[u8], format: &LineFormat, reference_time: i64) -> Self {
+        // Where someone says how lines begin, the name is a part of that.
+        let share = named_share(lines(text));
+        let named = format.given().is_none() && format.named().unwrap_or(share >= 0.9);
+        let said = lines(text).map(|line| if named { split_name(line).1 } else { line });
+        let (timed, half_named) = (are_timed(said.clone()), !named && share >= 0.5);
+        Self { timed, named, half_named, layout: format.layout(said, reference_time) }
+    }
+
+    /// Of an input that is no text.
+    pub(crate) fn of_no_text() -> Self {
+        Self { layout: Arc::new(Layout::plain()), ..Self::default() }
+    }
+
+    /// The name before a line, and what it says behind that.
+    #[inline]
+    pub(crate) fn split<'l>(&self, line: &'l [u8]) -> (&'l [u8], &'l [u8]) {
+        if self.named { split_name(line) } else { (&[], line) }
+    }
+}
+
+/// About as many of the lines as are judged by, chosen by their bytes and each kind by its share, so that their order decides
+/// nothing.
+fn judged<'l>(lines: impl Iterator<Item = &'l [u8]>) -> impl Iterator<Item = &'l [u8]> {
+    let mut lines: Vec<_> = lines.map(|line| (Key::of(line).0, line)).collect();
+    lines.sort_unstable();
+    let every = lines.len().div_ceil(JUDGED).max(1);
+    lines.into_iter().step_by(every).map(|(_, line)| line)
+}
+
+/// How many of the lines have names with the bar at one place, of those that are not empty.
+fn named_share<'l>(lines: impl Iterator<Item = &'l [u8]>) -> f64 {
+    let mut bars = [0_u32; source::NAME + 1];
+    let mut all = 0_u32;
+    for line in lines.filter(|line| !line.is_empty()) {
+        let (name, _) = split_name(line);
+        bars[name.len().min(source::NAME)] += u32::from(!name.is_empty());
+        all += 1;
+    }
+    let most = bars.into_iter().max().filter(|most| *most >= NAMED);
+    most.map_or(0.0, |most| f64::from(most) / f64::from(all))
+}
+
+fn are_timed<'l>(lines: impl Iterator<Item = &'l [u8]>) -> bool {
+    let (mut timed, mut all) = (0, 0);
+    for line in judged(lines.filter(|line| line.first().is_some_and(|b| !is_blank(*b)))) {
+        let has_time = has_time(line);
+        let neutral = !has_time && joiner::is_inner(line);
+        timed += usize::from(has_time);
+        all += usize::from(!neutral);
+    }
+    timed > 0 && timed * 4 >= all * 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line that may have a name and a time.
+    fn line(n: usize, named: bool, timed: bool) -> String {
+        let name = if named { "shop-1 | " } else { "" };
+        let time = if timed { "2026-05-01 10:00:00 INFO " } else { "" };
+        format!("{name}{time}order {n} packed\n")
+    }
+
+    #[test]
+    fn the_order_of_lines_does_not_decide_how_they_begin() {
+        for step in (0..100).step_by(3) {
+            let (named, timed) = (850 + step, 700 + step);
+            let mut lines: Vec<String> = (0..6000).map(|n| line(n, n % 1000 < named, n * 7 % 1000 < timed)).collect();
+            let mut judge = |sort: fn(&mut Vec<String>)| {
+                sort(&mut lines);
+                let Lead { timed, named, layout, .. } = Lead::of(lines.concat().as_bytes(), &LineFormat::AUTO, 0);
+                (timed, named, layout.forms().collect::<Vec<_>>())
+            };
+            let as_written = judge(|_| ());
+            assert_eq!(judge(|lines| lines.reverse()), as_written);
+            assert_eq!(judge(|lines| lines.sort()), as_written);
+            assert_eq!(judge(|lines| lines.sort_by_key(String::len)), as_written);
+            assert_eq!(as_written.1, named >= 900);
+        }
+    }
+}
