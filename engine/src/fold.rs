@@ -211,7 +211,7 @@ impl Fold {
             for (at, (line, name, text)) in batch.iter().enumerate() {
                 self.lines += 1;
                 self.shortened += u64::from(line.length > manner.max_line_bytes as u64);
-                if *name != writer && !name.is_empty() {
+                if !name.is_empty() && *name != writer {
                     joiner.end();
                     writer = name;
                 }

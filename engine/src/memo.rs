@@ -4,8 +4,13 @@
 
 use std::{
     cell::RefCell,
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
+
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
 
 use crate::{
     format::{
@@ -30,14 +35,11 @@ const PLACES: usize = 1 << 13;
 /// Bytes kept at most, about; past it all is forgotten.
 const KEPT: usize = 12 << 20;
 
-/// Different times kept at most; past it all is forgotten.
-const TIMES: usize = 1 << 10;
+/// Different times, and lists of questions, kept at most; past it all is forgotten.
+const DIFFERENT: usize = 1 << 10;
 
 /// Lines looked at together at most.
 pub(crate) const BATCH: usize = 32;
-
-/// Bytes that come from memory together.
-const NEAR: usize = 64;
 
 /// Memos of the threads of a run: each is taken, used for a chunk, and put back.
 #[derive(Debug, Clone, Default)]
@@ -50,9 +52,13 @@ pub(crate) struct Memo {
     reference: i64,
     places: Vec<[Slot; WAYS]>,
     entries: Vec<Entry>,
-    /// Of each entry the outline, the shape, and what is to be written exactly.
+    /// Of each entry what is to be written exactly, and the shape.
     texts: Vec<u8>,
+    /// Lists of questions, one after the other: lines whose headers are alike have theirs in common.
     questions: Vec<Question>,
+    /// Where each list is.
+    lists: Vec<Range<usize>>,
+    listed: HashMap<Vec<Question>, u16>,
     times: Vec<Told>,
     /// Chunks begun, this one too.
     chunk: u32,
@@ -63,6 +69,7 @@ pub(crate) struct Memo {
     outline_texts: Vec<u8>,
     asked: RefCell<Asked>,
     shaper: Shaper,
+    secrets: RapidSecrets,
 }
 
 /// The outline of a line.
@@ -82,16 +89,22 @@ struct Slot {
     entry: u32,
 }
 
-/// What all lines with one outline and the same answers come down to.
+/// What all lines with one outline and the same answers come down to. No larger than what comes from memory at once.
 #[derive(Debug)]
 struct Entry {
+    /// Of the outline. It stands for it: that another one has it too is as unlikely as two shapes with one [`Key`], and as it
+    /// is seeded at random, nobody can write lines for which it is not.
+    hash: u64,
     key: Key,
-    /// Where its texts begin.
-    texts: u32,
-    outline: u16,
-    shape: u16,
-    /// Where its questions are.
-    questions: (u32, u16),
+    /// Where the shape is, behind what is to be written exactly.
+    shape: u32,
+    shape_length: u16,
+    /// Bytes that are to be written exactly.
+    exact: u16,
+    /// Number of the list of its questions.
+    questions: u16,
+    /// Bytes of the outline.
+    length: u16,
     /// Where the message begins and ends.
     message: (u16, u16),
     /// Which time is the line's.
@@ -151,6 +164,8 @@ impl Memo {
             entries: Vec::new(),
             texts: Vec::new(),
             questions: Vec::new(),
+            lists: Vec::new(),
+            listed: HashMap::new(),
             times: Vec::new(),
             chunk: 0,
             once: vec![0; PLACES * WAYS],
@@ -158,6 +173,7 @@ impl Memo {
             outline_texts: Vec::new(),
             asked: RefCell::default(),
             shaper: Shaper::default(),
+            secrets: RapidSecrets::seed(RandomState::new().hash_one(0)),
         }
     }
 
@@ -174,11 +190,14 @@ impl Memo {
         self.entries.clear();
         self.texts.clear();
         self.questions.clear();
+        self.lists.clear();
+        self.listed.clear();
         self.times.clear();
     }
 
-    fn kept(&self) -> usize {
-        size_of_val(&*self.entries) + self.texts.len() + size_of_val(&*self.questions)
+    fn is_full(&self) -> bool {
+        let kept = size_of_val(&*self.entries) + self.texts.len() + size_of_val(&*self.questions);
+        kept > KEPT || self.times.len() >= DIFFERENT || self.lists.len() >= DIFFERENT
     }
 
     /// Looks at lines that are [asked about](Self::of) next. A memo is larger than the nearest caches: what is known of many
@@ -192,7 +211,7 @@ impl Memo {
             if line.len() <= LONGEST {
                 outline(line, &mut self.outline_texts);
             }
-            let hash = Key::of(&self.outline_texts[start..]).0;
+            let hash = rapidhash_v3_inline::<true, false, false>(&self.outline_texts[start..], &self.secrets);
             self.outlines.push(Outline { start, end: self.outline_texts.len(), hash });
         }
         let mut near = [0; BATCH];
@@ -202,14 +221,9 @@ impl Memo {
             *near = slots.iter().find(|slot| slot.tag == tag).map_or(0, |slot| slot.entry);
         }
         let mut touched = 0;
-        for (near, outline) in near.iter().zip(&self.outlines) {
+        for near in &near[..self.outlines.len()] {
             let Some(entry) = self.entries.get((*near as usize).wrapping_sub(1)) else { continue };
-            let texts = entry.texts as usize;
-            for at in (texts..texts + (outline.end - outline.start)).step_by(NEAR) {
-                touched ^= self.texts.get(at).copied().unwrap_or_default();
-            }
-            let asked = self.questions.get(entry.questions.0 as usize);
-            touched ^= u8::from(matches!(asked, Some(Question::Exact { .. })));
+            touched ^= entry.hash;
         }
         // It is asked for to be near; what it is does not matter.
         std::hint::black_box(touched);
@@ -232,7 +246,7 @@ impl Memo {
         let record = Record { time, level: entry.level, message };
         let place = (entry.counted.0 == self.chunk).then_some(entry.counted.1);
         let known = Known { key: entry.key, place, entry: at };
-        let shape = &self.texts[entry.texts as usize + usize::from(entry.outline)..][..usize::from(entry.shape)];
+        let shape = &self.texts[entry.shape as usize..][..usize::from(entry.shape_length)];
         Some(Recalled { way: entry.way.into(), record, shape, known })
     }
 
@@ -248,15 +262,16 @@ impl Memo {
     #[inline]
     fn recall(&self, outline: Outline, line: &[u8]) -> Option<(usize, Option<i64>)> {
         let tag = tag(outline.hash);
-        let text = &self.outline_texts[outline.start..outline.end];
         let slots = &self.places[place(outline.hash)];
         slots.iter().filter(|slot| slot.tag == tag && slot.entry > 0).find_map(|slot| {
             let at = slot.entry as usize - 1;
             let entry = &self.entries[at];
-            let texts = self.texts[entry.texts as usize..].strip_prefix(text)?;
-            let (from, count) = entry.questions;
-            let questions = &self.questions[from as usize..][..usize::from(count)];
-            if usize::from(entry.outline) != text.len() || !hold(questions, &texts[usize::from(entry.shape)..], line) {
+            if entry.hash != outline.hash || usize::from(entry.length) != line.len() {
+                return None;
+            }
+            let exact = &self.texts[entry.shape as usize - usize::from(entry.exact)..];
+            let questions = &self.questions[self.lists[usize::from(entry.questions)].clone()];
+            if !hold(questions, exact, line) {
                 return None;
             }
             Some((at, entry.time.and_then(|time| self.times[usize::from(time)].millis(line, self.reference))))
@@ -270,7 +285,7 @@ impl Memo {
         if std::mem::replace(seen, tag) != tag || !token::is_clean(line) || !reader.takes_outline(line) {
             return None;
         }
-        if self.kept() > KEPT || self.times.len() >= TIMES {
+        if self.is_full() {
             self.forget();
         }
         self.asked.get_mut().clear();
@@ -281,32 +296,44 @@ impl Memo {
             return None;
         }
         let shape = self.shaper.shape_outline(digits, said.message);
-        let (place, key, length) = (digits.place(said.message), Key::of(shape), shape.len());
-        let (texts, questions) = (self.texts.len(), self.questions.len());
-        self.texts.extend_from_slice(text);
-        self.texts.extend_from_slice(shape);
+        let (message, key, shape_length) = (digits.place(said.message), Key::of(shape), shape.len() as u16);
+        let texts = self.texts.len();
         let mut asked = self.asked.borrow_mut();
-        asked.write(line, &mut self.questions, &mut self.texts);
+        let questions = asked.write(line, &mut self.texts);
+        let questions = match self.listed.get(questions) {
+            Some(list) => *list,
+            None => {
+                let start = self.questions.len();
+                self.questions.extend_from_slice(questions);
+                self.lists.push(start..self.questions.len());
+                *self.listed.entry(questions.to_vec()).or_insert(self.lists.len() as u16 - 1)
+            }
+        };
         let time = said.time.map(|moment| asked.told(moment.number));
         drop(asked);
+        let at = self.texts.len();
+        self.texts.extend_from_slice(shape);
         let entry = Entry {
+            hash: outline.hash,
             key,
-            texts: texts as u32,
-            outline: line.len() as u16,
-            shape: length as u16,
-            questions: (questions as u32, (self.questions.len() - questions) as u16),
-            message: (place.start as u16, place.end as u16),
+            shape: at as u32,
+            shape_length,
+            exact: (at - texts) as u16,
+            questions,
+            length: line.len() as u16,
+            message: (message.start as u16, message.end as u16),
             time: time.map(|time| number(&mut self.times, time)),
             level: said.level,
             way: way as u8,
             counted: (0, 0),
         };
         let time = said.time.map(|moment| moment.millis);
-        Some((self.keep(outline.hash, entry), time))
+        Some((self.keep(entry), time))
     }
 
     /// Keeps an entry; says where.
-    fn keep(&mut self, hash: u64, entry: Entry) -> usize {
+    fn keep(&mut self, entry: Entry) -> usize {
+        let hash = entry.hash;
         let slots = &mut self.places[place(hash)];
         // The newest is in front, the oldest falls out.
         slots.rotate_right(1);

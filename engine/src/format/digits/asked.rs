@@ -15,7 +15,7 @@ pub(crate) struct Asked {
 }
 
 /// A question about the digits of a line, with its answer. The lines that are read by their outline are short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
     /// Whether a number is within bounds.
     Within { at: u16, width: u8, bounds: Bounds, inside: bool },
@@ -96,14 +96,14 @@ impl Asked {
     }
 
     /// All that has been asked of this line, to be asked of others; what is to be written exactly goes to `texts`.
-    pub(crate) fn write(&mut self, line: &[u8], questions: &mut Vec<Question>, texts: &mut Vec<u8>) {
-        questions.extend_from_slice(&self.questions);
+    pub(crate) fn write(&mut self, line: &[u8], texts: &mut Vec<u8>) -> &[Question] {
         self.exact.sort_unstable();
         self.exact.dedup();
         for (start, end) in &self.exact {
-            questions.push(Question::Exact { start: *start, end: *end });
+            self.questions.push(Question::Exact { start: *start, end: *end });
             texts.extend_from_slice(&line[usize::from(*start)..usize::from(*end)]);
         }
+        &self.questions
     }
 }
 

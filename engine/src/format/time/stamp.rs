@@ -25,7 +25,7 @@ pub(crate) struct Number {
 }
 
 /// What the numbers of a time are held against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Bounds {
     Month,
     /// Up to the 24 that ends a day.
