@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Partial, Report,
+    event::has_trace,
     record::Level,
     report::{Cluster, InputSummary, Totals},
     table::Table,
@@ -70,7 +71,7 @@ pub struct Difference {
     pub change: Change,
     /// Whether that is more than chance explains, and large enough to matter.
     pub is_finding: bool,
-    /// Whether its lines are of level error or fatal, or stack traces.
+    /// Whether its events are of level error or fatal, or have stack traces, whatever level they name.
     pub is_error: bool,
     /// Its rate in OTHER by its rate in BASE, beside what is known to have changed; `None` for what is new or gone.
     pub factor: Option<f64>,
@@ -257,7 +258,7 @@ fn difference(cluster: &Cluster, judged: Judged, base: Counts, other: Counts) ->
         slots: cluster.slots.clone(),
         change: judged.change,
         is_finding: judged.is_finding,
-        is_error: level.is_some_and(|level| level >= Level::Error) || cluster.examples.iter().any(|e| is_trace(e)),
+        is_error: level.is_some_and(|level| level >= Level::Error) || cluster.examples.iter().any(|event| has_trace(event)),
         factor: judged.factor,
         p: judged.p,
         q: judged.q,
@@ -265,17 +266,6 @@ fn difference(cluster: &Cluster, judged: Judged, base: Counts, other: Counts) ->
         other,
         examples: cluster.examples.clone(),
     }
-}
-
-/// Whether a text is the beginning of a stack trace: as Python, Rust, Go, and those who write exceptions by their class say it.
-fn is_trace(text: &str) -> bool {
-    let first = text.trim_start();
-    let class = first.split([':', ' ', '\n']).next().unwrap_or_default();
-    let is_class = class.contains('.') && ["Exception", "Error"].iter().any(|end| class.ends_with(end));
-    let said = ["Traceback (most recent call last)", "Exception in thread ", "panic: ", "Unhandled exception"];
-    is_class
-        || said.iter().any(|start| first.starts_with(start))
-        || (first.starts_with("thread ") && first.contains(" panicked at "))
 }
 
 /// What comes first.

@@ -45,6 +45,20 @@ pub(crate) const BYTES: usize = 64 << 10;
 /// A time without a year needs a year; whether there is a time does not depend on it.
 const SOME_DAY: i64 = 0;
 
+/// Whether an event has a stack trace: its first line begins one, as Python, Rust, Go, and those who write exceptions by their
+/// class say it, or one behind it is an exception or a frame.
+pub(crate) fn has_trace(event: &str) -> bool {
+    let first = event.trim_start();
+    let class = first.split([':', ' ', '\n']).next().unwrap_or_default();
+    let is_class = class.contains('.') && ["Exception", "Error"].iter().any(|end| class.ends_with(end));
+    let said = ["Traceback (most recent call last)", "Exception in thread ", "panic: ", "Unhandled exception"];
+    let is_inner = |line: &[u8]| grammar::is_frame(line) || grammar::exception(line).is_some();
+    is_class
+        || said.iter().any(|start| first.starts_with(start))
+        || (first.starts_with("thread ") && first.contains(" panicked at "))
+        || lines(event.as_bytes()).skip(1).map(<[u8]>::trim_ascii_start).any(|line| !line.is_empty() && is_inner(line))
+}
+
 /// The line that begins there, without its end.
 fn line_at(text: &[u8], start: usize) -> &[u8] {
     let rest = &text[start..];

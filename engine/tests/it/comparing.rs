@@ -234,6 +234,23 @@ fn stack_traces_are_errors_whatever_their_level() {
 }
 
 #[test]
+fn a_stack_trace_below_a_line_of_any_level_is_an_error() {
+    let job = |n: usize| format!("2024-05-01 10:00:{:02} INFO job {n} done\n", n % 60);
+    let base: String = (0..60).map(job).collect();
+    let traces = [
+        "java.lang.IllegalStateException: no seat left\n\tat org.shop.Hall.seat(Hall.java:12)\n",
+        "Error: no seat left\n    at seat (/srv/hall.js:12:3)\n",
+        "Traceback (most recent call last):\n  File \"hall.py\", line 12, in seat\nValueError: no seat left\n",
+    ];
+    for trace in traces {
+        let found = compared(&base, &format!("{base}{}{trace}", job(61)));
+        assert!(found.clusters.iter().any(|one| one.is_new_error()), "{trace}: {:#?}", found.clusters);
+    }
+    let found = compared(&base, &format!("{base}{}    and its 12 parts\n", job(61)));
+    assert!(!found.clusters.iter().any(|one| one.is_new_error()), "{:#?}", found.clusters);
+}
+
+#[test]
 fn titles_and_mutes_of_rules_hold_for_a_comparison() {
     let rules =
         "[[rule]]\nrename = \"disk <*> failed\"\ntitle = \"A disk is broken\"\n[[rule]]\nmute = \"cache <*> lost\"\n";
