@@ -258,7 +258,8 @@ fn difference(cluster: &Cluster, judged: Judged, base: Counts, other: Counts) ->
         slots: cluster.slots.clone(),
         change: judged.change,
         is_finding: judged.is_finding,
-        is_error: level.is_some_and(|level| level >= Level::Error) || cluster.examples.iter().any(|event| has_trace(event)),
+        is_error: level.is_some_and(|level| level >= Level::Error)
+            || cluster.examples.iter().any(|event| has_trace(event)),
         factor: judged.factor,
         p: judged.p,
         q: judged.q,
