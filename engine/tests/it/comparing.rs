@@ -3,7 +3,7 @@
 use logkin_engine::{
     Partial, Progress, Rules, Settings,
     compare::{
-        Change, Comparison, compare,
+        Change, Comparison, Difference, compare,
         significance::{Bar, judge},
     },
     gather,
@@ -244,10 +244,10 @@ fn a_stack_trace_below_a_line_of_any_level_is_an_error() {
     ];
     for trace in traces {
         let found = compared(&base, &format!("{base}{}{trace}", job(61)));
-        assert!(found.clusters.iter().any(|one| one.is_new_error()), "{trace}: {:#?}", found.clusters);
+        assert!(found.clusters.iter().any(Difference::is_new_error), "{trace}: {:#?}", found.clusters);
     }
     let found = compared(&base, &format!("{base}{}    and its 12 parts\n", job(61)));
-    assert!(!found.clusters.iter().any(|one| one.is_new_error()), "{:#?}", found.clusters);
+    assert!(!found.clusters.iter().any(Difference::is_new_error), "{:#?}", found.clusters);
 }
 
 #[test]
