@@ -21,6 +21,7 @@ pub struct ServiceBuilder {
     instances: Option<u16>,
     data: Option<PathBuf>,
     roots: Vec<PathBuf>,
+    more: Vec<String>,
 }
 
 /// A running service: `up` with its instances, or one `serve`.
@@ -35,12 +36,12 @@ pub struct Service {
 impl Service {
     /// A balancer and `instances` instances.
     pub fn up(instances: u16) -> ServiceBuilder {
-        ServiceBuilder { instances: Some(instances), data: None, roots: Vec::new() }
+        ServiceBuilder { instances: Some(instances), data: None, roots: Vec::new(), more: Vec::new() }
     }
 
     /// One instance, no balancer.
     pub fn serve() -> ServiceBuilder {
-        ServiceBuilder { instances: None, data: None, roots: Vec::new() }
+        ServiceBuilder { instances: None, data: None, roots: Vec::new(), more: Vec::new() }
     }
 
     /// Address of the page, without a slash at the end.
@@ -56,6 +57,17 @@ impl Service {
     /// A client of its JSON API.
     pub fn api(&self) -> Api {
         Api::new(&self.url)
+    }
+
+    /// The word behind `words` in what it printed so far.
+    ///
+    /// # Panics
+    ///
+    /// When it did not print them.
+    pub fn said(&self, words: &str) -> String {
+        let output = self.process.output();
+        let word = output.split_once(words).and_then(|(_, rest)| rest.split_whitespace().next());
+        word.unwrap_or_else(|| panic!("{words:?} is not in what it printed:\n{output}")).to_owned()
     }
 
     /// The started process.
@@ -109,6 +121,13 @@ impl ServiceBuilder {
         self
     }
 
+    /// Gives it these arguments too.
+    #[must_use]
+    pub fn more(mut self, arguments: &[&str]) -> Self {
+        self.more.extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+
     /// Starts it and waits for its ready line.
     pub fn start(self) -> Service {
         let (kept, data) = match self.data {
@@ -130,6 +149,7 @@ impl ServiceBuilder {
         for root in &self.roots {
             command.arg("--allow-root").arg(root);
         }
+        command.args(&self.more);
         let process = Process::start(&mut command);
         let rest = process.line_after(if self.instances.is_some() { "logkin is ready: " } else { "ready: " });
         let url = rest.split_whitespace().next().expect("the ready line names a URL").trim_end_matches('/').to_owned();

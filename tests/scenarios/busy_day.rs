@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Api, Service, samples};
+use e2e::{Api, Service, samples, until};
 
 use crate::load;
 
@@ -52,6 +52,24 @@ fn while_one_instance_analyses_a_large_log_the_pages_of_others_are_served() {
         answered.load(Ordering::Relaxed) > 10,
         "only {} pages while the analysis ran",
         answered.load(Ordering::Relaxed)
+    );
+}
+
+#[test]
+fn the_balancer_of_up_tells_its_metrics_at_an_address_of_their_own() {
+    let service = Service::up(2).more(&["--metrics-listen", "127.0.0.1:0"]).start();
+    let url = service.said("the metrics are at ");
+    let metrics = Api::new(url.trim_end_matches("/metrics"));
+    assert_eq!(service.api().get("/").status, 200);
+    until("the request is counted", || {
+        let told = metrics.get("/metrics").body;
+        told.lines()
+            .any(|line| line.starts_with("logkin_balancer_requests_total{") && line.ends_with(" 1"))
+            .then_some(())
+    });
+    assert!(
+        !service.api().get("/metrics").body.contains("logkin_balancer_"),
+        "the page's own are those of an instance"
     );
 }
 
