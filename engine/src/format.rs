@@ -15,6 +15,7 @@ pub(crate) mod digits;
 mod status;
 mod form;
 mod sketch;
+mod crossing;
 mod layout;
 pub(crate) mod values;
 
