@@ -229,9 +229,10 @@ fn headed(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
     }
 }
 
-/// The same, with the level of a request where the line names none.
+/// The same, with the level of a request where the line names none, and without the mark that RFC 5424 puts before UTF-8.
 fn with_status<'a>(said: Said<'a>, digits: Digits<'a>) -> Said<'a> {
-    Said { level: said.level.or_else(|| status::level(digits, said.message)), ..said }
+    let message = said.message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(said.message);
+    Said { level: said.level.or_else(|| status::level(digits, message)), message, ..said }
 }
 
 /// The record, or that of the line which its message holds.

@@ -9,7 +9,7 @@ mod times;
 use std::ops::Range;
 
 use super::{
-    columns::{COLUMN, Column, closing},
+    columns::{COLUMN, Column},
     digits::{Digits, How, Moment, Said},
     level,
     time::Seen,
@@ -21,6 +21,9 @@ const BEFORE: usize = 6;
 
 /// Columns that may stand between time and level.
 const BETWEEN: usize = 5;
+
+/// Bytes of an element of structured data at most.
+const ELEMENT: usize = 1 << 10;
 
 /// Reads the header of a line of text.
 pub(super) fn read(digits: Digits<'_>, reference: i64, seen: Seen) -> Said<'_> {
@@ -35,6 +38,11 @@ pub(super) fn find(line: &[u8], reference: i64) -> Header<'_> {
 fn found(mut header: Header<'_>, reference: i64) -> Header<'_> {
     header.priority();
     if header.klog(reference) || header.logcat() || header.glued(reference) {
+        return header;
+    }
+    if header.versioned && header.rest().starts_with(b"- ") {
+        header.at += 1;
+        header.structured();
         return header;
     }
     if header.first_time(reference) {
@@ -119,6 +127,7 @@ impl<'a> Header<'a> {
 
     /// Host, program, process, message id and structured data of RFC 5424.
     fn structured(&mut self) {
+        self.blanks();
         for _ in 0..4 {
             self.at += self.column().len();
             self.blanks();
@@ -127,7 +136,7 @@ impl<'a> Header<'a> {
             self.at += 1;
         }
         while self.peek(0) == b'[' {
-            let Some(end) = closing(self.rest()) else { return };
+            let Some(end) = element(self.rest()) else { return };
             self.at += end;
         }
     }
@@ -159,13 +168,13 @@ impl<'a> Header<'a> {
 
     /// What stands between the time and the message.
     fn after_time(&mut self, reference: i64) {
+        if self.versioned {
+            return self.structured();
+        }
         if self.separated() {
             return;
         }
         self.separator();
-        if self.versioned {
-            return self.structured();
-        }
         let mut host = false;
         // More times, a host between them.
         for _ in 0..3 {
@@ -258,4 +267,19 @@ impl<'a> Header<'a> {
             self.component();
         }
     }
+}
+
+/// Bytes of an element of structured data; in its values, which stand in quotes, may be what ends one.
+fn element(rest: &[u8]) -> Option<usize> {
+    let (mut quoted, mut at) = (false, 1);
+    while at < ELEMENT {
+        match *rest.get(at)? {
+            b'\\' => at += 1,
+            b'"' => quoted = !quoted,
+            b']' if !quoted => return Some(at + 1),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }
