@@ -182,6 +182,9 @@ impl Header<'_> {
             self.ended = true;
             return true;
         }
+        if first && rest.first().is_some_and(|b| !b.is_ascii()) {
+            return self.word_of_other_language();
+        }
         let Some(found) = level::named(word).or_else(|| level::bracketed(word).filter(|_| bracket)) else {
             return false;
         };
@@ -219,6 +222,16 @@ impl Header<'_> {
         (self.level, self.level_at) = (Some(found), written);
         self.ended = colon && !after.starts_with(b": [");
         self.at += length + usize::from(colon);
+        true
+    }
+
+    /// A level in another script, between blanks.
+    fn word_of_other_language(&mut self) -> bool {
+        let text = self.column().text;
+        let word = text.strip_suffix(b":").unwrap_or(text);
+        let Some(found) = level::bracketed(word) else { return false };
+        (self.level, self.level_at) = (Some(found), self.at..self.at + word.len());
+        self.at += text.len();
         true
     }
 }
