@@ -3,6 +3,7 @@
 //! nor level, the line is all message. It sees one line; what only the lines together tell is `layout`'s.
 
 mod components;
+mod letters;
 mod levels;
 mod times;
 
@@ -10,7 +11,7 @@ use std::ops::Range;
 
 use super::{
     columns::{COLUMN, Column},
-    digits::{Digits, How, Moment, Said},
+    digits::{Digits, Moment, Said},
     level,
     time::Seen,
 };
@@ -37,7 +38,7 @@ pub(super) fn find(line: &[u8], reference: i64) -> Header<'_> {
 
 fn found(mut header: Header<'_>, reference: i64) -> Header<'_> {
     header.priority();
-    if header.klog(reference) || header.logcat() || header.glued(reference) {
+    if header.klog(reference) || header.logcat() || header.glued(reference) || header.colons(reference) {
         return header;
     }
     if header.versioned && header.rest().starts_with(b"- ") {
@@ -139,31 +140,6 @@ impl<'a> Header<'a> {
             let Some(end) = element(self.rest()) else { return };
             self.at += end;
         }
-    }
-
-    /// `I0102 15:04:05.000000    1234 file.go:123] message`.
-    fn klog(&mut self, reference: i64) -> bool {
-        if !matches!(self.peek(0), b'I' | b'W' | b'E' | b'F') || !self.peek(1).is_ascii_digit() {
-            return false;
-        }
-        let Some(time) = self.digits.time(&self.rest()[1..], How::MonthDay) else { return false };
-        let Some(end) = self.rest().iter().take(160).position(|b| *b == b']') else { return false };
-        self.level = level::lettered(self.peek(0));
-        self.time = time.moment(reference);
-        (self.level_at, self.time_at) = (self.at..self.at + 1, self.at + 1..self.at + 1 + time.stamp.length);
-        self.at += end + 1;
-        true
-    }
-
-    /// `D/Tag( 1234): message`.
-    fn logcat(&mut self) -> bool {
-        let Some(found) = level::lettered(self.peek(0)).filter(|_| self.peek(1) == b'/') else { return false };
-        let near = &self.rest()[..self.rest().len().min(COLUMN + 2)];
-        let Some(end) = memchr::memmem::find(near, b"): ") else { return false };
-        self.level = Some(found);
-        self.level_at = self.at..self.at + 1;
-        self.at += end + 3;
-        true
     }
 
     /// What stands between the time and the message.

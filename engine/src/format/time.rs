@@ -120,12 +120,13 @@ pub(crate) fn epoch(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
     Some(Stamp { length: reader.at, epoch: Some(epoch), ..Stamp::default() })
 }
 
-/// Month, day, hour, minute, second and fraction as `0102 15:04:05.000000` (klog, after its level letter).
+/// Month, day, hour, minute, second and fraction as `0102 15:04:05.000000` (klog, after its level letter) or
+/// `0102/150405.000000`.
 pub(crate) fn compact_month_day(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
     let mut reader = Reader { bytes, at: 0, witness };
     let (month, day) = (reader.digits(2, 2)?, reader.digits(2, 2)?);
     let mut stamp = Stamp { month_day: Some(reader.day(month, day)?), ..Stamp::default() };
-    reader.byte(b' ')?;
+    reader.one_of(b" /")?;
     reader.of_day(&mut stamp)?;
     stamp.length = reader.at;
     Some(stamp)
