@@ -38,14 +38,16 @@ pub use self::{
 use crate::record::Record;
 
 /// What a line may turn out to be: of one of the forms of its layout, or one of the ways behind them.
-pub(crate) const WAYS: usize = FORMS + 4;
+pub(crate) const WAYS: usize = FORMS + 6;
 const JSON: usize = FORMS;
 const LOGFMT: usize = FORMS + 1;
-const OTHER: usize = FORMS + 2;
-const PLAIN: usize = FORMS + 3;
+const KLOG: usize = FORMS + 2;
+const CONTAINED: usize = FORMS + 3;
+const OTHER: usize = FORMS + 4;
+const PLAIN: usize = FORMS + 5;
 
 /// What the ways behind the forms are called.
-pub(crate) const WAYS_BEHIND_FORMS: [&str; WAYS - FORMS] = ["json", "logfmt", "other", "plain"];
+pub(crate) const WAYS_BEHIND_FORMS: [&str; WAYS - FORMS] = ["json", "logfmt", "klog", "cri", "other", "plain"];
 
 /// Reads lines by the layout of their input, reusing its buffers. Counts what it reads.
 #[derive(Debug, Default)]
@@ -120,7 +122,7 @@ impl Reader {
             }
             None => {
                 let record = headed(line, *reference, days.seen);
-                ways[if record.time.is_some() || record.level.is_some() { OTHER } else { PLAIN }] += 1;
+                ways[way(line, record.time.is_some() || record.level.is_some(), record.message)] += 1;
                 record
             }
         };
@@ -163,10 +165,20 @@ impl Reader {
         days.seen = Seen::default();
         let (way, mut said) = layout.read(digits, *reference, days).unwrap_or_else(|| {
             let said = header::read(digits, *reference, days.seen);
-            (if said.time.is_some() || said.level.is_some() { OTHER } else { PLAIN }, said)
+            (way(digits.outline(), said.time.is_some() || said.level.is_some(), said.message), said)
         });
         said = with_status(said, digits);
         (contained(said.message).is_none() && object(said.message).is_none()).then_some((way, said))
+    }
+}
+
+/// The way in which a line was read that no form fits.
+fn way(line: &[u8], has_header: bool, message: &[u8]) -> usize {
+    match has_header {
+        false => PLAIN,
+        true if contained(message).is_some() => CONTAINED,
+        true if header::may_be_klog(line) => KLOG,
+        true => OTHER,
     }
 }
 

@@ -7,6 +7,8 @@ mod letters;
 mod levels;
 mod times;
 
+pub(super) use letters::may_be_klog;
+
 use std::ops::Range;
 
 use super::{

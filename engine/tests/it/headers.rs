@@ -107,6 +107,19 @@ fn the_report_says_how_lines_begin_and_how_many_of_them() {
 }
 
 #[test]
+fn the_report_names_how_lines_are_read_that_no_form_fits() {
+    for (header, name) in [
+        ("I0501 12:00:01.123456    1234 file.go:123] ", "klog"),
+        ("2024-05-01T12:00:01.123456789Z stdout F ", "cri"),
+        ("INFO:shop:", "other"),
+    ] {
+        let formats =
+            run((0..50).map(|i| format!("{header}job {i} done\n")).collect::<String>()).report.inputs.remove(0).formats;
+        assert_eq!(formats.iter().map(|share| share.form.as_str()).collect::<Vec<_>>(), [name]);
+    }
+}
+
+#[test]
 fn a_line_format_that_is_given_is_followed() {
     let text = "2024-05-01 10:00:00 web1 job 7 done\n2024-05-01 10:00:01 db2 job 8 done\n";
     let with = |format: &str| {

@@ -7,10 +7,15 @@ use crate::format::{
     level,
 };
 
+/// Whether a line begins as those of klog do: with the letter of a level, and digits.
+pub(in crate::format) fn may_be_klog(line: &[u8]) -> bool {
+    matches!(line, [b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..])
+}
+
 impl Header<'_> {
     /// `I0102 15:04:05.000000    1234 file.go:123] message`, or the year before the month.
     pub(super) fn klog(&mut self, reference: i64) -> bool {
-        if !matches!(self.peek(0), b'I' | b'W' | b'E' | b'F') || !self.peek(1).is_ascii_digit() {
+        if !may_be_klog(self.rest()) {
             return false;
         }
         let start = self.at;
