@@ -15,6 +15,7 @@ pub(crate) mod digits;
 mod status;
 mod form;
 mod sketch;
+mod crossing;
 mod layout;
 pub(crate) mod values;
 
@@ -37,14 +38,16 @@ pub use self::{
 use crate::record::Record;
 
 /// What a line may turn out to be: of one of the forms of its layout, or one of the ways behind them.
-pub(crate) const WAYS: usize = FORMS + 4;
+pub(crate) const WAYS: usize = FORMS + 6;
 const JSON: usize = FORMS;
 const LOGFMT: usize = FORMS + 1;
-const OTHER: usize = FORMS + 2;
-const PLAIN: usize = FORMS + 3;
+const KLOG: usize = FORMS + 2;
+const CONTAINED: usize = FORMS + 3;
+const OTHER: usize = FORMS + 4;
+const PLAIN: usize = FORMS + 5;
 
 /// What the ways behind the forms are called.
-pub(crate) const WAYS_BEHIND_FORMS: [&str; WAYS - FORMS] = ["json", "logfmt", "other", "plain"];
+pub(crate) const WAYS_BEHIND_FORMS: [&str; WAYS - FORMS] = ["json", "logfmt", "klog", "cri", "other", "plain"];
 
 /// Reads lines by the layout of their input, reusing its buffers. Counts what it reads.
 #[derive(Debug, Default)]
@@ -111,13 +114,26 @@ impl Reader {
             return of_fields(line, &found, *reference, written, text);
         }
         days.seen = Seen::default();
-        if let Some((form, said)) = layout.read(Digits::open(line), *reference, days) {
-            ways[form] += 1;
-            return within(with_status(said, Digits::open(line)).record(), *reference);
+        let digits = Digits::open(line);
+        let record = match layout.read(digits, *reference, days) {
+            Some((form, said)) => {
+                ways[form] += 1;
+                with_status(said, digits).record()
+            }
+            None => {
+                let record = headed(line, *reference, days.seen);
+                ways[way(line, record.time.is_some() || record.level.is_some(), record.message)] += 1;
+                record
+            }
+        };
+        if let Some(object) = object(record.message).filter(|_| !layout.given) {
+            written.clear();
+            if let Some(found) = json::read(object, *reference, written) {
+                written.each(|name, value| values.count(name, value));
+                return of_fields(object, &found, *reference, written, text).within(&record);
+            }
         }
-        let record = read_alone(line, *reference, days.seen);
-        ways[if record.time.is_some() || record.level.is_some() { OTHER } else { PLAIN }] += 1;
-        record
+        within(record, *reference)
     }
 
     /// Reads an object of JSON that stands on several lines in its input and on one here; `None` if it is none.
@@ -149,10 +165,20 @@ impl Reader {
         days.seen = Seen::default();
         let (way, mut said) = layout.read(digits, *reference, days).unwrap_or_else(|| {
             let said = header::read(digits, *reference, days.seen);
-            (if said.time.is_some() || said.level.is_some() { OTHER } else { PLAIN }, said)
+            (way(digits.outline(), said.time.is_some() || said.level.is_some(), said.message), said)
         });
         said = with_status(said, digits);
-        contained(said.message).is_none().then_some((way, said))
+        (contained(said.message).is_none() && object(said.message).is_none()).then_some((way, said))
+    }
+}
+
+/// The way in which a line was read that no form fits.
+fn way(line: &[u8], has_header: bool, message: &[u8]) -> usize {
+    match has_header {
+        false => PLAIN,
+        true if contained(message).is_some() => CONTAINED,
+        true if header::may_be_klog(line) => KLOG,
+        true => OTHER,
     }
 }
 
@@ -195,6 +221,11 @@ pub fn read(line: &[u8], reference_time: i64) -> Record<'_> {
 
 /// As [`read`], with the time in the line that was looked for last.
 fn read_alone(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
+    within(headed(line, reference_time, seen), reference_time)
+}
+
+/// The same, whatever its message holds.
+fn headed(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let found = match line.first() {
         Some(b'{') => json::read(line, reference_time, &mut ()),
@@ -202,31 +233,38 @@ fn read_alone(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
         _ => None,
     };
     match found {
-        Some(Found { time, level, message, .. }) => {
-            within(Record { time, level, message: message.unwrap_or(line) }, reference_time)
-        }
+        Some(Found { time, level, message, .. }) => Record { time, level, message: message.unwrap_or(line) },
         None => {
             let digits = Digits::open(line);
-            within(with_status(header::read(digits, reference_time, seen), digits).record(), reference_time)
+            with_status(header::read(digits, reference_time, seen), digits).record()
         }
     }
 }
 
-/// The same, with the level of a request where the line names none.
+/// The same, with the level of a request where the line names none, and without the mark that RFC 5424 puts before UTF-8.
 fn with_status<'a>(said: Said<'a>, digits: Digits<'a>) -> Said<'a> {
-    Said { level: said.level.or_else(|| status::level(digits, said.message)), ..said }
+    let message = said.message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(said.message);
+    Said { level: said.level.or_else(|| status::level(digits, message)), message, ..said }
 }
 
 /// The record, or that of the line which its message holds.
 #[inline]
 fn within(record: Record<'_>, reference_time: i64) -> Record<'_> {
     match contained(record.message) {
-        Some(inner) => {
-            let inner = read(inner, reference_time);
-            Record { time: inner.time.or(record.time), level: inner.level.or(record.level), message: inner.message }
-        }
+        Some(inner) => read(inner, reference_time).within(&record),
         None => record,
     }
+}
+
+/// The object of JSON that a message looks like, behind the mark that some put before it.
+#[inline]
+fn object(message: &[u8]) -> Option<&[u8]> {
+    let object = match message.first()? {
+        b'{' => message,
+        b'@' => message.strip_prefix(b"@cee:")?.trim_ascii(),
+        _ => return None,
+    };
+    (object.starts_with(b"{\"") && object.ends_with(b"}")).then_some(object)
 }
 
 /// The line behind `stdout F `, which container runtimes put between their time and what the program wrote.

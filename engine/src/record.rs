@@ -47,3 +47,10 @@ pub struct Record<'a> {
     /// The rest: what is masked and clustered.
     pub message: &'a [u8],
 }
+
+impl Record<'_> {
+    /// Read from the message of another line, which says what this does not.
+    pub(crate) fn within(self, outer: &Record<'_>) -> Self {
+        Self { time: self.time.or(outer.time), level: self.level.or(outer.level), ..self }
+    }
+}

@@ -71,7 +71,7 @@ impl Clock {
         };
         let fraction = if digits > 0 { digits + 1 } else { 0 };
         let word = behind[fraction..].strip_prefix(b" ").unwrap_or(&behind[fraction..]);
-        if word.iter().take_while(|b| **b == b'a').count() == 2 {
+        if time::ends_with_half(&pattern[..of_day]) || word.iter().take_while(|b| **b == b'a').count() == 2 {
             // `PM`: which hour of the day it is depends on more than the digits.
             return Self { manner, ..Self::default() };
         }

@@ -124,6 +124,7 @@ pub(super) fn opening(close: u8) -> u8 {
     match close {
         b')' => b'(',
         b'}' => b'{',
+        b'>' => b'<',
         _ => b'[',
     }
 }

@@ -137,7 +137,7 @@ const HAPPENED: [&[u8]; 15] = [
 
 /// How good a field's name is, if it says what happened in one word. Whether such words are many, and a value after all, shows
 /// when all lines are seen.
-fn happened(name: &[u8], value: &[u8]) -> Option<usize> {
+pub(super) fn happened(name: &[u8], value: &[u8]) -> Option<usize> {
     let is_word = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.' | b':');
     let rank = HAPPENED.iter().position(|known| *known == name)?;
     ((1..=40).contains(&value.len()) && value.iter().all(is_word)).then_some(rank)

@@ -3,14 +3,17 @@
 //! nor level, the line is all message. It sees one line; what only the lines together tell is `layout`'s.
 
 mod components;
+mod letters;
 mod levels;
 mod times;
+
+pub(super) use letters::may_be_klog;
 
 use std::ops::Range;
 
 use super::{
-    columns::{COLUMN, Column, closing},
-    digits::{Digits, How, Moment, Said},
+    columns::{COLUMN, Column},
+    digits::{Digits, Moment, Said},
     level,
     time::Seen,
 };
@@ -21,6 +24,9 @@ const BEFORE: usize = 6;
 
 /// Columns that may stand between time and level.
 const BETWEEN: usize = 5;
+
+/// Bytes of an element of structured data at most.
+const ELEMENT: usize = 1 << 10;
 
 /// Reads the header of a line of text.
 pub(super) fn read(digits: Digits<'_>, reference: i64, seen: Seen) -> Said<'_> {
@@ -34,7 +40,12 @@ pub(super) fn find(line: &[u8], reference: i64) -> Header<'_> {
 
 fn found(mut header: Header<'_>, reference: i64) -> Header<'_> {
     header.priority();
-    if header.klog(reference) || header.logcat() || header.glued(reference) {
+    if header.klog(reference) || header.logcat() || header.glued(reference) || header.colons(reference) {
+        return header;
+    }
+    if header.versioned && header.rest().starts_with(b"- ") {
+        header.at += 1;
+        header.structured();
         return header;
     }
     if header.first_time(reference) {
@@ -119,6 +130,7 @@ impl<'a> Header<'a> {
 
     /// Host, program, process, message id and structured data of RFC 5424.
     fn structured(&mut self) {
+        self.blanks();
         for _ in 0..4 {
             self.at += self.column().len();
             self.blanks();
@@ -127,45 +139,20 @@ impl<'a> Header<'a> {
             self.at += 1;
         }
         while self.peek(0) == b'[' {
-            let Some(end) = closing(self.rest()) else { return };
+            let Some(end) = element(self.rest()) else { return };
             self.at += end;
         }
     }
 
-    /// `I0102 15:04:05.000000    1234 file.go:123] message`.
-    fn klog(&mut self, reference: i64) -> bool {
-        if !matches!(self.peek(0), b'I' | b'W' | b'E' | b'F') || !self.peek(1).is_ascii_digit() {
-            return false;
-        }
-        let Some(time) = self.digits.time(&self.rest()[1..], How::MonthDay) else { return false };
-        let Some(end) = self.rest().iter().take(160).position(|b| *b == b']') else { return false };
-        self.level = level::lettered(self.peek(0));
-        self.time = time.moment(reference);
-        (self.level_at, self.time_at) = (self.at..self.at + 1, self.at + 1..self.at + 1 + time.stamp.length);
-        self.at += end + 1;
-        true
-    }
-
-    /// `D/Tag( 1234): message`.
-    fn logcat(&mut self) -> bool {
-        let Some(found) = level::lettered(self.peek(0)).filter(|_| self.peek(1) == b'/') else { return false };
-        let near = &self.rest()[..self.rest().len().min(COLUMN + 2)];
-        let Some(end) = memchr::memmem::find(near, b"): ") else { return false };
-        self.level = Some(found);
-        self.level_at = self.at..self.at + 1;
-        self.at += end + 3;
-        true
-    }
-
     /// What stands between the time and the message.
     fn after_time(&mut self, reference: i64) {
+        if self.versioned {
+            return self.structured();
+        }
         if self.separated() {
             return;
         }
         self.separator();
-        if self.versioned {
-            return self.structured();
-        }
         let mut host = false;
         // More times, a host between them.
         for _ in 0..3 {
@@ -258,4 +245,19 @@ impl<'a> Header<'a> {
             self.component();
         }
     }
+}
+
+/// Bytes of an element of structured data; in its values, which stand in quotes, may be what ends one.
+fn element(rest: &[u8]) -> Option<usize> {
+    let (mut quoted, mut at) = (false, 1);
+    while at < ELEMENT {
+        match *rest.get(at)? {
+            b'\\' => at += 1,
+            b'"' => quoted = !quoted,
+            b']' if !quoted => return Some(at + 1),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }

@@ -14,6 +14,7 @@ use super::{
     clock::{self, Clock, Days, Manner},
     colours::{self, ESCAPE},
     columns::is_exception,
+    crossing,
     digits::{Digits, Said},
     form::{End, Field, Form, FormError, Look, PARTS, Part},
     level,
@@ -302,7 +303,14 @@ fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
             let before = sketch.steps[depth - 1];
             step(sketch).tag && !(before.tag || before.set_off || before.bracketed || before.number)
         });
-    if behind_host || !those.iter().all(|sketch| step(sketch).tag || step(sketch).set_off || step(sketch).bracketed) {
+    // RFC 5424 has a place for each.
+    let placed = those
+        .iter()
+        .all(|sketch| sketch.key.starts_with(&[b'<', sketch::PRIORITY, b'>', b'1', b' ']) && step(sketch).own);
+    if behind_host
+        || placed
+        || !those.iter().all(|sketch| step(sketch).tag || step(sketch).set_off || step(sketch).bracketed)
+    {
         return false;
     }
     let values: BTreeSet<&[u8]> = those.iter().map(|sketch| sketch.value(depth)).collect();
@@ -317,7 +325,17 @@ fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
     if values.len() == 1 && (in_brackets || those.iter().all(columns)) {
         return false;
     }
-    values.iter().all(|value| is_plain(value)) && !values.iter().any(|value| is_level(value))
+    values.iter().all(|value| is_plain(value))
+        && !values.iter().any(|value| is_level(value))
+        && !says_where(those, depth)
+}
+
+/// Whether the words of a field are names of something in which the same happens whatever the name.
+fn says_where(those: &[&Sketch<'_>], depth: usize) -> bool {
+    let is_word = |value: &[u8]| is_plain(value) && is_name(value);
+    let lines: Vec<_> = those.iter().map(|sketch| (sketch.value(depth), sketch.behind(depth))).collect();
+    lines.iter().all(|(value, _)| is_word(value))
+        && crossing::is_where(&lines, those.iter().all(|sketch| sketch.set_off(depth)))
 }
 
 /// Whether what every line has in brackets is rather a thread or a logger: one word, not all in capitals.
@@ -358,6 +376,7 @@ fn goes_on(those: &[&Sketch<'_>], own: usize, all: usize, depth: usize) -> bool 
     let before = depth.checked_sub(1).map(|before| those[0].steps[before]);
     let open = before.is_none_or(|step| !step.tag && !step.set_off);
     let number = those.iter().filter(|sketch| sketch.steps[depth].number).count() as f64 / all as f64;
+    let open = open || (those.iter().all(|sketch| sketch.set_off(depth)) && says_where(those, depth));
     all >= MANY && open && (number >= 0.97 || (share >= 0.97 && every(|step| step.tag || step.set_off || step.dotted)))
 }
 
@@ -387,9 +406,10 @@ fn form(key: &[u8], members: &[&Sketch<'_>], reference: i64) -> Option<Form> {
         return None;
     }
     // A field before a blank that ends the header has nothing behind it that tells whether it is one.
+    let bare = matches!(parts.last(), Some(Part::Literal(text)) if **text == *b" ");
     let last = parts.len().checked_sub(2);
     if let Some(Part::Field(field)) = last.and_then(|last| parts.get_mut(last))
-        && key.ends_with(b" ")
+        && bare
         && field.end == End::Blank
     {
         field.look = Look::Column { width: 0 };

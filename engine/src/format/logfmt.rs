@@ -1,6 +1,11 @@
 //! Lines of `key=value` pairs: time, level and message by the names that loggers give them.
 
-use super::{fields::Fields, json, json::Found};
+use super::{
+    fields::{Fields, happened},
+    json,
+    json::Found,
+    level,
+};
 
 const TIMES: [&[u8]; 5] = [b"time", b"ts", b"timestamp", b"t", b"at"];
 const LEVELS: [&[u8]; 4] = [b"level", b"lvl", b"severity", b"log_level"];
@@ -8,6 +13,9 @@ const MESSAGES: [&[u8]; 4] = [b"msg", b"message", b"event", b"err"];
 
 /// Pairs that a line must begin with to be logfmt: two, one of them a time or a level.
 const PAIRS: usize = 2;
+
+/// Pairs of a line that is nothing but pairs, and therefore logfmt, if one of them says what happened.
+const ALL_PAIRS: usize = 3;
 
 /// Whether the line begins with as many pairs as [`read`] asks for.
 pub(super) fn may_begin(line: &[u8]) -> bool {
@@ -21,9 +29,10 @@ pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields)
     let mut rank = MESSAGES.len();
     let mut at = 0;
     let mut pairs = 0;
+    let mut said = false;
     while at < line.len() {
         let Some((key, value, next)) = pair(line, at) else {
-            if pairs < PAIRS {
+            if pairs < PAIRS || !(found.time.is_some() || found.level.is_some()) {
                 return None;
             }
             // What is behind the pairs is all there is of a message, unless there is one.
@@ -33,24 +42,28 @@ pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields)
         pairs += 1;
         if found.time.is_none() && TIMES.contains(&key) {
             found.time = json::moment(value, reference);
+            if found.time.is_none() {
+                // `at=info`: that names no time but a level.
+                found.level = found.level.or_else(|| level::named(value));
+            }
         } else if found.level.is_none() && LEVELS.contains(&key) {
             found.level = json::graded(value);
         } else if let Some(name) = MESSAGES.iter().position(|name| *name == key)
             && name < rank
             && !value.is_empty()
         {
-            rank = name;
+            (rank, said) = (name, true);
             found.message = Some(value);
-        } else if pairs == PAIRS && found.time.is_none() && found.level.is_none() {
-            return None;
         } else {
+            said |= happened(key, value).is_some();
             let mark = fields.enter(key);
             fields.value(value, line.get(next.wrapping_sub(1)) == Some(&b'"'));
             fields.leave(mark);
         }
         at = next + blanks(&line[next..]);
     }
-    (pairs >= PAIRS && (found.time.is_some() || found.level.is_some())).then_some(found)
+    let graded = pairs >= PAIRS && (found.time.is_some() || found.level.is_some());
+    (graded || (pairs >= ALL_PAIRS && said)).then_some(found)
 }
 
 fn blanks(bytes: &[u8]) -> usize {

@@ -3,8 +3,8 @@
 
 use super::{
     clock,
-    columns::{Column, closing},
-    contained, header,
+    columns::{COLUMN as COLUMN_BYTES, Column, closing},
+    contained, header, object,
 };
 
 /// Fields that are told apart behind the time and level.
@@ -50,6 +50,8 @@ pub(super) struct Step {
     pub(super) end: usize,
     /// Where it stands in the line, with its brackets.
     pub(super) written: (usize, usize),
+    /// Where the next begins in the line, behind the signs.
+    pub(super) next: usize,
     /// Whether the line by itself says that this is still header.
     pub(super) own: bool,
     /// Whether it is a number.
@@ -83,9 +85,26 @@ impl<'a> Sketch<'a> {
     pub(super) fn value(&self, step: usize) -> &'a [u8] {
         let (start, end) = self.steps[step].written;
         match &self.line[start..end] {
-            [b'[' | b'(', inner @ .., b']' | b')'] => inner.trim_ascii(),
+            [b'[' | b'(' | b'{' | b'<', inner @ .., b']' | b')' | b'}' | b'>'] => inner.trim_ascii(),
             value => value,
         }
+    }
+
+    /// What stands behind a field and its signs.
+    pub(super) fn behind(&self, step: usize) -> &'a [u8] {
+        &self.line[self.steps[step].next..]
+    }
+
+    /// Whether a field has the same sign before and behind it, or brackets around it.
+    pub(super) fn set_off(&self, step: usize) -> bool {
+        let from = self.end(step);
+        let before = self.key[..from].trim_ascii_end().last();
+        let behind = self.key[from..self.steps[step].end].trim_ascii_end().last();
+        let (start, end) = self.steps[step].written;
+        let tab = |at: usize| self.line.get(at) == Some(&b'\t');
+        self.steps[step].bracketed
+            || (tab(start.wrapping_sub(1)) && tab(end))
+            || (before == behind && before.is_some_and(|sign| matches!(sign, b'|' | b',' | b';' | b'-' | b':')))
     }
 }
 
@@ -127,7 +146,7 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
     sketch.whole = pen.at >= found.at;
     while sketch.steps.len() < STEPS && pen.at < limit {
         let (start, begin) = (pen.at, pen.key.len());
-        let bracketed = matches!(pen.peek(), b'[' | b'(');
+        let bracketed = matches!(pen.peek(), b'[' | b'(') || embraced(&line[start..]).is_some();
         pen.unknown(limit);
         if pen.at == start {
             break;
@@ -144,10 +163,14 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
         sketch.whole |= own && found.at <= pen.at;
         let signs = &pen.key[begin..];
         let (tag, set_off) = (signs.ends_with(b": ") && !bracketed, signs.ends_with(b" - ") || signs.contains(&b'|'));
-        let set_off = set_off || signs.last() == Some(&pen.between);
+        let set_off = set_off
+            || signs.last() == Some(&pen.between)
+            || line.get(ended) == Some(&b'\t')
+            || object(&line[pen.at..]).is_some();
         sketch.steps.push(Step {
             end: pen.key.len(),
             written: (start, ended),
+            next: pen.at,
             own,
             number,
             word,
@@ -160,6 +183,18 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
     }
     sketch.key = pen.key;
     sketch
+}
+
+/// Bytes of the one name in braces or angles at the front.
+fn embraced(rest: &[u8]) -> Option<usize> {
+    let close = match rest.first()? {
+        b'{' => b'}',
+        b'<' => b'>',
+        _ => return None,
+    };
+    let name = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b':' | b'/');
+    let length = 1 + rest[1..].iter().take(COLUMN_BYTES).take_while(name).count();
+    (length > 1 && rest[length..].starts_with(&[close, b' '])).then_some(length + 1)
 }
 
 /// `(main.py:12)`: a file with an ending, and a number.
@@ -214,6 +249,13 @@ impl Pen<'_> {
                 }
                 None => self.sign(),
             },
+            Some(b'{' | b'<')
+                if !self.in_core
+                    && let Some(length) = embraced(rest) =>
+            {
+                self.key.extend([rest[0], CONTENTS, rest[length - 1]]);
+                self.at += length;
+            }
             Some(b'<') if self.at == 0 && rest.iter().take(5).any(|b| *b == b'>') => {
                 let end = rest.iter().position(|b| *b == b'>').unwrap_or(0);
                 self.key.extend([b'<', PRIORITY, b'>']);

@@ -4,13 +4,13 @@
 mod names;
 mod stamp;
 
-pub(crate) use self::{
-    names::is_name,
-    stamp::{Bounds, Number, Stamp, Witness, is_day},
-};
 use self::{
-    names::{ZONES, month, weekday},
+    names::{Unit, ZONES, half, month, weekday},
     stamp::{Epoch, Half, OfDay, Zone},
+};
+pub(crate) use self::{
+    names::{ends_with_half, is_name},
+    stamp::{Bounds, Number, Stamp, Witness, is_day},
 };
 
 /// Reads the date, the time of day, or both, that the bytes start with; the longest there is.
@@ -26,7 +26,7 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
     let digits = digits_at_front(bytes, 9);
     match (digits, bytes.get(digits)) {
         (0, first) => first.is_some_and(u8::is_ascii_alphabetic),
-        (1 | 2, Some(b'/' | b'-' | b'.' | b' ' | b':')) | (4, Some(b'-' | b'/' | b'.')) | (6, _) => true,
+        (1 | 2, Some(b'/' | b'-' | b'.' | b' ' | b':')) | (4, Some(b'-' | b'/' | b'.' | 0x80..)) | (6, _) => true,
         (8, Some(b'-' | b' ' | b'T' | b'_')) => true,
         _ => false,
     }
@@ -120,12 +120,13 @@ pub(crate) fn epoch(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
     Some(Stamp { length: reader.at, epoch: Some(epoch), ..Stamp::default() })
 }
 
-/// Month, day, hour, minute, second and fraction as `0102 15:04:05.000000` (klog, after its level letter).
+/// Month, day, hour, minute, second and fraction as `0102 15:04:05.000000` (klog, after its level letter) or
+/// `0102/150405.000000`.
 pub(crate) fn compact_month_day(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
     let mut reader = Reader { bytes, at: 0, witness };
     let (month, day) = (reader.digits(2, 2)?, reader.digits(2, 2)?);
     let mut stamp = Stamp { month_day: Some(reader.day(month, day)?), ..Stamp::default() };
-    reader.byte(b' ')?;
+    reader.one_of(b" /")?;
     reader.of_day(&mut stamp)?;
     stamp.length = reader.at;
     Some(stamp)
@@ -221,14 +222,16 @@ impl<'a, W: Witness> Reader<'a, '_, W> {
         let mark = *self.bytes.get(self.at + run)?;
         let needs_time = match (run, mark) {
             (4, b'-' | b'/' | b'.') => self.year_first(stamp)?,
+            (4, 0x80..) => self.spelled(stamp)?,
             (8, b'-' | b' ' | b'T' | b'_') => self.run_together(stamp, 4)?,
             (6, b' ') => self.run_together(stamp, 2)?,
             (1 | 2, b'/' | b'-' | b'.' | b' ') => self.day_first(stamp)?,
             _ => return None,
         };
         let read = self.perhaps(|reader| {
-            let sep = reader.one_of(b" T-_:")?;
-            if sep == b' ' {
+            // In other scripts nothing need stand between them.
+            let sep = reader.one_of(b" T-_:");
+            if sep.or((!mark.is_ascii()).then_some(0))? == b' ' {
                 reader.byte(b' ').unwrap_or_default();
             }
             reader.of_day(stamp)
@@ -247,6 +250,54 @@ impl<'a, W: Witness> Reader<'a, '_, W> {
         stamp.year?;
         stamp.month_day = Some(self.day(month, day)?);
         Some(false)
+    }
+
+    /// `2024年5月1日`, `2024년 5월 1일`.
+    fn spelled(&mut self, stamp: &mut Stamp) -> Option<bool> {
+        let year = self.digits(4, 4)?;
+        self.unit(Unit::Year)?;
+        let (month, day) = (self.counted(Unit::Month)?, self.counted(Unit::Day)?);
+        stamp.year = Some(year).filter(|year| self.within(*year, Bounds::Year));
+        stamp.year?;
+        stamp.month_day = Some(self.day(month, day)?);
+        Some(false)
+    }
+
+    /// A number, perhaps behind a blank, and what it counts.
+    fn counted(&mut self, unit: Unit) -> Option<Number> {
+        self.byte(b' ').unwrap_or_default();
+        let number = self.digits(1, 2)?;
+        self.unit(unit)?;
+        Some(number)
+    }
+
+    fn unit(&mut self, unit: Unit) -> Option<()> {
+        let rest = &self.bytes[self.at..];
+        self.at += unit.words().iter().find(|word| rest.starts_with(word.as_bytes()))?.len();
+        Some(())
+    }
+
+    /// `12时30分05秒` behind the hour; only a date before it tells a time of day from a duration.
+    fn spelled_of_day(&mut self, stamp: &mut Stamp, hour: Number, half: Option<Half>) -> Option<()> {
+        stamp.month_day?;
+        self.unit(Unit::Hour)?;
+        let minute = self.counted(Unit::Minute)?;
+        let second = self.perhaps(|reader| reader.counted(Unit::Second)).unwrap_or_default();
+        let fits = (half.is_some() || self.within(hour, Bounds::Hour))
+            && self.within(minute, Bounds::Minute)
+            && self.within(second, Bounds::Second);
+        fits.then_some(())?;
+        stamp.of_day = Some(OfDay { hour, minute, second, fraction: Number::default(), half });
+        Some(())
+    }
+
+    /// The half of the day, where it stands before the hour.
+    fn half_before(&mut self) -> Option<Half> {
+        self.peek().filter(|b| !b.is_ascii())?;
+        let (half, length) = half(&self.bytes[self.at..])?;
+        self.at += length;
+        self.byte(b' ').unwrap_or_default();
+        Some(half)
     }
 
     /// `20171223` or `081109`.
@@ -347,8 +398,12 @@ impl<'a, W: Witness> Reader<'a, '_, W> {
 
     /// `16:13:38.811`, `6:55`, `08.32.27.814949`, `203615`, with a zone after it.
     fn of_day(&mut self, stamp: &mut Stamp) -> Option<()> {
+        let before = self.perhaps(Self::half_before);
         let together = self.bytes.get(self.at + 2).is_some_and(u8::is_ascii_digit) && self.count_digits() == 6;
         let hour = self.digits(1, 2)?;
+        if self.peek().is_some_and(|b| !b.is_ascii()) {
+            return self.spelled_of_day(stamp, hour, before);
+        }
         let sep = if together { 0 } else { self.one_of(b":.")? };
         // `22:5:3:61`, unpadded, stands behind whole dates only.
         let minute = self.digits(if stamp.year.is_some() && sep == b':' { 1 } else { 2 }, 2)?;
@@ -367,11 +422,13 @@ impl<'a, W: Witness> Reader<'a, '_, W> {
             (mark == b'.' || reader.count_digits() >= if mark == b',' { 3 } else { 1 }).then_some(())?;
             reader.fraction()
         });
-        let half = self.perhaps(|reader| {
-            reader.byte(b' ').unwrap_or_default();
-            let half = if reader.one_of(b"AaPp")?.eq_ignore_ascii_case(&b'p') { Half::Pm } else { Half::Am };
-            reader.one_of(b"Mm")?;
-            (!reader.in_word()).then_some(half)
+        let half = before.or_else(|| {
+            self.perhaps(|reader| {
+                reader.byte(b' ').unwrap_or_default();
+                let half = if reader.one_of(b"AaPp")?.eq_ignore_ascii_case(&b'p') { Half::Pm } else { Half::Am };
+                reader.one_of(b"Mm")?;
+                (!reader.in_word()).then_some(half)
+            })
         });
         let second = second.unwrap_or_default();
         let fits = !self.peek().is_some_and(|b| b.is_ascii_digit())

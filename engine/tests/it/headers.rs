@@ -17,6 +17,11 @@ fn said(record: &Record<'_>) -> String {
     format!("> {time} {level} {}", String::from_utf8_lossy(record.message))
 }
 
+/// The templates of a log.
+fn templates(log: String) -> Vec<String> {
+    run(log).report.clusters.into_iter().map(|cluster| cluster.template).collect()
+}
+
 fn reference() -> i64 {
     "2024-06-30T00:00:00Z".parse::<Timestamp>().unwrap().as_second()
 }
@@ -99,6 +104,19 @@ fn the_report_says_how_lines_begin_and_how_many_of_them() {
     let summary = &run(&text).report.inputs[0];
     let formats: Vec<_> = summary.formats.iter().map(|share| (share.form.as_str(), share.lines)).collect();
     assert_eq!(formats, [("{time} - {component} - {level} - {message}", 95), ("plain", 5)]);
+}
+
+#[test]
+fn the_report_names_how_lines_are_read_that_no_form_fits() {
+    for (header, name) in [
+        ("I0501 12:00:01.123456    1234 file.go:123] ", "klog"),
+        ("2024-05-01T12:00:01.123456789Z stdout F ", "cri"),
+        ("INFO:shop:", "other"),
+    ] {
+        let formats =
+            run((0..50).map(|i| format!("{header}job {i} done\n")).collect::<String>()).report.inputs.remove(0).formats;
+        assert_eq!(formats.iter().map(|share| share.form.as_str()).collect::<Vec<_>>(), [name]);
+    }
 }
 
 #[test]
@@ -233,8 +251,7 @@ fn a_word_that_every_line_has_may_say_what_happened() {
         ("2024-05-01 12:00:01 INFO ", "Added - "),
     ] {
         let log: String = (0..200).map(|i| format!("{header}{word}object {i}\n")).collect();
-        let templates: Vec<_> = run(&log).report.clusters.into_iter().map(|cluster| cluster.template).collect();
-        assert_eq!(templates, [format!("{word}object <*>")]);
+        assert_eq!(templates(log), [format!("{word}object <*>")]);
     }
 }
 
@@ -268,4 +285,43 @@ fn a_level_where_others_have_a_component_is_one() {
     let report = analyze(vec![reader(&log)], &Settings::default(), &Progress::default(), None).unwrap();
     let errors = report.clusters.iter().filter(|cluster| cluster.level == Some(Level::Error));
     assert_eq!(errors.map(|cluster| cluster.lines).sum::<u64>(), 25, "{:?}", report.clusters);
+}
+
+#[test]
+fn words_that_the_same_messages_stand_behind_are_names_of_components() {
+    let messages = ["pool is empty", "cart 7 was saved after 12 ms", "retrying", "gave up waiting for db3"];
+    for header in [
+        "2024-05-01 12:00:01 | INFO | {} | ",
+        "2024-05-01 12:00:01|INFO|{}|",
+        "2024-05-01 12:00:01;INFO;{};",
+        "2024-05-01 12:00:01,INFO,{},",
+        "2024-05-01 12:00:01\tINFO\t{}\t",
+        "2024-05-01 12:00:01 - INFO - {} - ",
+        "2024-05-01 12:00:01 INFO {}: ",
+        "2024-05-01 12:00:01 INFO [{}] ",
+        "[2024-05-01 12:00:01] [INFO] [{}] - ",
+        "2024-05-01 12:00:01 INFO ({}) ",
+        "2024-05-01 12:00:01 INFO {{}} ",
+        "2024-05-01 12:00:01 INFO <{}> ",
+        "May  1 12:00:01 {} : ",
+    ] {
+        let name = |i: usize| ["billing", "search", "stock"][i % 3];
+        let line = |i: usize| format!("{}{}\n", header.replace("{}", name(i)), messages[i / 3 % 4]);
+        let templates = templates((0..240).map(line).collect());
+        assert_eq!(templates.len(), 4, "{header}: {templates:?}");
+    }
+}
+
+#[test]
+fn words_that_name_what_was_done_to_things_are_no_components() {
+    for header in
+        ["2024-05-01 12:00:01 | INFO | {} | ", "2024-05-01 12:00:01 INFO [{}] ", "2024-05-01 12:00:01 INFO {}: "]
+    {
+        let verb = |i: usize| ["open", "close"][i % 2];
+        let thing = |i: usize| ["gate", "door", "window", "hatch"][i / 2 % 4];
+        let line = |i: usize| format!("{}{} {i}\n", header.replace("{}", verb(i)), thing(i));
+        let templates = templates((0..240).map(line).collect());
+        let with = |verb: &str| templates.iter().any(|template| template.contains(verb));
+        assert!(with("open") && with("close"), "{header}: {templates:?}");
+    }
 }

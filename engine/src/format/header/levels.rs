@@ -96,12 +96,13 @@ impl Header<'_> {
             self.at += self.column().len();
             self.blanks();
         }
-        let thread = closing(self.rest()).filter(|_| self.peek(0) == b'[');
+        let thread = closing(self.rest()).filter(|length| self.peek(0) == b'[' && *length > 2);
         self.at += thread.unwrap_or(0);
         let blanks = self.blanks();
         let word = &self.rest()[..level::length(self.rest(), false)];
         let is_level = word.len() > 3 && word.iter().all(u8::is_ascii_uppercase);
-        if thread.is_some() && blanks > 0 && is_level && self.level_here(false, false) {
+        let set_off = is_level || self.peek(0) == b'[';
+        if thread.is_some() && blanks > 0 && set_off && self.level_here(false, false) {
             return true;
         }
         self.at = start;
@@ -123,11 +124,10 @@ impl Header<'_> {
             } else {
                 let column = self.column();
                 let dashed = self.rest()[column.len()..].starts_with(b" - ");
-                if column.is_empty()
-                    || column.len() > COLUMN
-                    || !(column.is_column() || dashed || column.is_pair() || (class && self.is_method(column.text)))
-                    || column.text.ends_with(b":")
-                {
+                let before_level = (class || i == 0) && self.is_before_level(column.text);
+                let fits = column.is_column() || dashed || column.is_pair() || before_level;
+                let tag = column.text.ends_with(b":") && !before_level;
+                if column.is_empty() || column.len() > COLUMN || !fits || tag {
                     break;
                 }
                 numbers &= column.is_numbers();
@@ -142,11 +142,13 @@ impl Header<'_> {
         false
     }
 
-    /// Whether this column is the name of a method: between its class and a level.
-    fn is_method(&self, name: &[u8]) -> bool {
+    /// Whether this column is a name before a level: that of a method behind its class, or of a component behind the time, as in
+    /// `billing ERROR: ` and `queries: info: `.
+    fn is_before_level(&self, name: &[u8]) -> bool {
         let behind = self.rest()[name.len()..].trim_ascii_start();
         let word = &behind[..level::length(behind, false)];
-        behind.get(word.len()) == Some(&b':') && word.iter().all(u8::is_ascii_uppercase) && level::named(word).is_some()
+        let tagged = name.ends_with(b":") || word.iter().all(u8::is_ascii_uppercase);
+        behind.get(word.len()) == Some(&b':') && tagged && level::named(word).is_some()
     }
 
     /// A level at this place. `first`: right behind the time; `letter`: one letter will do.
@@ -179,6 +181,9 @@ impl Header<'_> {
             self.at += 1;
             self.ended = true;
             return true;
+        }
+        if first && rest.first().is_some_and(|b| !b.is_ascii()) {
+            return self.word_of_other_language();
         }
         let Some(found) = level::named(word).or_else(|| level::bracketed(word).filter(|_| bracket)) else {
             return false;
@@ -217,6 +222,16 @@ impl Header<'_> {
         (self.level, self.level_at) = (Some(found), written);
         self.ended = colon && !after.starts_with(b": [");
         self.at += length + usize::from(colon);
+        true
+    }
+
+    /// A level in another script, between blanks.
+    fn word_of_other_language(&mut self) -> bool {
+        let text = self.column().text;
+        let word = text.strip_suffix(b":").unwrap_or(text);
+        let Some(found) = level::bracketed(word) else { return false };
+        (self.level, self.level_at) = (Some(found), self.at..self.at + word.len());
+        self.at += text.len();
         true
     }
 }

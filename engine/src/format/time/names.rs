@@ -1,6 +1,44 @@
-//! Names of months, weekdays and zones.
+//! Names of months, weekdays, zones, halves of the day and what numbers of times count.
 
-use super::stamp::Number;
+use super::stamp::{Half, Number};
+
+/// What the numbers of a time count, where it is written behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Year,
+    Month,
+    Day,
+    Hour,
+    Minute,
+    Second,
+}
+
+impl Unit {
+    pub(super) fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Year => &["年", "년"],
+            Self::Month => &["月", "월"],
+            Self::Day => &["日", "일"],
+            Self::Hour => &["时", "時", "시"],
+            Self::Minute => &["分", "분"],
+            Self::Second => &["秒", "초"],
+        }
+    }
+}
+
+/// The half of the day that a text begins with, and its bytes, in the languages that write it before the hour.
+pub(super) fn half(text: &[u8]) -> Option<(Half, usize)> {
+    const WORDS: [(&str, Half); 6] = [
+        ("上午", Half::Am),
+        ("午前", Half::Am),
+        ("오전", Half::Am),
+        ("下午", Half::Pm),
+        ("午後", Half::Pm),
+        ("오후", Half::Pm),
+    ];
+    let (word, half) = WORDS.iter().find(|(word, _)| text.starts_with(word.as_bytes()))?;
+    Some((*half, word.len()))
+}
 
 /// Whether the bytes are the English name of a month or weekday, short or whole.
 pub(crate) fn is_name(word: &[u8]) -> bool {
@@ -55,6 +93,12 @@ fn name(word: &[u8], names: &[&[u8]], short: impl Fn(&[u8; 3]) -> u16) -> Option
         length => length == name.len() && name.eq_ignore_ascii_case(word),
     };
     long.then_some(at)
+}
+
+/// Whether a text ends with what [`half`] reads, and a blank.
+pub(crate) fn ends_with_half(text: &[u8]) -> bool {
+    let text = text.trim_ascii_end();
+    text.last_chunk::<6>().is_some_and(|word| half(word).is_some())
 }
 
 pub(super) fn month(word: &[u8]) -> Option<Number> {

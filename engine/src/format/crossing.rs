@@ -1,0 +1,96 @@
+//! Whether a word before the message names where it was logged or says what happened. A word by itself does not tell
+//! (`billing | …`, `started | …`); the lines together do: behind names of components the same messages recur whatever the
+//! name, while what happened goes with the things it happened to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::tally::whole_letters;
+
+/// Different beginnings of messages that tell something. Of things that something is done to there are few as well.
+const BEGINNINGS: usize = 3;
+
+/// As many where no sign before the word sets it off.
+const BEGINNINGS_BEHIND_BLANK: usize = 4;
+
+/// Bytes of a beginning in letters that have no words between blanks.
+const LETTERS: usize = 6;
+
+/// What stands behind one beginning.
+#[derive(Default)]
+struct Behind<'a> {
+    lines: usize,
+    values: BTreeSet<&'a [u8]>,
+    /// Lines by their number of words.
+    lengths: BTreeMap<usize, usize>,
+}
+
+/// Whether the `lines`, each a value and the message behind it, have values that say nothing about the message: it begins in
+/// several ways, and each of them is found behind about as many of the values as if they were drawn by lot.
+pub(super) fn is_where<'a>(lines: &[(&'a [u8], &'a [u8])], set_off: bool) -> bool {
+    let mut values: BTreeMap<&[u8], usize> = BTreeMap::new();
+    let mut beginnings: BTreeMap<&[u8], Behind<'_>> = BTreeMap::new();
+    for (value, message) in lines {
+        *values.entry(value).or_default() += 1;
+        let behind = beginnings.entry(beginning(message)).or_default();
+        behind.lines += 1;
+        behind.values.insert(value);
+        let words = message.split(|b| *b == b' ').filter(|word| !word.is_empty()).count();
+        *behind.lengths.entry(words).or_default() += 1;
+    }
+    // `started` and `stopped`: what is done to the same things in turn recurs with them as well.
+    let done = values.keys().filter(|value| value.ends_with(b"ed")).count();
+    if values.len() < 2 || values.len() * 3 > lines.len() || done * 2 >= values.len() {
+        return false;
+    }
+    let by_lot = |drawn: usize| -> f64 {
+        let missed = |count: &usize| (1.0 - *count as f64 / lines.len() as f64).powi(drawn as i32);
+        values.values().map(|count| 1.0 - missed(count)).sum()
+    };
+    let common: Vec<_> = beginnings
+        .into_values()
+        .filter(|behind| behind.values.len() > 1 && behind.values.len() as f64 >= 0.7 * by_lot(behind.lines))
+        .collect();
+    let crossed: usize = common.iter().map(|behind| behind.lines).sum();
+    // Things are named alike, by so many words each; sentences are not.
+    let longest = |behind: &Behind<'_>| behind.lengths.iter().max_by_key(|(_, lines)| **lines).map(|(words, _)| *words);
+    let lengths: BTreeSet<_> = common.iter().map(longest).collect();
+    let enough = if set_off { BEGINNINGS } else { BEGINNINGS_BEHIND_BLANK };
+    crossed * 2 >= lines.len() && common.len() >= enough && lengths.len() > 1
+}
+
+/// The first word of the message without a digit, as what has one is a value.
+fn beginning(message: &[u8]) -> &[u8] {
+    let mut words = message.split(|b| *b == b' ').filter(|word| !word.is_empty());
+    let word = words.find(|word| !word.iter().any(u8::is_ascii_digit)).unwrap_or_default();
+    if word.is_ascii() { word } else { &word[..whole_letters(word, LETTERS)] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGES: [&str; 4] = ["shutting down", "cache miss for 12", "request took 7 ms", "opened file a.txt"];
+
+    fn told(values: &[&str], message: impl Fn(usize, usize) -> &'static str, set_off: bool) -> bool {
+        let lines: Vec<(&[u8], &[u8])> = (0..120)
+            .map(|i| (i % values.len(), i / values.len()))
+            .map(|(value, i)| (values[value].as_bytes(), message(value, i).as_bytes()))
+            .collect();
+        is_where(&lines, set_off)
+    }
+
+    #[test]
+    fn names_before_the_same_messages_say_where() {
+        assert!(told(&["billing", "search"], |_, i| MESSAGES[i % 4], false));
+        assert!(told(&["billing", "search", "mail"], |_, i| MESSAGES[i % 3], true));
+        assert!(!told(&["billing", "search", "mail"], |_, i| MESSAGES[i % 3], false));
+    }
+
+    #[test]
+    fn words_with_things_of_their_own_say_what_happened() {
+        assert!(!told(&["open", "close"], |value, i| MESSAGES[2 * value + i % 2], true));
+        assert!(!told(&["open", "close"], |_, i| ["door 1", "window 2", "gate 3"][i % 3], true));
+        assert!(!told(&["success", "failure"], |_, _| "payment of 12", true));
+        assert!(!told(&["started", "stopped"], |_, i| MESSAGES[i % 4], true));
+    }
+}
