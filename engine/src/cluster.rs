@@ -6,6 +6,7 @@ mod outline;
 mod brackets;
 mod tree;
 mod words;
+mod sentences;
 mod joint;
 mod absorb;
 mod stretches;
@@ -103,6 +104,7 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     parts.iter_mut().for_each(words::merge_equal);
     growth.take(parts.iter().flatten(), OUTLINES, Step::Outlines);
     for nodes in &mut parts {
+        sentences::join(nodes, &lexicon);
         let mut known = HashSet::new();
         for _ in 0..ROUNDS {
             if !words::join(nodes, &lexicon, &mut known) {

@@ -75,6 +75,11 @@ impl Lexicon {
         &self.text[start as usize..self.ends[number] as usize]
     }
 
+    /// How many words there are; all numbers are below.
+    pub(super) fn words(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Whether it is a character of a script without blanks.
     pub(super) fn is_unspaced(&self, number: u32) -> bool {
         self.word(number).chars().next().is_some_and(is_unspaced)

@@ -31,6 +31,8 @@ mod traces;
 mod limits;
 /// What is meant to break things.
 mod torture;
+/// Names in scripts without blanks.
+mod unspaced;
 /// What holds for every input.
 mod laws;
 /// Corrections by a person.
