@@ -7,7 +7,7 @@ use super::{
     outline::{Lexicon, Outlines, SLOT, WORD},
     sequence::{self, is_state},
     tree::Sets,
-    words::{MANY, Node, RARE, equal_by, regroup},
+    words::{MANY, Node, RARE, equal_by, is_settled, regroup},
 };
 
 /// Words of an outline up to which it is looked at here.
@@ -82,11 +82,6 @@ impl<'a> Vocabulary<'a> {
             && self.may_be_value(word)
             && !self.lexicon.is_unspaced(word)
     }
-}
-
-/// Whether the lines of a node are many enough to say which of its words are constant.
-fn is_settled(node: &Node) -> bool {
-    node.members.len() >= MANY || node.events > RARE * node.members.len() as u64
 }
 
 /// Lets what many lines have settled tell what the few are: values there are values here, and a rare message with all the

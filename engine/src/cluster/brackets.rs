@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     outline::{Bracket, Lexicon, Outline, SLOT, WORD},
     sequence::is_state,
-    words::MANY,
+    words::{MANY, values},
 };
 
 /// Words before and behind that a place is known by.
@@ -30,11 +30,8 @@ struct Contents {
 impl Contents {
     fn is_variable(&self, lexicon: &Lexicon) -> bool {
         let is_state = |words: &&Vec<u32>| words.iter().all(|word| is_state(lexicon.word(*word)));
-        let mut need = if self.slot { 2 } else { MANY };
-        if self.words.iter().filter(is_state).count() * 2 > self.words.len() {
-            need *= 4;
-        }
-        self.words.len() >= need
+        let need = if self.slot { 2 } else { MANY };
+        values(self.words.len(), self.words.iter().filter(is_state).count()) >= need
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     outline::{Lexicon, SLOT, WORD},
     sequence::is_state,
     tree::Sets,
-    words::{MANY, Node, unite},
+    words::{MANY, Node, unite, values},
 };
 
 /// Words of an outline up to which it is looked at here, which bounds the splitting.
@@ -89,15 +89,12 @@ fn are_variables(nodes: &[Node], lexicon: &Lexicon, group: &[usize], places: &[V
     }
     let is_variable = |place: &Varying| {
         let states = place.words.iter().filter(|(word, _)| is_state(lexicon.word(*word))).count();
-        let mut need = match (place.slot, place.position) {
+        let need = match (place.slot, place.position) {
             (true, _) => 1,
             (false, 0) => 2 * MANY,
             (false, _) => MANY,
         };
-        if states * 2 > place.words.len() {
-            need *= 4;
-        }
-        place.words.len() >= need && (place.slot || place.share * (MANY as f64) < 1.5)
+        values(place.words.len(), states) >= need && (place.slot || place.share * (MANY as f64) < 1.5)
     };
     if are_alike(places) {
         return true;

@@ -7,7 +7,7 @@ use super::{
     outline::{Lexicon, SLOT, WORD},
     sequence::{is_cue, is_state},
     tree::Sets,
-    words::{Node, merge_equal, mix, regroup},
+    words::{Node, merge_equal, mix, regroup, values},
 };
 
 /// Words of a name at most.
@@ -147,13 +147,11 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
         need *= 2;
     }
     let is_state = |words: &&&[u32]| words.iter().any(|word| is_state(lexicon.word(*word)));
-    if words.iter().filter(is_state).count() * 2 > words.len() {
-        need *= 4;
-    }
+    let states = words.iter().filter(is_state).count();
     let longest = words.iter().map(|words| lexicon.weight(words)).max().unwrap_or(0);
     let distinct = |end: fn(&[u32]) -> Option<&u32>| words.iter().map(|words| end(words)).collect::<HashSet<_>>().len();
     let apart = words.len().min(8);
-    words.len() >= need
+    values(words.len(), states) >= need
         && (slot || cued || around > longest)
         && distinct(<[u32]>::first) * 2 > apart
         && distinct(<[u32]>::last) * 2 > apart

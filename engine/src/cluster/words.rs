@@ -167,13 +167,23 @@ impl Place {
         let mut need = if self.constants < 2 * WORD || self.first { 2 * MANY } else { MANY };
         if names == count && rare {
             need = if self.first { MANY } else { 2 };
-        } else if states * 2 > count {
-            need *= 4;
         }
         let saved = (count - 1) * self.constants;
         let is_inner = !self.first && !self.last && states * 2 <= count;
-        count >= need || is_inner && saved >= SAVED
+        values(count, states) >= need || is_inner && saved >= SAVED
     }
+}
+
+/// How many values so many different words come to: where most say how things stand, such as `started` and `stopped`, each of
+/// those is worth a quarter of another. Some of them do not undo what the others say, since names are built like them too
+/// (`billing`).
+pub(super) fn values(words: usize, states: usize) -> usize {
+    if states * 2 > words { words - states + states / 4 } else { words }
+}
+
+/// Whether the lines of a node are many enough to say which of its words are constant.
+pub(super) fn is_settled(node: &Node) -> bool {
+    node.members.len() >= MANY || node.events > RARE * node.members.len() as u64
 }
 
 /// Joins nodes that differ only in words built like names, wherever those stand.
