@@ -237,9 +237,8 @@ fn with_unit(piece: &[u8]) -> Option<Kind> {
 /// What a unit measures.
 pub(crate) fn unit(word: &[u8]) -> Option<Kind> {
     match word {
-        b"ns" | b"us" | b"ms" | b"s" | b"sec" | b"secs" | b"m" | b"min" | b"mins" | b"h" | b"hr" | b"hrs" | b"d" => {
-            Some(Kind::Duration)
-        }
+        b"ns" | b"us" | b"ms" | b"s" | b"sec" | b"secs" | b"m" | b"min" | b"mins" | b"h" | b"hr" | b"hrs" | b"d"
+        | b"\xc2\xb5s" | b"\xce\xbcs" => Some(Kind::Duration),
         b"B" | b"b" | b"k" | b"K" | b"KB" | b"kB" | b"KiB" | b"M" | b"MB" | b"MiB" | b"G" | b"GB" | b"GiB" | b"T"
         | b"TB" | b"TiB" | b"PB" | b"PiB" | b"kb" | b"mb" | b"gb" => Some(Kind::Size),
         b"%" | b"px" | b"dp" | b"Hz" | b"kHz" | b"MHz" | b"GHz" | b"V" | b"mV" | b"W" | b"kW" | b"C" | b"F" | b"x"

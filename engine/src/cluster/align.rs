@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::sequence::{Token, is_unit, tokens};
+use super::sequence::{Token, tokens, unit};
 use crate::template::{Kind, Part, Template};
 
 /// Past this many cells the shapes are compared from both ends only: 256 tokens each that differ.
@@ -168,18 +168,26 @@ fn push<'a>(merged: &mut Vec<Token<'a>>, token: Token<'a>) {
 fn differ<'a>(a: &[Token<'a>], b: &[Token<'a>], merged: &mut Vec<Token<'a>>) {
     match (a, b) {
         ([], []) => {}
-        ([Token::Word(one)], [Token::Word(two)]) if is_unit(one) && is_unit(two) => {
+        ([Token::Word(one)], [Token::Word(two)]) if measure(one, two).is_some() => {
             // `1 KB` and `1 MB` are both a size.
-            if let [.., Token::Slot(_), Token::Blank] = merged[..] {
-                merged.pop();
-                merged.pop();
-                merged.push(Token::Slot(Kind::Size));
+            if let ([.., Token::Slot(_), Token::Blank], Some(kind)) = (&merged[..], measure(one, two)) {
+                merged.truncate(merged.len() - 2);
+                merged.push(Token::Slot(kind));
             } else {
                 push(merged, Token::Slot(Kind::Any));
             }
         }
+        // `1MB` and `1 byte` are too.
+        ([], [Token::Word(word)] | [Token::Blank, Token::Word(word)])
+        | ([Token::Word(word)] | [Token::Blank, Token::Word(word)], [])
+            if unit(word).is_some() && matches!(merged.last(), Some(Token::Slot(_))) => {}
         _ => push(merged, Token::Slot(Kind::Any)),
     }
+}
+
+/// What two units measure.
+fn measure(one: &str, two: &str) -> Option<Kind> {
+    Some(unit(one)?.or(unit(two)?))
 }
 
 /// How much it is worth that two tokens stand side by side; 0 when they cannot.

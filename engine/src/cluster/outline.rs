@@ -275,10 +275,11 @@ fn without_digits(word: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Tokens of a unit that stands behind a number: ` KB`.
+/// Tokens of a unit that stands behind a number: ` KB`, `µs`.
 fn following_unit(tokens: &[Token<'_>]) -> usize {
     match tokens {
         [Token::Blank, Token::Word(word), ..] if is_unit(word) => 2,
+        [Token::Word(word), ..] if is_unit(word) => 1,
         _ => 0,
     }
 }

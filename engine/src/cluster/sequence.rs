@@ -145,9 +145,20 @@ pub(super) fn is_cue(preposition: &str, noun: &str) -> bool {
     leads && names
 }
 
-/// Whether a word is a unit of a measure, in short or in full.
+/// What a word measures if it is a unit, in short or in full.
+pub(super) fn unit(word: &str) -> Option<Kind> {
+    mask::unit(word.as_bytes()).or_else(|| match word.strip_suffix('s').unwrap_or(word) {
+        "byte" | "kilobyte" | "megabyte" | "gigabyte" => Some(Kind::Size),
+        "nanosecond" | "microsecond" | "millisecond" | "msec" | "second" | "minute" | "hour" | "day" => {
+            Some(Kind::Duration)
+        }
+        _ => None,
+    })
+}
+
+/// Whether a word is a unit of a measure.
 pub(super) fn is_unit(word: &str) -> bool {
-    mask::unit(word.as_bytes()).is_some()
+    unit(word).is_some()
 }
 
 /// Whether a word is built like the name of a thing in a program: `org.example.Thing`, `a/b`, `disk_0`.
