@@ -9,6 +9,7 @@ mod words;
 mod sentences;
 mod joint;
 mod absorb;
+mod optional;
 mod stretches;
 mod similarity;
 mod requests;
@@ -120,6 +121,8 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     }
     growth.take(parts.iter().flatten(), NAMES, Step::Words);
     for nodes in &mut parts {
+        optional::join_repeated(nodes, &lexicon);
+        optional::join_optional(nodes, &lexicon);
         stretches::join_lists(nodes, &lexicon);
         stretches::join(nodes, &lexicon);
         absorb::tell(nodes, &all, &lexicon);

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, ops::Index};
 
-use super::sequence::{Token, is_unit, tokens};
+use super::sequence::{Token, is_conjunction, is_state, is_unit, tokens};
 use crate::{tally::Key, token::is_unspaced};
 
 /// A variable in an outline.
@@ -368,6 +368,20 @@ const LIST: usize = 2;
 /// Items a list has at least in the midst of words.
 const PLAIN_LIST: usize = 3;
 
+/// Tokens of the last item of a list, with the word before it: `, b and c`, or `, b, and c` where that word was taken for an item.
+fn conjoined(tokens: &[Token<'_>]) -> Option<usize> {
+    let (tokens, before) = match tokens {
+        [Token::Word(and), ..] if is_conjunction(and) => (tokens, 1),
+        [_, Token::Blank, Token::Word(and), ..] if is_conjunction(and) => (&tokens[2..], 3),
+        _ => return None,
+    };
+    match tokens[1..] {
+        [Token::Blank, Token::Word(word), ..] if is_state(word) => None,
+        [Token::Blank, Token::Word(_) | Token::Slot(_), ..] => Some(before + 2),
+        _ => None,
+    }
+}
+
 /// The end of the list of single words that starts at `at`. A bracket, quote, colon or `=` introduces it, or it is longer.
 fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let item = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(_) | Token::Slot(_)));
@@ -388,6 +402,10 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
             break;
         }
         end = next + 1;
+        items += 1;
+    }
+    if let Some(last) = conjoined(&tokens[end - 1..]).filter(|_| items >= LIST) {
+        end += last - 1;
         items += 1;
     }
     let closed = !matches!(

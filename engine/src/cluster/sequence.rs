@@ -102,13 +102,19 @@ pub(super) fn is_state(word: &str) -> bool {
     capitals || word.len() >= 5 && (word.ends_with("ed") || word.ends_with("ing"))
 }
 
+pub(super) fn is_preposition(word: &str) -> bool {
+    matches!(word, "for" | "from" | "to" | "by" | "of" | "on" | "with" | "at" | "in" | "as" | "via" | "using" | "into")
+}
+
+/// Whether a word joins the last of several things to the others.
+pub(super) fn is_conjunction(word: &str) -> bool {
+    matches!(word, "and" | "or")
+}
+
 /// Whether what stands behind the two words names someone or something: `for user alice`. The preposition keeps
 /// subjects out (`user created`).
 pub(super) fn is_cue(preposition: &str, noun: &str) -> bool {
-    let leads = matches!(
-        preposition,
-        "for" | "from" | "to" | "by" | "of" | "on" | "with" | "at" | "in" | "as" | "via" | "using" | "into" | "invalid"
-    );
+    let leads = is_preposition(preposition) || preposition == "invalid";
     let names = matches!(
         noun,
         "user"
