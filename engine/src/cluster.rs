@@ -32,6 +32,9 @@ use words::Node;
 /// Similarity at and below which equal outlines are one.
 const OUTLINES: f64 = 0.9;
 
+/// Similarity at and below which lists are, and names in scripts without blanks.
+const LISTS: f64 = 0.85;
+
 /// Similarity at and below which single places with many words are variables.
 const WORDS: f64 = 0.8;
 
@@ -106,6 +109,10 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     growth.take(parts.iter().flatten(), OUTLINES, Step::Outlines);
     for nodes in &mut parts {
         sentences::join(nodes, &lexicon);
+        stretches::join_lists(nodes, &lexicon);
+    }
+    growth.take(parts.iter().flatten(), LISTS, Step::Stretches);
+    for nodes in &mut parts {
         let mut known = HashSet::new();
         for _ in 0..ROUNDS {
             if !words::join(nodes, &lexicon, &mut known) {
@@ -123,7 +130,6 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     for nodes in &mut parts {
         optional::join_repeated(nodes, &lexicon);
         optional::join_optional(nodes, &lexicon);
-        stretches::join_lists(nodes, &lexicon);
         stretches::join(nodes, &lexicon);
         absorb::tell(nodes, &all, &lexicon);
     }

@@ -87,9 +87,17 @@ fn variables(nodes: &[Node], lexicon: &Lexicon) -> Vec<Vec<Stretch>> {
     buckets
 }
 
-/// Joins nodes that begin and end alike and have lists between: the same words in other orders and numbers.
+/// Joins nodes that begin and end alike and have lists between: the same words in other orders and numbers. Before any word of
+/// those is judged by itself.
 pub(super) fn join_lists(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
-    let fronts = branches(nodes, lexicon, |node, i| node.outline.get(i).copied());
+    // One word at the front many messages may have, so what two say comes first.
+    for before in [AROUND, WORD] {
+        join_lists_behind(nodes, lexicon, before);
+    }
+}
+
+fn join_lists_behind(nodes: &mut Vec<Node>, lexicon: &Lexicon, before: usize) {
+    let fronts = branches(nodes, lexicon, before);
     let mut buckets: Vec<Stretch> = Vec::new();
     for (n, node) in nodes.iter().enumerate() {
         let Some(from) = fronts[n] else { continue };
@@ -157,20 +165,19 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
         && distinct(<[u32]>::last) * 2 > apart
 }
 
-/// For each node the first place, behind [`AROUND`] words, where the nodes that agree so far go many ways.
-fn branches(nodes: &[Node], lexicon: &Lexicon, word: impl Fn(&Node, usize) -> Option<u32>) -> Vec<Option<usize>> {
+/// For each node the first place, behind words of the weight `before`, where the nodes that agree so far go many ways.
+fn branches(nodes: &[Node], lexicon: &Lexicon, before: usize) -> Vec<Option<usize>> {
     let mut found = vec![None; nodes.len()];
     let mut open: Vec<Vec<usize>> = vec![(0..nodes.len()).collect()];
     let mut depth = 0;
     while !open.is_empty() {
         let mut next = Vec::new();
         for mut group in open {
-            let way = |node: &usize| word(&nodes[*node], depth);
+            let way = |node: &usize| nodes[*node].outline.get(depth).copied();
             group.sort_by_key(way);
             let ways = group.chunk_by(|a, b| way(a) == way(b));
             let many = ways.clone().count() >= MANY;
-            let is_branch =
-                |node: &&usize| around(&nodes[**node], lexicon, depth, nodes[**node].outline.len()) >= AROUND;
+            let is_branch = |node: &&usize| lexicon.weight(&nodes[**node].outline[..depth]) >= before;
             for node in group.iter().filter(|node| many && is_branch(node)) {
                 found[*node] = Some(depth);
             }
@@ -214,7 +221,8 @@ fn by_tail(nodes: &[Node], bucket: &[Stretch]) -> Vec<Vec<Stretch>> {
 /// text.
 fn is_list(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
     let lengths: HashSet<usize> = bucket.iter().map(|(_, _, from, to)| to - from).collect();
-    if bucket.len() < LISTS || lengths.len() < 3 {
+    let (_, first, from, to) = bucket[0];
+    if bucket.len() < LISTS || lengths.len() < 3 || around(&nodes[first], lexicon, from, to) < AROUND {
         return false;
     }
     let mut places: HashMap<u32, HashSet<usize>> = HashMap::new();
