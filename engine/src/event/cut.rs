@@ -2,7 +2,7 @@
 //! ends decides nothing.
 
 use super::{
-    BYTES, LINES, Lead,
+    BYTES, LINES, Lead, is_blank,
     joiner::{AHEAD, Joiner},
     line_at,
 };
@@ -17,7 +17,7 @@ pub(crate) fn last_start(text: &[u8], lead: &Lead, reader: &mut Reader) -> Optio
     let (mut first, mut run) = (settled, 0);
     for start in starts_before(text, settled).take(LINES).take_while(|start| *start >= from) {
         let line = |start| lead.split(line_at(text, start)).1;
-        run = if lead.timed && first < settled && is_apart(line(first), line(start), reader) { run + 1 } else { 0 };
+        run = if first < settled && is_apart(line(first), line(start), lead.timed, reader) { run + 1 } else { 0 };
         first = start;
         // No event has so many lines in a row that could not be of the inside of one by themselves.
         if run == AHEAD {
@@ -42,15 +42,20 @@ fn starts_before(text: &[u8], end: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(before(end), move |end| before(*end))
 }
 
-/// Whether a line of an input with times begins an event wherever it stands, as far as the one before it tells.
-fn is_apart(line: &[u8], before: &[u8], reader: &mut Reader) -> bool {
-    let mut joiner = Joiner::new(true, false);
+/// Whether a line begins an event wherever it stands, as far as the one before it tells: where lines have times, it has one as
+/// well as that; elsewhere neither is indented.
+fn is_apart(line: &[u8], before: &[u8], timed: bool, reader: &mut Reader) -> bool {
+    if [line, before].iter().any(|line| line.first().is_none_or(|b| is_blank(*b))) {
+        return false;
+    }
+    let mut joiner = Joiner::new(timed, false);
     let said = reader.read(before);
-    let is_timed = said.time.is_some();
+    let may_begin = |has_time: bool| has_time || !timed;
+    let begins = may_begin(said.time.is_some());
     joiner.begin(before, said);
-    is_timed && {
+    begins && {
         let said = reader.read(line);
-        said.time.is_some() && joiner.is_apart(line, said.message)
+        may_begin(said.time.is_some()) && joiner.is_apart(line, said.message)
     }
 }
 
