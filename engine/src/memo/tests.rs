@@ -7,7 +7,7 @@ use crate::format::Layout;
 const REFERENCE: i64 = 1_796_799_600;
 
 /// Pieces of lines in which digits decide something, and some in which they do not.
-const PIECES: [&str; 68] = [
+const PIECES: [&str; 79] = [
     "2024-05-01 12:00:01,250",
     "2024-05-01T12:00:01Z",
     "2024-05-01 12:00:01 +0200",
@@ -76,6 +76,17 @@ const PIECES: [&str; 68] = [
     "(12)",
     "a.7",
     "stdout F 1",
+    "2024年05月01日 12时00分01秒",
+    "2024年5月1日 上午9:05:07",
+    "[1234:5678:0501/120001.123456:ERROR:file.cc(12)]",
+    "I240501 12:00:01.123456 12 file.go:34",
+    "1 2024-05-01T12:00:01Z host7 app 12 - -",
+    "queries: info:",
+    "{\"msg\":\"a 1\",\"level\":\"info\"}",
+    "@cee: {\"event\":\"up\"}",
+    "at=info",
+    "1h30m",
+    "12µs",
 ];
 
 fn lines() -> impl Strategy<Value = Vec<String>> {
@@ -93,7 +104,25 @@ fn with_other_digits(line: &str, random: &[u8]) -> String {
         Some(number @ 0..128) if c.is_ascii_digit() => char::from(b'0' + number % 10),
         _ => c,
     };
-    line.chars().map(&mut other).collect()
+    let line: String = line.chars().map(&mut other).collect();
+    with_other_widths(&line, &mut random)
+}
+
+/// The line with numbers of other widths where there may be addresses.
+fn with_other_widths<'a>(line: &str, random: &mut impl Iterator<Item = &'a u8>) -> String {
+    let parts = line.split_inclusive([' ', '=', ',', '/', ':', '(', ')']);
+    let part = |part: &str| {
+        if part.matches('.').count() < 3 {
+            return part.to_owned();
+        }
+        let numbers = part.split_inclusive('.').map(|number| match random.next() {
+            Some(n @ 0..64) if number.starts_with(|c: char| c.is_ascii_digit()) => format!("{}{number}", n % 25),
+            Some(64..128) if number.len() > 2 && number.as_bytes()[1].is_ascii_digit() => number[1..].to_owned(),
+            _ => number.to_owned(),
+        });
+        numbers.collect()
+    };
+    parts.map(part).collect()
 }
 
 proptest! {
