@@ -42,7 +42,7 @@ impl Request {
     #[must_use]
     pub fn place<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let (authority, path) = match self.target {
-            Target::Absolute { authority, path } => (Some(authority), path.of(bytes)),
+            Target::Absolute { authority, path, .. } => (Some(authority), path.of(bytes)),
             Target::Authority(authority) => (Some(authority), &b"/"[..]),
             Target::Origin(path) => (self.host, path.of(bytes)),
             Target::Asterisk => (self.host, &b"*"[..]),

@@ -13,6 +13,8 @@ pub enum Target {
     Origin(Span),
     /// A whole address of the web: its authority, and its path with the query, which may be empty.
     Absolute {
+        /// Whether its scheme is `https`.
+        over_tls: bool,
         /// Host and port.
         authority: Span,
         /// Path and query; empty, or beginning with `/` or `?`.
@@ -42,15 +44,16 @@ impl Target {
 
 fn absolute(bytes: &[u8], span: Span) -> Result<Target, Refusal> {
     let text = span.of(bytes);
-    let scheme = [&b"http://"[..], b"https://"]
+    let scheme = [(&b"http://"[..], false), (b"https://", true)]
         .into_iter()
-        .find(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
-    let start = span.start + scheme.ok_or(BAD_TARGET)?.len();
+        .find(|(scheme, _)| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+    let (scheme, over_tls) = scheme.ok_or(BAD_TARGET)?;
+    let start = span.start + scheme.len();
     let rest = &bytes[start..span.end];
     let end = start + rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
     let (authority, path) = (Span { start, end }, Span { start: end, end: span.end });
     if is_host(authority.of(bytes)) && is_path_and_query(path.of(bytes)) {
-        Ok(Target::Absolute { authority, path })
+        Ok(Target::Absolute { over_tls, authority, path })
     } else {
         Err(BAD_TARGET)
     }
@@ -108,7 +111,11 @@ mod tests {
     #[test]
     fn the_four_forms_are_told_apart() {
         assert_eq!(parse("GET", "/a/b?c=d/?"), Ok(Target::Origin(Span { start: 0, end: 10 })));
-        let inner = Target::Absolute { authority: Span { start: 7, end: 11 }, path: Span { start: 11, end: 15 } };
+        let inner = Target::Absolute {
+            over_tls: false,
+            authority: Span { start: 7, end: 11 },
+            path: Span { start: 11, end: 15 },
+        };
         assert_eq!(parse("GET", "HTTP://a:80/b?c"), Ok(inner));
         assert_eq!(parse("OPTIONS", "*"), Ok(Target::Asterisk));
         assert_eq!(parse("CONNECT", "a:80"), Ok(Target::Authority(Span { start: 0, end: 4 })));

@@ -182,12 +182,12 @@ impl Branch {
         Wish { key, token }
     }
 
-    /// The cookie for a client that has been answered by this backend, unless it has it, or one for another backend that
-    /// still serves.
-    pub(crate) fn cookie(&self, upstream: &Upstream, wish: &Wish) -> Option<String> {
+    /// The cookie for a client, over TLS or not, that has been answered by this backend, unless it has it, or one for another
+    /// backend that still serves.
+    pub(crate) fn cookie(&self, upstream: &Upstream, wish: &Wish, over_tls: bool) -> Option<String> {
         let (sticky, token) = (self.sticky.as_ref()?, upstream.token.as_ref()?);
         let stays = |wished: &Token| sticky::is_same(wished, token) || self.view.borrow().serves_token(wished);
-        (!wish.token.as_ref().is_some_and(stays)).then(|| sticky.set(token))
+        (!wish.token.as_ref().is_some_and(stays)).then(|| sticky.set(token, over_tls))
     }
 
     fn pick(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {

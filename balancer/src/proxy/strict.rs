@@ -214,15 +214,17 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
     let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };
-    if let Some(port) =
-        client.door.redirect.filter(|_| !client.speaks_tls() && !request.place(&desk.buffer).0.is_empty())
-    {
+    if let Some(port) = client.door.redirect.filter(|_| !client.speaks_tls()) {
+        if request.place(&desk.buffer).0.is_empty() {
+            let error = ProxyError::BadRequest("it names no host, and what is here is given over TLS only");
+            return turn_away(worker, client, stream, desk, entry, &request, failed(error, false)).await;
+        }
         entry.status = 308;
         entry.bytes = redirect(worker, stream, desk, &request, port).await;
         entry.finish();
         return Next::Leave;
     }
-    let checked = check(desk, &request).and_then(|()| check_host(client, stream, desk, &request));
+    let checked = check(client, desk, &request).and_then(|()| check_host(client, stream, desk, &request));
     let routed = checked.and_then(|()| worker.find(&request, &desk.buffer));
     let routed = routed.and_then(|routed| worker.admit(client, routed.1).map(|()| routed));
     let ready = routed.and_then(|routed| Ok((routed, Upload::new(&request, desk, worker.limits.body)?)));
@@ -402,9 +404,14 @@ async fn read_head(
 }
 
 /// What is refused though it is read.
-fn check(desk: &Desk, request: &Request) -> Result<(), ProxyError> {
-    if let Target::Authority(_) = request.target {
-        return Err(ProxyError::MethodRefused);
+fn check(client: &Client, desk: &Desk, request: &Request) -> Result<(), ProxyError> {
+    match request.target {
+        Target::Authority(_) => return Err(ProxyError::MethodRefused),
+        // RFC 9110, 7.4.
+        Target::Absolute { over_tls: true, .. } if !client.speaks_tls() => {
+            return Err(ProxyError::BadRequest("it asks for https over a connection without TLS"));
+        }
+        _ => {}
     }
     let mut expectations = desk.request.fields().iter().filter(|field| field.kind == Kind::Expect);
     // An old client cannot expect anything (RFC 9110, 10.1.1).

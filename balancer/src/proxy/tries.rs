@@ -82,7 +82,8 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
             Asked::Answered(candidate, answer) => {
                 let status = E::status(&answer);
                 exchange.entry().answered(status);
-                exchange.entry().cookie = branch.cookie(&candidate.upstream, &wish);
+                let over_tls = exchange.entry().client().speaks_tls();
+                exchange.entry().cookie = branch.cookie(&candidate.upstream, &wish, over_tls);
                 let Some(case) = retry::case_of_status(status, branch.limits.next_upstream) else {
                     suspects.answered(branch);
                     candidate.answered(branch, status);

@@ -170,8 +170,14 @@ impl Edits {
 
     fn drops(&self, name: &[u8]) -> bool {
         let set = self.set.iter().map(|(name, _)| name);
-        set.chain(&self.remove).any(|ours| ours.0.as_bytes().eq_ignore_ascii_case(name))
+        set.chain(&self.remove).any(|ours| is_taken_for(name, ours.0.as_bytes()))
     }
+}
+
+/// Whether a name is another one, to programs that get fields as variables (CGI, WSGI) too: to them `X_User` is `X-User`.
+fn is_taken_for(name: &[u8], other: &[u8]) -> bool {
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.iter().map(plain).eq(other.iter().map(plain))
 }
 
 #[cfg(test)]
@@ -184,7 +190,8 @@ mod tests {
         };
         let remove = remove.iter().map(|name| name.parse().unwrap()).collect();
         let edits = Edits { set: pairs(set), add: pairs(add), remove };
-        let mut head = b"before:GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nx-one: 2\r\nX-Two: 3\r\n\r\n".to_vec();
+        let mut head =
+            b"before:GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nx-one: 2\r\nx_One: 4\r\nX-Two: 3\r\n\r\n".to_vec();
         let put = |out: &mut Vec<u8>, variable: &Variable| {
             let value: &[u8] = match variable {
                 Variable::Host => b"a",
@@ -201,7 +208,10 @@ mod tests {
     #[test]
     fn fields_are_set_added_and_removed() {
         assert_eq!(edited(&[("X-ONE", "new")], &[], &[]), "X-Two: 3\r\nX-ONE: new\r\n\r\n");
-        assert_eq!(edited(&[], &[("X-One", "new")], &["x-two"]), "X-One: 1\r\nx-one: 2\r\nX-One: new\r\n\r\n");
+        assert_eq!(
+            edited(&[], &[("X-One", "new")], &["x-two"]),
+            "X-One: 1\r\nx-one: 2\r\nx_One: 4\r\nX-One: new\r\n\r\n"
+        );
         assert_eq!(edited(&[("X-One", "")], &[], &[]), "X-Two: 3\r\n\r\n");
     }
 

@@ -32,7 +32,7 @@ pub struct Sticky {
     pub key: Vec<u8>,
     /// How long browsers keep it; until they are closed without it.
     pub expires: Option<Duration>,
-    /// Whether it is sent over TLS only.
+    /// Whether it is sent over TLS only, given without TLS too: something before the balancer speaks it.
     pub secure: bool,
     /// From where it is sent.
     pub same_site: SameSite,
@@ -58,9 +58,9 @@ impl Sticky {
         token
     }
 
-    /// The value of `Set-Cookie`.
+    /// The value of `Set-Cookie`, for a client that came over TLS or not.
     #[must_use]
-    pub fn set(&self, token: &Token) -> String {
+    pub fn set(&self, token: &Token, over_tls: bool) -> String {
         let token = String::from_utf8_lossy(token);
         let same_site = match self.same_site {
             SameSite::Strict => "Strict",
@@ -72,7 +72,7 @@ impl Sticky {
             value.push_str("; Max-Age=");
             value.push_str(&expires.as_secs().to_string());
         }
-        if self.secure {
+        if self.secure || over_tls {
             value.push_str("; Secure");
         }
         value
@@ -123,8 +123,9 @@ mod tests {
     #[test]
     fn scripts_do_not_see_the_cookie_and_other_sites_do_not_send_it() {
         let (mut sticky, token) = (sticky("k"), [b'0'; 32]);
-        assert_eq!(sticky.set(&token), format!("route={}; Path=/; HttpOnly; SameSite=Lax", "0".repeat(32)));
+        assert_eq!(sticky.set(&token, false), format!("route={}; Path=/; HttpOnly; SameSite=Lax", "0".repeat(32)));
+        assert!(sticky.set(&token, true).ends_with("; SameSite=Lax; Secure"), "what came over TLS stays with it");
         (sticky.expires, sticky.secure, sticky.same_site) = (Some(Duration::from_secs(60)), true, SameSite::None);
-        assert!(sticky.set(&token).ends_with("; HttpOnly; SameSite=None; Max-Age=60; Secure"));
+        assert!(sticky.set(&token, false).ends_with("; HttpOnly; SameSite=None; Max-Age=60; Secure"));
     }
 }

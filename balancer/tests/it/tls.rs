@@ -306,6 +306,9 @@ fn whoever_comes_without_tls_is_sent_to_it_when_that_is_wanted() {
         assert_eq!(answer.field("strict-transport-security"), None);
         assert!(client.is_closed());
     }
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(client.answer().status, 400, "nobody knows the host to send it to");
     assert_eq!(upstream.requests(), 0);
     assert_eq!(authority.connect(balancer.tls, "localhost").get("localhost").status, 200);
 }

@@ -204,9 +204,13 @@ fn a_host_that_is_missing_double_or_odd_is_refused() {
 #[test]
 fn a_target_leads_nowhere_but_to_our_backend() {
     let probe = Probe::new();
-    for target in ["http://169.254.169.254/x", "HTTP://169.254.169.254/x", "https://169.254.169.254/x"] {
+    for target in ["http://169.254.169.254/x", "HTTP://169.254.169.254/x"] {
         let seen = probe.passes(&format!("GET {target} HTTP/1.1\r\nHost: public\r\n\r\n"));
         assert!(seen.starts_with("get /x http/1.1\r\nhost: 169.254.169.254\r\n") && !seen.contains("public"), "{seen}");
+    }
+    // RFC 9110, 7.4: who trusts `https` must not get the answer of a connection without TLS.
+    for target in ["https://169.254.169.254/x", "HttpS://public"] {
+        probe.refuses(format!("GET {target} HTTP/1.1\r\nHost: public\r\n\r\n{HIDDEN}"), 400);
     }
     for target in ["127.0.0.1:22", "[::1]:22", "a:443"] {
         probe.refuses(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n{HIDDEN}"), 405);
