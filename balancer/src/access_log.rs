@@ -55,10 +55,25 @@ impl Asked {
         self
     }
 
-    /// A head that could not be read.
-    pub(crate) fn unread() -> Self {
-        Self::new(b"-", b"-", "HTTP/1.1", None, None)
+    /// A head that could not be read: what the words of its first line say, as far as there are any.
+    pub(crate) fn unread(head: &[u8]) -> Self {
+        let head = head.trim_ascii_start();
+        let line = head.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+        let mut words = line.split(|byte| *byte == b' ').map(|word| &word[..word.len().min(UNREAD)]);
+        let mut word = || words.next().filter(|word| !word.is_empty());
+        let (method, target) = (word().unwrap_or(b"-"), word().unwrap_or(b"-"));
+        let version = word().and_then(|word| std::str::from_utf8(word).ok()).filter(|word| is_version(word));
+        Self::new(method, target, version.unwrap_or("-"), None, None)
     }
+}
+
+/// Bytes of a word of a head that could not be read.
+const UNREAD: usize = 512;
+
+fn is_version(word: &str) -> bool {
+    let number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    word.strip_prefix("HTTP/")
+        .is_some_and(|rest| !rest.is_empty() && rest.len() < 8 && rest.as_bytes().iter().all(number))
 }
 
 /// What a line says about its request.

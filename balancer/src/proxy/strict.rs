@@ -375,8 +375,9 @@ fn identify(entry: &mut Entry, worker: &Worker, client: &Client, desk: &Desk) {
 /// Answers what cannot be read.
 async fn refuse(worker: &Worker, client: &Client, stream: &Stream, desk: &mut Desk, refusal: Refusal) {
     let failure = Failure::unread(refusal.into());
+    let asked = Asked::unread(&desk.buffer[..desk.filled]);
     let (status, bytes) = answer_failure(worker, client, stream, desk, failure, None).await;
-    worker.note_unread(client, status, bytes);
+    worker.note_unread(client, &asked, status, bytes);
 }
 
 /// Reads the head of the next request; `None` when the client has left, or is let go before it has begun one.

@@ -179,13 +179,13 @@ impl Worker {
     }
 
     /// Notes a head that could not be read, and how it was answered.
-    pub(crate) fn note_unread(&self, client: &Client, status: u16, bytes: u64) {
+    pub(crate) fn note_unread(&self, client: &Client, asked: &Asked, status: u16, bytes: u64) {
         self.counters.failures.add("bad_request");
         count_status(&self.counters.answers, status);
         self.counters.bytes_out.add(bytes);
         self.note(&Line {
             client: &client.source().name,
-            asked: &Asked::unread(),
+            asked,
             status,
             bytes,
             upstream: None,

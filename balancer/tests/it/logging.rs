@@ -59,6 +59,29 @@ fn lines(mut balancer: Balancer, folder: &tempfile::TempDir) -> String {
 }
 
 #[test]
+fn a_line_tells_the_first_line_of_a_head_that_could_not_be_read() {
+    let upstream = Upstream::saying("hi");
+    let (balancer, folder) = logging(
+        "$request_method $request_uri $status $flag",
+        &format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address),
+    );
+    let long = "x".repeat(9000);
+    for head in [
+        "GET /?a[]=1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nA : \"b\r\n\r\n",
+        "\u{1}\"|200\r\n\r\n",
+        &format!("GET /{long} HTTP/1.1\r\n\r\n"),
+    ] {
+        let mut client = balancer.connect();
+        client.send(head);
+        assert_eq!(client.answer().status, 400);
+    }
+    let lines = lines(balancer, &folder);
+    let expected = "GET /?a[]=1 400 bad_request\nGET / 400 bad_request\n\\x01\\x22|200 - 400 bad_request\nGET /xxx";
+    assert!(lines.starts_with(expected) && lines.ends_with("x 400 bad_request\n") && lines.len() < 1000, "{lines}");
+}
+
+#[test]
 fn fields_of_requests_and_answers_are_told_as_they_went() {
     let upstream = Upstream::scripted(|_, peer| {
         let head = "HTTP/1.1 200 OK\r\nX-Kind: a\"b\r\nContent-Length: 0\r\n\r\n";
