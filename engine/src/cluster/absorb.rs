@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     outline::{Lexicon, Outlines, SLOT, WORD},
-    sequence::{self, is_state},
+    sequence::{self, is_person, is_state},
     tree::Sets,
     words::{MANY, Node, RARE, equal_by, is_settled, regroup},
 };
@@ -18,6 +18,9 @@ const NAME: usize = 6;
 
 /// Words that stand in one variable at most.
 const GAP: usize = 4;
+
+/// Shapes of a cluster that are looked at to say whether names of persons stand in it.
+const SAMPLE: usize = 256;
 
 /// Clusters that are tried for a word of a message at most.
 const TRIES: usize = 64;
@@ -73,7 +76,9 @@ impl<'a> Vocabulary<'a> {
     fn may_be_value(&self, word: u32) -> bool {
         let uses = self.uses.get(&word).copied().unwrap_or_default();
         let text = self.lexicon.word(word);
-        word == SLOT || sequence::is_name(text) || uses.value >= uses.literal && !is_state(text)
+        word == SLOT
+            || sequence::is_name(text)
+            || uses.value >= uses.literal && !is_state(text) && !self.lexicon.is_negation(word)
     }
 
     /// Whether it stood in variables before.
@@ -114,6 +119,8 @@ fn absorb(nodes: &mut Vec<Node>, outlines: &Outlines, lexicon: &Lexicon) {
         *count.entry(word).or_default() += 1;
     }
     let mut by_word: HashMap<u32, Vec<usize>> = HashMap::new();
+    let persons: HashMap<usize, Vec<bool>> =
+        wide.iter().map(|n| (*n, persons(&nodes[*n], outlines, lexicon))).collect();
     for n in wide {
         if let Some(rarest) = words(&nodes[n].outline).min_by_key(|word| (count[word], *word)) {
             by_word.entry(rarest).or_default().push(n);
@@ -125,7 +132,7 @@ fn absorb(nodes: &mut Vec<Node>, outlines: &Outlines, lexicon: &Lexicon) {
         let candidates =
             words(&node.outline).filter_map(|word| by_word.get(&word)).flat_map(|some| some.iter().take(TRIES));
         let larger = candidates.filter(|wide| is_larger(&nodes[**wide], node));
-        let fitting = larger.filter(|wide| fits(&nodes[**wide], node, &vocabulary));
+        let fitting = larger.filter(|wide| fits(&nodes[**wide], node, &persons[wide], &vocabulary));
         if let Some(best) =
             fitting.max_by_key(|wide| (lexicon.weight(&nodes[**wide].outline), std::cmp::Reverse(**wide)))
         {
@@ -183,12 +190,35 @@ fn values<'a>(template: &[u32], outline: &'a [u32]) -> Vec<&'a [u32]> {
     values
 }
 
+/// For each variable of a node whether names of persons stand there, some of several words.
+fn persons(node: &Node, outlines: &Outlines, lexicon: &Lexicon) -> Vec<bool> {
+    let slots = node.outline.iter().filter(|word| **word == SLOT).count();
+    let mut found: Vec<HashSet<&[u32]>> = vec![HashSet::new(); slots];
+    for member in node.members.iter().take(SAMPLE) {
+        for (slot, value) in values(&node.outline, &outlines[*member]).into_iter().enumerate() {
+            found[slot].insert(value);
+        }
+    }
+    let are_persons = |values: &HashSet<&[u32]>| {
+        let persons = || values.iter().filter(|value| !value.contains(&SLOT) && is_person(spelled(value, lexicon)));
+        persons().count() * 10 >= values.len() * 9 && persons().filter(|value| value.len() > 1).count() >= MANY
+    };
+    found.iter().map(are_persons).collect()
+}
+
+/// The words as they are written, none for variables.
+fn spelled<'a>(words: &'a [u32], lexicon: &'a Lexicon) -> impl Iterator<Item = Option<&'a str>> + Clone {
+    words.iter().map(|word| (*word != SLOT).then(|| lexicon.word(*word)))
+}
+
 /// Whether the outline has the template's words in order, and up to [`GAP`] words that may be values for each variable; of
-/// words more than variables there are at most half as many as words in common.
-fn fits(wide: &Node, node: &Node, vocabulary: &Vocabulary<'_>) -> bool {
+/// words more than variables there are at most half as many as words in common. Where `persons` stand, a name may be as long
+/// as names are.
+fn fits(wide: &Node, node: &Node, persons: &[bool], vocabulary: &Vocabulary<'_>) -> bool {
     let (template, outline) = (&wide.outline, &node.outline);
     let literals = vocabulary.lexicon.weight(template) / WORD;
-    if outline.len() > template.len() + literals / 2 {
+    let is_short = outline.len() <= template.len() + literals / 2;
+    if !is_short && !persons.contains(&true) {
         return false;
     }
     // Where all values were variables by their looks, only words built like names may be values too; words with many lines
@@ -200,12 +230,17 @@ fn fits(wide: &Node, node: &Node, vocabulary: &Vocabulary<'_>) -> bool {
     };
     // Positions of the outline that the template up to here may end at.
     let mut ends: Vec<usize> = vec![0];
+    let mut persons = persons.iter();
     for part in template {
+        let person = *part == SLOT && persons.next() == Some(&true);
         let mut next = Vec::new();
         for end in ends {
             if *part == SLOT {
-                let values = outline[end..].iter().take(GAP).take_while(|word| is_value(**word)).count();
+                let gap = if is_short { GAP } else { 1 };
+                let values = outline[end..].iter().take(gap).take_while(|word| is_value(**word)).count();
                 next.extend(end + 1..=end + values);
+                let is_name = |to: &usize| person && is_person(spelled(&outline[end..*to], vocabulary.lexicon));
+                next.extend((end + 1..=outline.len().min(end + NAME)).filter(is_name));
             } else if outline.get(end) == Some(part) {
                 next.push(end + 1);
             }

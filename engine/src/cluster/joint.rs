@@ -25,13 +25,13 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
         if group.len() < MANY {
             continue;
         }
-        let places = varying(nodes, &group);
+        let places = varying(nodes, lexicon, &group);
         if are_variables(nodes, lexicon, &group, &places) {
             group[1..].iter().for_each(|node| sets.join(group[0], *node));
-        } else if let Some(place) = places
-            .iter()
-            .max_by(|a, b| (a.share, b.position).partial_cmp(&(b.share, a.position)).expect("shares are numbers"))
-        {
+        } else if let Some(place) = places.iter().max_by(|a, b| {
+            let order = |one: &Varying, other: &Varying| (one.negation, one.share, other.position);
+            order(a, b).partial_cmp(&order(b, a)).expect("shares are numbers")
+        }) {
             let word = |node: &usize| nodes[*node].outline[place.position];
             let mut group = group;
             group.sort_by_key(word);
@@ -49,11 +49,13 @@ struct Varying {
     words: Vec<(u32, u32)>,
     /// Whether some have a variable there already.
     slot: bool,
+    /// Whether some of the words are negations.
+    negation: bool,
     /// The chance that two shapes with words there have the same.
     share: f64,
 }
 
-fn varying(nodes: &[Node], group: &[usize]) -> Vec<Varying> {
+fn varying(nodes: &[Node], lexicon: &Lexicon, group: &[usize]) -> Vec<Varying> {
     let length = nodes[group[0]].outline.len();
     let place = |position: usize| {
         let of = |node: &usize| (nodes[*node].outline[position], nodes[*node].members.len() as u32);
@@ -70,7 +72,8 @@ fn varying(nodes: &[Node], group: &[usize]) -> Vec<Varying> {
         let squares: usize = words.iter().map(|(_, count)| (*count as usize).pow(2)).sum();
         let all: usize = words.iter().map(|(_, count)| *count as usize).sum();
         let share = squares as f64 / (all * all).max(1) as f64;
-        Varying { position, words, slot, share }
+        let negation = words.iter().any(|(word, _)| lexicon.is_negation(*word));
+        Varying { position, words, slot, negation, share }
     };
     (0..length).map(place).filter(|place| place.words.len() + usize::from(place.slot) > 1).collect()
 }
@@ -81,7 +84,10 @@ fn are_variables(nodes: &[Node], lexicon: &Lexicon, group: &[usize], places: &[V
     let outline = &nodes[group[0]].outline;
     let constant: Vec<u32> =
         (0..outline.len()).filter(|i| places.iter().all(|place| place.position != *i)).map(|i| outline[i]).collect();
-    if places.len() < 2 || lexicon.weight(&constant) < WORD * places.len().div_ceil(2).max(2) {
+    if places.len() < 2
+        || places.iter().any(|place| place.negation)
+        || lexicon.weight(&constant) < WORD * places.len().div_ceil(2).max(2)
+    {
         return false;
     }
     if places.iter().any(|place| place.words.iter().any(|(word, _)| lexicon.is_unspaced(*word))) {

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, ops::Index};
 
-use super::sequence::{Token, is_conjunction, is_state, is_unit, tokens};
+use super::sequence::{Token, is_conjunction, is_negation, is_state, is_unit, tokens};
 use crate::{tally::Key, token::is_unspaced};
 
 /// A variable in an outline.
@@ -19,6 +19,8 @@ pub(super) struct Lexicon {
     text: String,
     /// Where each word ends in the text.
     ends: Vec<u32>,
+    /// The words that are negations, of which there are few.
+    negations: Vec<u32>,
     /// Numbers at places that follow from the words; [`SLOT`] where there is none. At most three quarters are taken.
     table: Vec<u32>,
 }
@@ -26,7 +28,7 @@ pub(super) struct Lexicon {
 impl Lexicon {
     pub(super) fn new() -> Self {
         let slot = "<*>";
-        Self { text: slot.to_owned(), ends: vec![slot.len() as u32], table: vec![SLOT; 64] }
+        Self { text: slot.to_owned(), ends: vec![slot.len() as u32], negations: Vec::new(), table: vec![SLOT; 64] }
     }
 
     fn number(&mut self, word: &str) -> u32 {
@@ -38,6 +40,9 @@ impl Lexicon {
         self.text.push_str(word);
         self.ends.push(u32::try_from(self.text.len()).expect("no more bytes than those of 100,000 bounded shapes"));
         self.table[place] = number;
+        if is_negation(word) {
+            self.negations.push(number);
+        }
         if self.ends.len() * 4 > self.table.len() * 3 {
             self.widen();
         }
@@ -83,6 +88,10 @@ impl Lexicon {
     /// Whether it is a character of a script without blanks.
     pub(super) fn is_unspaced(&self, number: u32) -> bool {
         self.word(number).chars().next().is_some_and(is_unspaced)
+    }
+
+    pub(super) fn is_negation(&self, number: u32) -> bool {
+        self.negations.contains(&number)
     }
 
     /// How much the words say, variables nothing, in parts of a word.

@@ -111,6 +111,23 @@ pub(super) fn is_conjunction(word: &str) -> bool {
     matches!(word, "and" | "or")
 }
 
+/// Whether a word turns what a message says into its opposite. It is never a value, nor a part of one, wherever it stands:
+/// `anna not logged in` beside `anna meyer logged in`.
+pub(super) fn is_negation(word: &str) -> bool {
+    ["not", "no", "never", "cannot", "without"].iter().any(|negation| word.eq_ignore_ascii_case(negation))
+}
+
+/// Whether words may be the name of a person, by how it is written: `Anna Meyer`, `Anna van der Berg`. `None` stands for a
+/// variable.
+pub(super) fn is_person<'a>(words: impl Iterator<Item = Option<&'a str>> + Clone) -> bool {
+    let is_capital = |word: &str| word.starts_with(char::is_uppercase) && !is_state(word);
+    // Between names stand `van der` and `de la`, and hardly anything that says what happened.
+    let is_inner = |word: &str| word.chars().count() <= 3 && !is_preposition(word) && !is_conjunction(word);
+    let mut outer = words.clone().map(|word| word.is_none_or(is_capital));
+    let is_part = |word: &str| !is_negation(word) && (is_capital(word) || is_inner(word));
+    outer.next() == Some(true) && outer.last() != Some(false) && words.flatten().all(is_part)
+}
+
 /// Whether what stands behind the two words names someone or something: `for user alice`. The preposition keeps
 /// subjects out (`user created`).
 pub(super) fn is_cue(preposition: &str, noun: &str) -> bool {

@@ -56,8 +56,8 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
     replace(nodes, sets, &cuts);
 }
 
-/// The stretches with the same around them, where they are a variable. There are several for each word, so they are looked at
-/// in parts, by their hashes, each part of about [`PART`]: of most nothing is kept.
+/// The stretches with the same around them and no negation in them, where they are a variable. There are several for each word,
+/// so they are looked at in parts, by their hashes, each part of about [`PART`]: of most nothing is kept.
 fn variables(nodes: &[Node], lexicon: &Lexicon) -> Vec<Vec<Stretch>> {
     let words: usize = nodes.iter().map(|node| node.outline.len()).sum();
     let parts = (words * LONGEST).div_ceil(PART) as u64;
@@ -67,9 +67,15 @@ fn variables(nodes: &[Node], lexicon: &Lexicon) -> Vec<Vec<Stretch>> {
         stretches.clear();
         for (n, node) in nodes.iter().enumerate() {
             let ends = ends(&node.outline);
+            let negates = node.outline.iter().any(|word| lexicon.is_negation(*word));
+            let affirmed = |from: usize| {
+                let words = node.outline[from..].iter().take(LONGEST);
+                words.take_while(|word| !negates || !lexicon.is_negation(**word)).count()
+            };
             let mut start = 1;
             for from in 0..node.outline.len() {
-                for (to, end) in ends.iter().enumerate().skip(from + 1).take(LONGEST) {
+                let longest = affirmed(from);
+                for (to, end) in ends.iter().enumerate().skip(from + 1).take(longest) {
                     let hash = mix(start, 1).wrapping_add(end.rotate_left(17));
                     if hash % parts == part {
                         stretches.push((hash, n as u32, ((from << LENGTH_BITS) | (to - from)) as u32));
@@ -235,7 +241,27 @@ fn is_list(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
         return false;
     }
     let wandering = places.values().filter(|places| places.len() >= 2).count();
-    wandering * 2 >= places.len()
+    wandering * 2 >= places.len() && !is_told(nodes, lexicon, bucket)
+}
+
+/// Whether the stretches are rather sentences than lists: they have a negation, or a word that stands behind the same word
+/// always, as `in` does in `anna logged in` and `anna not logged in`.
+fn is_told(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
+    let mut before: HashMap<u32, (usize, HashSet<u32>)> = HashMap::new();
+    for (_, node, from, to) in bucket {
+        let words = &nodes[*node].outline[*from..*to];
+        if words.iter().any(|word| lexicon.is_negation(*word)) {
+            return true;
+        }
+        for pair in words.windows(2) {
+            let (times, words) = before.entry(pair[1]).or_default();
+            *times += 1;
+            words.insert(pair[0]);
+        }
+    }
+    before
+        .into_iter()
+        .any(|(word, (times, words))| word != SLOT && times >= MANY && words.len() == 1 && !words.contains(&SLOT))
 }
 
 fn adopt(bucket: &[Stretch], sets: &mut Sets, cuts: &mut HashMap<usize, (usize, usize)>) {

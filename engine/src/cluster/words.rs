@@ -43,7 +43,7 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon, known: &mut HashSet
     let parts = nodes.iter().map(|node| node.outline.len()).sum::<usize>().div_ceil(PART) as u64;
     let mut places = Vec::new();
     for part in 0..parts {
-        fill(&mut places, nodes, |hash| (u128::from(hash) * u128::from(parts)) >> 64 == u128::from(part));
+        fill(&mut places, nodes, lexicon, |hash| (u128::from(hash) * u128::from(parts)) >> 64 == u128::from(part));
         places.sort_unstable();
         for bucket in places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|bucket| bucket.len() > 1) {
             let members = bucket.iter().map(|(_, _, node)| *node as usize);
@@ -76,8 +76,9 @@ pub(super) fn merge_equal(nodes: &mut Vec<Node>) {
     }
 }
 
-/// For each node and place whose hash is asked for: a hash of the rest of the outline, the place, the node.
-fn fill(places: &mut Vec<(u64, u32, u32)>, nodes: &[Node], asked: impl Fn(u64) -> bool) {
+/// For each node and place whose hash is asked for: a hash of the rest of the outline, the place, the node. A negation has no
+/// place, since it is not another value of what else stands there.
+fn fill(places: &mut Vec<(u64, u32, u32)>, nodes: &[Node], lexicon: &Lexicon, asked: impl Fn(u64) -> bool) {
     places.clear();
     for (n, node) in nodes.iter().enumerate() {
         let mut ends = vec![0_u64; node.outline.len() + 1];
@@ -87,7 +88,7 @@ fn fill(places: &mut Vec<(u64, u32, u32)>, nodes: &[Node], asked: impl Fn(u64) -
         let mut start = 1;
         for (i, word) in node.outline.iter().enumerate() {
             let hash = hash(start, ends[i + 1], node.outline.len());
-            if asked(hash) {
+            if asked(hash) && !lexicon.is_negation(*word) {
                 places.push((hash, i as u32, n as u32));
             }
             start = mix(start, *word);

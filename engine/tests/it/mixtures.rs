@@ -144,3 +144,46 @@ fn a_message_under_five_formats_in_one_file_is_one_however_many_lines_each_has()
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+/// Names of one to four words, by how they are written.
+fn person(lot: &mut Lot, single: bool) -> String {
+    let first = ["Anna", "Bert", "Carla", "Dieter", "Emil", "Frida", "Hanna", "Igor", "Lena", "Otto", "Rosa", "Uwe"];
+    let last = ["Meyer", "Novak", "Tanaka", "Okafor", "Rossi", "O'Neil", "Kim", "van Dyke", "Brown", "Silva"];
+    let middle = ["Maria ", "J. ", "van der ", "de la "];
+    let first = first[lot.below(12) as usize];
+    if single && lot.below(2) == 0 {
+        return first.to_owned();
+    }
+    let middle = if !single && lot.below(10) < 3 { middle[lot.below(4) as usize] } else { "" };
+    format!("{first} {middle}{}", last[lot.below(10) as usize])
+}
+
+/// The templates of `count` lines of three kinds, each with a name of a person in place of `{}`.
+fn with_persons(kinds: [&str; 3], count: usize, single: bool, lower: bool) -> Vec<String> {
+    let mut lot = Lot(count as u64);
+    let line = |i: usize| {
+        let name = person(&mut lot, single);
+        let name = if lower { name.to_lowercase().replace("van ", "").replace('\'', "") } else { name };
+        format!("2024-05-01 12:{:02}:{:02} INFO {}", i / 60 % 60, i % 60, kinds[i % 3].replace("{}", &name))
+    };
+    let lines: Vec<String> = (0..count).map(line).collect();
+    let mut found: Vec<String> = report(&lines).clusters.into_iter().map(|cluster| cluster.template).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn names_of_persons_have_any_number_of_words() {
+    for count in [300, 900, 2400] {
+        let kinds = ["badge of {} expired", "employee {} checked in", "visitor {} signed the book"];
+        assert_eq!(with_persons(kinds, count, false, false), kinds.map(|kind| kind.replace("{}", "<*>")), "{count}");
+    }
+}
+
+#[test]
+fn what_is_not_so_stays_apart_from_what_is_among_names_of_one_word_and_two() {
+    let kinds = ["user {} logged in", "user {} logged out", "user {} not logged in"];
+    for (count, lower) in [(300, false), (900, false), (2400, false), (300, true), (900, true), (2400, true)] {
+        assert_eq!(with_persons(kinds, count, true, lower), kinds.map(|kind| kind.replace("{}", "<*>")), "{count}");
+    }
+}
