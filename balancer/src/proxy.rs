@@ -41,6 +41,7 @@ mod error;
 mod hyper;
 mod retry;
 mod room;
+mod shares;
 mod strict;
 mod upstream;
 mod branch;

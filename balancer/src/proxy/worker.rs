@@ -16,6 +16,7 @@ use super::{
     client::{Client, Clients},
     error::ProxyError,
     room::Room,
+    shares::Shares,
     strict::shelf::Shelf,
 };
 use crate::{
@@ -53,6 +54,8 @@ pub(crate) struct Worker {
     pub(crate) clients: Rc<Clients>,
     /// Requests of those that have many at a time.
     pub(crate) streams: Rc<Clients>,
+    /// Their places.
+    pub(crate) shares: Rc<Shares>,
     /// Client connections.
     pub(crate) connections: TaskTracker,
     /// Connections to backends, tunnels, rests of bodies: what nobody waits for.
@@ -95,6 +98,8 @@ impl Worker {
             counters,
             log,
         } = thread;
+        // Requests have as many places as connections: each holds about as much.
+        let shares = Shares::of(limits.connections);
         let worker = Self {
             engine,
             limits,
@@ -106,6 +111,7 @@ impl Worker {
             log: RefCell::new(AccessLog::new(log)),
             clients: Rc::default(),
             streams: Rc::default(),
+            shares,
             connections: TaskTracker::new(),
             background: TaskTracker::new(),
             stopping: Cell::new(false),
