@@ -40,7 +40,11 @@ impl Bounds {
 
     fn clients(&mut self, config: &Config) {
         let limits = &config.limits;
-        self.add("worker_connections", limits.connections, "more wait in the kernel");
+        self.add(
+            "worker_connections",
+            limits.connections,
+            "the longest idle are closed; if none is, more wait in the kernel",
+        );
         self.add("limit_conn", limits.connections_per_address, "more of an address are closed at once");
         let rates = config.routes.iter().filter_map(|route| Some((route.limiter.as_ref()?, &route.location)));
         let all = config.limiter.iter().map(|limiter| (limiter, "all requests"));

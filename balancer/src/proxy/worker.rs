@@ -61,6 +61,8 @@ pub(crate) struct Worker {
     /// Connections to backends, tunnels, rests of bodies: what nobody waits for.
     pub(crate) background: TaskTracker,
     pub(crate) stopping: Cell<bool>,
+    /// Whether it was told that all places are taken, and most still are.
+    pub(crate) crowded: Cell<bool>,
     /// For answers.
     pub(crate) room: Rc<Room>,
     /// For the bodies of requests.
@@ -115,6 +117,7 @@ impl Worker {
             connections: TaskTracker::new(),
             background: TaskTracker::new(),
             stopping: Cell::new(false),
+            crowded: Cell::new(false),
             room: Room::new(MOST_HELD),
             bodies: Room::new(MOST_GATHERED),
             shelf: Rc::default(),
@@ -170,6 +173,7 @@ impl Worker {
     pub(crate) fn second(&self) {
         self.clients.second(&self.limits);
         self.streams.second(&self.limits);
+        self.crowded.set(self.crowded.get() && self.clients.count() * 2 > self.limits.connections);
         *self.date.borrow_mut() = date(&jiff::Timestamp::now());
         for branch in &self.branches {
             branch.second(self.clients.tick());

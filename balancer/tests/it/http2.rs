@@ -142,6 +142,18 @@ fn one_address_has_half_of_the_places_for_requests_and_a_newcomer_gets_one() {
 }
 
 #[test]
+fn a_connection_that_rests_leaves_for_who_comes() {
+    let scene = Scene::with_places(Upstream::saying("hi"), 1);
+    let mut clients = [(); 2].map(|()| {
+        let mut client = scene.connect();
+        client.request(1, &usual("GET", "/"), true);
+        assert_eq!(client.answer(1).as_deref(), Ok("hi"));
+        client
+    });
+    assert!(clients[0].until(|_| false).is_none(), "it is closed");
+}
+
+#[test]
 fn bodies_and_trailers_pass_both_ways() {
     let scene = Scene::of(Upstream::scripted(|head, peer| {
         let mut body = Vec::new();
