@@ -5,11 +5,14 @@ use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
     str::FromStr,
-    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use crate::verdict::Patience;
+use crate::verdict::{Patience, Run, Suspect};
 
 /// Longest path of a unix socket in bytes: `sun_path` has 108, the last is its end mark (unix(7)).
 pub const LONGEST_SOCKET_PATH: usize = 107;
@@ -148,7 +151,9 @@ pub struct Backend {
     /// On which terms it gets requests.
     pub terms: Terms,
     in_flight: AtomicUsize,
-    /// Server errors since its last answer without one.
+    /// Server errors since its last answer without one; locked only when there is something to note or to forget.
+    run: Mutex<Run>,
+    /// Of how many clients they are.
     errors: AtomicU32,
 }
 
@@ -156,23 +161,37 @@ impl Backend {
     /// A backend nobody talks to yet.
     #[must_use]
     pub fn new(id: BackendId, name: String, address: Address, health_path: Option<String>, terms: Terms) -> Self {
-        Self { id, name, address, health_path, terms, in_flight: AtomicUsize::new(0), errors: AtomicU32::new(0) }
+        Self {
+            id,
+            name,
+            address,
+            health_path,
+            terms,
+            in_flight: AtomicUsize::new(0),
+            run: Mutex::default(),
+            errors: AtomicU32::new(0),
+        }
     }
 
-    /// Server errors in a row, over all threads.
+    /// Of how many clients its server errors in a row are, over all threads.
     #[must_use]
     pub fn errors(&self) -> u32 {
         self.errors.load(Ordering::Relaxed)
     }
 
-    /// It answered with a server error; returns how many that makes in a row.
-    pub(crate) fn erred(&self) -> u32 {
-        self.errors.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    /// It answered somebody with a server error; returns of how many clients, up to `most`, it has done so in a row.
+    pub(crate) fn erred(&self, suspect: Suspect, most: u32) -> u32 {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let errors = run.note(suspect, most);
+        self.errors.store(errors, Ordering::Relaxed);
+        errors
     }
 
     /// It answered without one. A load, unless there is something to forget.
     pub(crate) fn answered(&self) {
         if self.errors() != 0 {
+            let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+            run.end();
             self.errors.store(0, Ordering::Relaxed);
         }
     }

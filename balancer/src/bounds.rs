@@ -29,7 +29,7 @@ impl Bounds {
             let of = if config.pools.len() > 1 { format!("{}: ", pool.name) } else { String::new() };
             bounds.pool(pool, &of);
         }
-        bounds.fixed();
+        bounds.fixed(config);
         bounds.memory(config);
         bounds
     }
@@ -40,7 +40,11 @@ impl Bounds {
 
     fn clients(&mut self, config: &Config) {
         let limits = &config.limits;
-        self.add("worker_connections", limits.connections, "more wait in the kernel");
+        self.add(
+            "worker_connections",
+            limits.connections,
+            "the longest idle are closed; if none is, more wait in the kernel",
+        );
         self.add("limit_conn", limits.connections_per_address, "more of an address are closed at once");
         let rates = config.routes.iter().filter_map(|route| Some((route.limiter.as_ref()?, &route.location)));
         let all = config.limiter.iter().map(|limiter| (limiter, "all requests"));
@@ -82,10 +86,15 @@ impl Bounds {
         add("keepalive_timeout", time(limits.idle_age), "an idle connection is closed");
     }
 
-    fn fixed(&mut self) {
+    fn fixed(&mut self, config: &Config) {
         self.add("size of an answer's head", size(memory::ANSWER_HEAD), "502");
         self.add("answer taken whole or read ahead", size(memory::TAKEN_WHOLE), "it is passed on as it comes");
         self.add("requests of an HTTP/2 connection", memory::MOST_STREAMS, "more are refused");
+        self.add(
+            "requests over HTTP/2",
+            config.limits.connections,
+            "refused; to an address that has as many as are free, too",
+        );
         self.add("log: bytes of a value", memory::LONGEST_FIELD, "the rest is left out");
         self.add("files open for answers", descriptors::for_files(), "503");
         self.add("metrics: readers at a time", endpoint::MOST_CLIENTS, "more wait");

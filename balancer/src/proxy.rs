@@ -41,6 +41,7 @@ mod error;
 mod hyper;
 mod retry;
 mod room;
+mod shares;
 mod strict;
 mod upstream;
 mod branch;
@@ -118,13 +119,17 @@ async fn accept_until_stopped(worker: &Rc<Worker>, entrances: Vec<Entrance>, shu
         let listener = TcpListener::from_std(listener)?;
         let (worker, stop) = (Rc::clone(worker), shutdown.asked.clone());
         accepting.push(worker.connections.clone().spawn_local(async move {
+            let mut next = None;
             tokio::select! {
-                () = accept(&worker, &listener, &door) => unreachable!("accepting does not end"),
+                () = accept(&worker, &listener, &door, &mut next) => unreachable!("accepting does not end"),
                 () = stop.cancelled() => {}
             }
             worker.stopping.set(true);
             listener::let_nobody_begin(&listener);
-            drop(timeout(LAST_HANDSHAKES, accept(&worker, &listener, &door)).await);
+            drop(timeout(LAST_HANDSHAKES, accept(&worker, &listener, &door, &mut next)).await);
+            if let Some((stream, from)) = next {
+                welcome(&worker, stream, from, &door);
+            }
             accept_the_queued(&worker, listener, &door);
         }));
     }
@@ -134,17 +139,42 @@ async fn accept_until_stopped(worker: &Rc<Worker>, entrances: Vec<Entrance>, shu
     Ok(())
 }
 
-async fn accept(worker: &Rc<Worker>, listener: &TcpListener, door: &Rc<Door>) {
+/// Accepts clients for ever. `next` is who has come and has no place yet: it outlives this.
+async fn accept(
+    worker: &Rc<Worker>,
+    listener: &TcpListener,
+    door: &Rc<Door>,
+    next: &mut Option<(TcpStream, SocketAddr)>,
+) {
     loop {
-        worker.clients.fewer_than(worker.limits.connections).await;
+        if next.is_some() {
+            find_room(worker).await;
+        }
+        if let Some((stream, from)) = next.take() {
+            welcome(worker, stream, from, door);
+        }
         match listener.accept().await {
-            Ok((stream, from)) => welcome(worker, stream, from, door),
+            Ok(come) => *next = Some(come),
             Err(error) => {
                 // Out of file descriptors or memory: those that are connected go on, the next waits a moment.
                 tracing::warn!(%error, "a connection could not be accepted: {error}");
                 sleep(Duration::from_millis(50)).await;
             }
         }
+    }
+}
+
+/// Waits for a free place. If all are taken, whoever is idle has to leave for who comes.
+async fn find_room(worker: &Worker) {
+    let most = worker.limits.connections;
+    while worker.clients.count() >= most {
+        if worker.clients.make_room(most) > 0 && !worker.crowded.replace(true) {
+            tracing::warn!(
+                most,
+                "all {most} connections of a thread are taken; the longest idle are closed to make room: see worker_connections"
+            );
+        }
+        worker.clients.one_leaves().await;
     }
 }
 

@@ -3,14 +3,19 @@
 //!
 //! A client must not be able to put backends out. So a failure counts at once only if it cannot be the request's doing:
 //! no connection could be made in time, or another backend then answered the same request. Other failures may be the
-//! request's as well as the backend's; they count once per client, and only beside those of other clients.
+//! request's as well as the backend's, and so may server errors; they count once per client, and only beside those of other
+//! clients.
 
 use std::{
     collections::VecDeque,
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
 pub mod checks;
+
+/// Fewer clients than that never take a backend out with what may be their requests' doing.
+const FEWEST: u32 = 2;
 
 /// When failures take a backend out; nginx's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +36,7 @@ impl Default for Patience {
 /// When server errors take a backend out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outliers {
-    /// This many in a row; 0 is never.
+    /// Of this many clients in a row; 0 is never.
     pub run: u32,
     /// At most this share of the backends is out for it.
     pub most_percent: u8,
@@ -40,6 +45,14 @@ pub struct Outliers {
 impl Default for Outliers {
     fn default() -> Self {
         Self { run: 5, most_percent: 50 }
+    }
+}
+
+impl Outliers {
+    /// This many clients are enough.
+    #[must_use]
+    pub fn enough(&self) -> u32 {
+        self.run.max(FEWEST)
     }
 }
 
@@ -52,13 +65,28 @@ pub enum Cause {
     Errors,
 }
 
+/// Whose request it was that may be to blame: a client's address, or the network of it that one client usually has to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suspect(u64);
+
+impl Suspect {
+    /// The client with this address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(u32::from(address).into()),
+            IpAddr::V6(address) => Self(u64::try_from(u128::from(address) >> 64).unwrap_or_default()),
+        }
+    }
+}
+
 /// One failure of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failure {
     /// When.
     pub at: Instant,
     /// Whose request it was, if it may have been the request.
-    pub suspect: Option<u64>,
+    pub suspect: Option<Suspect>,
 }
 
 /// The failures of one backend that still count.
@@ -90,7 +118,30 @@ impl Window {
     fn weight(&self) -> u32 {
         let suspects = self.0.iter().filter(|failure| failure.suspect.is_some()).count();
         let sure = self.0.len() - suspects;
-        u32::try_from(if suspects > 1 { sure + suspects } else { sure }).unwrap_or(u32::MAX)
+        u32::try_from(if suspects >= FEWEST as usize { sure + suspects } else { sure }).unwrap_or(u32::MAX)
+    }
+}
+
+/// Clients that got server errors from one backend since its last answer without one.
+#[derive(Debug, Default)]
+pub struct Run(Vec<Suspect>);
+
+impl Run {
+    /// Notes another error. Says of how many clients there are some: no more than `most`, which is enough to know.
+    pub fn note(&mut self, suspect: Suspect, most: u32) -> u32 {
+        if self.count() < most && !self.0.contains(&suspect) {
+            self.0.push(suspect);
+        }
+        self.count()
+    }
+
+    /// It is over.
+    pub fn end(&mut self) {
+        self.0.clear();
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -100,15 +151,15 @@ pub fn is_server_error(status: u16) -> bool {
     status >= 500 && status != 501 && status != 505
 }
 
-/// Whether a run of server errors takes a backend out. `others` are the runs of those that get requests too, `out` is how
-/// many of `all` are out for this already.
+/// Whether a run of server errors takes a backend out: one client's errors never do. `run` is of how many clients it is,
+/// `others` the same of those that get requests too, `out` is how many of `all` are out for this already.
 ///
 /// When the others have such runs as well, it is what they are asked, or what is behind all of them.
 #[must_use]
 pub fn is_outlier(run: u32, others: &[u32], out: usize, all: usize, outliers: &Outliers) -> bool {
     let well = others.iter().filter(|&&other| other <= run / 2).count();
     outliers.run > 0
-        && run >= outliers.run
+        && run >= outliers.enough()
         && !others.is_empty()
         && well * 2 >= others.len()
         && (out + 1) * 100 <= all * usize::from(outliers.most_percent)
@@ -122,7 +173,7 @@ mod tests {
 
     const PATIENCE: Patience = Patience { max_fails: 3, fail_timeout: Duration::from_secs(8) };
 
-    fn after(begin: Instant, seconds: u64, suspect: Option<u64>) -> Failure {
+    fn after(begin: Instant, seconds: u64, suspect: Option<Suspect>) -> Failure {
         Failure { at: begin + Duration::from_secs(seconds), suspect }
     }
 
@@ -143,9 +194,9 @@ mod tests {
     fn what_one_client_provokes_takes_nobody_out_however_often_it_asks() {
         let (begin, mut window) = (Instant::now(), Window::default());
         let strict = Patience { max_fails: 1, ..PATIENCE };
-        assert!((0..100).all(|_| !window.note(after(begin, 0, Some(1)), &strict)));
+        assert!((0..100).all(|_| !window.note(after(begin, 0, Some(Suspect(1))), &strict)));
         assert_eq!(window.0.len(), 1);
-        assert!(window.note(after(begin, 0, Some(2)), &strict), "another client has the same trouble");
+        assert!(window.note(after(begin, 0, Some(Suspect(2))), &strict), "another client has the same trouble");
     }
 
     #[test]
@@ -164,6 +215,26 @@ mod tests {
         assert!(!is_outlier(4, &[0, 0], 0, 3, &outliers));
         assert!(!is_outlier(500, &[], 0, 1, &outliers), "there is nobody else");
         assert!(!is_outlier(5, &[0], 0, 2, &Outliers { run: 0, ..outliers }));
+    }
+
+    #[test]
+    fn a_run_counts_each_client_once_and_ends_with_a_better_answer() {
+        let mut run = Run::default();
+        assert!((0..100).all(|_| run.note(Suspect(1), 3) == 1));
+        assert_eq!([2, 3, 4].map(|client| run.note(Suspect(client), 3)), [2, 3, 3]);
+        run.end();
+        assert_eq!(run.note(Suspect(2), 3), 1);
+        assert!(!is_outlier(1, &[0, 0], 0, 3, &Outliers { run: 1, ..Outliers::default() }), "it is of one client");
+    }
+
+    #[test]
+    fn the_addresses_of_one_network_of_ipv6_are_one_client() {
+        let [one, same, other] =
+            ["2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1"].map(|text| Suspect::of(text.parse().unwrap()));
+        assert_eq!(one, same);
+        assert_ne!(one, other);
+        let [mapped, plain] = ["::ffff:127.0.0.1", "127.0.0.1"].map(|text| Suspect::of(text.parse().unwrap()));
+        assert_eq!(mapped, plain);
     }
 
     #[test]

@@ -56,7 +56,7 @@ mod tests {
 
     use super::super::tests::{Then, pool_of};
     use super::*;
-    use crate::verdict::Failure;
+    use crate::verdict::{Failure, Suspect};
 
     fn failure() -> Change {
         Change::Failed(BackendId(1), Failure { at: Instant::now(), suspect: None })
@@ -82,8 +82,9 @@ mod tests {
     fn a_run_of_server_errors_has_its_backend_rest_and_half_of_them_at_most() {
         let (mut judge, mut pool) = (Judge::default(), pool_of(4));
         for id in 1..=3 {
-            let run = std::iter::repeat_with(|| pool.member(BackendId(id)).unwrap().backend.erred()).take(5);
-            assert_eq!(run.last(), Some(5));
+            let backend = &pool.member(BackendId(id)).unwrap().backend;
+            let clients = (1..=5_u8).map(|number| Suspect::of([10, 0, 0, number].into()));
+            assert_eq!(clients.map(|client| backend.erred(client, 5)).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
             let verdict = judge.hear(Change::Erring(BackendId(id), Instant::now()), &pool);
             assert_eq!(verdict.is_some(), id <= 2, "{id}");
             pool = verdict.and_then(|verdict| pool.then(&verdict)).unwrap_or(pool);

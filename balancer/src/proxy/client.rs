@@ -5,6 +5,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    cmp::Reverse,
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     rc::Rc,
@@ -20,6 +21,9 @@ use crate::{config::Limits, tls::Front, trust::Trust};
 /// Seconds for which a client that is being left may send nothing, and for which one that sends nothing more is waited
 /// with.
 const LAST_WORDS: u64 = 5;
+
+/// Most clients that are let go at a time to make room.
+const MOST_LET_GO: usize = 32;
 
 /// What clients come in by.
 pub(crate) struct Door {
@@ -286,11 +290,21 @@ impl Client {
         }
     }
 
+    /// For how many seconds nothing has moved.
+    fn still(&self) -> u32 {
+        self.tick.get().wrapping_sub(self.since.get())
+    }
+
+    /// Whether nothing is under way but, perhaps, its next head.
+    fn is_idle(&self) -> bool {
+        matches!(self.phase.get(), Phase::Waiting | Phase::Resting)
+    }
+
     fn check(&self, limits: &Limits) {
         self.sending.second();
         self.taking.second();
         let patience = self.patience.get().unwrap_or(limits.stall_deadline.as_secs());
-        let still = u64::from(self.tick.get().wrapping_sub(self.since.get()));
+        let still = u64::from(self.still());
         match self.phase.get() {
             _ if self.ended.get() && still > LAST_WORDS => self.give(Order::Abort),
             Phase::Handshaking if still > limits.handshake_deadline.as_secs() => self.give(Order::Abort),
@@ -342,6 +356,8 @@ impl Clients {
         for client in self.present.borrow().values() {
             client.check(limits);
         }
+        // Somebody may have become idle.
+        self.left.notify_waiters();
     }
 
     /// A new client; it is forgotten when the returned guest is dropped.
@@ -381,11 +397,28 @@ impl Clients {
         self.present.borrow().len()
     }
 
-    /// Waits until there are fewer than `most`.
-    pub(crate) async fn fewer_than(&self, most: usize) {
-        while self.count() >= most {
-            self.left.notified().await;
+    /// Waits until one has left, or it is worth another look.
+    pub(crate) async fn one_leaves(&self) {
+        self.left.notified().await;
+    }
+
+    /// Lets a share of `most` go, those whose next heads have been waited for longest. Returns how many; none while the last
+    /// ones are still there.
+    pub(crate) fn make_room(&self, most: usize) -> usize {
+        let present = self.present.borrow();
+        if present.values().any(|client| client.order.get() == Order::Abort) {
+            return 0;
         }
+        let idle = present.iter().filter(|(_, client)| client.is_idle());
+        let mut idle: Vec<_> = idle.map(|(key, client)| (Reverse(client.still()), *key)).collect();
+        let go = (most / 8).clamp(1, MOST_LET_GO).min(idle.len());
+        if go > 0 {
+            idle.select_nth_unstable(go - 1);
+        }
+        for (_, key) in &idle[..go] {
+            present[key].give(Order::Abort);
+        }
+        go
     }
 
     /// Has all of them look around.

@@ -86,7 +86,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 exchange.entry().cookie = branch.cookie(&candidate.upstream, &wish, over_tls);
                 let Some(case) = retry::case_of_status(status, branch.limits.next_upstream) else {
                     suspects.answered(branch);
-                    candidate.answered(branch, status);
+                    candidate.answered(branch, exchange.entry().client(), status);
                     return Ok(answer);
                 };
                 tried.add(turn);
@@ -101,7 +101,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 if case.is_failure() {
                     suspects.add(candidate);
                 } else {
-                    candidate.answered(branch, status);
+                    candidate.answered(branch, exchange.entry().client(), status);
                 }
                 if next.is_none() {
                     suspects.unanswered(branch, exchange.entry().client());

@@ -16,6 +16,7 @@ use super::{
     client::{Client, Clients},
     error::ProxyError,
     room::Room,
+    shares::Shares,
     strict::shelf::Shelf,
 };
 use crate::{
@@ -53,11 +54,15 @@ pub(crate) struct Worker {
     pub(crate) clients: Rc<Clients>,
     /// Requests of those that have many at a time.
     pub(crate) streams: Rc<Clients>,
+    /// Their places.
+    pub(crate) shares: Rc<Shares>,
     /// Client connections.
     pub(crate) connections: TaskTracker,
     /// Connections to backends, tunnels, rests of bodies: what nobody waits for.
     pub(crate) background: TaskTracker,
     pub(crate) stopping: Cell<bool>,
+    /// Whether it was told that all places are taken, and most still are.
+    pub(crate) crowded: Cell<bool>,
     /// For answers.
     pub(crate) room: Rc<Room>,
     /// For the bodies of requests.
@@ -95,6 +100,8 @@ impl Worker {
             counters,
             log,
         } = thread;
+        // Requests have as many places as connections: each holds about as much.
+        let shares = Shares::of(limits.connections);
         let worker = Self {
             engine,
             limits,
@@ -106,9 +113,11 @@ impl Worker {
             log: RefCell::new(AccessLog::new(log)),
             clients: Rc::default(),
             streams: Rc::default(),
+            shares,
             connections: TaskTracker::new(),
             background: TaskTracker::new(),
             stopping: Cell::new(false),
+            crowded: Cell::new(false),
             room: Room::new(MOST_HELD),
             bodies: Room::new(MOST_GATHERED),
             shelf: Rc::default(),
@@ -164,6 +173,7 @@ impl Worker {
     pub(crate) fn second(&self) {
         self.clients.second(&self.limits);
         self.streams.second(&self.limits);
+        self.crowded.set(self.crowded.get() && self.clients.count() * 2 > self.limits.connections);
         *self.date.borrow_mut() = date(&jiff::Timestamp::now());
         for branch in &self.branches {
             branch.second(self.clients.tick());

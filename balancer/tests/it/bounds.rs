@@ -256,6 +256,43 @@ fn an_address_with_all_the_connections_it_may_have_gets_no_more_until_one_ends()
 }
 
 #[test]
+fn when_all_places_are_taken_the_longest_idle_leaves_for_who_comes() {
+    let upstream = Upstream::saying("hi");
+    let balancer = with_lines(&upstream, "worker_connections = 3", "");
+    let mut clients: Vec<Connection> = Vec::new();
+    for _ in 0..5 {
+        let mut client = balancer.connect();
+        assert_eq!(client.get("/").text(), "hi");
+        clients.push(client);
+    }
+    assert!(clients.drain(..2).all(|mut first| first.is_closed()));
+    assert!(clients.iter_mut().all(|client| client.get("/").text() == "hi"));
+    assert_eq!(balancer.log().matches("the longest idle are closed").count(), 1, "{}", balancer.log());
+}
+
+#[test]
+fn who_is_busy_keeps_its_place_until_it_is_idle() {
+    let (go, gone) = mpsc::sync_channel::<()>(1);
+    let gone = std::sync::Mutex::new(gone);
+    let upstream = Upstream::scripted(move |head, peer| {
+        if head.starts_with("GET /slow") {
+            gone.lock().unwrap().recv().unwrap();
+        }
+        answer(peer, b"hi")
+    });
+    let balancer = with_lines(&upstream, "worker_connections = 1", "");
+    let mut busy = balancer.connect();
+    busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it is under way", || (upstream.requests() == 1).then_some(()));
+    let mut newcomer = balancer.connect();
+    newcomer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    go.send(()).unwrap();
+    assert_eq!(busy.answer().text(), "hi");
+    assert_eq!(newcomer.answer().text(), "hi");
+    assert!(busy.is_closed());
+}
+
+#[test]
 fn a_long_head_behind_a_body_is_read_though_very_many_buffers_are_out() {
     const HOLDERS: usize = 520;
     raise_file_limit();

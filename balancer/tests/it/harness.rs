@@ -120,10 +120,7 @@ impl Balancer {
 
     /// A client with this address, of which this machine has many.
     pub(crate) fn connect_from(&self, from: SocketAddr) -> Connection {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.bind(&from.into()).unwrap();
-        socket.connect(&self.address.into()).unwrap();
-        Connection::over(socket.into())
+        Connection::over(connect_from(from, self.address))
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -172,6 +169,14 @@ impl Drop for Balancer {
             assert!(!log.contains("panicked at"), "it has panicked: {log}");
         }
     }
+}
+
+/// A connection from this address of this machine.
+pub(crate) fn connect_from(from: SocketAddr, to: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&from.into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.into()
 }
 
 /// An answer as it came over the wire.

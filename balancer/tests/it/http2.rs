@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use self::raw::{CONTINUATION, DATA, GOAWAY, HEADERS, RESET, Raw, SETTINGS, block, status};
 use crate::{
-    harness::{Balancer, PATIENCE, eventually, read_body, read_head},
+    harness::{Balancer, PATIENCE, connect_from, eventually, read_body, read_head},
     tls::{
         Authority,
         clients::{run, text},
@@ -41,6 +41,15 @@ impl Scene {
         let own = authority.sign("own", &["localhost"]);
         let balancer = speaking(&upstream, &[&own], more);
         Self { authority, upstream, balancer }
+    }
+
+    /// With places for so many connections, and as many requests.
+    fn with_places(upstream: Upstream, most: usize) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let server = format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address);
+        let listen = "[[listen]]\naddress = \"127.0.0.1:0\"\n";
+        std::fs::write(file.path(), format!("worker_connections = {most}\n{listen}{server}")).unwrap();
+        Self::with(upstream, &["--config", file.path().to_str().unwrap()])
     }
 
     pub(crate) fn connect(&self) -> Raw {
@@ -103,6 +112,45 @@ fn many_requests_are_under_way_at_a_time_and_none_waits_for_another() {
     }
     go.send(()).unwrap();
     assert!(client.answer(1).unwrap().starts_with("GET /slow "));
+}
+
+#[test]
+fn one_address_has_half_of_the_places_for_requests_and_a_newcomer_gets_one() {
+    const REFUSED_STREAM: u32 = 7;
+    let upstream = Upstream::scripted(|head, peer| head.starts_with("GET /held") || answer(peer, b"hi"));
+    let scene = Scene::with_places(upstream, 8);
+    let mut greedy = [scene.connect(), scene.connect()];
+    for client in &mut greedy {
+        client.request(1, &usual("GET", "/held"), true);
+        client.request(3, &usual("GET", "/held"), true);
+    }
+    eventually("four are under way", || (scene.upstream.requests() == 4).then_some(()));
+    for client in &mut greedy {
+        client.request(5, &usual("GET", "/"), true);
+        assert_eq!(client.answer(5), Err(REFUSED_STREAM));
+    }
+    let from = ([127, 0, 0, 7], 0).into();
+    let mut newcomer = Raw::over(connect_from(from, scene.balancer.tls), &scene.authority);
+    newcomer.request(1, &usual("GET", "/"), true);
+    assert_eq!(newcomer.answer(1).as_deref(), Ok("hi"));
+    drop(greedy);
+    eventually("its places come back", || {
+        let mut again = scene.connect();
+        again.request(1, &usual("GET", "/"), true);
+        again.answer(1).ok()
+    });
+}
+
+#[test]
+fn a_connection_that_rests_leaves_for_who_comes() {
+    let scene = Scene::with_places(Upstream::saying("hi"), 1);
+    let mut clients = [(); 2].map(|()| {
+        let mut client = scene.connect();
+        client.request(1, &usual("GET", "/"), true);
+        assert_eq!(client.answer(1).as_deref(), Ok("hi"));
+        client
+    });
+    assert!(clients[0].until(|_| false).is_none(), "it is closed");
 }
 
 #[test]

@@ -1,6 +1,10 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    io::Write,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::{
@@ -17,6 +21,15 @@ fn closing_until_told() -> (Upstream, Arc<AtomicBool>) {
         asked.load(Ordering::SeqCst) && answer(peer, b"well")
     });
     (upstream, well)
+}
+
+/// A client's address.
+fn from(number: u8) -> SocketAddr {
+    ([127, 0, 0, number], 0).into()
+}
+
+fn is_erring(balancer: &Balancer) -> bool {
+    balancer.log().contains("answers with errors only")
 }
 
 fn rests(balancer: &Balancer, upstream: &Upstream) -> bool {
@@ -88,8 +101,7 @@ fn when_all_are_out_they_are_asked_anyway() {
     let (bad, well) = closing_until_told();
     let balancer = Balancer::with_pool("max_fails = 1\nfail_timeout = \"1h\"\nqueue_timeout = \"0s\"", &[bad.address]);
     for number in [2, 3] {
-        let from = format!("127.0.0.{number}:0").parse().unwrap();
-        assert_eq!(balancer.connect_from(from).get("/").status, 502);
+        assert_eq!(balancer.connect_from(from(number)).get("/").status, 502);
     }
     eventually("it is out", || rests(&balancer, &bad).then_some(()));
     assert_eq!(balancer.get("/").status, 502);
@@ -105,10 +117,37 @@ fn a_backend_that_answers_with_errors_only_is_out_while_the_others_answer_well()
     let balancer = Balancer::with_pool("max_errors = 3", &[bad.address, good.address]);
     let mut client = balancer.connect();
     eventually("it is out", || {
-        client.get("/");
-        balancer.log().contains("answers with errors only").then_some(())
+        for number in 1..=3 {
+            // Everybody has met both.
+            let mut one = balancer.connect_from(from(number));
+            (0..2).for_each(|_| drop(one.get("/")));
+        }
+        is_erring(&balancer).then_some(())
     });
     assert!((0..10).all(|_| client.get("/").text() == "good"));
+}
+
+/// One that answers 500 where it is asked for that.
+fn failing_where_asked() -> Upstream {
+    Upstream::scripted(|head, peer| {
+        let status = if head.starts_with("GET /500") { "500 Failed" } else { "200 OK" };
+        write!(peer.get_mut(), "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").is_ok()
+    })
+}
+
+#[test]
+fn one_client_takes_nobody_out_with_a_page_that_fails_and_several_do() {
+    let upstreams = [failing_where_asked(), failing_where_asked()];
+    let addresses = upstreams.each_ref().map(|upstream| upstream.address);
+    let balancer = Balancer::with_pool("max_errors = 3\nbalance = \"hash $request_uri consistent\"", &addresses);
+    let mut client = balancer.connect_from(from(1));
+    assert!((0..50).all(|_| client.get("/500").status == 500));
+    assert_eq!(balancer.connect_from(from(2)).get("/500").status, 500);
+    let asked = upstreams.each_ref().map(Upstream::requests);
+    assert_eq!(asked.into_iter().max(), Some(51), "{asked:?}: the same is asked for the same");
+    assert!(!is_erring(&balancer), "{}", balancer.log());
+    assert_eq!(balancer.connect_from(from(3)).get("/500").status, 500);
+    eventually("it is out", || is_erring(&balancer).then_some(()));
 }
 
 #[test]

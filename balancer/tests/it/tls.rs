@@ -90,7 +90,10 @@ pub(crate) struct Client(pub(crate) BufReader<StreamOwned<ClientConnection, TcpS
 
 impl Client {
     pub(crate) fn to(address: SocketAddr, host: &str, config: Arc<ClientConfig>) -> Self {
-        let socket = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap(), host, config)
+    }
+
+    pub(crate) fn over(socket: TcpStream, host: &str, config: Arc<ClientConfig>) -> Self {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let connection = ClientConnection::new(config, ServerName::try_from(host.to_owned()).unwrap()).unwrap();
         Self(BufReader::new(StreamOwned::new(connection, socket)))

@@ -13,12 +13,15 @@ use super::Branch;
 use crate::{
     backend::BackendId,
     pool::{Change, Member, Seat, Standing, Verdict},
-    proxy::upstream::{InFlight, Upstream},
+    proxy::{
+        client::Client,
+        upstream::{InFlight, Upstream},
+    },
     select::{
         key, ramp,
         sticky::{self, Token},
     },
-    verdict::{Cause, Failure, is_server_error},
+    verdict::{Cause, Failure, Suspect, is_server_error},
 };
 
 /// What a failure counts as among latencies, if it took less.
@@ -153,15 +156,18 @@ impl Candidate {
         }
     }
 
-    /// It has answered.
-    pub(crate) fn answered(self, branch: &Branch, status: u16) {
+    /// It has answered this client.
+    pub(crate) fn answered(self, branch: &Branch, client: &Client, status: u16) {
         self.observe(Duration::ZERO);
         let backend = &self.upstream.backend;
         let errs = is_server_error(status);
         if !errs {
             backend.answered();
-        } else if backend.erred() >= branch.limits.outliers.run && self.trial.is_none() {
-            branch.report(Change::Erring(backend.id, Instant::now()));
+        } else {
+            let enough = branch.limits.outliers.enough();
+            if backend.erred(Suspect::of(client.address()), enough) >= enough && self.trial.is_none() {
+                branch.report(Change::Erring(backend.id, Instant::now()));
+            }
         }
         if let Some(trial) = self.trial {
             let passed = !errs || trial.cause == Cause::Failures;

@@ -134,16 +134,15 @@ impl Serving<'_> {
 
     fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let worker = Rc::clone(self.worker);
-        // Requests share the places of connections: each holds about as much.
-        if worker.streams.count() >= worker.limits.connections {
+        let Some(share) = worker.shares.admit(self.client.address()) else {
             respond.send_reset(Reason::REFUSED_STREAM);
             return;
-        }
+        };
         let guest = worker.streams.welcome_again(self.client);
         let busy = Busy::begin(self.client, &self.busy);
         let certificate = self.certificate.clone();
         self.worker.connections.spawn_local(async move {
-            let _busy = busy;
+            let _held = (busy, share);
             answer(worker, guest, certificate, request, respond).await;
         });
     }

@@ -1,6 +1,6 @@
 use std::{
     io::{ErrorKind, Read, Write},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     sync::Arc,
 };
 
@@ -37,9 +37,13 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) fn to(address: SocketAddr, authority: &Authority) -> Self {
+        Self::over(TcpStream::connect(address).unwrap(), authority)
+    }
+
+    pub(crate) fn over(socket: TcpStream, authority: &Authority) -> Self {
         let mut config = authority.client(ALL_VERSIONS);
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let client = Client::to(address, "localhost", Arc::new(config));
+        let client = Client::over(socket, "localhost", Arc::new(config));
         let mut raw = Self { client, out: Vec::new(), statuses: Vec::new(), trailed: false };
         raw.out.extend_from_slice(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         raw.frame(SETTINGS, 0, 0, &[]);
