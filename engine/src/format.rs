@@ -216,15 +216,10 @@ fn of_fields<'a>(
 /// assert_eq!(record.time, Some(1_714_557_600_250));
 /// ```
 pub fn read(line: &[u8], reference_time: i64) -> Record<'_> {
-    read_alone(line, reference_time, Seen::default())
+    within(headed(line, reference_time, Seen::default()), reference_time)
 }
 
-/// As [`read`], with the time in the line that was looked for last.
-fn read_alone(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
-    within(headed(line, reference_time, seen), reference_time)
-}
-
-/// The same, whatever its message holds.
+/// The same, whatever its message holds, with the time in the line that was looked for last.
 fn headed(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let found = match line.first() {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     outline::{Bracket, Lexicon, Outline, SLOT, WORD},
     sequence::is_state,
-    words::{MANY, values},
+    words::{MANY, count_of_values},
 };
 
 /// Words before and behind that a place is known by.
@@ -31,7 +31,7 @@ impl Contents {
     fn is_variable(&self, lexicon: &Lexicon) -> bool {
         let is_state = |words: &&Vec<u32>| words.iter().all(|word| is_state(lexicon.word(*word)));
         let need = if self.slot { 2 } else { MANY };
-        values(self.words.len(), self.words.iter().filter(is_state).count()) >= need
+        count_of_values(self.words.len(), self.words.iter().filter(is_state).count()) >= need
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     outline::{Lexicon, SLOT, WORD},
     sequence::is_state,
     tree::Sets,
-    words::{MANY, Node, unite, values},
+    words::{MANY, Node, count_of_values, unite},
 };
 
 /// Words of an outline up to which it is looked at here, which bounds the splitting.
@@ -100,7 +100,7 @@ fn are_variables(nodes: &[Node], lexicon: &Lexicon, group: &[usize], places: &[V
             (false, 0) => 2 * MANY,
             (false, _) => MANY,
         };
-        values(place.words.len(), states) >= need && (place.slot || place.share * (MANY as f64) < 1.5)
+        count_of_values(place.words.len(), states) >= need && (place.slot || place.share * (MANY as f64) < 1.5)
     };
     if are_alike(places) {
         return true;

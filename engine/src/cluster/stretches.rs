@@ -7,7 +7,7 @@ use super::{
     outline::{Lexicon, SLOT, WORD},
     sequence::{is_cue, is_state},
     tree::Sets,
-    words::{Node, merge_equal, mix, regroup, values},
+    words::{Node, count_of_values, merge_equal, mix, regroup},
 };
 
 /// Words of a name at most.
@@ -165,7 +165,7 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
     let longest = words.iter().map(|words| lexicon.weight(words)).max().unwrap_or(0);
     let distinct = |end: fn(&[u32]) -> Option<&u32>| words.iter().map(|words| end(words)).collect::<HashSet<_>>().len();
     let apart = words.len().min(8);
-    values(words.len(), states) >= need
+    count_of_values(words.len(), states) >= need
         && (slot || cued || around > longest)
         && distinct(<[u32]>::first) * 2 > apart
         && distinct(<[u32]>::last) * 2 > apart

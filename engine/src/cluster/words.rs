@@ -171,14 +171,14 @@ impl Place {
         }
         let saved = (count - 1) * self.constants;
         let is_inner = !self.first && !self.last && states * 2 <= count;
-        values(count, states) >= need || is_inner && saved >= SAVED
+        count_of_values(count, states) >= need || is_inner && saved >= SAVED
     }
 }
 
 /// How many values so many different words come to: where most say how things stand, such as `started` and `stopped`, each of
 /// those is worth a quarter of another. Some of them do not undo what the others say, since names are built like them too
 /// (`billing`).
-pub(super) fn values(words: usize, states: usize) -> usize {
+pub(super) fn count_of_values(words: usize, states: usize) -> usize {
     if states * 2 > words { words - states + states / 4 } else { words }
 }
 
