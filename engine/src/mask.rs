@@ -228,10 +228,30 @@ fn numeric(piece: &[u8]) -> Kind {
     }
 }
 
-/// A number with a unit at its end, without a blank between.
+/// `2024-03-05`: the order of ISO 8601, whatever the numbers say.
+pub(crate) fn is_date(number: &[u8]) -> bool {
+    number.len() == 10 && number.iter().enumerate().all(|(i, b)| (*b == b'-') == matches!(i, 4 | 7))
+}
+
+/// A number with a unit at its end, without a blank between, or several of them: `12ms`, `1h20m`.
 fn with_unit(piece: &[u8]) -> Option<Kind> {
     let split = piece.iter().position(|b| !b.is_ascii_digit() && *b != b'.')?;
-    unit(&piece[split..])
+    unit(&piece[split..]).or_else(|| is_duration(piece).then_some(Kind::Duration))
+}
+
+/// Units of time from the longest to the shortest, each with its number: `1d2h`, `3m20s`.
+fn is_duration(piece: &[u8]) -> bool {
+    let mut units = [&b"d"[..], b"h", b"m", b"s", b"ms", b"us", b"ns"].into_iter();
+    let mut rest = piece;
+    while !rest.is_empty() {
+        let digits = rest.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+        let letters = rest[digits..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        if digits == 0 || !units.any(|unit| unit == &rest[digits..digits + letters]) {
+            return false;
+        }
+        rest = &rest[digits + letters..];
+    }
+    true
 }
 
 /// What a unit measures.

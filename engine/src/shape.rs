@@ -223,8 +223,7 @@ fn is_name(word: &[u8]) -> bool {
 fn piece(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize, classes: Class) -> usize {
     let piece = &text[start..end];
     if classes == DIGIT {
-        number(writer, text, start, end);
-        return end;
+        return number(writer, text, start, end);
     }
     if is_left(text, start, end, classes) {
         writer.literal(piece);
@@ -266,8 +265,16 @@ fn piece(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize, classes
     end
 }
 
-/// Writes a number. Of the status behind a request the class stays: what has failed is another kind of line.
-fn number(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) {
+/// Writes a number or a date. Of the status behind a request the class stays: what has failed is another kind of line.
+fn number(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) -> usize {
+    if mask::is_date(&text[start..end]) {
+        writer.slot(Kind::Time);
+        return end;
+    }
+    if let Some(end) = end_of_grouped(text, start, end) {
+        writer.slot(Kind::Number);
+        return end;
+    }
     let is_masked = end - start == 1 && text[end..].starts_with(b"<*>");
     let is_status = (end - start == 3 || is_masked) && is_behind_request(&text[..start]);
     if is_status {
@@ -276,6 +283,24 @@ fn number(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) {
     if !(is_status && is_masked) {
         writer.slot(Kind::Number);
     }
+    end
+}
+
+/// Where the number ends whose thousands are set apart, as in `1,234,567.89`. Amid the items of a list it is none.
+fn end_of_grouped(text: &[u8], start: usize, end: usize) -> Option<usize> {
+    let digits = |at: usize| text[at..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut to = end;
+    while text.get(to) == Some(&b',') && digits(to + 1) == 3 {
+        to += 4;
+    }
+    if end - start > 3 || to == end || (start > 0 && text[start - 1] == b',') {
+        return None;
+    }
+    if text.get(to) == Some(&b'.') && digits(to + 1) > 0 {
+        to += 1 + digits(to + 1);
+    }
+    let goes_on = matches!(text[to..], [b',', next, ..] if next != b' ') || text[to..].starts_with(b"<*>");
+    (!goes_on && ends_piece(text, to)).then_some(to)
 }
 
 /// Whether the text ends with that of `"GET /x HTTP/1.1" `, as access logs have it.
@@ -355,8 +380,11 @@ fn long(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) -> Optio
             .position(|three| three == b"://")
             .is_some_and(|i| piece[..i].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')));
     let share = piece.len() > 2 && piece.starts_with(b"\\\\");
+    // `</name>` ends an element.
+    let is_tag = start > 0 && text[start - 1] == b'<' && text.get(end) == Some(&b'>') && !piece[1..].contains(&b'/');
     let rooted = piece.len() > 1
         && piece[0] == b'/'
+        && !is_tag
         && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
     let near = piece.len() > 2 && (piece.starts_with(b"./") || piece.starts_with(b"../") || piece.starts_with(b"~/"));
     if rooted && piece[1].is_ascii_digit() && is_slashed_address(&piece[1..]) {
@@ -405,6 +433,12 @@ fn trimmed(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
     if from > 0 && matches!(piece[from - 1], b'-' | b'+') && piece.get(from).is_some_and(u8::is_ascii_digit) {
         from -= 1;
     }
+    if classes & (COLON | LETTER) == COLON
+        && (piece.starts_with(b"::") || piece.ends_with(b"::"))
+        && let Some(kind) = mask::colon_address(piece)
+    {
+        return writer.slot(kind);
+    }
     writer.literal(&piece[..from]);
     if from < to {
         core(writer, &piece[from..to], classes, key);
@@ -431,7 +465,7 @@ fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
         {
             return writer.slot(kind);
         }
-        if classes & SLASH != 0 && is_address_behind_slash(piece) {
+        if classes & SLASH != 0 && is_address_beside_slash(piece) {
             return halves(writer, piece, key);
         }
         let mut addressed = false;
@@ -488,11 +522,12 @@ fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
     }
 }
 
-/// `eth0/fe80::1`: masking would come to the address when what is before it is masked, so it does at once.
-fn is_address_behind_slash(piece: &[u8]) -> bool {
+/// `2001:db8::/32`, and `eth0/fe80::1`: masking would come to that address when what is before it is masked, so it does
+/// at once.
+fn is_address_beside_slash(piece: &[u8]) -> bool {
     let Some(at) = piece.iter().position(|b| matches!(b, b'/' | b'\\')) else { return false };
-    let address = &piece[at + 1..];
-    mask::classes(address) & (LETTER | SLASH) == 0 && mask::colon_address(address).is_some()
+    let is_address = |part: &[u8]| mask::classes(part) & (LETTER | SLASH) == 0 && mask::colon_address(part).is_some();
+    is_address(&piece[..at]) || is_address(&piece[at + 1..])
 }
 
 /// A name in small letters before a number: `example.asia:8080`, `redis:6379`. In code, names before a line number have
@@ -557,10 +592,20 @@ fn plain(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
             return writer.slot(Kind::Number);
         }
     }
+    if let Some(plus) = piece.iter().position(|b| *b == b'+').filter(|at| is_offset(writer, &piece[at + 1..])) {
+        writer.literal(&piece[..=plus]);
+        return writer.slot(Kind::Hex);
+    }
     match mask::value(known(writer.digits, piece), classes) {
         Some(kind) => writer.slot(kind),
         None => writer.literal(piece),
     }
+}
+
+/// Whether it is what stands behind the name of a function and `+`: `0x1b6`.
+fn is_offset(writer: &Writer<'_>, piece: &[u8]) -> bool {
+    matches!(piece, [b'0'..=b'9', b'x', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit))
+        && writer.digits.exactly(&piece[..1]) == b"0"
 }
 
 /// The piece with all digits that [`mask::value`] looks at.

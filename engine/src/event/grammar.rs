@@ -73,8 +73,8 @@ pub(super) fn may_be_inner(message: &[u8]) -> bool {
     begins.iter().any(|begin| message.starts_with(begin))
 }
 
-/// Whether what comes after a message may read in any way, as far as its ends tell: a panic of Rust, a script of Node,
-/// an exception of Ruby, the head that .NET writes on its console.
+/// Whether what comes after a message may read in any way, as far as its ends tell: a panic of Rust, one of Go that another
+/// one follows, a script of Node, an exception of Ruby, the head that .NET writes on its console.
 #[inline]
 pub(super) fn asks_for_anything(message: &[u8]) -> bool {
     match message.first() {
@@ -86,7 +86,8 @@ pub(super) fn asks_for_anything(message: &[u8]) -> bool {
         _ if message.ends_with(b"):") => exception(message).is_some(),
         _ if message.ends_with(b"r)") || message.ends_with(b"n)") => ends_with_exception(message),
         // What tells the level is taken for a header.
-        _ => message.ends_with(b"]") && (!message.contains(&b' ') || is_dotnet_head(message)),
+        _ if !message.ends_with(b"]") => false,
+        _ => !message.contains(&b' ') || message.ends_with(b" [recovered]") || is_dotnet_head(message),
     }
 }
 

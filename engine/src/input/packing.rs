@@ -83,13 +83,13 @@ fn bzip2_block(rest: &[u8]) -> bool {
     marks.iter().any(|mark| mark.starts_with(&rest[..rest.len().min(mark.len())]))
 }
 
-/// Whether this is a header of tar, old or new: its sum is right.
+/// Whether this is a header of tar: its sum is right. One of the old kind has nothing else to know it by, so it has a name.
 pub(crate) fn is_tar(head: &[u8]) -> bool {
     let Some(block) = head.get(..MAGIC) else { return false };
     let sum = tar::Header::from_byte_slice(block).cksum();
     let blank = |at: usize| (148..156).contains(&at);
     let real: u32 = block.iter().enumerate().map(|(at, b)| if blank(at) { 32 } else { u32::from(*b) }).sum();
-    block[0] != 0 && sum.is_ok_and(|sum| sum == real)
+    (block[0] != 0 || &block[257..262] == b"ustar") && sum.is_ok_and(|sum| sum == real)
 }
 
 /// Reads members of gzip one after the other. Zeros behind the last are passed over, as gzip(1) does: tapes and some programs

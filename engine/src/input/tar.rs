@@ -60,8 +60,8 @@ pub(super) fn members(walker: &mut Walker<'_, '_>, bytes: &mut dyn BufRead, arch
                     skipped.add(Reason::Sparse, &name);
                 } else if !file {
                     skipped.add(Reason::NoFile, &name);
-                } else if !path.ends_with(b"/") {
-                    // Old archives have folders as files whose names end so.
+                } else if size > 0 || !path.ends_with(b"/") {
+                    // Old archives have folders as empty files whose names end so.
                     if !walker.admit(archive) {
                         break;
                     }

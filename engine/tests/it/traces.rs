@@ -81,8 +81,9 @@ const LANGUAGES: [(&str, Trace); 8] = [
     ("Go", |n| {
         let frames = "main.(*Store).pick(0xc000012345, 0x5)\n\t/srv/demo/store.go:31 +0x1d\n".repeat(1 + n % 41);
         let rest = "goroutine 34 [chan receive]:\nmain.(*Pool).wait(...)\n\t/srv/demo/pool.go:8\ncreated by main.main in goroutine 1\n\t/srv/demo/main.go:9 +0x44\n";
+        let first = if n % 3 == 0 { "panic: shelf 3 [recovered]\n\t" } else { "" };
         format!(
-            "panic: order {n}\n[signal SIGSEGV: segmentation violation]\n\ngoroutine 1 [running]:\n{frames}\n{rest}exit status 2\n"
+            "{first}panic: order {n}\n[signal SIGSEGV: segmentation violation]\n\ngoroutine 1 [running]:\n{frames}\n{rest}exit status 2\n"
         )
     }),
     ("Rust", |n| {
