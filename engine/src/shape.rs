@@ -5,6 +5,8 @@
 //! message itself become U+FFFD, so none can be taken for a slot; the text `<*>` in a message is a slot already, so
 //! masking what was masked changes nothing.
 
+use std::ops::Range;
+
 use crate::{
     format::{
         digits::{Digits, How},
@@ -60,7 +62,7 @@ impl Shaper {
     pub(crate) fn shape_around(
         &mut self,
         text: &[u8],
-        known: impl Iterator<Item = (std::ops::Range<usize>, Kind)>,
+        known: impl Iterator<Item = (Range<usize>, Kind)>,
     ) -> &[u8] {
         let mut writer = Writer::new(std::mem::take(&mut self.shape), Digits::open(text));
         let mut at = 0;
@@ -425,25 +427,31 @@ fn is_slashed_address(piece: &[u8]) -> bool {
     mask::classes(ip) & !(DIGIT | MARK) == 0 && ip.iter().filter(|b| **b == b'.').count() == 3 && !ip.contains(&b'/')
 }
 
-/// Writes a piece whose ends may be punctuation.
-fn trimmed(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
+/// A piece without the punctuation at its ends, but for the sign of a number.
+fn without_ends(piece: &[u8]) -> Range<usize> {
     let is_trim = |b: &u8| matches!(b, b'.' | b':' | b'*' | b'-' | b'+' | b'~' | b'@' | b'\\' | b'/' | b'$' | b'_');
     let mut from = piece.iter().position(|b| !is_trim(b)).unwrap_or(piece.len());
     let to = piece.iter().rposition(|b| !is_trim(b)).map_or(from, |i| i + 1);
     if from > 0 && matches!(piece[from - 1], b'-' | b'+') && piece.get(from).is_some_and(u8::is_ascii_digit) {
         from -= 1;
     }
+    from..to
+}
+
+/// Writes a piece whose ends may be punctuation.
+fn trimmed(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
     if classes & (COLON | LETTER) == COLON
         && (piece.starts_with(b"::") || piece.ends_with(b"::"))
         && let Some(kind) = mask::colon_address(piece)
     {
         return writer.slot(kind);
     }
-    writer.literal(&piece[..from]);
-    if from < to {
-        core(writer, &piece[from..to], classes, key);
+    let Range { start, end } = without_ends(piece);
+    writer.literal(&piece[..start]);
+    if start < end {
+        core(writer, &piece[start..end], classes, key);
     }
-    writer.literal(&piece[to..]);
+    writer.literal(&piece[end..]);
 }
 
 /// Bytes of a piece that is taken apart; longer ones are data, whatever they are made of. Taking apart recurses, so that
@@ -527,7 +535,8 @@ fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
 fn is_address_beside_slash(piece: &[u8]) -> bool {
     let Some(at) = piece.iter().position(|b| matches!(b, b'/' | b'\\')) else { return false };
     let is_address = |part: &[u8]| mask::classes(part) & (LETTER | SLASH) == 0 && mask::colon_address(part).is_some();
-    is_address(&piece[..at]) || is_address(&piece[at + 1..])
+    let after = &piece[at + 1..];
+    is_address(&piece[..at]) || is_address(after) || is_address(&after[without_ends(after)])
 }
 
 /// A name in small letters before a number: `example.asia:8080`, `redis:6379`. In code, names before a line number have
