@@ -107,7 +107,8 @@ pub struct Cluster {
     /// Rows shown in a table; 0 shows all
     #[arg(long, default_value_t = 0)]
     pub top: usize,
-    /// Instead of the table: why the lines of this cluster are together; its id, or the beginning of it
+    /// Instead of the table: why the lines of this cluster are together; its template as the table shows it, or its id
+    /// in the JSON, or the beginning of that
     #[arg(long, value_name = "CLUSTER", conflicts_with_all = ["top", "follow"])]
     pub explain: Option<String>,
     /// Go on with what is written to the files, or comes through the pipe, until Ctrl-C. The table is drawn in place on a

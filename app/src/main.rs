@@ -1,12 +1,16 @@
 //! `logkin`.
 
-use std::process::ExitCode;
+use std::{io::ErrorKind, process::ExitCode};
 
 use clap::Parser;
 use logkin::{cli::Cli, commands, output};
 
 fn main() -> ExitCode {
-    match commands::run(Cli::parse()) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(instead) => return show(&instead),
+    };
+    match commands::run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // It may quote names of files and arguments; several mistakes stand on several lines.
@@ -15,5 +19,16 @@ fn main() -> ExitCode {
             output::tell(lines.join("\n"));
             ExitCode::from(2)
         }
+    }
+}
+
+/// Shows help, the version or what is wrong with the arguments. Help that was asked for and cannot be written is a failure.
+fn show(instead: &clap::Error) -> ExitCode {
+    match instead.print() {
+        Err(error) if !instead.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+            output::tell(format_args!("cannot write the output: {error}"));
+            ExitCode::from(2)
+        }
+        _ => u8::try_from(instead.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
 }

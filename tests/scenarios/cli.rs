@@ -1,6 +1,6 @@
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     process::{Command, Stdio},
 };
 
@@ -218,4 +218,28 @@ fn a_file_that_cannot_be_read_is_named_once_and_the_others_are_counted() {
     let report: Value = serde_json::from_str(&out.stdout).unwrap();
     assert_eq!((out.code, &report["totals"]["lines"]), (Some(1), &Value::from(sample.lines)));
     assert_eq!(out.stderr.matches("no-such.log").count(), 1, "{}", out.stderr);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_help_too() {
+    for arguments in [&["--help"][..], &["cluster", "--help"], &["--version"], &["cluster", "-"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut child = Command::new(logkin());
+        child.args(arguments).stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        drop(child.stdin.take().map(|mut input| input.write_all(b"a line\n")));
+        let out = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(2), "{arguments:?}: {told}");
+        assert!(told.contains("cannot write the output"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn the_table_says_how_many_lines_each_rule_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules.toml");
+    fs::write(&rules, "[[rule]]\nname = 'noise'\nmute = 'warm'\n\n[[rule]]\nignore = 'cold <*>'\n").unwrap();
+    let out = run(cluster().arg("--rules").arg(&rules), b"warm\ncold 1\ncold 2\nhot\n");
+    assert!(out.stdout.ends_with("\nrules: noise (1 line), rule 2 (2 lines)\n"), "{}{}", out.stdout, out.stderr);
 }

@@ -7,7 +7,7 @@ use logkin_engine::{
     report::explain::{Explanation, JoinTold, SlotTold},
 };
 
-use super::visible;
+use super::{table::count, visible};
 use crate::cli::TableFormat;
 
 /// Items shown of each list for people.
@@ -20,7 +20,8 @@ pub fn explain(told: &Explanation, format: TableFormat, out: &mut dyn Write) -> 
         return writeln!(out);
     }
     writeln!(out, "{}  {}", told.id, visible(&told.template))?;
-    writeln!(out, "{} lines of {} shapes, at similarity {}", told.lines, told.shapes, told.similarity)?;
+    let (lines, shapes) = (count(told.lines, "line"), count(told.shapes as u64, "shape"));
+    writeln!(out, "{lines} of {shapes}, at similarity {}", told.similarity)?;
     if told.joins == 0 && told.shapes == 1 {
         writeln!(out, "\nNothing was joined: its lines have one shape, they differ in masked values only.")?;
     }
@@ -47,8 +48,8 @@ pub fn explain(told: &Explanation, format: TableFormat, out: &mut dyn Write) -> 
             writeln!(out, "\nThe nearest other cluster: {}  {}", near.id, visible(&near.template))?;
             writeln!(
                 out,
-                "  {} lines; joined with it from --similarity {} down, because {}; their words are {:.0} % alike",
-                near.lines,
+                "  {}; joined with it from --similarity {} down, because {}; their words are {:.0} % alike",
+                count(near.lines, "line"),
                 near.similarity,
                 reason(near.step),
                 near.likeness * 100.0

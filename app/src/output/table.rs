@@ -98,7 +98,8 @@ fn footer(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "; {} to {}", moment(Some(first)), moment(Some(last)))?;
     }
     writeln!(out)?;
-    formats(report, out)
+    formats(report, out)?;
+    rules(report, out)
 }
 
 /// Forms named in the foot of the table.
@@ -124,6 +125,15 @@ fn formats(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         0 => writeln!(out),
         more => writeln!(out, " and {more} more"),
     }
+}
+
+/// How many lines each rule touched.
+fn rules(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for (i, rule) in report.rules.iter().flat_map(|used| &used.rules).enumerate() {
+        let comma = if i == 0 { "rules: " } else { ", " };
+        write!(out, "{comma}{} ({})", visible(&rule.name), count(rule.lines, "line"))?;
+    }
+    if report.rules.is_some() { writeln!(out) } else { Ok(()) }
 }
 
 pub(super) fn level_colour(level: Option<Level>) -> &'static str {

@@ -106,7 +106,9 @@ pub struct Nearest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unexplained {
     /// There is none of that id.
-    #[error("no cluster has an id that begins with `{0}`; expected one of those that the table or the JSON shows")]
+    #[error(
+        "no cluster is called `{0}`; expected a template as the table shows it, or an id of the JSON or the beginning of one"
+    )]
     Unknown(String),
     /// There are several.
     #[error("{count} clusters have an id that begins with `{prefix}` ({}); give more of it", .first.join(", "))]
@@ -121,17 +123,23 @@ pub enum Unexplained {
 }
 
 impl Hierarchy {
-    /// Why the lines of a cluster are together, in the cut at a similarity; named by its id or an unambiguous beginning of it.
-    pub fn explain(&self, prefix: &str, similarity: f64) -> Result<Explanation, Unexplained> {
+    /// Why the lines of a cluster are together, in the cut at a similarity; named by its template or title, or by its id or
+    /// an unambiguous beginning of that.
+    pub fn explain(&self, name: &str, similarity: f64) -> Result<Explanation, Unexplained> {
         let whole = self.clone().whole();
         let report = whole.cut(similarity);
-        let begins = prefix.to_ascii_lowercase();
-        let fits: Vec<&Cluster> = report.clusters.iter().filter(|cluster| cluster.id.0.starts_with(&begins)).collect();
+        let begins = name.to_ascii_lowercase();
+        let is_called = |cluster: &Cluster| cluster.template == name || cluster.title.as_deref() == Some(name);
+        let called = report.clusters.iter().find(|cluster| is_called(cluster));
+        let fits: Vec<&Cluster> = match called {
+            Some(cluster) => vec![cluster],
+            None => report.clusters.iter().filter(|cluster| cluster.id.0.starts_with(&begins)).collect(),
+        };
         match fits[..] {
-            [] => Err(Unexplained::Unknown(prefix.to_owned())),
+            [] => Err(Unexplained::Unknown(name.to_owned())),
             [cluster] => Ok(Explained::of(&whole, &report, cluster).told()),
             [..] => Err(Unexplained::Ambiguous {
-                prefix: prefix.to_owned(),
+                prefix: name.to_owned(),
                 count: fits.len(),
                 first: fits.iter().take(5).map(|cluster| cluster.id.0.clone()).collect(),
             }),

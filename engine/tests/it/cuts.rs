@@ -120,7 +120,8 @@ fn an_explanation_says_what_was_joined_and_what_is_nearest() {
     assert!(other.shapes.iter().all(|shape| shared.shapes.contains(shape)), "what is nearest is joined there");
     assert_eq!(hierarchy.explain(&users.id.0.to_uppercase(), 0.5).unwrap().id, users.id, "an id may come in capitals");
     assert!(hierarchy.explain("", 0.5).unwrap_err().to_string().starts_with("3 clusters have an id"));
-    assert!(hierarchy.explain("no", 0.5).unwrap_err().to_string().starts_with("no cluster has an id"));
+    assert!(hierarchy.explain("no", 0.5).unwrap_err().to_string().starts_with("no cluster is called `no`"));
+    assert_eq!(hierarchy.explain(&users.template, 0.5).unwrap().id, users.id, "a template is what people see");
 }
 
 #[test]
