@@ -33,12 +33,12 @@
 //! that change with the order, are worse than shapes joined and told of.
 
 mod beginning;
+mod common;
 
 use std::collections::hash_map;
 
 use crate::tally::{ByKey, Examples, Key, Room, Tally};
 pub(crate) use beginning::{EXACT, Keys};
-use beginning::{beginning, with_rest};
 
 /// Bytes of a shape for which it weighs one more.
 pub(crate) const BYTES_PER_WEIGHT: usize = 64;
@@ -66,7 +66,8 @@ pub(crate) struct Entry {
     pub(crate) keys: Keys,
     /// [`EXACT`], or where it is joined.
     pub(crate) depth: u8,
-    /// Its text; as long as the table is not finished, only the beginning where it is joined.
+    /// Its text; where it is joined, what its shapes have in common, in the writing of `common` as long as the table is not
+    /// finished.
     pub(crate) shape: Box<[u8]>,
     /// What was counted.
     pub(crate) tally: Tally,
@@ -84,11 +85,21 @@ impl Entry {
         if self.depth == EXACT { weight(&self.shape) } else { cap(max, rung, self.depth) + 1 }
     }
 
-    fn merge(&mut self, other: Self) {
-        // Different texts of one key are a collision of the hash: the smaller text stands, whichever came first.
-        if other.shape < self.shape {
-            self.shape = other.shape;
+    /// Takes another shape in, or what others have in common.
+    fn meet(&mut self, depth: u8, shape: &[u8]) {
+        if self.depth < EXACT {
+            let other = if depth < EXACT { shape.into() } else { common::of_one(shape) };
+            if let Some(common) = common::of_both(&self.shape, &other) {
+                self.shape = common;
+            }
+        } else if *shape < *self.shape {
+            // Different texts of one key are a collision of the hash: the smaller text stands, whichever came first.
+            self.shape = shape.into();
         }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.meet(other.depth, &other.shape);
         self.tally.merge(&other.tally);
         self.examples.merge(other.examples);
     }
@@ -111,9 +122,7 @@ impl Table {
     ) -> u8 {
         let key = self.home(keys);
         if let Some(entry) = self.entries.get_mut(&key) {
-            if entry.depth == EXACT && *shape < *entry.shape {
-                entry.shape = shape.into();
-            }
+            entry.meet(EXACT, shape);
             entry.tally.merge(tally);
             examples(&mut entry.examples, self.room);
             return entry.depth;
@@ -165,7 +174,7 @@ impl Table {
         self.settle();
         let mut entries: Vec<Box<Entry>> = self.entries.into_values().collect();
         for entry in entries.iter_mut().filter(|e| e.depth < EXACT) {
-            entry.shape = with_rest(&entry.shape);
+            entry.shape = common::written(&entry.shape);
         }
         // A joined shape may have the very text of a real one, which goes last, or that of another of another form.
         entries.sort_unstable_by(|a, b| (&a.shape, a.depth, a.key()).cmp(&(&b.shape, b.depth, b.key())));
@@ -247,7 +256,9 @@ impl Table {
             let over = |entry: &Entry| entry.depth > depth && nodes.contains_key(&entry.keys.at(depth));
             let joining: Vec<Box<Entry>> = self.entries.extract_if(|_, e| over(e)).map(|(_, entry)| entry).collect();
             for mut entry in joining {
-                entry.shape = beginning(&entry.shape, depth).into();
+                if entry.depth == EXACT {
+                    entry.shape = common::of_one(&entry.shape).into();
+                }
                 (entry.depth, entry.keys) = (depth, entry.keys.down_to(depth));
                 match self.entries.entry(entry.key()) {
                     hash_map::Entry::Occupied(mut kept) => {
