@@ -91,7 +91,7 @@ struct Kind {
     shape: (usize, usize),
     tally: Tally,
     /// The first events: lines of the chunk before their first, start and length in the chunk, which is no longer than a line
-    /// may be, or 1 MiB. There may be many kinds, so that every byte counts.
+    /// may be, or a chunk. There may be many kinds, so that every byte counts.
     examples: [(u32, u32, u32); EXAMPLES],
 }
 

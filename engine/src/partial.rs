@@ -25,7 +25,7 @@ use crate::{
 const HELD: usize = 16 << 20;
 
 /// Lines read, and nearly all of them counted, not yet clustered. Holds the distinct shapes, so its memory is bounded by
-/// [`Settings::max_shapes`]; of inputs that lines are added to also up to a chunk of lines (1 MiB, 16 MiB in all): those
+/// [`Settings::max_shapes`]; of inputs that lines are added to also up to a chunk of lines (2 MiB, 16 MiB in all): those
 /// that tell together how lines begin, later those of events that may not be over.
 ///
 /// ```

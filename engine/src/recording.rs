@@ -109,7 +109,7 @@ impl<L: Read + Seek, T: Read + Seek> Recording<L, T> {
     /// The bytes of a line of an input that was packed or a pipe, from the recorded text; `None` for a plain file,
     /// which is read at [`LineAt::offset`] where it lies.
     ///
-    /// The whole line, if it is not longer than a chunk: 1 MiB or [`max_line_bytes`](crate::Settings::max_line_bytes),
+    /// The whole line, if it is not longer than a chunk: 2 MiB or [`max_line_bytes`](crate::Settings::max_line_bytes),
     /// whichever is more. Of a longer one that much, which [`LineAt::length`] tells.
     pub fn text(&mut self, line: LineAt) -> io::Result<Option<Vec<u8>>> {
         let unknown = || io::Error::new(io::ErrorKind::InvalidInput, "the recording has no such line");

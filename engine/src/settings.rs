@@ -16,7 +16,7 @@ pub struct Settings {
     pub gives_way: bool,
     /// From 0 (everything is one cluster) to 1 (only equal shapes are): how alike the shapes of a cluster are.
     pub similarity: f64,
-    /// Bytes of a line that are looked at; the rest is counted and skipped. Past 1 MiB it also is the size of the chunks that
+    /// Bytes of a line that are looked at; the rest is counted and skipped. Past 2 MiB it also is the size of the chunks that
     /// inputs are read in, of which there are two for every thread and one more.
     pub max_line_bytes: usize,
     /// Places for distinct shapes: each takes one, and one more for every 64 bytes of its text, of which there are 4 KiB at most.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Bytes of a chunk, unless the settings want longer lines to be looked at.
-pub(crate) const CHUNK_BYTES: usize = 1 << 20;
+pub(crate) const CHUNK_BYTES: usize = 2 << 20;
 
 /// Lines of a chunk: bounds what is kept per line, which may be much more than the line when lines are short.
 pub(crate) const MAX_LINES: u64 = 16 << 10;
