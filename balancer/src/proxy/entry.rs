@@ -155,7 +155,7 @@ impl Entry {
     /// A backend is asked.
     pub(crate) fn asks(&mut self, candidate: &Candidate) {
         self.count_carried();
-        (self.queued, self.chosen) = (self.queued + candidate.waited, candidate.chosen);
+        self.chosen = candidate.chosen;
         if self.tells.tries {
             self.asked_at = Instant::now();
             let address = candidate.upstream.backend.address.to_string();

@@ -61,6 +61,19 @@ fn no_backend_is_asked_twice_and_the_last_error_is_the_answer() {
 }
 
 #[test]
+fn when_nobody_is_left_the_client_has_its_answer_at_once() {
+    let closing = [Upstream::closing(), Upstream::closing()];
+    let gone = nobody();
+    for backends in [closing.each_ref().map(|bad| bad.address), [closing[0].address, gone]] {
+        let servers = backends.map(|address| format!("address = \"{address}\""));
+        // Nobody waits for that long.
+        let balancer = Balancer::with_servers("max_fails = 0\nqueue_timeout = \"10m\"", &servers);
+        assert_eq!(balancer.get("/").status, 502);
+    }
+    assert_eq!(closing.each_ref().map(Upstream::requests), [2, 1]);
+}
+
+#[test]
 fn an_answer_that_has_begun_is_not_begun_again() {
     let bad = Upstream::scripted(|_, peer| {
         drop(peer.get_mut().write_all(

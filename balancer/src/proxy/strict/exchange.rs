@@ -117,7 +117,12 @@ impl tries::Exchange for Exchange<'_> {
             return std::future::pending().await;
         }
         let way = Way { client: self.client, from: self.stream, to: self.stream, shelf: &self.worker.shelf };
-        poll_fn(|cx| self.upload.poll_left(cx, self.desk, &way)).await;
+        poll_fn(|cx| match self.upload.poll_left(cx, self.desk, &way) {
+            // It may wait for its answer still, but who has gone looks the same, and a backend should not work for nobody.
+            Poll::Pending if self.client.has_ended() => Poll::Ready(()),
+            left => left,
+        })
+        .await;
     }
 
     fn key(&self, of: &KeyOf) -> Option<u64> {
