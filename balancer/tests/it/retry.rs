@@ -220,6 +220,18 @@ fn a_get_that_waits_too_long_for_its_answer_goes_to_the_next_backend() {
 }
 
 #[test]
+fn a_failure_is_in_the_access_log_with_its_backend() {
+    let bad = Upstream::closing();
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let mut balancer = Balancer::with(&[bad.address], &["--threads", "1", "--access-log", log.to_str().unwrap()]);
+    assert_eq!(balancer.get("/").status, 502);
+    balancer.stop();
+    let lines = std::fs::read_to_string(&log).unwrap();
+    assert!(lines.contains(" upstream=- ") && lines.contains(&format!(" by=backend at={}", bad.address)), "{lines}");
+}
+
+#[test]
 fn a_retry_is_in_the_access_log_with_its_reason() {
     let (bad, good) = (Upstream::closing(), Upstream::saying("good"));
     let dir = tempfile::tempdir().unwrap();
@@ -230,5 +242,5 @@ fn a_retry_is_in_the_access_log_with_its_reason() {
     balancer.get("/");
     balancer.stop();
     let lines = std::fs::read_to_string(&log).unwrap();
-    assert!(lines.contains(" retries=1:no_answer"), "{lines}");
+    assert!(lines.contains(&format!(" retries=1:no_answer@{}", bad.address)), "{lines}");
 }

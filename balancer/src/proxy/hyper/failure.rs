@@ -24,10 +24,7 @@ pub(crate) fn failure(
 ) -> Response<AnswerBody> {
     let facts = error.facts();
     let (kind, text) = render(facts.status, facts.words, Form::asked(accept.map(HeaderValue::as_bytes)));
-    entry.status = facts.status.as_u16();
-    entry.flag = facts.flag;
-    entry.by = facts.side.name();
-    entry.upstream = None;
+    entry.answer_failure(error);
     let mut response = Response::new(AnswerBody::new(Content::text(text), Rc::clone(client), entry));
     *response.status_mut() = facts.status;
     let headers = response.headers_mut();

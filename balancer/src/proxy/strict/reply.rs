@@ -42,9 +42,7 @@ pub(super) async fn fail(
     mut entry: Entry,
     failure: Failure,
 ) {
-    let facts = failure.error.facts();
-    (entry.flag, entry.by, entry.upstream) = (facts.flag, facts.side.name(), None);
-    entry.status = facts.status.as_u16();
+    entry.answer_failure(failure.error);
     let id = entry.id.as_ref().map(RequestId::text);
     let (_, bytes) = write_failure(worker, client, desk, failure, id);
     entry.bytes = bytes;
