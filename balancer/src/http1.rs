@@ -59,6 +59,8 @@ pub struct Bounds {
     pub size: usize,
     /// Most fields.
     pub fields: usize,
+    /// Whether the query of a target may have the bytes that browsers leave as they are there, against RFC 3986.
+    pub lenient_query: bool,
 }
 
 /// The versions there are. Others are refused.

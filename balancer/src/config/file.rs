@@ -45,6 +45,8 @@ pub(super) struct File {
     pub(super) buffer_requests: Option<String>,
     pub(super) tunnel_timeout: Option<String>,
     pub(super) worker_connections: Option<usize>,
+    #[serde(default)]
+    pub(super) lenient_query: bool,
     pub(super) limit_conn: Option<usize>,
     pub(super) shutdown_timeout: Option<String>,
     pub(super) limit_req: Option<LimitReq>,

@@ -53,7 +53,7 @@ const HELD_BACK: Duration = Duration::from_millis(100);
 pub(crate) const ANSWER_HEAD: usize = 64 * 1024;
 
 /// Bounds of a backend's heads.
-const BOUNDS: Bounds = Bounds { size: ANSWER_HEAD, fields: 256 };
+const BOUNDS: Bounds = Bounds { size: ANSWER_HEAD, fields: 256, lenient_query: false };
 
 /// Most interim answers (100 to 199) before the final one.
 const MOST_INTERIM: u32 = 8;

@@ -321,7 +321,7 @@ mod tests {
     use super::*;
     use crate::http1::{Bounds, request::Reader as Requests, response::Reader as Responses};
 
-    const BOUNDS: Bounds = Bounds { size: 4096, fields: 50 };
+    const BOUNDS: Bounds = Bounds { size: 4096, fields: 50, lenient_query: false };
 
     fn source(address: &str) -> Source {
         let (address, name) = (address.parse().unwrap(), address.to_owned());
