@@ -422,7 +422,12 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problems(vec![format!("{shown}: cannot be read: {error}; check the path and its permissions")])
     })?;
-    let file = file::parse(&text).map_err(|problem| Problems(vec![format!("{shown}:{problem}")]))?;
-    check::check(file)
-        .map_err(|problems| Problems(problems.into_iter().map(|problem| format!("{shown}: {problem}")).collect()))
+    let (file, problems) = file::parse(&text);
+    let mut problems: Vec<String> = problems.into_iter().map(|problem| format!("{shown}:{problem}")).collect();
+    match file.map(check::check) {
+        Some(Ok(config)) if problems.is_empty() => return Ok(config),
+        Some(Err(found)) => problems.extend(found.into_iter().map(|problem| format!("{shown}: {problem}"))),
+        Some(Ok(_)) | None => {}
+    }
+    Err(Problems(problems))
 }
