@@ -82,6 +82,12 @@ impl Version {
         }
     }
 
+    /// Its number.
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        &self.name()["HTTP/".len()..]
+    }
+
     fn parse(text: &[u8]) -> Result<Self, Refusal> {
         match text {
             b"HTTP/1.1" => Ok(Self::Http11),

@@ -415,6 +415,9 @@ fn check(client: &Client, desk: &Desk, request: &Request) -> Result<(), ProxyErr
         }
         _ => {}
     }
+    if rewrite::hops_left(&desk.buffer, request, desk.request.fields()).is_err() {
+        return Err(ProxyError::BadRequest("the Max-Forwards of the request is no number"));
+    }
     let mut expectations = desk.request.fields().iter().filter(|field| field.kind == Kind::Expect);
     // An old client cannot expect anything (RFC 9110, 10.1.1).
     if request.expects && !expectations.all(|field| field.value.of(&desk.buffer).eq_ignore_ascii_case(b"100-continue"))

@@ -30,6 +30,9 @@ pub(crate) fn failure(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(methods) = error.allow() {
+        headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+    }
     if let Some(seconds) = error.retry_after() {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }

@@ -198,7 +198,8 @@ impl Exchange<'_> {
         let client = self.client;
         let (id, trace) = (self.entry.id.as_ref().map(RequestId::text), self.entry.trace);
         let source = client.source();
-        let origin = Origin { source: &source, server: client.server, secure: client.speaks_tls(), id, trace };
+        let via = if self.stream.front().is_some() { "2.0" } else { self.request.version.number() };
+        let origin = Origin { source: &source, server: client.server, secure: client.speaks_tls(), via, id, trace };
         let (desk, request) = (&mut *self.desk, &self.request);
         rewrite::request(&mut desk.up.front, &desk.buffer, request, desk.request.fields(), origin, self.switching);
         if let Some(route) = self.route {
