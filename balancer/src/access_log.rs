@@ -95,13 +95,23 @@ pub(crate) struct Line<'a> {
     /// Fields of the answer that the form asks for.
     pub(crate) sent: &'a [String],
     /// Why it was tried again, once per retry.
-    pub(crate) retries: &'a [&'static str],
+    pub(crate) retries: &'a [Retry],
     /// How it ended otherwise than by a complete answer, or why we answered.
     pub(crate) flag: &'a str,
     /// Whose doing that was.
     pub(crate) by: &'a str,
+    /// The backend at which it failed, if it is that.
+    pub(crate) at: Option<&'a str>,
     /// What the request is known by.
     pub(crate) id: Option<&'a str>,
+}
+
+/// Why it was tried again.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    pub(crate) reason: &'static str,
+    /// The backend that had been asked.
+    pub(crate) after: String,
 }
 
 /// One backend that was asked.
@@ -219,13 +229,19 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
     }
     if !line.retries.is_empty() {
         // Writing into a string does not fail.
-        let _ = write!(out, " retries={}:{}", line.retries.len(), line.retries.join(","));
+        let _ = write!(out, " retries={}", line.retries.len());
+        for (number, Retry { reason, after }) in line.retries.iter().enumerate() {
+            let _ = write!(out, "{}{reason}@{after}", if number == 0 { ':' } else { ',' });
+        }
     }
     if !line.flag.is_empty() {
         let _ = write!(out, " flag={}", line.flag);
     }
     if !line.by.is_empty() {
         let _ = write!(out, " by={}", line.by);
+    }
+    if let Some(at) = line.at {
+        let _ = write!(out, " at={at}");
     }
     if let Some(id) = line.id {
         let _ = write!(out, " id={id}");
@@ -278,7 +294,7 @@ fn push_value(out: &mut String, variable: Variable, [time, iso]: [&str; 2], line
                 Variable::UpstreamAddr => tries(|asked| asked.address.clone()),
                 Variable::UpstreamStatus => tries(|asked| asked.status.to_string()),
                 Variable::UpstreamTime => tries(|asked| seconds(asked.took)),
-                _ => line.retries.join(","),
+                _ => line.retries.iter().map(|retry| retry.reason).collect::<Vec<_>>().join(","),
             };
             or_none(&told)
         }
@@ -327,7 +343,12 @@ fn push_escaped(out: &mut String, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+
+    static RETRIES: LazyLock<[Retry; 1]> =
+        LazyLock::new(|| [Retry { reason: "connect", after: "instance-8812".to_owned() }]);
 
     fn line(asked: &Asked) -> Line<'_> {
         Line {
@@ -341,9 +362,10 @@ mod tests {
             chosen: "turn",
             tries: &[],
             sent: &[],
-            retries: &["connect"],
+            retries: &*RETRIES,
             flag: "",
             by: "",
+            at: None,
             id: Some("7f"),
         }
     }
@@ -356,7 +378,7 @@ mod tests {
         assert_eq!(
             out,
             "127.0.0.1 - - [20/Nov/2026:10:00:00 +0000] \"GET /a?b=c HTTP/1.1\" 200 5 \"-\" \"curl/8\" \
-             upstream=instance-8811 time_ms=1.204 retries=1:connect id=7f\n"
+             upstream=instance-8811 time_ms=1.204 retries=1:connect@instance-8812 id=7f\n"
         );
     }
 

@@ -32,6 +32,9 @@ pub enum AddressError {
     /// Neither form.
     #[error("`{0}` is not an address; write HOST:PORT or unix:PATH")]
     Form(String),
+    /// A link.
+    #[error("`{0}` is a link; backends are spoken to in HTTP, so write its host and port alone, such as {1}")]
+    Link(String, String),
     /// The name has no address.
     #[error("the host of `{0}` has no address; check the name, or write its IP address")]
     Unknown(String),
@@ -74,6 +77,11 @@ impl FromStr for Location {
             Ok(address) => return Ok(Self::Fixed(address)),
             Err(AddressError::Form(_)) => {}
             Err(error) => return Err(error),
+        }
+        if let Some((_, rest)) = text.split_once("://") {
+            let place = rest.split('/').next().unwrap_or_default();
+            let place = if place.contains(':') { place.to_owned() } else { format!("{place}:80") };
+            return Err(AddressError::Link(text.to_owned(), place));
         }
         let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
         if !matches!(port, Some(Ok(1..))) {

@@ -51,6 +51,9 @@ impl Bounds {
         for (limiter, of) in all.chain(rates.map(|(limiter, location)| (limiter, location.as_str()))) {
             self.add(format!("limit_req of {of}"), limiter.rate(), "429");
         }
+        if config.limiter.is_none() {
+            self.add("limit_req", none(), "429");
+        }
         if config.limiter.is_some() || config.routes.iter().any(|route| route.limiter.is_some()) {
             self.add("limit_req: clients remembered", limiter::MOST, "who owes least is forgotten");
         }
@@ -95,6 +98,9 @@ impl Bounds {
             config.limits.connections,
             "refused; to an address that has as many as are free, too",
         );
+        for (kind, most) in memory::MOST_IN_A_SECOND {
+            self.add(format!("HTTP/2 in a second: {kind}"), most, "the connection is ended");
+        }
         self.add("log: bytes of a value", memory::LONGEST_FIELD, "the rest is left out");
         self.add("files open for answers", descriptors::for_files(), "503");
         self.add("metrics: readers at a time", endpoint::MOST_CLIENTS, "more wait");

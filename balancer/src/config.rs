@@ -213,6 +213,8 @@ pub struct Limits {
     pub head_size: usize,
     /// Most fields in a head.
     pub head_fields: usize,
+    /// Whether queries may have the bytes that browsers leave as they are there.
+    pub lenient_query: bool,
     /// Most client connections over all threads; more wait in the kernel's queue.
     pub connections: usize,
     /// Most client connections of one address, over all threads; more are closed at once. For IPv6 the first half of the
@@ -256,6 +258,7 @@ impl Default for Limits {
             connect_deadline: Duration::from_secs(2),
             head_size: 32 * 1024,
             head_fields: 100,
+            lenient_query: false,
             connections: 16_384,
             connections_per_address: 8_192,
             tries: 3,
@@ -419,7 +422,12 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problems(vec![format!("{shown}: cannot be read: {error}; check the path and its permissions")])
     })?;
-    let file = file::parse(&text).map_err(|problem| Problems(vec![format!("{shown}:{problem}")]))?;
-    check::check(file)
-        .map_err(|problems| Problems(problems.into_iter().map(|problem| format!("{shown}: {problem}")).collect()))
+    let (file, problems) = file::parse(&text);
+    let mut problems: Vec<String> = problems.into_iter().map(|problem| format!("{shown}:{problem}")).collect();
+    match file.map(check::check) {
+        Some(Ok(config)) if problems.is_empty() => return Ok(config),
+        Some(Err(found)) => problems.extend(found.into_iter().map(|problem| format!("{shown}: {problem}"))),
+        Some(Ok(_)) | None => {}
+    }
+    Err(Problems(problems))
 }

@@ -59,6 +59,8 @@ pub struct Bounds {
     pub size: usize,
     /// Most fields.
     pub fields: usize,
+    /// Whether the query of a target may have the bytes that browsers leave as they are there, against RFC 3986.
+    pub lenient_query: bool,
 }
 
 /// The versions there are. Others are refused.
@@ -78,6 +80,12 @@ impl Version {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
         }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        &self.name()["HTTP/".len()..]
     }
 
     fn parse(text: &[u8]) -> Result<Self, Refusal> {

@@ -40,6 +40,7 @@ mod entry;
 mod error;
 mod hyper;
 mod retry;
+mod patience;
 mod room;
 mod shares;
 mod strict;

@@ -24,6 +24,26 @@ pub(crate) struct Queue {
 struct Line {
     next: u64,
     places: BTreeMap<u64, Arc<Notify>>,
+    /// Who has been at a backend already, and may not be asked to wait for the others again.
+    beside: BTreeMap<u64, Arc<Notify>>,
+}
+
+impl Line {
+    fn of(&mut self, stand: Stand) -> &mut BTreeMap<u64, Arc<Notify>> {
+        match stand {
+            Stand::InLine => &mut self.places,
+            Stand::Beside => &mut self.beside,
+        }
+    }
+}
+
+/// Where one waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// At the end of the line.
+    InLine,
+    /// Beside it: whoever is not served by every backend must not stop those who are.
+    Beside,
 }
 
 impl Queue {
@@ -42,8 +62,8 @@ impl Queue {
         self.waiting.load(Ordering::SeqCst) == 0
     }
 
-    /// Stands at the end of the line; `None` when it is full.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Waiting> {
+    /// Waits there; `None` when there are too many.
+    pub(crate) fn enter(self: &Arc<Self>, stand: Stand) -> Option<Waiting> {
         // Counted before the last look for room: whoever leaves after that look sees that somebody waits.
         if self.waiting.fetch_add(1, Ordering::SeqCst) >= self.most {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -52,16 +72,18 @@ impl Queue {
         let mut line = self.line();
         let (number, bell) = (line.next, Arc::new(Notify::new()));
         line.next += 1;
-        line.places.insert(number, Arc::clone(&bell));
+        line.of(stand).insert(number, Arc::clone(&bell));
         drop(line);
-        Some(Waiting { queue: Arc::clone(self), number, bell })
+        Some(Waiting { queue: Arc::clone(self), stand, number, bell })
     }
 
-    /// There is room for one.
+    /// There is room for one: the first in line, unless one of those beside it is faster.
     pub(crate) fn call(&self) {
-        if !self.is_empty()
-            && let Some((_, bell)) = self.line().places.first_key_value()
-        {
+        if self.is_empty() {
+            return;
+        }
+        let line = self.line();
+        for bell in line.places.values().take(1).chain(line.beside.values()) {
             bell.notify_one();
         }
     }
@@ -75,6 +97,7 @@ impl Queue {
 /// A place in the line. When it is given up, for whatever reason, the next one looks whether there is room.
 pub(crate) struct Waiting {
     queue: Arc<Queue>,
+    stand: Stand,
     number: u64,
     bell: Arc<Notify>,
 }
@@ -82,7 +105,8 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Whether nobody stands before.
     pub(crate) fn is_first(&self) -> bool {
-        self.queue.line().places.first_key_value().is_some_and(|(number, _)| *number == self.number)
+        self.stand == Stand::Beside
+            || self.queue.line().places.first_key_value().is_some_and(|(number, _)| *number == self.number)
     }
 
     /// Waits for a call.
@@ -93,9 +117,11 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.queue.line().places.remove(&self.number);
+        self.queue.line().of(self.stand).remove(&self.number);
         self.queue.waiting.fetch_sub(1, Ordering::SeqCst);
-        self.queue.call();
+        if let Some((_, bell)) = self.queue.line().places.first_key_value() {
+            bell.notify_one();
+        }
     }
 }
 
@@ -108,10 +134,25 @@ mod tests {
     #[test]
     fn the_line_has_an_end() {
         let queue = Arc::new(Queue::new(2));
-        let (first, second) = (queue.enter(), queue.enter());
-        assert!(first.is_some() && second.is_some() && queue.enter().is_none());
+        let (first, second) = (queue.enter(Stand::InLine), queue.enter(Stand::InLine));
+        assert!(first.is_some() && second.is_some() && queue.enter(Stand::InLine).is_none());
         drop(first);
-        assert!(second.as_ref().is_some_and(Waiting::is_first) && queue.enter().is_some());
+        assert!(second.as_ref().is_some_and(Waiting::is_first) && queue.enter(Stand::InLine).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_waits_beside_the_line_is_called_and_stops_nobody() {
+        let queue = Arc::new(Queue::new(3));
+        let beside = queue.enter(Stand::Beside).unwrap();
+        let (first, second) = (queue.enter(Stand::InLine).unwrap(), queue.enter(Stand::InLine).unwrap());
+        assert!(beside.is_first() && first.is_first() && !second.is_first());
+        assert!(queue.enter(Stand::Beside).is_none(), "they count alike");
+        queue.call();
+        beside.called().await;
+        first.called().await;
+        drop((beside, first));
+        assert!(second.is_first());
+        second.called().await;
     }
 
     proptest! {
@@ -121,7 +162,7 @@ mod tests {
             let mut line: Vec<Waiting> = Vec::new();
             for (comes, who) in steps {
                 if comes {
-                    line.extend(queue.enter());
+                    line.extend(queue.enter(Stand::InLine));
                 } else if !line.is_empty() {
                     drop(line.remove(who.index(line.len())));
                 }

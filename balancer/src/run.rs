@@ -94,7 +94,7 @@ pub enum RunError {
 /// Where the stop signal comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signals {
-    /// SIGTERM and SIGINT, besides the [`Shutdown`] handed over.
+    /// SIGTERM, SIGINT and SIGHUP, besides the [`Shutdown`] handed over.
     Follow,
     /// The [`Shutdown`] only.
     Ignore,

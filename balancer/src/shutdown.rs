@@ -24,26 +24,49 @@ impl Shutdown {
         self.forced.cancel();
     }
 
-    /// Asks at the first SIGTERM or SIGINT, forces at the second.
+    /// Asks at the first SIGTERM, SIGINT or SIGHUP, forces at the next SIGTERM or SIGINT. SIGHUP never forces: a terminal
+    /// that goes away sends several. Nor is it listened to where it was ignored from the start, as under `nohup`.
     ///
     /// # Errors
     ///
     /// The handlers cannot be installed.
     pub(crate) async fn follow_signals(&self) -> std::io::Result<()> {
+        let hears_hangup = !is_ignored(SignalKind::hangup());
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = hears_hangup.then(|| signal(SignalKind::hangup())).transpose()?;
+        let mut replace = signal(SignalKind::user_defined2())?;
         loop {
-            let name = tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
+            let hung_up = async {
+                match &mut hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
             };
-            if self.asked.is_cancelled() {
+            let (name, may_force) = tokio::select! {
+                _ = terminate.recv() => ("SIGTERM", true),
+                _ = interrupt.recv() => ("SIGINT", true),
+                _ = hung_up => ("SIGHUP", false),
+                _ = replace.recv() => {
+                    tracing::warn!("SIGUSR2: the program is not replaced while it runs; nothing is done");
+                    continue;
+                }
+            };
+            if !self.asked.is_cancelled() {
+                tracing::info!("{name}: finishing requests, then ending; SIGTERM or Ctrl-C to end at once");
+                self.ask();
+            } else if may_force {
                 tracing::warn!("{name} again: ending at once");
                 self.force();
-            } else {
-                tracing::info!("{name}: finishing requests, then ending; once more to end at once");
-                self.ask();
             }
         }
     }
+}
+
+/// Whether whoever started this program had it ignore a signal. Where that cannot be told, it had not.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (kind.as_raw_value() - 1) & 1 == 1
 }

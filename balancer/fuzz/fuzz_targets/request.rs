@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use logkin_balancer::http1::{Bounds, fields::Kind, request::Reader};
 
-const BOUNDS: Bounds = Bounds { size: 2048, fields: 16 };
+const BOUNDS: Bounds = Bounds { size: 2048, fields: 16, lenient_query: false };
 
 fuzz_target!(|text: &[u8]| {
     let mut whole = Reader::default();

@@ -153,6 +153,7 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
         tunnel_deadline: found.duration("tunnel_timeout", file.tunnel_timeout.as_ref(), default.tunnel_deadline),
         connections_per_address: found.positive("limit_conn", file.limit_conn, default.connections_per_address),
         connections: found.positive("worker_connections", file.worker_connections, default.connections),
+        lenient_query: file.lenient_query,
         stop_deadline: found.duration("shutdown_timeout", file.shutdown_timeout.as_ref(), default.stop_deadline),
         ..default
     }

@@ -1,9 +1,10 @@
 //! The configuration file as written: TOML, nginx's words where nginx has one, unknown keys refused. Nothing is checked
 //! here but the form.
 
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
 
 pub(super) use self::{
     compress::Compress,
@@ -44,6 +45,8 @@ pub(super) struct File {
     pub(super) client_read_patience: Option<String>,
     pub(super) buffer_requests: Option<String>,
     pub(super) tunnel_timeout: Option<String>,
+    #[serde(default)]
+    pub(super) lenient_query: bool,
     pub(super) worker_connections: Option<usize>,
     pub(super) limit_conn: Option<usize>,
     pub(super) shutdown_timeout: Option<String>,
@@ -183,18 +186,52 @@ pub(super) struct Program {
     pub(super) log_dir: Option<PathBuf>,
 }
 
-/// Reads the form; the problem begins with line and column.
-pub(super) fn parse(text: &str) -> Result<File, String> {
-    toml::from_str(text).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start.min(text.len()));
-        let before = &text[..start];
-        let line = before.matches('\n').count() + 1;
-        let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
-        format!(
-            "{line}:{column}: {}; correct it, the keys are in docs/configuration.md",
-            error.message().replace('\n', ", ")
-        )
-    })
+/// Reads the form. Without the keys that nobody knows, which are problems, the rest may be as it should, and can be checked
+/// too. A problem begins with line and column.
+pub(super) fn parse(text: &str) -> (Option<File>, Vec<String>) {
+    let mut table = match DeTable::parse(text) {
+        Ok(table) => table,
+        Err(error) => return (None, vec![problem(text, &error)]),
+    };
+    let mut errors = Vec::new();
+    let file = loop {
+        match File::deserialize(toml::de::Deserializer::from(table.clone())) {
+            Ok(file) => break Some(file),
+            Err(error) => errors.push(error),
+        }
+        let unknown = errors.last().filter(|error| error.message().starts_with("unknown field"));
+        if !unknown.and_then(toml::de::Error::span).is_some_and(|span| remove(table.get_mut(), &span)) {
+            break None;
+        }
+    };
+    errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+    (file, errors.iter().map(|error| problem(text, error)).collect())
+}
+
+fn problem(text: &str, error: &toml::de::Error) -> String {
+    let start = error.span().map_or(0, |span| span.start.min(text.len()));
+    let before = &text[..start];
+    let line = before.matches('\n').count() + 1;
+    let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
+    let message = error.message().replace('\n', ", ");
+    format!("{line}:{column}: {message}; correct it, the keys are in docs/configuration.md")
+}
+
+/// Leaves out the key that stands there; `false` if there is none.
+fn remove(table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
+    let found = table.keys().find(|key| key.span() == *span).map(|key| key.get_ref().to_string());
+    if let Some(key) = found {
+        return table.remove(key.as_str()).is_some();
+    }
+    table.iter_mut().any(|(_, value)| remove_below(value.get_mut(), span))
+}
+
+fn remove_below(value: &mut DeValue<'_>, span: &Range<usize>) -> bool {
+    match value {
+        DeValue::Table(table) => remove(table, span),
+        DeValue::Array(items) => items.iter_mut().any(|item| remove_below(item.get_mut(), span)),
+        _ => false,
+    }
 }
 
 /// Reads a backend as flags have it.

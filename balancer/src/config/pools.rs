@@ -47,8 +47,12 @@ impl Default for Pool {
 impl Config {
     /// How many backends a pool shall have.
     pub(crate) fn expected(&self, number: usize, pool: &Pool) -> usize {
+        self.instances(number) + pool.servers.iter().filter(|server| !server.terms.down).count()
+    }
+
+    /// How many of them are instances of programs.
+    pub(crate) fn instances(&self, number: usize) -> usize {
         let programs = self.programs.iter().filter(|program| program.pool == number);
-        let instances = programs.map(Program::instance_names).map(|names| names.len()).sum::<usize>();
-        instances + pool.servers.iter().filter(|server| !server.terms.down).count()
+        programs.map(Program::instance_names).map(|names| names.len()).sum()
     }
 }

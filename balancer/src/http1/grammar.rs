@@ -4,6 +4,7 @@ const TOKEN: u8 = 1;
 const PATH: u8 = 2;
 const QUERY: u8 = 4;
 const NAME: u8 = 8;
+const LENIENT_QUERY: u8 = 16;
 
 static CLASSES: [u8; 256] = classes();
 
@@ -25,6 +26,9 @@ const fn classes() -> [u8; 256] {
         }
         if one == b'?' {
             class |= QUERY;
+        }
+        if class & QUERY != 0 || is_in(one, b"[]{}|^`\\") {
+            class |= LENIENT_QUERY;
         }
         classes[byte] = class;
         byte += 1;
@@ -72,6 +76,11 @@ pub(super) fn is_path(text: &[u8]) -> bool {
 /// `query`.
 pub(super) fn is_query(text: &[u8]) -> bool {
     is_encoded(text, QUERY)
+}
+
+/// `query`, and what the query percent-encode set of the URL standard (WHATWG), so a browser, leaves as it is besides.
+pub(super) fn is_lenient_query(text: &[u8]) -> bool {
+    is_encoded(text, LENIENT_QUERY)
 }
 
 /// A registered name or an IPv4 address. The grammar would allow `!$&'()*+,;=` too; no name in use has them, and `a,b` is

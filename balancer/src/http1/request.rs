@@ -87,7 +87,7 @@ impl Reader {
             match (self.line, line.is_empty()) {
                 // One empty line before a request is passed over (RFC 9112, 2.2).
                 (None, true) if !self.was_empty => self.was_empty = true,
-                (None, _) => self.line = Some(request_line(bytes, line)?),
+                (None, _) => self.line = Some(request_line(bytes, line, bounds.lenient_query)?),
                 (Some(first), true) => return self.finish(bytes, first).map(Some),
                 (Some(_), false) if self.fields.len() == bounds.fields => return Err(Refusal::HeadTooLarge),
                 (Some(_), false) => self.fields.push(fields::parse(bytes, line)?),
@@ -166,7 +166,7 @@ impl Reader {
     }
 }
 
-fn request_line(bytes: &[u8], line: Span) -> Result<Line, Refusal> {
+fn request_line(bytes: &[u8], line: Span, lenient_query: bool) -> Result<Line, Refusal> {
     const BAD_LINE: Refusal = Refusal::Bad("the first line is not one of a request");
     let mut words = line.of(bytes).split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
@@ -179,5 +179,6 @@ fn request_line(bytes: &[u8], line: Span) -> Result<Line, Refusal> {
     let version = Version::parse(version)?;
     let name = Span { start: line.start, end: line.start + method.len() };
     let target_text = Span { start: name.end + 1, end: name.end + 1 + target.len() };
-    Ok(Line { method: name, target: Target::parse(method, bytes, target_text)?, target_text, version })
+    let target = Target::parse(method, bytes, target_text, lenient_query)?;
+    Ok(Line { method: name, target, target_text, version })
 }

@@ -27,7 +27,8 @@ pub enum Target {
 }
 
 impl Target {
-    pub(super) fn parse(method: &[u8], bytes: &[u8], span: Span) -> Result<Self, Refusal> {
+    /// `lenient_query`: whether its query may have what browsers leave as it is.
+    pub(super) fn parse(method: &[u8], bytes: &[u8], span: Span, lenient_query: bool) -> Result<Self, Refusal> {
         let text = span.of(bytes);
         match (method, text) {
             (b"CONNECT", _) => {
@@ -35,14 +36,14 @@ impl Target {
                 if is_host(text) && !port.is_empty() { Ok(Self::Authority(span)) } else { Err(BAD_TARGET) }
             }
             (b"OPTIONS", b"*") => Ok(Self::Asterisk),
-            (_, [b'/', ..]) if is_path_and_query(text) => Ok(Self::Origin(span)),
+            (_, [b'/', ..]) if is_path_and_query(text, lenient_query) => Ok(Self::Origin(span)),
             (_, [b'/', ..]) => Err(BAD_TARGET),
-            _ => absolute(bytes, span),
+            _ => absolute(bytes, span, lenient_query),
         }
     }
 }
 
-fn absolute(bytes: &[u8], span: Span) -> Result<Target, Refusal> {
+fn absolute(bytes: &[u8], span: Span, lenient_query: bool) -> Result<Target, Refusal> {
     let text = span.of(bytes);
     let scheme = [(&b"http://"[..], false), (b"https://", true)]
         .into_iter()
@@ -52,16 +53,17 @@ fn absolute(bytes: &[u8], span: Span) -> Result<Target, Refusal> {
     let rest = &bytes[start..span.end];
     let end = start + rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
     let (authority, path) = (Span { start, end }, Span { start: end, end: span.end });
-    if is_host(authority.of(bytes)) && is_path_and_query(path.of(bytes)) {
+    if is_host(authority.of(bytes)) && is_path_and_query(path.of(bytes), lenient_query) {
         Ok(Target::Absolute { over_tls, authority, path })
     } else {
         Err(BAD_TARGET)
     }
 }
 
-fn is_path_and_query(text: &[u8]) -> bool {
+fn is_path_and_query(text: &[u8], lenient_query: bool) -> bool {
+    let is_query = if lenient_query { grammar::is_lenient_query } else { grammar::is_query };
     match memchr::memchr(b'?', text) {
-        Some(mark) => grammar::is_path(&text[..mark]) && grammar::is_query(&text[mark + 1..]),
+        Some(mark) => grammar::is_path(&text[..mark]) && is_query(&text[mark + 1..]),
         None => grammar::is_path(text),
     }
 }
@@ -105,7 +107,35 @@ mod tests {
     use super::*;
 
     fn parse(method: &str, target: &str) -> Result<Target, Refusal> {
-        Target::parse(method.as_bytes(), target.as_bytes(), Span { start: 0, end: target.len() })
+        Target::parse(method.as_bytes(), target.as_bytes(), Span { start: 0, end: target.len() }, false)
+    }
+
+    #[test]
+    fn where_it_is_asked_for_a_query_may_have_what_browsers_send() {
+        let parse = |target: &str, lenient| {
+            Target::parse(b"GET", target.as_bytes(), Span { start: 0, end: target.len() }, lenient)
+        };
+        for target in ["/?a[]={1|2}", "/?^`\\", "http://a/?[", "http://a?|"] {
+            assert!(parse(target, true).is_ok() && parse(target, false).is_err(), "{target}");
+        }
+        for target in [
+            "/[",
+            "/|?a",
+            "/?\"",
+            "/?<",
+            "/?>",
+            "/?#",
+            "/? ",
+            "/?%",
+            "/?%5",
+            "/?\t",
+            "/?\u{e4}",
+            "/?\0",
+            "/?\x7f",
+            "http://a[/?",
+        ] {
+            assert!(parse(target, true).is_err(), "{target:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     response::{self, Response},
 };
 
-const BOUNDS: Bounds = Bounds { size: 4096, fields: 20 };
+const BOUNDS: Bounds = Bounds { size: 4096, fields: 20, lenient_query: false };
 
 fn request(text: &[u8]) -> Result<Option<Request>, Refusal> {
     request::Reader::default().read(text, BOUNDS)

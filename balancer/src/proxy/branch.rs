@@ -1,7 +1,13 @@
 //! One pool as one thread sees it: its view of who may be asked, its turns, its budget of retries. No locks: nothing here
 //! leaves the thread.
 
-use std::{cell::RefCell, io, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::{ArcSwap, Cache};
 use tokio::{
@@ -21,8 +27,8 @@ use crate::{
         book::{Book, PoolCounts},
         histogram::Histogram,
     },
-    pool::{Change, Pool, Snapshot},
-    queue::{Queue, Waiting},
+    pool::{Change, Member, Pool, Snapshot, Standing},
+    queue::{Queue, Stand},
     select::{
         key::KeyOf,
         sticky::{self, Sticky, Token},
@@ -31,13 +37,13 @@ use crate::{
 };
 
 pub(crate) use self::candidate::Candidate;
-use self::{
-    candidate::Place,
-    view::{View, Way},
-};
+use self::view::{View, Way};
 
 mod candidate;
 mod view;
+
+/// How long it takes at most until it is known that a backend is gone.
+const NEWS: Duration = Duration::from_millis(100);
 
 /// Where a request would go.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,19 +56,24 @@ pub(crate) struct Wish {
 
 /// Which backends a request has tried already, each in which turn.
 #[derive(Default)]
-pub(crate) struct Tried(Vec<(BackendId, u32)>);
+pub(crate) struct Tried {
+    turns: Vec<(BackendId, u32)>,
+    /// Whether one of them may have seen something of it.
+    reached: bool,
+}
 
 impl Tried {
-    pub(crate) fn add(&mut self, turn: (BackendId, u32)) {
-        self.0.push(turn);
+    pub(crate) fn add(&mut self, turn: (BackendId, u32), reached: bool) {
+        self.turns.push(turn);
+        self.reached |= reached;
     }
 
-    fn has(&self, place: &Place) -> bool {
-        self.0.contains(&(place.upstream.backend.id, place.turn))
+    fn has(&self, turn: (BackendId, u32)) -> bool {
+        self.turns.contains(&turn)
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.len()
+        self.turns.len()
     }
 }
 
@@ -77,6 +88,10 @@ pub(crate) struct Plan {
     pub(crate) sticky: Option<Sticky>,
     pub(crate) limits: Limits,
     pub(crate) book: Arc<Book>,
+    /// How many backends there shall be.
+    pub(crate) expected: usize,
+    /// How many of them are started again when they end.
+    pub(crate) instances: usize,
 }
 
 /// One pool as one thread sees it.
@@ -93,12 +108,14 @@ pub(crate) struct Branch {
     sticky: Option<Sticky>,
     queue: Arc<Queue>,
     book: Arc<Book>,
+    expected: usize,
+    instances: usize,
 }
 
 impl Branch {
     /// The branch of the thread with this number.
     pub(crate) fn new(plan: Plan, number: usize) -> Self {
-        let Plan { pool, queue, reports, balance, sticky, limits, book } = plan;
+        let Plan { pool, queue, reports, balance, sticky, limits, book, expected, instances } = plan;
         Self {
             counts: book.pool(number),
             book,
@@ -111,17 +128,21 @@ impl Branch {
             way: Way { balance, number, seed: chance() },
             sticky,
             queue,
+            expected,
+            instances,
         }
     }
 
     /// The next backend for a request, or the reason why there is none. When none is ready, or all are busy, it waits for
-    /// one: at the end of the line, unless it has been somewhere already. After a time-out enough was waited.
+    /// one that may come: at the end of the line, unless it has been somewhere already. After a time-out enough was waited.
+    /// How long it did is in `waited` when this is over, however it ends.
     pub(crate) async fn choose(
         &self,
         tried: &Tried,
         wish: &Wish,
         last: Option<ProxyError>,
         begun: std::time::Instant,
+        waited: &Cell<Duration>,
     ) -> Result<Candidate, ProxyError> {
         let is_first_try = tried.count() == 0;
         if (!is_first_try || self.queue.is_empty())
@@ -129,31 +150,27 @@ impl Branch {
         {
             return Ok(candidate);
         }
-        if let Some(error) = last
-            && (tried.count() >= self.limits.tries || error.facts().case == Some(Case::Timeout))
-        {
-            return Err(error);
-        }
+        let grace = match last {
+            Some(error) if tried.count() >= self.limits.tries => return Err(error),
+            Some(error) => self.grace(tried, error).ok_or(error)?,
+            None if self.expected == 0 => return Err(ProxyError::NoBackend),
+            None => self.limits.queue_deadline,
+        };
         let mut bell = self.pool.bell();
         let since = Instant::now();
-        let deadline = Instant::from_std(begun) + self.limits.queue_deadline;
-        let _wait = Wait { since, times: &self.counts.waits };
-        let waiting = is_first_try.then(|| self.queue.enter().ok_or(ProxyError::QueueFull)).transpose()?;
+        let latest = Instant::from_std(begun) + self.limits.queue_deadline;
+        let _wait = Wait { since, times: &self.counts.waits, waited };
+        let stand = if is_first_try { Stand::InLine } else { Stand::Beside };
+        let waiting = self.queue.enter(stand).ok_or(last.unwrap_or(ProxyError::QueueFull))?;
         loop {
-            if waiting.as_ref().is_none_or(Waiting::is_first)
-                && let Some(mut candidate) = self.pick(tried, wish)
+            if waiting.is_first()
+                && let Some(candidate) = self.pick(tried, wish)
             {
-                candidate.waited = since.elapsed();
                 return Ok(candidate);
             }
-            let called = async {
-                match &waiting {
-                    Some(waiting) => waiting.called().await,
-                    None => std::future::pending().await,
-                }
-            };
+            let deadline = if last.is_none() || self.may_go_on(tried) { latest } else { latest.min(since + grace) };
             tokio::select! {
-                () = called => {}
+                () = waiting.called() => {}
                 rung = bell.changed() => rung.map_err(|_| ProxyError::NoBackend)?,
                 () = sleep_until(deadline) => {
                     let why = if self.view.borrow().serves { ProxyError::QueueLate } else { ProxyError::NoBackend };
@@ -161,6 +178,34 @@ impl Branch {
                 }
             }
         }
+    }
+
+    /// Whether a request that has failed somewhere may wait for somebody: for one that is busy, or that we start again. Who
+    /// has reached nobody may be in the middle of somebody's restart. All others can have their answer at once.
+    fn may_go_on(&self, tried: &Tried) -> bool {
+        let snapshot = self.pool.snapshot();
+        let there = snapshot.members.iter().filter(|member| !matches!(member.standing(), Standing::Down));
+        let restarts = self.instances > 0 && there.clone().count() < self.expected;
+        restarts || there.clone().any(|member| self.is_worth_waiting(member, tried))
+    }
+
+    fn is_worth_waiting(&self, member: &Member, tried: &Tried) -> bool {
+        match member.standing() {
+            Standing::Serving | Standing::OnTrial(..) | Standing::Resting(_) => {
+                member.backend.is_full() && !tried.has((member.backend.id, member.turn))
+            }
+            Standing::Ejected => self.instances > 0 || !tried.reached,
+            Standing::Unwell | Standing::Draining | Standing::Down => false,
+        }
+    }
+
+    /// How long a request that ended like this waits, `None` if it does not: where somebody may be gone, for the news of
+    /// that.
+    fn grace(&self, tried: &Tried, error: ProxyError) -> Option<Duration> {
+        let facts = error.facts();
+        let may_be_gone = (self.instances > 0 || !tried.reached) && facts.case == Some(Case::Error);
+        let is_worth_it = facts.case != Some(Case::Timeout) && (may_be_gone || self.may_go_on(tried));
+        is_worth_it.then_some(if may_be_gone { NEWS } else { Duration::ZERO })
     }
 
     /// The next backend for a request, if one is ready and may still be tried.
@@ -262,11 +307,14 @@ impl Branch {
 struct Wait<'a> {
     since: Instant,
     times: &'a Histogram,
+    waited: &'a Cell<Duration>,
 }
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        self.times.observe(self.since.elapsed());
+        let waited = self.since.elapsed();
+        self.times.observe(waited);
+        self.waited.set(waited);
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    access_log::{Asked, Line, Try, escaped},
+    access_log::{Asked, Line, Retry, Try, escaped},
     http1::fields,
     identity::{RequestId, Trace},
     log_format::{LogFormat, is_called},
@@ -71,7 +71,7 @@ pub(crate) struct Entry {
     pub(crate) queued: Duration,
     /// Why it came to the last one.
     pub(crate) chosen: &'static str,
-    pub(crate) retries: Vec<&'static str>,
+    retries: Vec<Retry>,
     /// What it is known by.
     pub(crate) id: Option<RequestId>,
     pub(crate) trace: Trace,
@@ -79,6 +79,8 @@ pub(crate) struct Entry {
     pub(crate) cookie: Option<String>,
     pub(crate) flag: &'static str,
     pub(crate) by: &'static str,
+    /// Where it failed, if that is a backend's doing.
+    at: Option<Rc<Upstream>>,
 }
 
 impl Entry {
@@ -120,6 +122,7 @@ impl Entry {
             cookie: None,
             flag: "",
             by: "",
+            at: None,
         }
     }
 
@@ -149,13 +152,14 @@ impl Entry {
         if let Some(pool) = &self.pool {
             pool.retries.add(reason);
         }
-        self.retries.push(reason);
+        let after = self.upstream.as_ref().map(|upstream| upstream.backend.name.clone()).unwrap_or_default();
+        self.retries.push(Retry { reason, after });
     }
 
     /// A backend is asked.
     pub(crate) fn asks(&mut self, candidate: &Candidate) {
         self.count_carried();
-        (self.queued, self.chosen) = (self.queued + candidate.waited, candidate.chosen);
+        self.chosen = candidate.chosen;
         if self.tells.tries {
             self.asked_at = Instant::now();
             let address = candidate.upstream.backend.address.to_string();
@@ -207,6 +211,13 @@ impl Entry {
         if let Some(upstream) = self.upstream.as_ref().filter(|_| facts.side == Side::Backend) {
             upstream.counts.failures.add(facts.flag);
         }
+    }
+
+    /// It is answered by us, because of this.
+    pub(crate) fn answer_failure(&mut self, error: ProxyError) {
+        let facts = error.facts();
+        (self.status, self.flag, self.by) = (facts.status.as_u16(), facts.flag, facts.side.name());
+        self.at = self.upstream.take().filter(|_| facts.side == Side::Backend);
     }
 
     /// Counts what has gone to the backend that was asked last.
@@ -271,6 +282,7 @@ impl Drop for Entry {
             retries: &self.retries,
             flag: self.flag,
             by: self.by,
+            at: self.at.as_ref().map(|upstream| upstream.backend.name.as_str()),
             id: self.id.as_ref().map(RequestId::text),
         });
     }

@@ -20,6 +20,8 @@ pub(crate) enum ProxyError {
     HeadTooLarge,
     /// CONNECT: we are no forward proxy.
     MethodRefused,
+    /// TRACE that asks for no more proxies behind us: we show nobody a request.
+    TraceRefused,
     /// The host is another certificate's than the one that was shown.
     Misdirected,
     /// No route is for this host.
@@ -140,7 +142,7 @@ impl ProxyError {
             Self::VersionUnknown => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, Client, Never, "bad_request"),
             Self::TargetTooLong => (StatusCode::URI_TOO_LONG, Client, Never, "bad_request"),
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Client, Never, "bad_request"),
-            Self::MethodRefused => (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method"),
+            Self::MethodRefused | Self::TraceRefused => (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method"),
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "misdirected"),
             Self::HostUnknown => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "no_route"),
             Self::PathUnknown => (StatusCode::NOT_FOUND, Client, Never, "no_route"),
@@ -180,6 +182,16 @@ impl ProxyError {
         }
     }
 
+    /// The methods that are answered instead (RFC 9110, 15.5.6). What a backend makes of them is another matter.
+    pub(crate) fn allow(self) -> Option<&'static str> {
+        match self {
+            Self::MethodRefused => Some("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE"),
+            Self::TraceRefused => Some("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
+            Self::ReadOnly => Some("GET, HEAD"),
+            _ => None,
+        }
+    }
+
     /// For the person at the other end.
     fn words(self) -> &'static str {
         match self {
@@ -188,6 +200,7 @@ impl ProxyError {
             Self::TargetTooLong => "the target is longer than this server takes",
             Self::HeadTooLarge => "the head is larger than this server takes",
             Self::MethodRefused => "this server does not open tunnels",
+            Self::TraceRefused => "this server does not show requests",
             Self::Misdirected => "this connection is for another host",
             Self::HostUnknown => "this server has no such host",
             Self::PathUnknown => "there is nothing at this path",
@@ -228,6 +241,7 @@ impl ProxyError {
             | Self::TargetTooLong
             | Self::HeadTooLarge
             | Self::MethodRefused
+            | Self::TraceRefused
             | Self::Misdirected
             | Self::HostUnknown
             | Self::PathUnknown

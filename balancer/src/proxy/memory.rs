@@ -5,7 +5,7 @@ use crate::{compress::Coding, config::Config};
 
 pub(crate) use super::strict::{
     exchange::{ANSWER_HEAD, TAKEN_WHOLE},
-    http2::MOST_STREAMS,
+    http2::{MOST_IN_A_SECOND, MOST_STREAMS},
 };
 use super::{
     strict::{

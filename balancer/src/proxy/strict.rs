@@ -201,7 +201,8 @@ async fn is_coming(client: &Client, stream: &Stream) -> bool {
 /// One request, from its head to the last byte of its answer.
 async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &mut Desk) -> Next {
     client.begin();
-    let bounds = Bounds { size: worker.limits.head_size, fields: worker.limits.head_fields };
+    let limits = &worker.limits;
+    let bounds = Bounds { size: limits.head_size, fields: limits.head_fields, lenient_query: limits.lenient_query };
     let request = match read_head(client, stream, desk, bounds).await {
         Ok(Some(request)) => request,
         Ok(None) => return Next::Close,
@@ -413,6 +414,9 @@ fn check(client: &Client, desk: &Desk, request: &Request) -> Result<(), ProxyErr
             return Err(ProxyError::BadRequest("it asks for https over a connection without TLS"));
         }
         _ => {}
+    }
+    if rewrite::hops_left(&desk.buffer, request, desk.request.fields()).is_err() {
+        return Err(ProxyError::BadRequest("the Max-Forwards of the request is no number"));
     }
     let mut expectations = desk.request.fields().iter().filter(|field| field.kind == Kind::Expect);
     // An old client cannot expect anything (RFC 9110, 10.1.1).

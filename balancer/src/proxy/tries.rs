@@ -1,7 +1,7 @@
 //! The tries of one request, whichever engine speaks HTTP: choose a backend, ask it over a held connection or a new one,
 //! and go on to the next if that is safe. The decisions are [`retry`]'s; what is held against whom is [`suspects`]'s.
 
-use std::io;
+use std::{cell::Cell, io};
 
 use self::suspects::Suspects;
 use super::{
@@ -89,7 +89,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                     candidate.answered(branch, exchange.entry().client(), status);
                     return Ok(answer);
                 };
-                tried.add(turn);
+                tried.add(turn, true);
                 // Here the last backend's answer is the client's, so the next one is chosen before this is dropped.
                 if may_go_on
                     && retry::after_status(exchange.request(), branch.limits.next_upstream)
@@ -110,7 +110,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 exchange.entry().retry(case.name());
             }
             Asked::Failed(error, suspect) => {
-                tried.add(turn);
+                tried.add(turn, error.facts().retry != Retry::Always);
                 exchange.entry().failed(error);
                 suspects.extend(suspect);
                 if !(may_go_on && may_try_again(exchange, branch, error)) {
@@ -132,12 +132,14 @@ async fn choose<E: Exchange>(
     wish: &Wish,
     last: Option<ProxyError>,
 ) -> Result<Candidate, ProxyError> {
-    let started = exchange.entry().complete();
-    tokio::select! {
+    let (started, waited) = (exchange.entry().complete(), Cell::default());
+    let chosen = tokio::select! {
         biased;
-        chosen = branch.choose(tried, wish, last, started) => chosen,
+        chosen = branch.choose(tried, wish, last, started, &waited) => chosen,
         () = exchange.left() => Err(ProxyError::ClientLeft),
-    }
+    };
+    exchange.entry().queued += waited.get();
+    chosen
 }
 
 /// How one backend was found.

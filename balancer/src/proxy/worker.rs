@@ -207,6 +207,7 @@ impl Worker {
             retries: &[],
             flag: "bad_request",
             by: "client",
+            at: None,
             id: None,
         });
     }

@@ -30,6 +30,7 @@ pub(super) struct Yard {
     book: Arc<Book>,
     settings: config::pools::Pool,
     expected: usize,
+    instances: usize,
 }
 
 impl Yard {
@@ -41,8 +42,9 @@ impl Yard {
         tasks.spawn(async move { writing.write(inbox, outliers).await });
         let queue = Arc::new(Queue::new(settings.limits.queue_length));
         let expected = config.expected(number, &settings);
+        let instances = config.instances(number);
         let book = Book::new(settings.name.clone(), config.threads);
-        Self { changes, pool, queue, book, settings, expected }
+        Self { changes, pool, queue, book, settings, expected, instances }
     }
 
     /// What threads need of it.
@@ -55,6 +57,8 @@ impl Yard {
             sticky: self.settings.sticky.clone(),
             limits: self.settings.limits.clone(),
             book: Arc::clone(&self.book),
+            expected: self.expected,
+            instances: self.instances,
         }
     }
 

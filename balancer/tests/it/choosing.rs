@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    harness::{Balancer, eventually},
+    harness::{Balancer, Connection, eventually},
     upstream::{Upstream, nobody},
 };
 
@@ -238,8 +238,8 @@ fn when_the_line_is_full_the_next_one_is_sent_away_and_nobody_waits_for_ever() {
     assert_eq!((first.answer().text(), upstream.requests()), ("told", 1));
 }
 
-#[test]
-fn who_leaves_the_line_is_not_sent_on() {
+/// Waits in line until it leaves like this; what the log says of it. Nothing of it was at the backend.
+fn left_in_line(leave: impl Fn(Connection)) -> String {
     let (upstream, tell, _) = telling();
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("access.log");
@@ -251,12 +251,46 @@ fn who_leaves_the_line_is_not_sent_on() {
     let mut second = balancer.connect();
     second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n");
     eventually("it was read", || second.is_read().then_some(()));
-    second.reset();
-    eventually("it is noticed", || std::fs::read_to_string(&log).unwrap().contains("/second").then_some(()));
+    leave(second);
+    let line = eventually("it is noticed", || {
+        let text = std::fs::read_to_string(&log).unwrap();
+        text.lines().find(|line| line.contains("/second")).map(str::to_owned)
+    });
     tell.send(()).unwrap();
     assert_eq!(first.answer().text(), "told");
     tell.send(()).unwrap();
     assert_eq!(balancer.get("/third").text(), "told");
     let heads = upstream.heads.lock().unwrap();
     assert!(!heads.iter().any(|head| head.contains("/second")), "{heads:?}");
+    line
+}
+
+#[test]
+fn who_leaves_the_line_is_not_sent_on() {
+    let line = left_in_line(Connection::reset);
+    assert!(line.contains(" 499 0 ") && line.contains("flag=cut by=client"), "{line}");
+}
+
+#[test]
+fn who_closes_in_the_line_is_not_sent_on() {
+    let line = left_in_line(drop);
+    assert!(line.contains(" 499 0 ") && line.contains("flag=cut by=client"), "{line}");
+    assert!(line.contains("queued_ms=") || crate::ENGINE != "strict", "{line}");
+}
+
+#[test]
+fn who_could_not_be_served_elsewhere_waits_beside_the_line_for_who_is_busy() {
+    let (busy, tell, _) = telling();
+    let bad = Upstream::closing();
+    let servers = [format!("address = \"{}\"\nmax_conns = 1", busy.address), format!("address = \"{}\"", bad.address)];
+    let balancer = Balancer::with_servers("max_fails = 0\nqueue_timeout = \"25s\"", &servers);
+    let mut first = balancer.connect();
+    first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it is there", || (busy.requests() == 1).then_some(()));
+    let mut second = balancer.connect();
+    second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it has failed at the other one", || (bad.requests() == 1).then_some(()));
+    tell.send(()).unwrap();
+    tell.send(()).unwrap();
+    assert_eq!((first.answer().text(), second.answer().text()), ("told", "told"));
 }

@@ -76,6 +76,9 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
         ("client_read_min_rate", "500B/s"),
         ("read_timeout", "1m"),
         ("queue", "1024"),
+        ("limit_req", "no bound"),
+        ("HTTP/2 in a second: resets", "200"),
+        ("HTTP/2 in a second: pings", "100"),
         ("memory: bodies waited for", "129MiB"),
     ] {
         assert_eq!(value(name), Some(expected), "{name}: {usual:?}");
@@ -87,6 +90,8 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
         assert!(page.contains(&format!("`{}`", key.rsplit('.').next().unwrap())), "{key}");
     }
     assert!(value("files open for answers").unwrap().parse::<usize>().unwrap() > 0);
+    let limited = bounds("limit_req = { rate = \"10r/s\" }");
+    assert_eq!((limited.get("limit_req"), limited.contains_key("limit_req of all requests")), (None, true));
     assert_eq!(value("memory: answers being compressed"), None);
     assert_eq!(bounds("compress = true")["memory: answers being compressed"], "259MiB");
     let small = bounds("worker_connections = 100\nbuffer_requests = \"0\"");

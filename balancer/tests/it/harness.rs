@@ -55,6 +55,13 @@ impl Balancer {
         Self::start(shell, arguments, Path::new("/tmp")).unwrap()
     }
 
+    /// Started as by `nohup`: with SIGHUP ignored.
+    pub(crate) fn deaf_to_hangups(arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' HUP && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_logkin-balancer")]);
+        Self::start(shell, arguments, Path::new("/tmp")).unwrap()
+    }
+
     fn start(mut command: Command, arguments: &[&str], runtime_dir: &Path) -> Result<Self, String> {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut child = command

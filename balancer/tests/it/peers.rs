@@ -36,7 +36,7 @@ impl Nginx {
             "user root root; pid {path}/pid; error_log {path}/error.log; worker_processes 2;\n\
              events {{}}\n\
              http {{ access_log off; keepalive_requests 50; {temporary}\n\
-             server {{ listen unix:{path}/socket; root {path}; gzip on; gzip_types *; gzip_min_length 1000;\n\
+             server {{ listen unix:{path}/socket; root {path}; gzip on; gzip_proxied any; gzip_types *; gzip_min_length 1000;\n\
              location /close {{ keepalive_timeout 0; return 200 closed; }}\n\
              location /told {{ return 200 \"$http_x_forwarded_for $http_host $request_method\"; }} }} }}\n"
         );

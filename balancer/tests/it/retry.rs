@@ -61,6 +61,19 @@ fn no_backend_is_asked_twice_and_the_last_error_is_the_answer() {
 }
 
 #[test]
+fn when_nobody_is_left_the_client_has_its_answer_at_once() {
+    let closing = [Upstream::closing(), Upstream::closing()];
+    let gone = nobody();
+    for backends in [closing.each_ref().map(|bad| bad.address), [closing[0].address, gone]] {
+        let servers = backends.map(|address| format!("address = \"{address}\""));
+        // Nobody waits for that long.
+        let balancer = Balancer::with_servers("max_fails = 0\nqueue_timeout = \"10m\"", &servers);
+        assert_eq!(balancer.get("/").status, 502);
+    }
+    assert_eq!(closing.each_ref().map(Upstream::requests), [2, 1]);
+}
+
+#[test]
 fn an_answer_that_has_begun_is_not_begun_again() {
     let bad = Upstream::scripted(|_, peer| {
         drop(peer.get_mut().write_all(
@@ -125,7 +138,7 @@ fn an_answer_beyond_what_is_taken_whole_arrives_as_it_was_sent() {
 
 #[test]
 fn what_is_not_known_to_end_soon_is_not_held_back() {
-    for (kind, deadline) in [("text/event-stream", 0), ("text/plain", 100)] {
+    for (kind, deadline) in [("text/event-stream", 0), ("text/plain", 10)] {
         let upstream = Upstream::scripted(move |_, peer| {
             let start =
                 format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
@@ -207,6 +220,18 @@ fn a_get_that_waits_too_long_for_its_answer_goes_to_the_next_backend() {
 }
 
 #[test]
+fn a_failure_is_in_the_access_log_with_its_backend() {
+    let bad = Upstream::closing();
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let mut balancer = Balancer::with(&[bad.address], &["--threads", "1", "--access-log", log.to_str().unwrap()]);
+    assert_eq!(balancer.get("/").status, 502);
+    balancer.stop();
+    let lines = std::fs::read_to_string(&log).unwrap();
+    assert!(lines.contains(" upstream=- ") && lines.contains(&format!(" by=backend at={}", bad.address)), "{lines}");
+}
+
+#[test]
 fn a_retry_is_in_the_access_log_with_its_reason() {
     let (bad, good) = (Upstream::closing(), Upstream::saying("good"));
     let dir = tempfile::tempdir().unwrap();
@@ -217,5 +242,5 @@ fn a_retry_is_in_the_access_log_with_its_reason() {
     balancer.get("/");
     balancer.stop();
     let lines = std::fs::read_to_string(&log).unwrap();
-    assert!(lines.contains(" retries=1:no_answer"), "{lines}");
+    assert!(lines.contains(&format!(" retries=1:no_answer@{}", bad.address)), "{lines}");
 }

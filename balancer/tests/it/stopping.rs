@@ -44,6 +44,43 @@ fn a_request_under_way_is_answered_after_sigterm() {
 }
 
 #[test]
+fn hangups_finish_what_is_under_way_however_many_come() {
+    let (upstream, release) = held();
+    let mut balancer = Balancer::in_front_of(&[upstream.address]);
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it is at the backend", || (upstream.requests() == 1).then_some(()));
+    balancer.signal(Signal::HUP);
+    eventually("it has noticed", || balancer.log().contains("SIGHUP: finishing").then_some(()));
+    balancer.signal(Signal::HUP);
+    eventually("the port is closed", || std::net::TcpStream::connect(balancer.address).is_err().then_some(()));
+    release.send(()).unwrap();
+    assert_eq!((client.answer().status, balancer.end().code()), (200, Some(0)));
+}
+
+#[test]
+fn hangups_are_nothing_to_who_was_started_to_ignore_them() {
+    let upstream = Upstream::saying("hi");
+    let mut balancer = Balancer::deaf_to_hangups(&["--backend", &upstream.address.to_string()]);
+    balancer.signal(Signal::HUP);
+    balancer.signal(Signal::USR2);
+    eventually("it has seen the next signal", || balancer.log().contains("SIGUSR2").then_some(()));
+    assert_eq!(balancer.get("/").text(), "hi");
+    assert_eq!(balancer.stop(), Some(0));
+    assert!(!balancer.log().contains("SIGHUP"), "{}", balancer.log());
+}
+
+#[test]
+fn a_signal_that_asks_for_what_is_not_done_is_answered_in_the_log_only() {
+    let upstream = Upstream::saying("hi");
+    let balancer = Balancer::in_front_of(&[upstream.address]);
+    balancer.signal(Signal::USR2);
+    let refusal = "SIGUSR2: the program is not replaced while it runs; nothing is done";
+    eventually("it says so", || balancer.log().contains(refusal).then_some(()));
+    assert_eq!(balancer.get("/").text(), "hi");
+}
+
+#[test]
 fn an_idle_client_may_send_one_more_request_before_it_is_let_go() {
     let upstream = Upstream::saying("hi");
     let mut balancer = Balancer::in_front_of(&[upstream.address]);

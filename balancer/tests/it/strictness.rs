@@ -21,7 +21,13 @@ fn a_request_needs_exactly_one_valid_host() {
 
 #[test]
 fn tunnels_to_elsewhere_are_not_opened() {
-    assert_eq!(status("CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1:22\r\n\r\n"), (405, 0));
+    let request = "CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1:22\r\n\r\n";
+    assert_eq!(status(request), (405, 0));
+    let upstream = Upstream::echoing();
+    let balancer = Balancer::in_front_of(&[upstream.address]);
+    let mut client = balancer.connect();
+    client.send(request);
+    assert!(client.answer().field("allow").is_some_and(|methods| methods.contains("GET, HEAD")));
 }
 
 #[test]

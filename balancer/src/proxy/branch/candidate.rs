@@ -50,6 +50,11 @@ impl Place {
         Self { upstream, turn: member.turn, weight: 0, name, since: member.ramps_since(), trouble }
     }
 
+    /// Which backend it is, in which turn.
+    pub(super) fn id_and_turn(&self) -> (BackendId, u32) {
+        (self.upstream.backend.id, self.turn)
+    }
+
     /// Takes the weight of now; says whether it still grows.
     pub(super) fn weigh(&mut self, now: Instant) -> bool {
         let terms = &self.upstream.backend.terms;
@@ -94,7 +99,6 @@ impl Place {
             in_flight: Some(in_flight),
             since: Instant::now(),
             is_observed: false,
-            waited: Duration::ZERO,
             chosen: "turn",
             trial,
         }
@@ -106,8 +110,6 @@ pub(crate) struct Candidate {
     pub(crate) upstream: Rc<Upstream>,
     turn: u32,
     in_flight: Option<InFlight>,
-    /// How long somebody waited for it.
-    pub(crate) waited: Duration,
     /// Why it was chosen, in the words of the access log.
     pub(crate) chosen: &'static str,
     /// When it was asked.

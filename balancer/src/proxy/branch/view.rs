@@ -184,7 +184,9 @@ impl Candidates for Free<'_> {
 
     fn is_free(&self, place: usize) -> bool {
         let place = &self.places[place];
-        !self.tried.has(place) && (self.anyway || !place.is_on_trial()) && !place.upstream.backend.is_full()
+        !self.tried.has(place.id_and_turn())
+            && (self.anyway || !place.is_on_trial())
+            && !place.upstream.backend.is_full()
     }
 
     fn weight(&self, place: usize) -> u32 {

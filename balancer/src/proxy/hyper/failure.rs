@@ -24,15 +24,15 @@ pub(crate) fn failure(
 ) -> Response<AnswerBody> {
     let facts = error.facts();
     let (kind, text) = render(facts.status, facts.words, Form::asked(accept.map(HeaderValue::as_bytes)));
-    entry.status = facts.status.as_u16();
-    entry.flag = facts.flag;
-    entry.by = facts.side.name();
-    entry.upstream = None;
+    entry.answer_failure(error);
     let mut response = Response::new(AnswerBody::new(Content::text(text), Rc::clone(client), entry));
     *response.status_mut() = facts.status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(methods) = error.allow() {
+        headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+    }
     if let Some(seconds) = error.retry_after() {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }

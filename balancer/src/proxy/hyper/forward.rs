@@ -7,7 +7,6 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::Poll,
-    time::Duration,
 };
 
 use hyper::{
@@ -17,7 +16,7 @@ use hyper::{
     http::{request, response},
     upgrade::{self, OnUpgrade},
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::{
     body::{AnswerBody, Content, Held, RequestBody, Source},
@@ -34,6 +33,7 @@ use crate::{
         client::{Client, Phase},
         entry::Entry,
         error::ProxyError,
+        patience::Patience,
         retry, tries,
         upstream::{Lease, Sender, Upstream},
         worker::Worker,
@@ -44,10 +44,6 @@ use crate::{
 /// Answers up to this size in memory to requests that may be repeated are taken whole before the client sees their first byte: a
 /// backend that dies in the middle of one costs nobody anything. Of longer ones this much is taken, the rest is streamed.
 const TAKEN_WHOLE: usize = 1024 * 1024;
-
-/// How long an answer without a length is held back for that. Whoever sends one may have begun before it knows all of
-/// it, and its reader wants to see the beginning; a tenth of a second is not noticed. Events are never held back.
-const HELD_BACK: Duration = Duration::from_millis(100);
 
 /// Answers one request.
 pub(crate) async fn forward(
@@ -264,16 +260,13 @@ impl Exchange<'_> {
         if length.is_some_and(|length| length > TAKEN_WHOLE as u64) {
             return Ok(Content::Streamed(held, body, None));
         }
-        let until = length.is_none().then(|| Instant::now() + HELD_BACK);
+        let mut patience = Patience::new(length.is_some());
         while !body.is_end_stream() {
             if held.bytes() > TAKEN_WHOLE || !self.worker.room.is_left() {
                 return Ok(Content::Streamed(held, body, None));
             }
-            let next = self.next(&mut body);
-            let next = match until {
-                Some(until) => timeout_at(until, next).await,
-                None => Ok(next.await),
-            };
+            let next = timeout_at(patience.due(), self.next(&mut body)).await;
+            patience.moves();
             match next {
                 Ok(Some(frame)) => held.push(frame?),
                 Ok(None) => break,

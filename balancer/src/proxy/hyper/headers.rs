@@ -53,6 +53,8 @@ pub(crate) fn prepare(
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, protocol.clone());
     }
+    let via = if head.version == Version::HTTP_10 { "1.0 logkin-balancer" } else { "1.1 logkin-balancer" };
+    head.headers.append(header::VIA, HeaderValue::from_static(via));
     head.version = Version::HTTP_11;
     Ok(protocol)
 }
@@ -215,6 +217,7 @@ mod tests {
         let expected = [
             ("forwarded", "for=127.0.0.1;host=\"a\";proto=http"),
             ("host", "a"),
+            ("via", "1.1 logkin-balancer"),
             ("x-forwarded-for", "127.0.0.1"),
             ("x-forwarded-host", "a"),
             ("x-forwarded-proto", "http"),

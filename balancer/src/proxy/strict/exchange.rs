@@ -1,15 +1,11 @@
 //! One request on its way through the tries: choose a backend, send, read the answer until it may begin, or try again.
 
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     io::{self, ErrorKind},
-    pin::Pin,
     rc::Rc,
     task::{Context, Poll},
-    time::Duration,
 };
-
-use tokio::time::{Sleep, sleep};
 
 use super::{
     download::Download,
@@ -33,6 +29,7 @@ use crate::{
         client::Client,
         entry::Entry,
         error::ProxyError,
+        patience::Patience,
         retry, tries,
         upstream::{InFlight, Upstream},
         worker::Worker,
@@ -42,18 +39,15 @@ use crate::{
 };
 
 /// Answers up to this size to requests that may be repeated are taken whole before the client sees their first byte: a
-/// backend that dies in the middle of one costs nobody anything. Of longer ones what has come is sent on.
+/// backend that dies in the middle of one costs nobody anything. Of longer ones, and of those that take their time, what
+/// has come is sent on. Events are never held back.
 pub(crate) const TAKEN_WHOLE: usize = 1024 * 1024;
-
-/// How long an answer without a length is held back for that. Whoever sends one may have begun before it knows all of
-/// it, and its reader wants to see the beginning; a tenth of a second is not noticed. Events are never held back.
-const HELD_BACK: Duration = Duration::from_millis(100);
 
 /// Most bytes of a backend's head.
 pub(crate) const ANSWER_HEAD: usize = 64 * 1024;
 
 /// Bounds of a backend's heads.
-const BOUNDS: Bounds = Bounds { size: ANSWER_HEAD, fields: 256 };
+const BOUNDS: Bounds = Bounds { size: ANSWER_HEAD, fields: 256, lenient_query: false };
 
 /// Most interim answers (100 to 199) before the final one.
 const MOST_INTERIM: u32 = 8;
@@ -117,7 +111,12 @@ impl tries::Exchange for Exchange<'_> {
             return std::future::pending().await;
         }
         let way = Way { client: self.client, from: self.stream, to: self.stream, shelf: &self.worker.shelf };
-        poll_fn(|cx| self.upload.poll_left(cx, self.desk, &way)).await;
+        poll_fn(|cx| match self.upload.poll_left(cx, self.desk, &way) {
+            // It may wait for its answer still, but who has gone looks the same, and a backend should not work for nobody.
+            Poll::Pending if self.client.has_ended() => Poll::Ready(()),
+            left => left,
+        })
+        .await;
     }
 
     fn key(&self, of: &KeyOf) -> Option<u64> {
@@ -199,7 +198,8 @@ impl Exchange<'_> {
         let client = self.client;
         let (id, trace) = (self.entry.id.as_ref().map(RequestId::text), self.entry.trace);
         let source = client.source();
-        let origin = Origin { source: &source, server: client.server, secure: client.speaks_tls(), id, trace };
+        let via = if self.stream.front().is_some() { "2.0" } else { self.request.version.number() };
+        let origin = Origin { source: &source, server: client.server, secure: client.speaks_tls(), via, id, trace };
         let (desk, request) = (&mut *self.desk, &self.request);
         rewrite::request(&mut desk.up.front, &desk.buffer, request, desk.request.fields(), origin, self.switching);
         if let Some(route) = self.route {
@@ -302,17 +302,14 @@ impl Exchange<'_> {
 
     /// Takes an answer whole, if it is neither too long nor too slow nor our memory too full for that; else its beginning.
     async fn take(&mut self, stream: &Stream, download: &mut Download, framing: Framing) -> Result<(), ProxyError> {
-        let mut patience = match framing {
-            Framing::Length(length) => {
-                let length = usize::try_from(length).unwrap_or(usize::MAX);
-                if !download.grow(length, &self.worker.room) {
-                    return Ok(());
-                }
-                None
+        if let Framing::Length(length) = framing {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            if !download.grow(length, &self.worker.room) {
+                return Ok(());
             }
-            _ => Some(Box::pin(sleep(HELD_BACK))),
-        };
-        poll_fn(|cx| self.poll_take(cx, stream, download, patience.as_mut())).await
+        }
+        let mut patience = Patience::new(matches!(framing, Framing::Length(_)));
+        poll_fn(|cx| self.poll_take(cx, stream, download, &mut patience)).await
     }
 
     fn poll_take(
@@ -320,7 +317,7 @@ impl Exchange<'_> {
         cx: &mut Context<'_>,
         stream: &Stream,
         download: &mut Download,
-        patience: Option<&mut Pin<Box<Sleep>>>,
+        patience: &mut Patience,
     ) -> Poll<Result<(), ProxyError>> {
         if let Err(error) = self.poll_client(cx, stream, &mut Sent::Something) {
             return Poll::Ready(Err(error));
@@ -333,14 +330,12 @@ impl Exchange<'_> {
                 return Poll::Ready(Ok(()));
             }
             match download.poll_more(cx, stream, &self.worker.shelf) {
-                Poll::Ready(Ok(())) => self.client.progress(),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    return match patience.map(|patience| patience.as_mut().poll(cx)) {
-                        Some(Poll::Ready(())) => Poll::Ready(Ok(())),
-                        _ => Poll::Pending,
-                    };
+                Poll::Ready(Ok(())) => {
+                    self.client.progress();
+                    patience.moves();
                 }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return patience.poll_over(cx).map(Ok),
             }
         }
         Poll::Ready(Ok(()))

@@ -22,6 +22,7 @@ use h2::{
 use http::Request;
 
 pub(super) use self::front::Front;
+pub(crate) use self::watch::MOST_IN_A_SECOND;
 use self::wire::Wire;
 use super::{secure::Secure, stream::Stream};
 use crate::{

@@ -7,19 +7,21 @@ use super::{
     files::{Served, Serving},
     follow,
     reply::{Failure, fail, say_nothing},
-    seen,
+    rewrite, seen,
     shelf::Desk,
     stream::Stream,
     upload::Upload,
 };
 use crate::{
     http1::{fields::Kind, framing::Framing, request::Request},
-    proxy::{answer::Form, client::Client, entry::Entry, worker::Worker},
+    proxy::{answer::Form, client::Client, entry::Entry, error::ProxyError, worker::Worker},
     route::{Route, To, cors::Cors, files::Files},
 };
 
 /// What a route answers without a backend.
 pub(super) enum Own<'a> {
+    /// Nothing: the client wants it to go no further (RFC 9110, 7.6.2).
+    Last,
     /// What a browser is to be told that asks before a request.
     Grant(&'a Cors),
     /// A file of this folder.
@@ -29,6 +31,9 @@ pub(super) enum Own<'a> {
 impl<'a> Own<'a> {
     /// What that is for a request of this route, if it is anything.
     pub(super) fn of(client: &Client, request: &Request, desk: &Desk, route: Option<&'a Route>) -> Option<Self> {
+        if let Ok(Some(0)) = rewrite::hops_left(&desk.buffer, request, desk.request.fields()) {
+            return Some(Self::Last);
+        }
         let route = route?;
         let cors = route.cors.as_ref().filter(|_| seen(client, request, desk).is_question());
         match (cors, &route.to) {
@@ -51,6 +56,11 @@ pub(super) async fn answer(
     let is_done = request.framing == Framing::None;
     let stays = request.stays && is_done && !worker.stopping.get();
     let served = match own {
+        Own::Last if request.method.of(&desk.buffer) == b"TRACE" => Served::Refused(ProxyError::TraceRefused),
+        Own::Last => {
+            say_nothing(worker, &mut entry, stream, desk, &[], (request.version, stays)).await;
+            Served::Whole
+        }
         Own::Grant(cors) => grant(worker, client, stream, desk, (&request, cors, stays), &mut entry).await,
         Own::Files(route, folder) => {
             let (request, entry, desk) = (&request, &mut entry, &mut *desk);

@@ -42,9 +42,7 @@ pub(super) async fn fail(
     mut entry: Entry,
     failure: Failure,
 ) {
-    let facts = failure.error.facts();
-    (entry.flag, entry.by, entry.upstream) = (facts.flag, facts.side.name(), None);
-    entry.status = facts.status.as_u16();
+    entry.answer_failure(failure.error);
     let id = entry.id.as_ref().map(RequestId::text);
     let (_, bytes) = write_failure(worker, client, desk, failure, id);
     entry.bytes = bytes;
@@ -79,7 +77,7 @@ fn write_failure(worker: &Worker, client: &Client, desk: &mut Desk, failure: Fai
     let retry = retry.map_or_else(String::new, |seconds| format!("Retry-After: {seconds}\r\n"));
     let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
     let id = id.map_or_else(String::new, |id| format!("X-Request-Id: {id}\r\n"));
-    let allow = if failure.error == ProxyError::ReadOnly { "Allow: GET, HEAD\r\n" } else { "" };
+    let allow = failure.error.allow().map_or_else(String::new, |methods| format!("Allow: {methods}\r\n"));
     let close = if failure.stays { "" } else { "Connection: close\r\n" };
     let head = format!(
         "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}{allow}{hsts}{id}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",

@@ -22,6 +22,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) server: SocketAddr,
     /// Whether it came over TLS.
     pub(crate) secure: bool,
+    /// The version of HTTP in which it came.
+    pub(crate) via: &'static str,
     /// What it is known by.
     pub(crate) id: Option<&'a str>,
     pub(crate) trace: Trace,
@@ -55,7 +57,9 @@ pub(crate) fn request(
         Trace::Passed { state } => (true, state),
         Trace::Begun(_) => (false, false),
     };
+    let hops = hops_left(bytes, head, fields).ok().flatten();
     copy(out, bytes, fields, |field| match field.kind {
+        _ if hops.is_some() && is_max_forwards(bytes, field) => false,
         Kind::Host
         | Kind::ContentLength
         | Kind::TransferEncoding
@@ -80,6 +84,12 @@ pub(crate) fn request(
     });
     let told = said(bytes, fields, origin.source, b"X-Forwarded-Host").filter(|host| target::is_host(host));
     forwarded(out, &told.map_or(Host::Ours(host), Host::Told), origin);
+    if let Some(hops) = hops {
+        add(out, MAX_FORWARDS, itoa::Buffer::new().format(hops.saturating_sub(1)).as_bytes());
+    }
+    for part in [&b"Via: "[..], origin.via.as_bytes(), b" logkin-balancer\r\n"] {
+        out.extend_from_slice(part);
+    }
     identity(out, origin);
     match head.framing {
         Framing::Length(length) => content_length(out, length),
@@ -92,6 +102,32 @@ pub(crate) fn request(
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
+}
+
+const MAX_FORWARDS: &[u8] = b"Max-Forwards";
+
+fn is_max_forwards(bytes: &[u8], field: &Field) -> bool {
+    field.name.of(bytes).eq_ignore_ascii_case(MAX_FORWARDS)
+}
+
+/// How many more times a request may be passed on, which only TRACE and OPTIONS tell (RFC 9110, 7.6.2).
+///
+/// # Errors
+///
+/// It is told, but there is no knowing it.
+pub(crate) fn hops_left(bytes: &[u8], head: &Request, fields: &[Field]) -> Result<Option<u32>, ()> {
+    if !matches!(head.method.of(bytes), b"TRACE" | b"OPTIONS") {
+        return Ok(None);
+    }
+    let mut told = fields.iter().filter(|field| is_max_forwards(bytes, field)).map(|field| field.value.of(bytes));
+    match (told.next(), told.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
+            // So many that it does not fit are enough for any way there is.
+            Ok(Some(std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()).unwrap_or(u32::MAX)))
+        }
+        _ => Err(()),
+    }
 }
 
 /// Over TLS only; an answer has it once.
@@ -321,7 +357,7 @@ mod tests {
     use super::*;
     use crate::http1::{Bounds, request::Reader as Requests, response::Reader as Responses};
 
-    const BOUNDS: Bounds = Bounds { size: 4096, fields: 50 };
+    const BOUNDS: Bounds = Bounds { size: 4096, fields: 50, lenient_query: false };
 
     fn source(address: &str) -> Source {
         let (address, name) = (address.parse().unwrap(), address.to_owned());
@@ -334,14 +370,27 @@ mod tests {
         let mut out = Vec::new();
         let source = source(if text.contains("from-six") { "2001:db8::1" } else { "127.0.0.1" });
         let server = ([127, 0, 0, 1], 8001).into();
-        let origin = Origin { source: &source, server, secure: false, id: None, trace: Trace::Ignored };
+        let origin = Origin { source: &source, server, secure: false, via: "1.1", id: None, trace: Trace::Ignored };
         let upgrade = head.upgrade.is_some_and(|upgrade| may_switch(upgrade.of(text.as_bytes())));
         request(&mut out, text.as_bytes(), &head, reader.fields(), origin, upgrade);
         String::from_utf8(out).unwrap()
     }
 
     const OURS: &str = "X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\n\
-                        Forwarded: for=127.0.0.1;host=\"a\";proto=http\r\n";
+                        Forwarded: for=127.0.0.1;host=\"a\";proto=http\r\nVia: 1.1 logkin-balancer\r\n";
+
+    #[test]
+    fn whoever_traces_its_way_is_counted_down() {
+        let hops = |method: &str, value: &str| {
+            let seen = going_on(&format!("{method} / HTTP/1.1\r\nHost: a\r\nmax-forwards: {value}\r\n\r\n"));
+            let mut lines = seen.lines().filter_map(|line| line.split_once(": "));
+            lines.find(|(name, _)| name.eq_ignore_ascii_case("max-forwards")).map(|(_, value)| value.to_owned())
+        };
+        assert_eq!(hops("OPTIONS", "10").as_deref(), Some("9"));
+        assert_eq!(hops("TRACE", "1").as_deref(), Some("0"));
+        assert_eq!(hops("TRACE", "99999999999").as_deref(), Some("4294967294"));
+        assert_eq!(hops("GET", "3").as_deref(), Some("3"), "for others it means nothing");
+    }
 
     #[test]
     fn what_connection_names_is_gone_and_ours_is_there() {

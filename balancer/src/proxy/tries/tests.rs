@@ -139,6 +139,8 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
             sticky: None,
             limits: limits.clone(),
             book: Book::new("app".to_owned(), 1),
+            expected: 3,
+            instances: 0,
         }],
         routes: None,
         compress: None,

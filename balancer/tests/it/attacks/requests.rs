@@ -280,6 +280,50 @@ fn a_head_beyond_the_bounds_is_refused_while_it_comes() {
 }
 
 #[test]
+fn a_request_that_shall_go_no_further_goes_no_further() {
+    let probe = Probe::new();
+    let last = |method: &str, value: &str| {
+        let mut client = probe.balancer.connect();
+        client.send(format!("{method} /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: {value}\r\n\r\n"));
+        client.answer()
+    };
+    assert_eq!((last("OPTIONS", "0").status, last("TRACE", "00").status, probe.upstream.requests()), (204, 405, 0));
+    assert!(last("OPTIONS", "5").text().contains("Max-Forwards: 4\r\n"));
+    assert!(last("GET", "0").text().contains("Max-Forwards: 0\r\n"));
+    for value in ["", "-1", "1 1", "a", "1\r\nMax-Forwards: 1"] {
+        probe.refuses(format!("OPTIONS /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: {value}\r\n\r\n"), 400);
+    }
+}
+
+#[test]
+fn a_backend_is_told_what_a_request_came_through() {
+    let probe = Probe::new();
+    let seen = probe.passes("GET / HTTP/1.0\r\nHost: a\r\nVia: 1.1 other\r\n\r\n");
+    assert!(seen.contains("\r\nvia: 1.1 other\r\n") && seen.contains("\r\nvia: 1.0 logkin-balancer\r\n"), "{seen}");
+}
+
+#[test]
+fn what_browsers_leave_as_it_is_in_queries_is_taken_where_that_is_asked_for_and_nothing_more() {
+    let strict = Probe::new();
+    let upstream = Upstream::echoing();
+    let text = format!(
+        "lenient_query = true\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"{}\"\n",
+        upstream.address
+    );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    let lenient = Probe { upstream, balancer: Balancer::run(&["--config", file.path().to_str().unwrap()]) };
+    let query = r"/a?b[]={1|2}&c=^`\";
+    let request = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(lenient.passes(&request(query)).starts_with(&format!("get {query} http/1.1\r\n")));
+    strict.refuses(request(query), 400);
+    for target in ["/[?a", "/a|", "/?\"", "/?<", "/?>", "/?a#b", "/?%zz", "/?\u{e4}", "/?a\tb", "/?a\x7f", "/\\?a"] {
+        lenient.refuses(request(target), 400);
+        strict.refuses(request(target), 400);
+    }
+}
+
+#[test]
 fn what_clients_send_takes_no_backend_out() {
     let (odd, good) = (Upstream::saying("odd"), Upstream::saying("good"));
     let odd_too = Upstream::scripted(|head, peer| {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Bounds of heads that we have written ourselves.
-const BOUNDS: Bounds = Bounds { size: 1 << 20, fields: 1024 };
+const BOUNDS: Bounds = Bounds { size: 1 << 20, fields: 1024, lenient_query: false };
 /// Most bytes of an answer handed over at once.
 const PIECE: usize = 64 * 1024;
 

@@ -15,9 +15,17 @@ const CONTINUATION: u8 = 9;
 /// The flag of DATA that ends a stream, and that of PING and SETTINGS that answers one.
 const LAST_OR_ANSWER: u8 = 1;
 
-/// Most of each in a second.
-const MOST: [u32; KINDS] = [200, 100, 50, 100, 200, 1000, 500];
 const KINDS: usize = 7;
+/// Most of each kind in a second.
+pub(crate) const MOST_IN_A_SECOND: [(&str, u32); KINDS] = [
+    ("resets", 200),
+    ("pings", 100),
+    ("settings", 50),
+    ("empty pieces of data", 100),
+    ("continuations", 200),
+    ("window updates, besides those for what was sent", 1000),
+    ("others that ask for nothing", 500),
+];
 /// Bytes of answers for which a client may send one more update of its windows.
 const PER_UPDATE: u64 = 256;
 
@@ -78,7 +86,7 @@ impl Watch {
         };
         self.counts[place] += 1;
         let more = if kind == WINDOW_UPDATE { sent / PER_UPDATE } else { 0 };
-        u64::from(self.counts[place]) <= u64::from(MOST[place]) + more
+        u64::from(self.counts[place]) <= u64::from(MOST_IN_A_SECOND[place].1) + more
     }
 }
 
