@@ -49,6 +49,50 @@ fn a_time_without_a_year_is_the_latest_not_after_tomorrow() {
     assert_eq!(at("2025-12-31T00:00:00Z"), at("2024-12-31T12:00:00Z") + 1);
 }
 
+#[test]
+fn a_date_and_a_time_of_day_in_two_columns_are_one_time() {
+    for between in ["\t", ",", ", ", ";", "|", " | ", " - ", "  ", "] [", "][", "\",\""] {
+        for date in ["2024-05-01", "2024/05/01", "01.05.2024", "01/May/2024", "20240501"] {
+            let (before, close, sign) = match between.chars().next() {
+                Some(']') => ("[", "]", " "),
+                Some('"') => ("\"", "\"", ","),
+                _ => ("", "", if between == "  " { " " } else { between }),
+            };
+            if date == "20240501" && (between.starts_with([']', '"', '-']) || between == " - ") {
+                continue;
+            }
+            let line = |i: usize| {
+                format!("{before}{date}{between}10:20:{:02}{close}{sign}INFO{sign}job {i} is done\n", i % 60)
+            };
+            for count in [2, 60] {
+                let report = run((0..count).map(line).collect::<String>()).report;
+                let times: Vec<_> = report.clusters.iter().map(|c| (c.first_seen_ms, c.template.as_str())).collect();
+                assert_eq!(times.len(), 1, "{}: {times:?}", line(0));
+                assert_eq!(times[0].0, Some(1_714_558_800_000), "{}: {times:?}", line(0));
+                assert!(times[0].1.starts_with("job <*> is"), "{}: {times:?}", line(0));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_time_that_cannot_be_stands_where_times_do_and_tells_nothing() {
+    for header in ["{} INFO ", "[{}] ", "{},250 - shop.jobs - INFO - "] {
+        let line = |i: usize| {
+            let time = match i % 20 {
+                7 => "2024-13-01 10:20:30",
+                13 => "2024-05-01 25:20:30",
+                _ => "2024-05-01 10:20:30",
+            };
+            format!("{}job {i} is done\n", header.replace("{}", time))
+        };
+        let report = run((0..200).map(line).collect::<String>()).report;
+        let found: Vec<_> = report.clusters.iter().map(|c| (c.template.as_str(), c.lines)).collect();
+        assert_eq!(found, [("job <*> is done", 200)], "{header}");
+        assert_eq!(report.clusters[0].over_time.counts().iter().sum::<u64>(), 180, "{header}");
+    }
+}
+
 /// Each file: `= ` and a form, for each that is found; then pairs of lines as in `headers.txt`.
 #[test]
 fn the_lines_of_an_input_together_tell_how_they_begin() {
