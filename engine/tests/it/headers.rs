@@ -161,6 +161,8 @@ fn the_report_names_how_lines_are_read_that_no_form_fits() {
             run((0..50).map(|i| format!("{header}job {i} done\n")).collect::<String>()).report.inputs.remove(0).formats;
         assert_eq!(formats.iter().map(|share| share.form.as_str()).collect::<Vec<_>>(), [name]);
     }
+    let formats = run("E12 2024-05-01 10:00:00 INFO job 1 done\n".repeat(2)).report.inputs.remove(0).formats;
+    assert_eq!(formats.iter().map(|share| share.form.as_str()).collect::<Vec<_>>(), ["other"]);
 }
 
 #[test]
