@@ -16,6 +16,7 @@ mod status;
 mod form;
 mod sketch;
 mod crossing;
+mod vote;
 mod layout;
 pub(crate) mod values;
 
@@ -27,9 +28,9 @@ use self::{
     digits::{Digits, Said},
     fields::Written,
     json::Found,
-    layout::FORMS,
     time::Seen,
     values::Values,
+    vote::FORMS,
 };
 pub use self::{
     form::FormError,

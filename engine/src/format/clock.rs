@@ -183,6 +183,13 @@ pub(super) fn manner(text: &[u8]) -> impl Iterator<Item = u8> {
     })
 }
 
+/// A text with one sign for a run of digits.
+pub(super) fn without_digits(text: &[u8]) -> Vec<u8> {
+    let mut short: Vec<u8> = text.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }).collect();
+    short.dedup_by(|b, before| *b == b'0' && *before == b'0');
+    short
+}
+
 fn class_of(b: u8) -> u8 {
     match b {
         b'0'..=b'9' => b'0',

@@ -359,6 +359,39 @@ fn words_that_the_same_messages_stand_behind_are_names_of_components() {
 }
 
 #[test]
+fn one_word_before_several_messages_names_a_component_where_it_is_set_off() {
+    let messages = ["pool is empty", "cart 7 was saved after 12 ms", "retrying with 3 workers", "gave up on db3"];
+    for header in [
+        "2024-05-01 12:00:01 | INFO | ring | ",
+        "2024-05-01 12:00:01|INFO|ring|",
+        "2024-05-01 12:00:01;INFO;ring;",
+        "2024-05-01 12:00:01,INFO,ring,",
+        "2024-05-01 12:00:01\tINFO\tring\t",
+        "2024-05-01 12:00:01\tINFO\tring\t1234\t",
+        "2024-05-01 12:00:01 - INFO - ring - ",
+        "2024-05-01 12:00:01 INFO ring: ",
+    ] {
+        for count in [12, 30, 300] {
+            let found = templates((0..count).map(|i| format!("{header}{}\n", messages[i % 4])).collect());
+            assert_eq!(found.len(), 4, "{header}: {found:?}");
+            assert!(!found.iter().any(|template| template.contains("ring") || template.starts_with('<')), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_word_before_messages_that_stand_without_it_behind_other_headers_names_a_component() {
+    for header in ["2024-05-01T12:00:01Z | info ring: ", "2024-05-01T12:00:01Z | info | ring | "] {
+        for count in [10, 30, 300] {
+            let message = |i: usize| ["entry {} expired", "opening ledger {}"][i % 2].replace("{}", &i.to_string());
+            let line = |i: usize| format!("{header}{}\nMay  1 12:00:01 host ringd[{i}]: {}\n", message(i), message(i));
+            let found = templates((0..count).map(line).collect());
+            assert_eq!(found, ["entry <*> expired", "opening ledger <*>"], "{header}");
+        }
+    }
+}
+
+#[test]
 fn words_that_name_what_was_done_to_things_are_no_components() {
     for header in
         ["2024-05-01 12:00:01 | INFO | {} | ", "2024-05-01 12:00:01 INFO [{}] ", "2024-05-01 12:00:01 INFO {}: "]
