@@ -22,6 +22,7 @@ pub(crate) mod values;
 
 use std::sync::Arc;
 
+pub(crate) use self::vote::front;
 use self::{
     clock::Days,
     colours::ESCAPE,

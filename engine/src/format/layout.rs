@@ -2,7 +2,7 @@
 //! ends: what stands in brackets behind the level is a thread if every line has it, and part of the message if some have. Owns
 //! the reading by the outcome of the vote; a line that fits none of the forms found is read by itself, as `super::read` does.
 
-use std::{str::FromStr, sync::Arc};
+use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
 use super::{
     clock::{Days, Manner},
@@ -16,6 +16,8 @@ use super::{
 pub struct Layout {
     /// In the order in which they are tried.
     pub(super) forms: Vec<Form>,
+    /// The fronts of the lines that voted, as far as several have them.
+    kinds: BTreeSet<u64>,
     /// Whether every line is all message.
     pub(super) plain: bool,
     /// Whether someone said so; then fields of JSON and the like are looked for only in lines that do not fit.
@@ -99,7 +101,29 @@ impl Layout {
 
     /// The vote. A function of the set of lines: their order changes nothing.
     pub fn vote<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, reference_time: i64) -> Self {
-        Self { forms: vote::vote(lines, reference_time), ..Self::default() }
+        let (forms, kinds) = vote::vote(lines, reference_time);
+        Self { forms, kinds, ..Self::default() }
+    }
+
+    /// With what lines further on voted: forms that begin as none here does.
+    pub(crate) fn with(&self, later: &Self) -> Self {
+        let mut forms = self.forms.clone();
+        let others = |form: &&Form| !self.forms.iter().any(|before| before.core().is_like(&form.core()));
+        for form in later.forms.iter().filter(others).take(FORMS - self.forms.len()) {
+            let place = forms.iter().position(|before| vote::rank(before) > vote::rank(form));
+            forms.insert(place.unwrap_or(forms.len()), form.clone());
+        }
+        Self { forms, kinds: &self.kinds | &later.kinds, ..*self }
+    }
+
+    /// Whether a line begins as some of those do that voted; `None` where there is nothing to vote on.
+    pub(crate) fn knows(&self, line: &[u8], reference_time: i64) -> Option<bool> {
+        vote::kind(line, reference_time).map(|kind| self.kinds.contains(&kind))
+    }
+
+    /// Whether lines further on may add to it.
+    pub(crate) fn may_grow(&self) -> bool {
+        !self.given && self.forms.len() < FORMS
     }
 
     /// Each form behind those of other layouts that begin as it does, so that a line of both is read alike: what stands in

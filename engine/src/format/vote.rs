@@ -45,11 +45,15 @@ const FRONTS: usize = 32;
 /// Lines of each of these that vote at least, about, where there are as many.
 const FEW_OF_FRONT: u64 = 50;
 
-/// The forms, in the order in which they are tried.
-pub(super) fn vote<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, reference_time: i64) -> Vec<Form> {
+/// The forms, in the order in which they are tried, and the fronts of the lines as far as several have them.
+pub(super) fn vote<'a>(
+    lines: impl Iterator<Item = &'a [u8]> + Clone,
+    reference_time: i64,
+) -> (Vec<Form>, BTreeSet<u64>) {
     let lines: Vec<Cow<'_, [u8]>> = voters(lines).into_iter().map(without_colours).collect();
     let mut sketches: Vec<Sketch<'_>> = lines.iter().map(|line| sketch(line, reference_time)).collect();
     let least = (sketches.len() / 100).clamp(LEAST, FEW);
+    let fronts = common(&sketches, least);
     take_back(&mut sketches);
     take_back_tags(&mut sketches);
     mark_what_recurs(&mut sketches);
@@ -65,18 +69,34 @@ pub(super) fn vote<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, reference_
     }
     forms.truncate(FORMS);
     forms.sort_by_cached_key(rank);
-    forms
+    (forms, fronts)
 }
 
 /// A form that says less takes the lines of those that say more.
-fn rank(form: &Form) -> (Reverse<usize>, String) {
+pub(super) fn rank(form: &Form) -> (Reverse<usize>, String) {
     (Reverse(form.parts.len()), form.to_string())
 }
 
-/// What stands for the front of a line up to the last of time and level.
+/// What stands for the front of a line up to the last of time and level; `None` where it has neither.
+pub(super) fn kind(line: &[u8], reference_time: i64) -> Option<u64> {
+    let line = without_colours(&line[..line.len().min(LINE)]);
+    let sketch = sketch(&line, reference_time);
+    (sketch.core > 0).then(|| key(&sketch))
+}
+
 fn key(sketch: &Sketch<'_>) -> u64 {
     let (manner, core) = sketch.kind();
     Key::of(&[manner, core].join(&0)).0
+}
+
+/// What stands for the fronts that so many lines have at least.
+fn common(sketches: &[Sketch<'_>], least: usize) -> BTreeSet<u64> {
+    let mut fronts: BTreeMap<u64, usize> = BTreeMap::new();
+    for sketch in sketches.iter().filter(|sketch| sketch.core > 0) {
+        *fronts.entry(key(sketch)).or_default() += 1;
+    }
+    fronts.retain(|_, lines| *lines >= least);
+    fronts.into_keys().collect()
 }
 
 fn without_colours(line: &[u8]) -> Cow<'_, [u8]> {
@@ -89,7 +109,7 @@ fn without_colours(line: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// What stands for how a line begins, roughly.
-fn front(line: &[u8]) -> u64 {
+pub(crate) fn front(line: &[u8]) -> u64 {
     Key::of(&clock::manner(&line[..line.len().min(FRONT)]).collect::<Vec<u8>>()).0
 }
 
