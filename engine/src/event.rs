@@ -60,7 +60,7 @@ pub(crate) fn has_trace(event: &str) -> bool {
 }
 
 /// The line that begins there, without its end.
-fn line_at(text: &[u8], start: usize) -> &[u8] {
+pub(crate) fn line_at(text: &[u8], start: usize) -> &[u8] {
     let rest = &text[start..];
     let line = memchr::memchr(b'\n', rest).map_or(rest, |feed| &rest[..feed]);
     line.strip_suffix(b"\r").unwrap_or(line)

@@ -16,20 +16,22 @@ mod status;
 mod form;
 mod sketch;
 mod crossing;
+mod vote;
 mod layout;
 pub(crate) mod values;
 
 use std::sync::Arc;
 
+pub(crate) use self::vote::front;
 use self::{
     clock::Days,
     colours::ESCAPE,
     digits::{Digits, Said},
     fields::Written,
     json::Found,
-    layout::FORMS,
     time::Seen,
     values::Values,
+    vote::FORMS,
 };
 pub use self::{
     form::FormError,
@@ -121,8 +123,8 @@ impl Reader {
                 with_status(said, digits).record()
             }
             None => {
-                let record = headed(line, *reference, days.seen);
-                ways[way(line, record.time.is_some() || record.level.is_some(), record.message)] += 1;
+                let (record, is_klog) = headed(line, *reference, days.seen);
+                ways[way(record.time.is_some() || record.level.is_some(), is_klog, record.message)] += 1;
                 record
             }
         };
@@ -164,8 +166,8 @@ impl Reader {
         let Self { layout, reference, days, .. } = self;
         days.seen = Seen::default();
         let (way, mut said) = layout.read(digits, *reference, days).unwrap_or_else(|| {
-            let said = header::read(digits, *reference, days.seen);
-            (way(digits.outline(), said.time.is_some() || said.level.is_some(), said.message), said)
+            let (said, is_klog) = header::read(digits, *reference, days.seen);
+            (way(said.time.is_some() || said.level.is_some(), is_klog, said.message), said)
         });
         said = with_status(said, digits);
         (contained(said.message).is_none() && object(said.message).is_none()).then_some((way, said))
@@ -173,11 +175,11 @@ impl Reader {
 }
 
 /// The way in which a line was read that no form fits.
-fn way(line: &[u8], has_header: bool, message: &[u8]) -> usize {
+fn way(has_header: bool, is_klog: bool, message: &[u8]) -> usize {
     match has_header {
         false => PLAIN,
         true if contained(message).is_some() => CONTAINED,
-        true if header::may_be_klog(line) => KLOG,
+        true if is_klog => KLOG,
         true => OTHER,
     }
 }
@@ -216,11 +218,11 @@ fn of_fields<'a>(
 /// assert_eq!(record.time, Some(1_714_557_600_250));
 /// ```
 pub fn read(line: &[u8], reference_time: i64) -> Record<'_> {
-    within(headed(line, reference_time, Seen::default()), reference_time)
+    within(headed(line, reference_time, Seen::default()).0, reference_time)
 }
 
-/// The same, whatever its message holds, with the time in the line that was looked for last.
-fn headed(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
+/// The same, whatever its message holds, with the time in the line that was looked for last; and whether it is klog's.
+fn headed(line: &[u8], reference_time: i64, seen: Seen) -> (Record<'_>, bool) {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let found = match line.first() {
         Some(b'{') => json::read(line, reference_time, &mut ()),
@@ -228,10 +230,11 @@ fn headed(line: &[u8], reference_time: i64, seen: Seen) -> Record<'_> {
         _ => None,
     };
     match found {
-        Some(Found { time, level, message, .. }) => Record { time, level, message: message.unwrap_or(line) },
+        Some(Found { time, level, message, .. }) => (Record { time, level, message: message.unwrap_or(line) }, false),
         None => {
             let digits = Digits::open(line);
-            with_status(header::read(digits, reference_time, seen), digits).record()
+            let (said, is_klog) = header::read(digits, reference_time, seen);
+            (with_status(said, digits).record(), is_klog)
         }
     }
 }

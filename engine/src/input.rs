@@ -11,6 +11,7 @@ pub(crate) mod holes;
 mod tar;
 mod zip;
 pub(crate) mod unpack;
+mod watch;
 pub(crate) mod chunks;
 
 use std::{fmt, io::Read, path::PathBuf};

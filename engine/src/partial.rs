@@ -101,6 +101,13 @@ impl Partial {
         self.settings.line_format.after(leads().map(|lead| &lead.layout), named)
     }
 
+    /// Whether lines are read here as they are in another, as far as the forms of their headers go. Where they are not, reading
+    /// these again by [the other's](Self::line_format) makes it so.
+    pub fn reads_like(&self, other: &Self) -> bool {
+        let own: Vec<_> = self.leads.iter().map(|lead| &*lead.layout).collect();
+        other.leads.iter().all(|lead| lead.layout.is_of(&own))
+    }
+
     /// One more input, whose lines are to be [added](Self::add): its position in the report.
     pub fn input(&mut self, name: impl Into<String>) -> usize {
         self.inputs.push(InputSummary::of(name.into()));

@@ -116,19 +116,29 @@ struct Run<'scope, 's, 'a, 'w> {
 }
 
 /// How the lines of an input were read.
+#[derive(Default)]
 struct Read {
-    lead: Arc<Lead>,
-    /// How many by each way.
-    ways: [u64; WAYS],
+    /// How many lines by each way, chunks with the same lead together.
+    ways: Vec<(Arc<Lead>, [u64; WAYS])>,
     /// Messages with bytes that are no UTF-8.
     broken: u64,
 }
 
 impl Read {
+    fn add(&mut self, fold: &Fold) {
+        let lead = &fold.chunk.lead;
+        if !self.ways.last().is_some_and(|(last, _)| Arc::ptr_eq(last, lead)) {
+            self.ways.push((Arc::clone(lead), [0; WAYS]));
+        }
+        let sums = self.ways.last_mut().into_iter().flat_map(|(_, sums)| sums);
+        sums.zip(fold.reader.ways).for_each(|(sum, lines)| *sum += lines);
+        self.broken += fold.broken;
+    }
+
     /// Says what is wrong with all lines of an input, or worth knowing of some.
     fn tell(&self, summary: &mut InputSummary) {
         let InputSummary { name, lines, problems, notes, .. } = summary;
-        if self.ways.iter().all(|lines| *lines == 0) {
+        if self.ways.iter().all(|(_, ways)| ways.iter().all(|lines| *lines == 0)) {
             return problems.push(format!("{name}: has no line of text; all are set aside ({lines})"));
         }
         let is = "was read as UTF-8 and has messages with bytes that are none";
@@ -191,7 +201,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         self.check()?;
         for (position, read) in &self.reads {
             let summary = &mut summaries[*position];
-            summary.count_formats(&read.lead.layout, &read.ways);
+            read.ways.iter().for_each(|(lead, ways)| summary.count_formats(&lead.layout, ways));
             // What is damaged may hold anything.
             if summary.problems.is_empty() {
                 read.tell(summary);
@@ -202,7 +212,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         }
         let Self { settings, table, aside, shortened, values, masked, reads, .. } = self;
         let mut found = Partial::of(settings, summaries, table, aside, shortened, values, masked);
-        found.leads = reads.into_values().map(|read| read.lead).collect();
+        found.leads = reads.into_values().flat_map(|read| read.ways).map(|(lead, _)| lead).collect();
         Ok(found)
     }
 
@@ -311,12 +321,7 @@ impl<'scope, 's, 'a, 'w> Run<'scope, 's, 'a, 'w> {
         }
         self.shortened += fold.shortened;
         fold.add_masked(&mut self.masked);
-        let read = || Read { lead: Arc::clone(&fold.chunk.lead), ways: [0; WAYS], broken: 0 };
-        let read = self.reads.entry(fold.chunk.input as usize).or_insert_with(read);
-        for (sum, lines) in read.ways.iter_mut().zip(fold.reader.ways) {
-            *sum += lines;
-        }
-        read.broken += fold.broken;
+        self.reads.entry(fold.chunk.input as usize).or_default().add(fold);
         self.values.merge(&fold.reader.values);
         self.progress.lines.fetch_add(fold.lines, Relaxed);
         self.writer.as_mut().map_or(Ok(()), |writer| writer.write(fold)).map_err(Error::Recording)

@@ -104,3 +104,30 @@ fn every_file_that_the_papers_name_is_there() {
         }
     }
 }
+
+/// Each command of the README that has what it prints below it, line by line.
+fn printed_examples(text: &str) -> Vec<(Vec<&str>, Vec<&str>)> {
+    let blocks = text.split("```").skip(1).step_by(2).map(|block| block.trim().lines());
+    let examples = blocks.filter_map(|mut lines| Some((lines.next()?.strip_prefix("$ logkin ")?, lines)));
+    examples.map(|(command, printed)| (command.split_whitespace().collect(), printed.collect())).collect()
+}
+
+/// Whether a line is the one that is shown, which may be cut where a screen ends.
+fn is_shown(line: &str, shown: &str) -> bool {
+    line == shown || shown.strip_suffix('…').is_some_and(|begin| line.starts_with(begin))
+}
+
+#[test]
+fn the_readmes_commands_print_what_it_shows() {
+    let text = read("README.md");
+    let examples = printed_examples(&text);
+    assert!(!examples.is_empty());
+    for (arguments, shown) in examples {
+        let out = run(Command::new(logkin()).current_dir(repository()).args(&arguments), b"");
+        let printed: Vec<&str> = out.stdout.lines().collect();
+        assert_eq!(printed.len(), shown.len(), "{}{}", out.stdout, out.stderr);
+        for (printed, shown) in printed.into_iter().zip(shown) {
+            assert!(is_shown(printed, shown), "logkin {} prints\n{printed}\nfor\n{shown}", arguments.join(" "));
+        }
+    }
+}

@@ -26,11 +26,17 @@ pub(super) fn run(flags: &Compare) -> anyhow::Result<u8> {
     let inputs = |name: &str, paths: &[PathBuf]| {
         Inputs::of(paths, flags.reading.hidden).map_err(|error| error.context(format!("{name} cannot be read")))
     };
+    let again = can_be_read_again(&base).then(|| inputs("BASE", &base)).transpose()?;
     let (base, other) = (inputs("BASE", &base)?, inputs("OTHER", &other)?);
     let mut settings = settings(&flags.reading)?;
-    let (base, base_inputs) = gather(base, &settings)?;
+    let (mut base, mut base_inputs) = gather(base, &settings)?;
     settings.line_format = base.line_format();
     let (other, other_inputs) = gather(other, &settings)?;
+    // How lines begin that BASE has few of, OTHER may have told.
+    if let Some(again) = again.filter(|_| !base.reads_like(&other)) {
+        settings.line_format = other.line_format();
+        (base, base_inputs) = gather(again, &settings)?;
+    }
     let bar = Bar { min_factor: flags.min_change, ..Bar::default() };
     let comparison = compare(base, other, bar);
     let problems = [(&comparison.base, &base_inputs), (&comparison.other, &other_inputs)]
@@ -45,6 +51,11 @@ pub(super) fn run(flags: &Compare) -> anyhow::Result<u8> {
         return Ok(0);
     }
     Ok(problems[0].max(problems[1]).max(general).max(gate(&comparison, flags)))
+}
+
+/// Whether nothing that is read is gone then, as it is of a pipe.
+fn can_be_read_again(paths: &[PathBuf]) -> bool {
+    paths.iter().all(|path| path.metadata().is_ok_and(|about| about.is_file() || about.is_dir()))
 }
 
 /// The paths of each side.

@@ -38,6 +38,12 @@ impl Lead {
         Self { timed, named, half_named, layout: format.layout(said, reference_time) }
     }
 
+    /// Of lines that begin otherwise than those before them, or some of which do: how the former begin is not forgotten.
+    pub(crate) fn behind(&self, text: &[u8], format: &LineFormat, reference_time: i64) -> Self {
+        let lead = Self::of(text, format, reference_time);
+        Self { layout: Arc::new(self.layout.with(&lead.layout)), ..lead }
+    }
+
     /// Of an input that is no text.
     pub(crate) fn of_no_text() -> Self {
         Self { layout: Arc::new(Layout::plain()), ..Self::default() }

@@ -112,7 +112,7 @@ impl Clock {
                     return Some((length, day.begin.map(|begin| begin + of_day + millis)));
                 }
                 if self.fits(text)
-                    && let Some(stamp) = time::stamp(text, &mut ()).filter(|stamp| stamp.length == length)
+                    && let Some(stamp) = time::in_columns(text, &mut ()).filter(|stamp| stamp.length == length)
                 {
                     let time = stamp.millis(text, reference);
                     if stamp.is_of_one_year(text, reference) {
@@ -126,14 +126,25 @@ impl Clock {
                 }
             }
         }
-        let stamp = days.seen.dated(bytes).filter(|stamp| self.takes(&bytes[..stamp.length], how))?;
-        Some((stamp.length, stamp.millis(bytes, reference)))
+        match days.seen.dated(bytes).filter(|stamp| self.takes(&bytes[..stamp.length], how)) {
+            Some(stamp) => Some((stamp.length, stamp.millis(bytes, reference))),
+            None => self.impossible(bytes).map(|stamp| (stamp.length, None)),
+        }
     }
 
     /// As [`Self::read`], with a witness.
     pub(super) fn stamp(&self, bytes: &[u8], how: Manner, witness: &mut impl Witness) -> Option<Stamp> {
         let other = |witness| time::dated(bytes, true, witness).filter(|stamp| self.takes(&bytes[..stamp.length], how));
-        self.written(bytes, witness).or_else(|| other(witness))
+        self.written(bytes, witness).or_else(|| other(witness)).or_else(|| self.impossible(bytes))
+    }
+
+    /// What is written as the others are and is no time that can be, as in a month 13: it stands where they do, and tells nothing.
+    fn impossible(&self, bytes: &[u8]) -> Option<Stamp> {
+        let length = self.pattern.len();
+        let text = bytes.get(..length).filter(|text| length > 0 && self.fits(text))?;
+        let begins = text[0].is_ascii_digit() || time::begins_with_name(text);
+        let ends = !bytes.get(length).is_some_and(u8::is_ascii_digit);
+        (begins && ends).then(|| Stamp::of_nothing(length))
     }
 
     /// A time that is written as the others are.
@@ -149,7 +160,7 @@ impl Clock {
             witness.within(number, bounds, inside);
             inside.then_some(())?;
         }
-        time::stamp(text, witness).filter(|stamp| stamp.length == length)
+        time::in_columns(text, witness).filter(|stamp| stamp.length == length)
     }
 
     fn fits(&self, text: &[u8]) -> bool {
@@ -170,6 +181,13 @@ pub(super) fn manner(text: &[u8]) -> impl Iterator<Item = u8> {
         before = Some(*class);
         !goes_on
     })
+}
+
+/// A text with one sign for a run of digits.
+pub(super) fn without_digits(text: &[u8]) -> Vec<u8> {
+    let mut short: Vec<u8> = text.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }).collect();
+    short.dedup_by(|b, before| *b == b'0' && *before == b'0');
+    short
 }
 
 fn class_of(b: u8) -> u8 {

@@ -119,12 +119,13 @@ pub(super) fn is_exception(column: &[u8]) -> bool {
     name.ends_with(b"Exception") || (name.len() > 5 && name.ends_with(b"Error"))
 }
 
-/// The bracket that this one closes.
+/// The bracket or quote that this one closes.
 pub(super) fn opening(close: u8) -> u8 {
     match close {
         b')' => b'(',
         b'}' => b'{',
         b'>' => b'<',
+        b'"' => b'"',
         _ => b'[',
     }
 }

@@ -15,6 +15,9 @@ const BEGINNINGS_BEHIND_BLANK: usize = 4;
 /// Bytes of a beginning in letters that have no words between blanks.
 const LETTERS: usize = 6;
 
+/// Letters that tell one message from another.
+const WORD: usize = 4;
+
 /// What stands behind one beginning.
 #[derive(Default)]
 struct Behind<'a> {
@@ -34,8 +37,7 @@ pub(super) fn is_where<'a>(lines: &[(&'a [u8], &'a [u8])], set_off: bool) -> boo
         let behind = beginnings.entry(beginning(message)).or_default();
         behind.lines += 1;
         behind.values.insert(value);
-        let words = message.split(|b| *b == b' ').filter(|word| !word.is_empty()).count();
-        *behind.lengths.entry(words).or_default() += 1;
+        *behind.lengths.entry(words(message).count()).or_default() += 1;
     }
     // `started` and `stopped`: what is done to the same things in turn recurs with them as well.
     let done = values.keys().filter(|value| value.ends_with(b"ed")).count();
@@ -58,10 +60,38 @@ pub(super) fn is_where<'a>(lines: &[(&'a [u8], &'a [u8])], set_off: bool) -> boo
     crossed * 2 >= lines.len() && common.len() >= enough && lengths.len() > 1
 }
 
+/// Whether one `value` before all of the `messages` says nothing about them: they begin in several ways, and are sentences.
+pub(super) fn is_where_for_all<'a>(value: &[u8], messages: impl Iterator<Item = &'a [u8]>, set_off: bool) -> bool {
+    let messages: BTreeSet<_> = messages.collect();
+    let beginnings: BTreeSet<_> = messages.iter().map(|message| beginning(message)).collect();
+    let enough = if set_off { BEGINNINGS } else { BEGINNINGS_BEHIND_BLANK };
+    let things = messages.iter().filter(|message| words(message).nth(1).is_none()).count();
+    beginnings.len() >= enough && things * 2 < messages.len() && !value.ends_with(b"ed")
+}
+
+/// What tells one message from others, as far as few bytes do: its first two words, without digits; `None` where there are none.
+pub(super) fn opening(message: &[u8]) -> Option<Vec<u8>> {
+    let opening: Vec<u8> = words(message).take(2).collect::<Vec<_>>().join(&b' ');
+    let letters = opening.iter().filter(|b| !b.is_ascii_digit() && !b.is_ascii_punctuation()).count();
+    (letters >= WORD).then(|| super::clock::without_digits(&opening))
+}
+
+fn words(message: &[u8]) -> impl Iterator<Item = &[u8]> {
+    message.split(|b| *b == b' ').filter(|word| !word.is_empty())
+}
+
+/// Whether of `pairs` of a value and the message behind it each value goes with messages that begin in one way, and each beginning
+/// with one value.
+pub(super) fn is_of_one_each(pairs: &BTreeSet<(Vec<u8>, &[u8])>) -> bool {
+    let pairs: BTreeSet<_> = pairs.iter().map(|(value, message)| (value, beginning(message))).collect();
+    let values: BTreeSet<_> = pairs.iter().map(|(value, _)| value).collect();
+    let beginnings: BTreeSet<_> = pairs.iter().map(|(_, beginning)| beginning).collect();
+    values.len() == pairs.len() && beginnings.len() == pairs.len()
+}
+
 /// The first word of the message without a digit, as what has one is a value.
 fn beginning(message: &[u8]) -> &[u8] {
-    let mut words = message.split(|b| *b == b' ').filter(|word| !word.is_empty());
-    let word = words.find(|word| !word.iter().any(u8::is_ascii_digit)).unwrap_or_default();
+    let word = words(message).find(|word| !word.iter().any(u8::is_ascii_digit)).unwrap_or_default();
     if word.is_ascii() { word } else { &word[..whole_letters(word, LETTERS)] }
 }
 

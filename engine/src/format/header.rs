@@ -7,8 +7,6 @@ mod letters;
 mod levels;
 mod times;
 
-pub(super) use letters::may_be_klog;
-
 use std::ops::Range;
 
 use super::{
@@ -28,9 +26,11 @@ const BETWEEN: usize = 5;
 /// Bytes of an element of structured data at most.
 const ELEMENT: usize = 1 << 10;
 
-/// Reads the header of a line of text.
-pub(super) fn read(digits: Digits<'_>, reference: i64, seen: Seen) -> Said<'_> {
-    found(Header { line: digits.outline(), digits, seen, ..Header::default() }, reference).said()
+/// Reads the header of a line of text; tells whether it is klog's.
+pub(super) fn read(digits: Digits<'_>, reference: i64, seen: Seen) -> (Said<'_>, bool) {
+    let header = found(Header { line: digits.outline(), digits, seen, ..Header::default() }, reference);
+    let is_klog = header.is_klog;
+    (header.said(), is_klog)
 }
 
 /// Finds the header of a line of text.
@@ -77,6 +77,8 @@ pub(super) struct Header<'a> {
     ended: bool,
     /// The sign between its fields, where there are no blanks; 0 is none.
     pub(super) between: u8,
+    /// Whether it is written as klog writes it.
+    is_klog: bool,
     /// Whether the line says to follow RFC 5424.
     versioned: bool,
     /// The time that was looked for last.

@@ -68,12 +68,18 @@ pub(super) struct Step {
     pub(super) dotted: bool,
     /// Whether it stands in brackets and is a line of a source file.
     pub(super) source: bool,
+    /// Whether lines that begin otherwise say the same as is said behind it.
+    pub(super) recurs: bool,
 }
 
 impl<'a> Sketch<'a> {
     /// The front up to the last of time and level, as far as lines of one program have it alike.
     pub(super) fn kind(&self) -> (&[u8], &[u8]) {
         (&self.manner, &self.key[..self.core])
+    }
+
+    pub(super) fn has_level(&self) -> bool {
+        self.key[..self.core].iter().any(|b| matches!(*b, LEVEL | SHORT | PRIORITY))
     }
 
     /// Where the fields before this one end in the key.
@@ -90,9 +96,24 @@ impl<'a> Sketch<'a> {
         }
     }
 
+    /// What stands from a field on, or from where the last one ends.
+    pub(super) fn from(&self, step: usize) -> &'a [u8] {
+        let start = self.steps.get(step).map(|step| step.written.0).or(self.steps.last().map(|step| step.next));
+        start.map_or(&[], |start| &self.line[start..])
+    }
+
     /// What stands behind a field and its signs.
     pub(super) fn behind(&self, step: usize) -> &'a [u8] {
         &self.line[self.steps[step].next..]
+    }
+
+    /// What the line by itself says is header behind time and level, if that ends with a colon and has no number of a process, with
+    /// one sign for a run of digits; and the message behind it.
+    pub(super) fn own_tag(&self) -> Option<(Vec<u8>, &'a [u8])> {
+        let last = self.steps.iter().rposition(|step| step.own)?;
+        let text = &self.line[self.steps[0].written.0..self.steps[last].written.1];
+        let is_tag = self.steps[last].tag && !text.contains(&b'[');
+        is_tag.then(|| (clock::without_digits(text), self.behind(last)))
     }
 
     /// Whether a field has the same sign before and behind it, or brackets around it.
@@ -179,6 +200,7 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
             bracketed,
             dotted: is_dotted(text),
             source: bracketed && is_source(text),
+            recurs: false,
         });
     }
     sketch.key = pen.key;

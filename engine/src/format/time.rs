@@ -12,11 +12,21 @@ pub(crate) use self::{
     names::{ends_with_half, is_name},
     stamp::{Bounds, Number, Stamp, Witness, is_day},
 };
+use super::columns;
+
+/// Blanks between the columns of a date and a time of day at most.
+const BETWEEN: usize = 8;
 
 /// Reads the date, the time of day, or both, that the bytes start with; the longest there is.
 #[inline]
 pub(crate) fn stamp(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
-    if may_begin(bytes) { whole(bytes, witness) } else { None }
+    if may_begin(bytes) { whole(bytes, false, witness) } else { None }
+}
+
+/// As [`stamp`], where date and time of day may be two columns, with more than a blank between them.
+#[inline]
+pub(super) fn in_columns(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
+    if may_begin(bytes) { whole(bytes, true, witness) } else { None }
 }
 
 /// Whether digits and what stands behind them may begin a date or a time of day. Most numbers do not, which this tells before
@@ -27,13 +37,13 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
     match (digits, bytes.get(digits)) {
         (0, first) => first.is_some_and(u8::is_ascii_alphabetic),
         (1 | 2, Some(b'/' | b'-' | b'.' | b' ' | b':')) | (4, Some(b'-' | b'/' | b'.' | 0x80..)) | (6, _) => true,
-        (8, Some(b'-' | b' ' | b'T' | b'_')) => true,
+        (8, Some(b'-' | b' ' | b'T' | b'_' | b'\t' | b'|' | b',' | b';')) => true,
         _ => false,
     }
 }
 
-fn whole(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
-    let mut reader = Reader { bytes, at: 0, witness };
+fn whole(bytes: &[u8], columns: bool, witness: &mut impl Witness) -> Option<Stamp> {
+    let mut reader = Reader { bytes, at: 0, columns, witness };
     let mut stamp = Stamp::default();
     match bytes.first()? {
         b'0'..=b'9' => {
@@ -51,7 +61,7 @@ fn whole(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
 
 /// A time that may stand in a header; `alone`: a time of day without a date will do.
 pub(super) fn dated(bytes: &[u8], alone: bool, witness: &mut impl Witness) -> Option<Stamp> {
-    stamp(bytes, witness)
+    in_columns(bytes, witness)
         .filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7))
         .or_else(|| epoch(bytes, witness))
 }
@@ -108,7 +118,7 @@ pub(crate) fn epoch(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
     if !matches!(digits, 10 | 13 | 16 | 19) {
         return None;
     }
-    let mut reader = Reader { bytes, at: digits, witness };
+    let mut reader = Reader { bytes, at: digits, columns: false, witness };
     let first = |width| Number { width, ..Number::default() };
     if !reader.within(first(10), Bounds::Epoch) {
         return None;
@@ -123,7 +133,7 @@ pub(crate) fn epoch(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
 /// Month, day, hour, minute, second and fraction as `0102 15:04:05.000000` (klog, after its level letter) or
 /// `0102/150405.000000`.
 pub(crate) fn compact_month_day(bytes: &[u8], witness: &mut impl Witness) -> Option<Stamp> {
-    let mut reader = Reader { bytes, at: 0, witness };
+    let mut reader = Reader { bytes, at: 0, columns: false, witness };
     let (month, day) = (reader.digits(2, 2)?, reader.digits(2, 2)?);
     let mut stamp = Stamp { month_day: Some(reader.day(month, day)?), ..Stamp::default() };
     reader.one_of(b" /")?;
@@ -134,13 +144,15 @@ pub(crate) fn compact_month_day(bytes: &[u8], witness: &mut impl Witness) -> Opt
 
 /// Whether the first word is such a name: what [`stamp`] reads in words begins with one.
 pub(super) fn begins_with_name(bytes: &[u8]) -> bool {
-    is_name(Reader { bytes, at: 0, witness: &mut () }.word())
+    is_name(Reader { bytes, at: 0, columns: false, witness: &mut () }.word())
 }
 
 /// Reads from the front; every method either reads what it is named after or leaves `at` undefined and says `None`.
 struct Reader<'a, 'w, W> {
     bytes: &'a [u8],
     at: usize,
+    /// Whether date and time of day may be two columns.
+    columns: bool,
     witness: &'w mut W,
 }
 
@@ -223,7 +235,7 @@ impl<'a, W: Witness> Reader<'a, '_, W> {
         let needs_time = match (run, mark) {
             (4, b'-' | b'/' | b'.') => self.year_first(stamp)?,
             (4, 0x80..) => self.spelled(stamp)?,
-            (8, b'-' | b' ' | b'T' | b'_') => self.run_together(stamp, 4)?,
+            (8, b'-' | b' ' | b'T' | b'_' | b'\t' | b'|' | b',' | b';') => self.run_together(stamp, 4)?,
             (6, b' ') => self.run_together(stamp, 2)?,
             (1 | 2, b'/' | b'-' | b'.' | b' ') => self.day_first(stamp)?,
             _ => return None,
@@ -236,7 +248,37 @@ impl<'a, W: Witness> Reader<'a, '_, W> {
             }
             reader.of_day(stamp)
         });
-        (read.is_some() || !needs_time).then_some(())
+        let read = read.or_else(|| self.perhaps(|reader| reader.of_day_in_next_column(stamp)));
+        (read.is_some() || !(needs_time || self.columns && self.is_before_of_day())).then_some(())
+    }
+
+    /// Whether what is written like a time of day follows, that can be none: the day before it says when nothing was.
+    fn is_before_of_day(&self) -> bool {
+        let text = self.bytes.get(self.at + 1..self.at + 9).unwrap_or_default();
+        !text.is_empty() && text.iter().zip(b"00:00:00").all(|(b, is)| b == is || (*is == b'0' && b.is_ascii_digit()))
+    }
+
+    /// A time of day in the column behind that of the date: a tab, a sign, blanks or the ends of brackets between them.
+    fn of_day_in_next_column(&mut self, stamp: &mut Stamp) -> Option<()> {
+        self.columns.then_some(())?;
+        let close = self.one_of(b"])\"");
+        let blanks = self.blanks_and_tabs();
+        let sign = self.one_of(b",;|-");
+        let blanks = blanks + self.blanks_and_tabs();
+        match close {
+            Some(close) => self.byte(columns::opening(close))?,
+            None => (sign.is_some() || blanks > 0).then_some(())?,
+        }
+        // Numbers of other kinds stand beside dates as well.
+        let hour = self.count_digits();
+        ((1..=2).contains(&hour) && self.bytes.get(self.at + hour) == Some(&b':')).then_some(())?;
+        self.of_day(stamp)
+    }
+
+    fn blanks_and_tabs(&mut self) -> usize {
+        let blanks = self.bytes[self.at..].iter().take(BETWEEN).take_while(|b| matches!(b, b' ' | b'\t')).count();
+        self.at += blanks;
+        blanks
     }
 
     /// `2005-06-03`, `2005/6/3`, `2005.06.03`. Says whether a time of day must follow.

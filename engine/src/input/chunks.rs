@@ -4,7 +4,8 @@
 //! A chunk is the longest run of whole lines from where the last one ended that is within `window` bytes and [`MAX_LINES`]
 //! lines, without the last event in it, whose other lines may be in the next chunk, and without the last lines that tell where
 //! events begin before them. So no event is torn that has at most [`event::LINES`] lines and [`event::BYTES`] bytes; what is cut
-//! of a longer one is an event of its own. A line longer than the window is a chunk of its own, of which the first `window`
+//! of a longer one is an event of its own. A chunk also ends where lines begin to be written in another way ([`Watch`]), which they
+//! then vote on. A line longer than the window is a chunk of its own, of which the first `window`
 //! bytes are kept.
 
 use std::{
@@ -20,6 +21,8 @@ use crate::{
     event::{self, Lead},
     format::Reader,
 };
+
+use super::watch::{Look, Watch};
 
 /// Bytes of a chunk, unless the settings want longer lines to be looked at.
 pub(crate) const CHUNK_BYTES: usize = 2 << 20;
@@ -91,8 +94,9 @@ pub(crate) struct Place {
     pub(crate) bytes: u64,
     /// What the input is, if not text.
     pub(crate) nature: Option<Nature>,
-    /// How its lines begin.
+    /// How its lines begin, as far as those told that were read.
     pub(crate) lead: Arc<Lead>,
+    watch: Watch,
 }
 
 /// Cuts one input.
@@ -165,21 +169,22 @@ impl<'s, R: BufRead> Chunks<'s, R> {
         }
         chunk.input = self.input;
         (chunk.first_line, chunk.offset) = (self.place.lines + 1, self.place.bytes);
+        chunk.ahead = end.unwrap_or(chunk.filled);
         if self.place.bytes == 0 {
             chunk.mark = if chunk.bytes().starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-            self.judge(&chunk.bytes()[chunk.mark..end.unwrap_or(chunk.filled)]);
+            self.judge(&chunk.with_ahead()[chunk.mark..]);
         }
+        let change = self.change(chunk);
         (chunk.aside, chunk.lead) = (self.place.nature.map(|n| n.aside), Arc::clone(&self.place.lead));
-        chunk.ahead = end.unwrap_or(chunk.filled);
-        match end {
-            Some(end) => {
-                let end = self.before_event(chunk, end, &mut lines);
-                self.rest.extend_from_slice(&chunk.buffer[end..chunk.filled]);
-                chunk.filled = end;
+        match (change, end) {
+            (Some(change), _) => lines -= self.give_back(chunk, change),
+            (None, Some(end)) => {
+                let end = self.before_event(chunk, end);
+                lines -= self.give_back(chunk, end);
             }
             // Either the last line of the input, which has no line end, or one that is longer than the window.
-            None if self.ended => lines += u64::from(chunk.mark < chunk.filled),
-            None => {
+            (None, None) if self.ended => lines += u64::from(chunk.mark < chunk.filled),
+            (None, None) => {
                 chunk.cut = self.pass_over(chunk.bytes().last() == Some(&b'\r'));
                 lines += 1;
             }
@@ -227,17 +232,45 @@ impl<'s, R: BufRead> Chunks<'s, R> {
         self.place.lead = Arc::new(if is_text { of_text() } else { Lead::of_no_text() });
     }
 
-    /// Where the last event before `end` begins, so that it is not torn; `end` if that cannot be told. Takes its lines off.
-    fn before_event(&mut self, chunk: &Chunk, end: usize, lines: &mut u64) -> usize {
+    /// Where the lines of a chunk begin to be written otherwise than those before, so that it is to end there. Where it is so from
+    /// its first line on, or only some are, its lines vote on how they begin.
+    fn change(&mut self, chunk: &Chunk) -> Option<usize> {
+        let text = &chunk.with_ahead()[chunk.mark..];
+        let is_first = self.place.bytes == 0;
+        let is_all = is_first && self.ended && chunk.ahead == chunk.filled;
+        if is_all || self.place.nature.is_some() || !text.contains(&b'\n') {
+            return None;
+        }
+        let Settings { line_format, reference_time, .. } = self.settings;
+        let Place { watch, lead, .. } = &mut self.place;
+        match watch.look(text, lead, *reference_time) {
+            Look::From(at) => return Some(chunk.mark + at),
+            Look::Some if !is_first => {
+                let voted = lead.behind(text, line_format, *reference_time);
+                watch.voted(voted.layout.forms().count() > lead.layout.forms().count());
+                *lead = Arc::new(voted);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Ends the chunk there, the rest being of the next one; tells how many of its lines were behind that.
+    fn give_back(&mut self, chunk: &mut Chunk, end: usize) -> u64 {
+        self.rest.extend_from_slice(&chunk.buffer[end..chunk.filled]);
+        chunk.filled = end;
+        memchr::memchr_iter(b'\n', &chunk.with_ahead()[end..]).count() as u64
+    }
+
+    /// Where the last event before `end` begins, so that it is not torn; `end` if that cannot be told.
+    fn before_event(&mut self, chunk: &Chunk, end: usize) -> usize {
         let text = &chunk.buffer[chunk.mark..end];
         let whole = self.ended && end == chunk.filled || self.place.nature.is_some();
         if whole {
             return end;
         }
         self.reader.begin(&self.place.lead.layout, self.settings.reference_time);
-        let Some(start) = event::last_start(text, &self.place.lead, &mut self.reader) else { return end };
-        *lines -= memchr::memchr_iter(b'\n', &text[start..]).count() as u64;
-        chunk.mark + start
+        event::last_start(text, &self.place.lead, &mut self.reader).map_or(end, |start| chunk.mark + start)
     }
 
     /// Bytes read; 0 marks the end, with the failure kept.

@@ -16,11 +16,32 @@ fn side(text: &str) -> Partial {
     gather(vec![reader(text)], &Settings::default(), &Progress::default(), None).unwrap()
 }
 
-fn compared(base: &str, other: &str) -> Comparison {
-    let base = side(base);
+/// Both read alike, as the program does it.
+fn compared(base_text: &str, other: &str) -> Comparison {
+    let base = side(base_text);
     let settings = Settings { line_format: base.line_format(), ..Settings::default() };
     let other = gather(vec![reader(other)], &settings, &Progress::default(), None).unwrap();
+    if base.reads_like(&other) {
+        return compare(base, other, Bar::default());
+    }
+    let settings = Settings { line_format: other.line_format(), ..Settings::default() };
+    let base = gather(vec![reader(base_text)], &settings, &Progress::default(), None).unwrap();
     compare(base, other, Bar::default())
+}
+
+#[test]
+fn lines_that_one_side_has_few_of_are_read_as_on_the_other() {
+    let line = |n: usize, message: &str| format!("2024-05-01 12:00:{:02} INFO {message} {n}\n", n % 60);
+    let others = |n: usize| format!("May  1 12:00:01 host1 shop[{n}]: order {n} packed\n");
+    let log = |few: usize| -> String {
+        (0..300).map(others).chain((0..few).map(|n| line(n, "success: payment of"))).collect()
+    };
+    for (base, other) in [(2, 200), (200, 2), (1, 40)] {
+        let comparison = compared(&log(base), &log(other));
+        let kinds: Vec<_> = comparison.clusters.iter().map(|c| (c.base.lines, c.other.lines)).collect();
+        assert_eq!(kinds.len(), 2, "{comparison:#?}");
+        assert!(kinds.contains(&(base as u64, other as u64)), "{kinds:?}");
+    }
 }
 
 #[test]
@@ -36,6 +57,26 @@ fn errors_among_statements_are_new_and_the_rest_is_alike() {
         3,
         "{comparison:#?}"
     );
+}
+
+#[test]
+fn what_only_one_kind_of_message_begins_with_is_no_header() {
+    let line = |n: usize, message: &str| format!("1937{}:S 20 Nov 2026 10:36:{:02}.218 - {message}\n", n % 3, n % 60);
+    let keys = |n: usize| line(n, &format!("DB {}: {n} keys ({} volatile) in 256 slots HT.", n % 2, n % 7));
+    let other = |n: usize| line(n, ["Client closed connection", "Fork was done", "Accepted it", "Saved all"][n % 4]);
+    let log = |keyed: usize, others: usize| -> String {
+        (0..keyed.max(others))
+            .flat_map(|n| [(n < keyed).then(|| keys(n)), (n < others).then(|| other(n))])
+            .flatten()
+            .collect()
+    };
+    for (base, with) in [((40, 6), (38, 400)), ((38, 400), (40, 6)), ((300, 20), (10, 900)), ((4, 30), (3000, 100))] {
+        let comparison = compared(&log(base.0, base.1), &log(with.0, with.1));
+        let keys: Vec<_> = comparison.clusters.iter().filter(|one| one.template.contains("keys (")).collect();
+        let lines: Vec<_> = keys.iter().map(|one| (one.base.lines, one.other.lines)).collect();
+        assert_eq!(lines, [(base.0 as u64, with.0 as u64)], "{keys:#?}");
+        assert!(keys[0].template.starts_with("DB <*>: "), "{}", keys[0].template);
+    }
 }
 
 #[test]

@@ -49,6 +49,50 @@ fn a_time_without_a_year_is_the_latest_not_after_tomorrow() {
     assert_eq!(at("2025-12-31T00:00:00Z"), at("2024-12-31T12:00:00Z") + 1);
 }
 
+#[test]
+fn a_date_and_a_time_of_day_in_two_columns_are_one_time() {
+    for between in ["\t", ",", ", ", ";", "|", " | ", " - ", "  ", "] [", "][", "\",\""] {
+        for date in ["2024-05-01", "2024/05/01", "01.05.2024", "01/May/2024", "20240501"] {
+            let (before, close, sign) = match between.chars().next() {
+                Some(']') => ("[", "]", " "),
+                Some('"') => ("\"", "\"", ","),
+                _ => ("", "", if between == "  " { " " } else { between }),
+            };
+            if date == "20240501" && (between.starts_with([']', '"', '-']) || between == " - ") {
+                continue;
+            }
+            let line = |i: usize| {
+                format!("{before}{date}{between}10:20:{:02}{close}{sign}INFO{sign}job {i} is done\n", i % 60)
+            };
+            for count in [2, 60] {
+                let report = run((0..count).map(line).collect::<String>()).report;
+                let times: Vec<_> = report.clusters.iter().map(|c| (c.first_seen_ms, c.template.as_str())).collect();
+                assert_eq!(times.len(), 1, "{}: {times:?}", line(0));
+                assert_eq!(times[0].0, Some(1_714_558_800_000), "{}: {times:?}", line(0));
+                assert!(times[0].1.starts_with("job <*> is"), "{}: {times:?}", line(0));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_time_that_cannot_be_stands_where_times_do_and_tells_nothing() {
+    for header in ["{} INFO ", "[{}] ", "{},250 - shop.jobs - INFO - "] {
+        let line = |i: usize| {
+            let time = match i % 20 {
+                7 => "2024-13-01 10:20:30",
+                13 => "2024-05-01 25:20:30",
+                _ => "2024-05-01 10:20:30",
+            };
+            format!("{}job {i} is done\n", header.replace("{}", time))
+        };
+        let report = run((0..200).map(line).collect::<String>()).report;
+        let found: Vec<_> = report.clusters.iter().map(|c| (c.template.as_str(), c.lines)).collect();
+        assert_eq!(found, [("job <*> is done", 200)], "{header}");
+        assert_eq!(report.clusters[0].over_time.counts().iter().sum::<u64>(), 180, "{header}");
+    }
+}
+
 /// Each file: `= ` and a form, for each that is found; then pairs of lines as in `headers.txt`.
 #[test]
 fn the_lines_of_an_input_together_tell_how_they_begin() {
@@ -117,6 +161,8 @@ fn the_report_names_how_lines_are_read_that_no_form_fits() {
             run((0..50).map(|i| format!("{header}job {i} done\n")).collect::<String>()).report.inputs.remove(0).formats;
         assert_eq!(formats.iter().map(|share| share.form.as_str()).collect::<Vec<_>>(), [name]);
     }
+    let formats = run("E12 2024-05-01 10:00:00 INFO job 1 done\n".repeat(2)).report.inputs.remove(0).formats;
+    assert_eq!(formats.iter().map(|share| share.form.as_str()).collect::<Vec<_>>(), ["other"]);
 }
 
 #[test]
@@ -309,6 +355,39 @@ fn words_that_the_same_messages_stand_behind_are_names_of_components() {
         let line = |i: usize| format!("{}{}\n", header.replace("{}", name(i)), messages[i / 3 % 4]);
         let templates = templates((0..240).map(line).collect());
         assert_eq!(templates.len(), 4, "{header}: {templates:?}");
+    }
+}
+
+#[test]
+fn one_word_before_several_messages_names_a_component_where_it_is_set_off() {
+    let messages = ["pool is empty", "cart 7 was saved after 12 ms", "retrying with 3 workers", "gave up on db3"];
+    for header in [
+        "2024-05-01 12:00:01 | INFO | ring | ",
+        "2024-05-01 12:00:01|INFO|ring|",
+        "2024-05-01 12:00:01;INFO;ring;",
+        "2024-05-01 12:00:01,INFO,ring,",
+        "2024-05-01 12:00:01\tINFO\tring\t",
+        "2024-05-01 12:00:01\tINFO\tring\t1234\t",
+        "2024-05-01 12:00:01 - INFO - ring - ",
+        "2024-05-01 12:00:01 INFO ring: ",
+    ] {
+        for count in [12, 30, 300] {
+            let found = templates((0..count).map(|i| format!("{header}{}\n", messages[i % 4])).collect());
+            assert_eq!(found.len(), 4, "{header}: {found:?}");
+            assert!(!found.iter().any(|template| template.contains("ring") || template.starts_with('<')), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_word_before_messages_that_stand_without_it_behind_other_headers_names_a_component() {
+    for header in ["2024-05-01T12:00:01Z | info ring: ", "2024-05-01T12:00:01Z | info | ring | "] {
+        for count in [10, 30, 300] {
+            let message = |i: usize| ["entry {} expired", "opening ledger {}"][i % 2].replace("{}", &i.to_string());
+            let line = |i: usize| format!("{header}{}\nMay  1 12:00:01 host ringd[{i}]: {}\n", message(i), message(i));
+            let found = templates((0..count).map(line).collect());
+            assert_eq!(found, ["entry <*> expired", "opening ledger <*>"], "{header}");
+        }
     }
 }
 

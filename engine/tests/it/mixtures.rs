@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan};
-use logkin_engine::{Report, Settings, record::Level};
+use logkin_engine::{Partial, Report, Settings, record::Level};
 
 use crate::harness::{reader, run_with};
 
@@ -143,6 +143,39 @@ fn a_message_under_five_formats_in_one_file_is_one_however_many_lines_each_has()
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What kinds there are, and how many lines each has.
+fn counts(report: &Report) -> BTreeMap<&str, u64> {
+    report.clusters.iter().map(|cluster| (cluster.template.as_str(), cluster.lines)).collect()
+}
+
+#[test]
+fn a_format_that_begins_further_on_is_read_as_if_it_were_the_first() {
+    let formats = formats();
+    let mut lot = Lot(7);
+    for (first, second, third) in [(0, 9, 20), (3, 14, 8), (25, 5, 12), (30, 17, 2), (11, 40, 6)] {
+        let parts = [first, second, third].map(|format| lines(formats[format % formats.len()], 25_000, &mut lot));
+        let mut found = Vec::new();
+        for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0]] {
+            let log = order.map(|part| parts[part].join("\n") + "\n").concat();
+            let reports = [1, 2, 16].map(|threads| {
+                let settings = Settings { threads: Some(threads), ..Settings::default() };
+                run_with(vec![reader(&log)], &settings)
+            });
+            assert!(reports[0] == reports[1] && reports[1] == reports[2], "{first} {second} {third}");
+            let mut live = Partial::new(&Settings::default());
+            let input = live.input("lines");
+            for piece in log.split_inclusive('\n').collect::<Vec<_>>().chunks(997) {
+                live.add(input, piece.concat().as_bytes());
+            }
+            let [run, ..] = reports;
+            assert_eq!(counts(&live.into_report()), counts(&run.report), "{first} {second} {third}");
+            found.push(run.report);
+        }
+        assert_eq!(others(&found[0]), "", "{first} {second} {third}");
+        assert!(found.iter().all(|report| counts(report) == counts(&found[0])), "{first} {second} {third}");
+    }
 }
 
 /// Names of one to four words, by how they are written.

@@ -113,8 +113,10 @@ impl Header<'_> {
                 self.blanks();
                 continue;
             };
-            let process = self.rest()[..colon].contains(&b'[');
-            if self.rest()[colon..].trim_ascii().len() < 2 || !(named_month || process) {
+            let name = &self.rest()[..colon];
+            let process = name.contains(&b'[');
+            let has_name = name.iter().any(u8::is_ascii_alphabetic);
+            if self.rest()[colon..].trim_ascii().len() < 2 || !has_name || !(named_month || process) {
                 break;
             }
             self.at += colon + 1;

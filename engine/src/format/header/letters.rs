@@ -7,15 +7,10 @@ use crate::format::{
     level,
 };
 
-/// Whether a line begins as those of klog do: with the letter of a level, and digits.
-pub(in crate::format) fn may_be_klog(line: &[u8]) -> bool {
-    matches!(line, [b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..])
-}
-
 impl Header<'_> {
     /// `I0102 15:04:05.000000    1234 file.go:123] message`, or the year before the month.
     pub(super) fn klog(&mut self, reference: i64) -> bool {
-        if !may_be_klog(self.rest()) {
+        if !matches!(self.rest(), [b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..]) {
             return false;
         }
         let start = self.at;
@@ -30,6 +25,7 @@ impl Header<'_> {
             };
             self.at += end + 1;
         }
+        self.is_klog = true;
         self.level = level::lettered(self.line[start]);
         self.time = time.moment(reference);
         (self.level_at, self.time_at) = (start..start + 1, start + 1..start + 1 + time.stamp.length);

@@ -166,6 +166,11 @@ impl Zone {
 }
 
 impl Stamp {
+    /// Of so many bytes that say nothing.
+    pub(in crate::format) fn of_nothing(length: usize) -> Self {
+        Self { length, ..Self::default() }
+    }
+
     /// Whether it says which day it was.
     pub(crate) fn has_date(&self) -> bool {
         self.month_day.is_some() || self.epoch.is_some()
