@@ -11,6 +11,7 @@ mod joint;
 mod absorb;
 mod optional;
 mod stretches;
+mod lists;
 mod similarity;
 mod requests;
 pub(crate) mod dendrogram;
@@ -109,7 +110,8 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     growth.take(parts.iter().flatten(), OUTLINES, Step::Outlines);
     for nodes in &mut parts {
         sentences::join(nodes, &lexicon);
-        stretches::join_lists(nodes, &lexicon);
+        lists::join_items(nodes, &lexicon);
+        lists::join(nodes, &lexicon);
     }
     growth.take(parts.iter().flatten(), LISTS, Step::Stretches);
     for nodes in &mut parts {
@@ -128,8 +130,8 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     }
     growth.take(parts.iter().flatten(), NAMES, Step::Words);
     for nodes in &mut parts {
-        optional::join_repeated(nodes, &lexicon);
-        optional::join_optional(nodes, &lexicon);
+        lists::join_repeated(nodes, &lexicon);
+        optional::join(nodes, shapes, &lexicon);
         stretches::join(nodes, &lexicon);
         absorb::tell(nodes, &all, &lexicon);
     }

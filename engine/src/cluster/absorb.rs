@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     outline::{Lexicon, Outlines, SLOT, WORD},
-    sequence::{self, is_person, is_state},
+    sequence::{self, is_conjunction, is_person, is_state},
     tree::Sets,
     words::{MANY, Node, RARE, equal_by, is_settled, regroup},
 };
@@ -217,7 +217,9 @@ fn spelled<'a>(words: &'a [u32], lexicon: &'a Lexicon) -> impl Iterator<Item = O
 fn fits(wide: &Node, node: &Node, persons: &[bool], vocabulary: &Vocabulary<'_>) -> bool {
     let (template, outline) = (&wide.outline, &node.outline);
     let literals = vocabulary.lexicon.weight(template) / WORD;
-    let is_short = outline.len() <= template.len() + literals / 2;
+    // Of two that are joined by a word, one is enough to count.
+    let joined = outline.iter().filter(|word| is_conjunction(vocabulary.lexicon.word(**word))).count();
+    let is_short = outline.len() <= template.len() + literals / 2 + 2 * joined;
     if !is_short && !persons.contains(&true) {
         return false;
     }
@@ -225,7 +227,8 @@ fn fits(wide: &Node, node: &Node, persons: &[bool], vocabulary: &Vocabulary<'_>)
     // each may be states.
     let by_looks = wide.members.len() < MANY || node.events > RARE * node.members.len() as u64;
     let is_value = |word: u32| {
-        let is_name = word == SLOT || sequence::is_name(vocabulary.lexicon.word(word));
+        let text = vocabulary.lexicon.word(word);
+        let is_name = word == SLOT || sequence::is_name(text) || is_conjunction(text);
         vocabulary.may_be_value(word) && (is_name || !by_looks)
     };
     // Positions of the outline that the template up to here may end at.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::sequence::{Token, tokens, unit};
+use super::sequence::{Token, is_counted, singular, tokens, unit};
 use crate::template::{Kind, Part, Template};
 
 /// Past this many cells the shapes are compared from both ends only: 256 tokens each that differ.
@@ -26,6 +26,18 @@ pub(super) fn common<'a>(shapes: &(impl Iterator<Item = &'a str> + Clone)) -> Te
         template = written(&common);
     }
     gathered(tidied(template, shapes), shapes)
+}
+
+/// A template as a shape.
+pub(super) fn as_shape(template: &Template) -> String {
+    let mut text = String::new();
+    for part in &template.parts {
+        match part {
+            Part::Literal(literal) => text.push_str(literal),
+            Part::Slot(kind) => text.push(char::from(kind.byte())),
+        }
+    }
+    text
 }
 
 /// Words that every shape has: others are values, even where two shapes have the same.
@@ -176,6 +188,13 @@ fn differ<'a>(a: &[Token<'a>], b: &[Token<'a>], merged: &mut Vec<Token<'a>>) {
             } else {
                 push(merged, Token::Slot(Kind::Any));
             }
+        }
+        // `1 row` and `2 rows` as `row<*>`.
+        ([Token::Word(one)] | [Token::Word(one), Token::Slot(_)], [Token::Word(two)])
+            if is_counted(merged) && (singular(one) == singular(two) || a.len() == 2 && two.starts_with(one)) =>
+        {
+            let same = one.bytes().zip(two.bytes()).take_while(|(a, b)| a == b).count();
+            merged.extend([Token::Word(&one[..same]), Token::Slot(Kind::Any)]);
         }
         // `1MB` and `1 byte` are too.
         ([], [Token::Word(word)] | [Token::Blank, Token::Word(word)])

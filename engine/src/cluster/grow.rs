@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    align,
+    align::{self, as_shape},
     dendrogram::{Dendrogram, Join, Step, height},
     similarity,
     tree::Sets,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     tally::{ByKey, Key},
-    template::{Part, Template},
+    template::Template,
 };
 
 /// A tree that is being grown, from the leaves up.
@@ -212,15 +212,4 @@ fn lone(texts: &[(&str, u64)], leaf: usize) -> Template {
 /// Stands for the text of a template, of which there may be many.
 fn key(template: &Template) -> Key {
     Key::of(template.text().as_bytes())
-}
-
-fn as_shape(template: &Template) -> String {
-    let mut text = String::new();
-    for part in &template.parts {
-        match part {
-            Part::Literal(literal) => text.push_str(literal),
-            Part::Slot(kind) => text.push(char::from(kind.byte())),
-        }
-    }
-    text
 }

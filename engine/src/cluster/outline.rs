@@ -1,9 +1,9 @@
 //! Shapes as outlines: their words in order, with what varies by its form taken away. Owns what form says is a variable; what
 //! the words of other outlines say is its siblings' business.
 
-use std::{borrow::Cow, ops::Index};
+use std::{borrow::Cow, collections::HashSet, ops::Index};
 
-use super::sequence::{Token, is_conjunction, is_negation, is_state, is_unit, tokens};
+use super::sequence::{Token, is_conjunction, is_counted, is_lower, is_negation, is_state, is_unit, singular, tokens};
 use crate::{tally::Key, token::is_unspaced};
 
 /// A variable in an outline.
@@ -21,6 +21,8 @@ pub(super) struct Lexicon {
     ends: Vec<u32>,
     /// The words that are negations, of which there are few.
     negations: Vec<u32>,
+    /// Words that are items of lists.
+    items: HashSet<u32>,
     /// Numbers at places that follow from the words; [`SLOT`] where there is none. At most three quarters are taken.
     table: Vec<u32>,
 }
@@ -28,7 +30,13 @@ pub(super) struct Lexicon {
 impl Lexicon {
     pub(super) fn new() -> Self {
         let slot = "<*>";
-        Self { text: slot.to_owned(), ends: vec![slot.len() as u32], negations: Vec::new(), table: vec![SLOT; 64] }
+        Self {
+            text: slot.to_owned(),
+            ends: vec![slot.len() as u32],
+            negations: Vec::new(),
+            items: HashSet::new(),
+            table: vec![SLOT; 64],
+        }
     }
 
     fn number(&mut self, word: &str) -> u32 {
@@ -85,6 +93,25 @@ impl Lexicon {
         self.ends.len()
     }
 
+    /// Remembers the items of a list.
+    fn know_items(&mut self, list: &[Token<'_>]) {
+        let words = list.iter().filter_map(|token| if let Token::Word(word) = token { Some(*word) } else { None });
+        let items = words.filter(|word| !is_conjunction(word)).take(ITEMS);
+        for item in items {
+            let number = self.number(&without_digits(item));
+            self.items.insert(number);
+        }
+    }
+
+    pub(super) fn has_items(&self) -> bool {
+        !self.items.is_empty()
+    }
+
+    /// Whether it stands in a list somewhere.
+    pub(super) fn is_item(&self, number: u32) -> bool {
+        self.items.contains(&number)
+    }
+
     /// Whether it is a character of a script without blanks.
     pub(super) fn is_unspaced(&self, number: u32) -> bool {
         self.word(number).chars().next().is_some_and(is_unspaced)
@@ -113,6 +140,7 @@ impl Lexicon {
         let mut at = 0;
         while at < tokens.len() {
             if let Some(end) = list(&tokens, at) {
+                self.know_items(&tokens[at..end]);
                 push(&mut outline, SLOT);
                 at = end;
                 continue;
@@ -161,7 +189,9 @@ impl Lexicon {
                     1
                 }
                 Token::Word(word) => {
-                    let number = self.number(&without_digits(word));
+                    let counted = is_lower(word) && is_counted(&tokens[..at]);
+                    let kept = if counted { singular(word) } else { without_digits(word) };
+                    let number = self.number(&kept);
                     push(&mut outline, number);
                     1
                 }
@@ -363,13 +393,16 @@ fn empty_brackets(tokens: &[Token<'_>]) -> Option<usize> {
     for (i, token) in tokens.iter().enumerate().take(BRACKETED).skip(1) {
         match token {
             Token::Sign(")" | "]" | "）" | "】") => return Some(i + 1),
-            Token::Word(word) if is_unit(word) => {}
+            Token::Word(word) if is_unit(word) || is_conjunction(word) => {}
             Token::Sign("=") | Token::Word(_) => return None,
             _ => {}
         }
     }
     None
 }
+
+/// Items of a list that are remembered.
+const ITEMS: usize = 16;
 
 /// Items a list has at least where something introduces it.
 const LIST: usize = 2;
@@ -391,6 +424,10 @@ fn conjoined(tokens: &[Token<'_>]) -> Option<usize> {
     }
 }
 
+fn is_separator(token: Option<&Token<'_>>) -> bool {
+    matches!(token, Some(Token::Sign("," | ";")))
+}
+
 /// The end of the list of single words that starts at `at`. A bracket, quote, colon or `=` introduces it, or it is longer.
 fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let item = |token: Option<&Token<'_>>| matches!(token, Some(Token::Word(_) | Token::Slot(_)));
@@ -400,12 +437,12 @@ fn list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
         }
         _ => false,
     };
-    if !item(tokens.get(at)) || !(introduced || tokens.get(at + 1) == Some(&Token::Sign(","))) {
+    if !item(tokens.get(at)) || !(introduced || is_separator(tokens.get(at + 1))) {
         return None;
     }
     let mut end = at + 1;
     let mut items = 1;
-    while tokens.get(end) == Some(&Token::Sign(",")) {
+    while is_separator(tokens.get(end)) && tokens.get(end) == tokens.get(at + 1) {
         let next = end + 1 + usize::from(tokens.get(end + 1) == Some(&Token::Blank));
         if !item(tokens.get(next)) {
             break;

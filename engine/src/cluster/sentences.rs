@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 use super::{
     outline::{Lexicon, SLOT, WORD},
-    sequence::is_state,
+    sequence::{is_negation, is_state, is_surname},
     words::{MANY, Node, regroup},
 };
 
@@ -19,8 +19,12 @@ const NAME: usize = 6;
 /// Outlines with a word that are looked at to say what stands beside it.
 const SAMPLE: usize = 256;
 
-/// Constant words that each variable has at least.
+/// Constant words that each variable has at least; one is enough for names of persons.
 const BESIDE: usize = 2;
+
+/// Characters that need not be written again when sentences share a template, from which on few names at its beginning or end
+/// make a variable.
+const SAVED: usize = 8 * WORD;
 
 /// Values that make a variable beside some that are variables by their looks.
 const FEW: usize = 2;
@@ -30,6 +34,9 @@ const PART: usize = 4;
 
 /// Values that stand both with a word and without it, from which on the word is a part of the sentence.
 const TWINS: usize = 3;
+
+/// How many values to each with a word among them there are at most, where the word is a part of the sentence.
+const SHARE: usize = 5;
 
 /// The outlines that have each word, those with most to be looked at first.
 struct Search<'a> {
@@ -101,7 +108,7 @@ impl Search<'_> {
     /// Finds the sentences of outlines that have a word in common.
     fn look_at(&mut self, open: &[usize]) {
         let kept = self.kept(open);
-        if self.lexicon.weight(&kept.keys().copied().collect::<Vec<u32>>()) < WORD {
+        if self.lexicon.weight(&kept.keys().copied().collect::<Vec<u32>>()) < BESIDE {
             return;
         }
         let mut sentences: BTreeMap<Vec<u32>, Vec<usize>> = BTreeMap::new();
@@ -147,13 +154,18 @@ impl Search<'_> {
         let nodes = self.nodes;
         let laid: Vec<Vec<&[u32]>> = members.iter().filter_map(|node| lay(&sentence, &nodes[*node].outline)).collect();
         let count = sentence.iter().filter(|word| **word == SLOT).count();
-        let slots: Vec<Slot<'_>> = (0..count).map(|i| Slot::of(laid.iter().map(|values| values[i]))).collect();
+        let slots: Vec<Slot<'_>> =
+            (0..count).map(|i| Slot::of(laid.iter().map(|values| values[i]), self.lexicon)).collect();
         let new = slots.iter().filter(|slot| !slot.values.is_empty()).count();
-        if new == 0 || laid.len() < MANY || self.lexicon.weight(&sentence) < WORD.max(BESIDE * new) {
+        let persons = slots.iter().filter(|slot| slot.persons).count();
+        let weight = self.lexicon.weight(&sentence);
+        let least = if persons == 0 { WORD.max(BESIDE * new) } else { BESIDE.max(BESIDE * new - persons) };
+        if new == 0 || laid.len() < MANY || weight < least {
             return;
         }
         let is_outer = |i| i == 0 && sentence[0] == SLOT || i + 1 == count && sentence.last() == Some(&SLOT);
-        let need = |i| if is_outer(i) { 2 * MANY } else { MANY };
+        let is_enough = |slot: &Slot<'_>| slot.persons || slot.values.len().saturating_sub(1) * weight >= SAVED;
+        let need = |i: usize| if is_outer(i) && !is_enough(&slots[i]) { 2 * MANY } else { MANY };
         if (0..count).all(|i| slots[i].is_variable(need(i), self.lexicon)) {
             self.take(sentence, &slots, open);
         } else if let Some(few) = (0..count).find(|i| slots[*i].is_few()) {
@@ -164,9 +176,13 @@ impl Search<'_> {
     }
 
     fn take(&mut self, sentence: Vec<u32>, slots: &[Slot<'_>], open: &[usize]) {
+        // A name alone is no name for certain where little stands beside it.
+        let by_name = self.lexicon.weight(&sentence) < WORD;
+        let is_value = |(slot, value): (&Slot<'_>, &[u32])| {
+            slot.may_be(value) && (!by_name || !slot.persons || is_person(value, self.lexicon))
+        };
         let fits = |node: &usize| {
-            lay(&sentence, &self.nodes[*node].outline)
-                .is_some_and(|values| slots.iter().zip(values).all(|(slot, value)| slot.may_be(value)))
+            lay(&sentence, &self.nodes[*node].outline).is_some_and(|values| slots.iter().zip(values).all(is_value))
         };
         let taken: Vec<usize> = open.iter().copied().filter(|node| !self.taken[*node] && fits(node)).collect();
         taken.iter().for_each(|node| self.taken[*node] = true);
@@ -194,6 +210,12 @@ impl Search<'_> {
         };
         values.into_iter().map(with).collect()
     }
+}
+
+/// Whether it is a name as very many persons have it: a surname and one or two characters.
+fn is_person(value: &[u32], lexicon: &Lexicon) -> bool {
+    let is_character = |word: &u32| lexicon.is_unspaced(*word) && !is_negation(lexicon.word(*word));
+    (2..=3).contains(&value.len()) && value.iter().all(is_character) && lexicon.word(value[0]).chars().all(is_surname)
 }
 
 /// An outline with a variable in place of all that is not kept; `None` where it has a word more often than that is kept, since
@@ -224,15 +246,23 @@ struct Slot<'a> {
     slot: bool,
     /// Words of a value at most.
     longest: usize,
+    /// Whether they are names of persons.
+    persons: bool,
     /// What values begin or end with that is a word of the sentence.
     fronts: HashSet<&'a [u32]>,
     backs: HashSet<&'a [u32]>,
 }
 
 impl<'a> Slot<'a> {
-    fn of(found: impl Iterator<Item = &'a [u32]>) -> Self {
-        let mut slot =
-            Self { values: HashMap::new(), slot: false, longest: 0, fronts: HashSet::new(), backs: HashSet::new() };
+    fn of(found: impl Iterator<Item = &'a [u32]>, lexicon: &Lexicon) -> Self {
+        let mut slot = Self {
+            values: HashMap::new(),
+            slot: false,
+            longest: 0,
+            persons: false,
+            fronts: HashSet::new(),
+            backs: HashSet::new(),
+        };
         for value in found {
             if value == [SLOT] {
                 slot.slot = true;
@@ -240,21 +270,28 @@ impl<'a> Slot<'a> {
                 *slot.values.entry(value).or_default() += 1;
             }
         }
-        slot.fronts = slot.parts(|value, length| value.split_at(length));
-        slot.backs = slot.parts(|value, length| {
+        slot.fronts = slot.parts(lexicon, |value, length| value.split_at(length));
+        slot.backs = slot.parts(lexicon, |value, length| {
             let (rest, part) = value.split_at(value.len() - length);
             (part, rest)
         });
         let mut values = std::mem::take(&mut slot.values);
         values.retain(|value, _| !slot.has_part(value));
         slot.longest = values.keys().map(|value| value.len()).max().unwrap_or(0);
+        let persons = values.keys().filter(|value| is_person(value, lexicon)).count();
+        slot.persons = persons >= MANY && persons * 10 >= values.len() * 9;
         slot.values = values;
         slot
     }
 
-    /// Parts of values without which several of those, most of them, are values too: `未` where `张伟`, `李娜` and `王芳` are
-    /// logged in and `张伟未`, `李娜未` and `王芳未` are not.
-    fn parts(&self, split: impl Fn(&'a [u32], usize) -> (&'a [u32], &'a [u32])) -> HashSet<&'a [u32]> {
+    /// Parts of values that are words of the sentence. Without some most of the values that have them are values too, and those
+    /// are not so few as with a part of a name: `未` where `张伟`, `李娜` and `王芳` are logged in and `张伟未`, `李娜未` and `王芳未` are
+    /// not. Others are longer than what names have in common.
+    fn parts(
+        &self,
+        lexicon: &Lexicon,
+        split: impl Fn(&'a [u32], usize) -> (&'a [u32], &'a [u32]),
+    ) -> HashSet<&'a [u32]> {
         let mut parts: HashMap<&[u32], (usize, usize)> = HashMap::new();
         for value in self.values.keys() {
             for length in 1..value.len().min(PART + 1) {
@@ -264,8 +301,13 @@ impl<'a> Slot<'a> {
                 *twins += usize::from(self.values.contains_key(rest));
             }
         }
-        let is_word = |(all, twins): &(usize, usize)| *twins >= TWINS && twins * 2 >= *all;
-        parts.into_iter().filter(|(_, counts)| is_word(counts)).map(|(part, _)| part).collect()
+        let negates = |part: &[u32]| part.iter().any(|word| is_negation(lexicon.word(*word)));
+        let is_word = |(part, (all, twins)): &(&[u32], (usize, usize))| {
+            let often = all * SHARE >= self.values.len();
+            let is_twin = *twins >= TWINS && twins * 2 >= *all;
+            is_twin && (often || negates(part)) || often && part.len() >= BESIDE && *all >= 2 * MANY
+        };
+        parts.into_iter().filter(is_word).map(|(part, _)| part).collect()
     }
 
     fn has_part(&self, value: &[u32]) -> bool {

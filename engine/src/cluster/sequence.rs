@@ -1,6 +1,8 @@
 //! Shapes as sequences of tokens. Owns where a token of a shape ends; which sequences belong together is decided by its
 //! siblings.
 
+use std::borrow::Cow;
+
 use crate::{
     mask,
     template::Kind,
@@ -114,7 +116,9 @@ pub(super) fn is_conjunction(word: &str) -> bool {
 /// Whether a word turns what a message says into its opposite. It is never a value, nor a part of one, wherever it stands:
 /// `anna not logged in` beside `anna meyer logged in`.
 pub(super) fn is_negation(word: &str) -> bool {
-    ["not", "no", "never", "cannot", "without"].iter().any(|negation| word.eq_ignore_ascii_case(negation))
+    let is_word =
+        ["not", "no", "never", "cannot", "without"].iter().any(|negation| word.eq_ignore_ascii_case(negation));
+    is_word || matches!(word, "未" | "不" | "没")
 }
 
 /// Whether words may be the name of a person, by how it is written: `Anna Meyer`, `Anna van der Berg`. `None` stands for a
@@ -126,6 +130,15 @@ pub(super) fn is_person<'a>(words: impl Iterator<Item = Option<&'a str>> + Clone
     let mut outer = words.clone().map(|word| word.is_none_or(is_capital));
     let is_part = |word: &str| !is_negation(word) && (is_capital(word) || is_inner(word));
     outer.next() == Some(true) && outer.last() != Some(false) && words.flatten().all(is_part)
+}
+
+/// Whether a character is a surname that very many have, in China or Korea.
+pub(super) fn is_surname(c: char) -> bool {
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石\
+     姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文張劉陳楊趙黃吳孫馬羅鄭謝韓馮蕭鄧許呂蘇盧蔣賈葉閻鐘\
+     範譚鄒陸龍萬錢湯賀賴龔褚卫尤施严华陶戚喻柏窦章葛奚鲁韦苗凤俞柳鲍费廉岑倪滕殷毕邬安齐伍卜穆欧诸\
+     김이박최정강조윤장임한오서신권황안송전홍"
+        .contains(c)
 }
 
 /// Whether what stands behind the two words names someone or something: `for user alice`. The preposition keeps
@@ -182,6 +195,40 @@ pub(super) fn unit(word: &str) -> Option<Kind> {
 /// Whether a word is a unit of a measure.
 pub(super) fn is_unit(word: &str) -> bool {
     unit(word).is_some()
+}
+
+/// What stands behind a number: of what there are so many, or what goes with that.
+pub(super) fn is_counted(tokens: &[Token<'_>]) -> bool {
+    let is_number = |tokens: &[Token<'_>]| matches!(tokens, [.., Token::Slot(Kind::Number), Token::Blank]);
+    match tokens {
+        [before @ .., Token::Word(word), Token::Blank] if is_lower(word) && !is_unit(word) => is_number(before),
+        tokens => is_number(tokens),
+    }
+}
+
+/// Whether a word is of small Latin letters alone.
+pub(super) fn is_lower(word: &str) -> bool {
+    word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase())
+}
+
+/// The word as it is for one, so that `1 entry was` and `2 entries were` are the same.
+pub(super) fn singular(word: &str) -> Cow<'_, str> {
+    let verb = match word {
+        "were" => "was",
+        "are" => "is",
+        "have" => "has",
+        word => word,
+    };
+    let ends = |word: &str, ends: &[&str]| ends.iter().any(|end| word.ends_with(end));
+    if verb.len() < 4 || !is_lower(verb) {
+        return Cow::Borrowed(verb);
+    }
+    let stem = if ends(verb, &["ss", "us", "is"]) { verb } else { verb.strip_suffix('s').unwrap_or(verb) };
+    if let Some(stem) = stem.strip_suffix("ie") {
+        return Cow::Owned(format!("{stem}y"));
+    }
+    let stem = if ends(stem, &["che", "she", "sse", "xe"]) { &stem[..stem.len() - 1] } else { stem };
+    Cow::Borrowed(stem)
 }
 
 /// Whether a word is built like the name of a thing in a program: `org.example.Thing`, `a/b`, `disk_0`.

@@ -1,11 +1,11 @@
-//! Variables of several words: names of more than one word, names in scripts without blanks, lists of any length.
+//! Variables of several words: names of more than one word, names in scripts without blanks.
 //! Found by what stands before and behind them, whatever the number of words between.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{
     outline::{Lexicon, SLOT, WORD},
-    sequence::{is_cue, is_state},
+    sequence::{is_cue, is_person, is_state},
     tree::Sets,
     words::{Node, count_of_values, merge_equal, mix, regroup},
 };
@@ -16,17 +16,14 @@ const LONGEST: usize = 6;
 /// Different stretches at one place that make it a variable.
 const MANY: usize = 5;
 
-/// Different lists at one place that make it a variable.
-const LISTS: usize = 8;
-
 /// Stretches looked at together, about: 4 MiB of them.
 const PART: usize = 1 << 18;
 
 /// Words around a stretch at least, by [`Lexicon::weight`].
-const AROUND: usize = 2 * WORD;
+pub(super) const AROUND: usize = 2 * WORD;
 
 /// A stretch of an outline: a hash of what is around it, the node, where it begins and ends.
-type Stretch = (u64, usize, usize, usize);
+pub(super) type Stretch = (u64, usize, usize, usize);
 
 /// A stretch of up to [`LONGEST`] words in half the memory: its hash, the node, where it begins and how long it is.
 type Packed = (u64, u32, u32);
@@ -93,36 +90,6 @@ fn variables(nodes: &[Node], lexicon: &Lexicon) -> Vec<Vec<Stretch>> {
     buckets
 }
 
-/// Joins nodes that begin and end alike and have lists between: the same words in other orders and numbers. Before any word of
-/// those is judged by itself.
-pub(super) fn join_lists(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
-    // One word at the front many messages may have, so what two say comes first.
-    for before in [AROUND, WORD] {
-        join_lists_behind(nodes, lexicon, before);
-    }
-}
-
-fn join_lists_behind(nodes: &mut Vec<Node>, lexicon: &Lexicon, before: usize) {
-    let fronts = branches(nodes, lexicon, before);
-    let mut buckets: Vec<Stretch> = Vec::new();
-    for (n, node) in nodes.iter().enumerate() {
-        let Some(from) = fronts[n] else { continue };
-        let front = node.outline[..from].iter().fold(1, |hash, word| mix(hash, *word));
-        buckets.push((front, n, from, node.outline.len()));
-    }
-    buckets.sort_unstable();
-    let mut sets = Sets::new(nodes.len());
-    let mut cuts = HashMap::new();
-    for bucket in buckets.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() >= LISTS) {
-        for tails in by_tail(nodes, bucket) {
-            if is_list(nodes, lexicon, &tails) {
-                adopt(&tails, &mut sets, &mut cuts);
-            }
-        }
-    }
-    replace(nodes, sets, &cuts);
-}
-
 /// Hashes of all ends of an outline.
 fn ends(outline: &[u32]) -> Vec<u64> {
     let mut ends = vec![0_u64; outline.len() + 1];
@@ -132,7 +99,8 @@ fn ends(outline: &[u32]) -> Vec<u64> {
     ends
 }
 
-fn around(node: &Node, lexicon: &Lexicon, from: usize, to: usize) -> usize {
+/// How much the words around a stretch say.
+pub(super) fn around(node: &Node, lexicon: &Lexicon, from: usize, to: usize) -> usize {
     lexicon.weight(&node.outline[..from]) + lexicon.weight(&node.outline[to..])
 }
 
@@ -160,6 +128,10 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
     if from == 0 {
         need *= 2;
     }
+    let spelled = |words: &&[u32]| is_person(words.iter().map(|word| Some(lexicon.word(*word))));
+    if words.iter().all(spelled) {
+        need = need.min(MANY);
+    }
     let is_state = |words: &&&[u32]| words.iter().any(|word| is_state(lexicon.word(*word)));
     let states = words.iter().filter(is_state).count();
     let longest = words.iter().map(|words| lexicon.weight(words)).max().unwrap_or(0);
@@ -171,100 +143,8 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
         && distinct(<[u32]>::last) * 2 > apart
 }
 
-/// For each node the first place, behind words of the weight `before`, where the nodes that agree so far go many ways.
-fn branches(nodes: &[Node], lexicon: &Lexicon, before: usize) -> Vec<Option<usize>> {
-    let mut found = vec![None; nodes.len()];
-    let mut open: Vec<Vec<usize>> = vec![(0..nodes.len()).collect()];
-    let mut depth = 0;
-    while !open.is_empty() {
-        let mut next = Vec::new();
-        for mut group in open {
-            let way = |node: &usize| nodes[*node].outline.get(depth).copied();
-            group.sort_by_key(way);
-            let ways = group.chunk_by(|a, b| way(a) == way(b));
-            let many = ways.clone().count() >= MANY;
-            let is_branch = |node: &&usize| lexicon.weight(&nodes[**node].outline[..depth]) >= before;
-            for node in group.iter().filter(|node| many && is_branch(node)) {
-                found[*node] = Some(depth);
-            }
-            let further = ways.filter(|nodes| way(&nodes[0]).is_some() && nodes.len() >= LISTS);
-            let is_open = |node: &usize| found[*node].is_none();
-            next.extend(further.map(|nodes| nodes.iter().copied().filter(is_open).collect::<Vec<_>>()));
-        }
-        open = next;
-        open.retain(|group| group.len() >= LISTS);
-        depth += 1;
-    }
-    found
-}
-
-/// The stretches by their common ends, which are cut off.
-fn by_tail(nodes: &[Node], bucket: &[Stretch]) -> Vec<Vec<Stretch>> {
-    let mut done = Vec::new();
-    let mut open = vec![bucket.to_vec()];
-    while let Some(group) = open.pop() {
-        let mut ways: HashMap<Option<u32>, Vec<Stretch>> = HashMap::new();
-        for stretch in &group {
-            let (_, node, from, to) = *stretch;
-            ways.entry((to > from).then(|| nodes[node].outline[to - 1])).or_default().push(*stretch);
-        }
-        let large = ways.values().filter(|way| way.len() >= LISTS).count();
-        let most = ways.values().map(Vec::len).max().unwrap_or(0);
-        // One common end, or several different sentences; else the list itself ends here.
-        if large > 0 && (most * 10 >= group.len() * 9 || ways.len() <= 3) && !ways.contains_key(&None) {
-            for (_, mut way) in ways.into_iter().filter(|(_, way)| way.len() >= LISTS) {
-                way.iter_mut().for_each(|stretch| stretch.3 -= 1);
-                open.push(way);
-            }
-        } else {
-            done.push(group);
-        }
-    }
-    done
-}
-
-/// Stretches of several lengths whose words recur at different places. Characters of scripts without blanks do that in any
-/// text.
-fn is_list(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
-    let lengths: HashSet<usize> = bucket.iter().map(|(_, _, from, to)| to - from).collect();
-    let (_, first, from, to) = bucket[0];
-    if bucket.len() < LISTS || lengths.len() < 3 || around(&nodes[first], lexicon, from, to) < AROUND {
-        return false;
-    }
-    let mut places: HashMap<u32, HashSet<usize>> = HashMap::new();
-    for (_, node, from, to) in bucket {
-        for (place, word) in nodes[*node].outline[*from..*to].iter().enumerate() {
-            places.entry(*word).or_default().insert(place);
-        }
-    }
-    if places.keys().filter(|word| lexicon.is_unspaced(**word)).count() * 2 > places.len() {
-        return false;
-    }
-    let wandering = places.values().filter(|places| places.len() >= 2).count();
-    wandering * 2 >= places.len() && !is_told(nodes, lexicon, bucket)
-}
-
-/// Whether the stretches are rather sentences than lists: they have a negation, or a word that stands behind the same word
-/// always, as `in` does in `anna logged in` and `anna not logged in`.
-fn is_told(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
-    let mut before: HashMap<u32, (usize, HashSet<u32>)> = HashMap::new();
-    for (_, node, from, to) in bucket {
-        let words = &nodes[*node].outline[*from..*to];
-        if words.iter().any(|word| lexicon.is_negation(*word)) {
-            return true;
-        }
-        for pair in words.windows(2) {
-            let (times, words) = before.entry(pair[1]).or_default();
-            *times += 1;
-            words.insert(pair[0]);
-        }
-    }
-    before
-        .into_iter()
-        .any(|(word, (times, words))| word != SLOT && times >= MANY && words.len() == 1 && !words.contains(&SLOT))
-}
-
-fn adopt(bucket: &[Stretch], sets: &mut Sets, cuts: &mut HashMap<usize, (usize, usize)>) {
+/// Joins the nodes of stretches, and says what is to be cut out of them.
+pub(super) fn adopt(bucket: &[Stretch], sets: &mut Sets, cuts: &mut HashMap<usize, (usize, usize)>) {
     for (_, node, from, to) in bucket {
         sets.join(bucket[0].1, *node);
         let cut = cuts.entry(*node).or_insert((*from, *to));
@@ -273,7 +153,7 @@ fn adopt(bucket: &[Stretch], sets: &mut Sets, cuts: &mut HashMap<usize, (usize, 
 }
 
 /// Puts a slot in place of the stretches, and joins what was found to be one.
-fn replace(nodes: &mut Vec<Node>, mut sets: Sets, cuts: &HashMap<usize, (usize, usize)>) {
+pub(super) fn replace(nodes: &mut Vec<Node>, mut sets: Sets, cuts: &HashMap<usize, (usize, usize)>) {
     if cuts.is_empty() {
         return;
     }

@@ -152,7 +152,9 @@ impl Place {
         if self.slot && self.constants >= 2 * WORD {
             return count >= 1;
         }
-        if count >= 2 && self.words.iter().all(|word| known.contains(word)) {
+        if count + usize::from(self.slot) >= 2
+            && self.words.iter().all(|word| known.contains(word) || lexicon.is_item(*word))
+        {
             return true;
         }
         if self.cued && count >= 2 && self.constants >= 2 * WORD {

@@ -110,3 +110,14 @@ pub(crate) fn words(mut n: u64) -> String {
         }
     }
 }
+
+/// Numbers that look as if drawn by lot, the same ones each time.
+pub(crate) struct Lot(pub(crate) u64);
+
+impl Lot {
+    /// Less than `bound`.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}

@@ -33,6 +33,8 @@ mod limits;
 mod torture;
 /// Names in scripts without blanks.
 mod unspaced;
+/// Parts of messages: left out, counted, listed.
+mod parts;
 /// What holds for every input.
 mod laws;
 /// Corrections by a person.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, ToSpan};
 use logkin_engine::{Partial, Report, Settings, record::Level};
 
-use crate::harness::{reader, run_with};
+use crate::harness::{Lot, reader, run_with};
 
 /// Headers of lines as the loggers of the world write them: codes of strftime, and `{level}` (`{LEVEL}`, padded `{LEVEL5}`, its
 /// letter `{L}`), `{ms}` three digits, `{n}` another number each time, `{message}`.
@@ -11,16 +11,6 @@ fn formats() -> Vec<&'static str> {
     let formats: Vec<&str> = include_str!("cases/formats.txt").lines().collect();
     assert!(formats.len() >= 40, "only {} formats found", formats.len());
     formats
-}
-
-/// Numbers that look as if drawn by lot, the same ones each time.
-struct Lot(u64);
-
-impl Lot {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
 }
 
 const KINDS: [(&str, Level); 3] = [("User ", Level::Info), ("Slow ", Level::Warn), ("Could ", Level::Error)];

@@ -1,0 +1,181 @@
+use logkin_engine::Settings;
+
+use crate::harness::{Lot, reader, run_with};
+
+const WORDS: [&str; 16] = [
+    "alpha", "bravo", "carrot", "delta", "eagle", "ferry", "grape", "house", "igloo", "jolly", "kettle", "lemon",
+    "mango", "nectar", "olive", "panda",
+];
+const SURNAMES: [&str; 12] = ["王", "李", "张", "刘", "陈", "杨", "黄", "赵", "吴", "周", "徐", "孙"];
+const GIVEN: [&str; 12] = ["伟", "芳", "娜", "敏", "静", "强", "磊", "洋", "艳", "勇", "霞", "平"];
+const CITIES: [&str; 10] = ["東京", "大阪", "名古屋", "札幌", "福岡", "京都", "横浜", "神戸", "仙台", "広島"];
+
+fn one<'a>(of: &[&'a str], lot: &mut Lot) -> &'a str {
+    of[lot.below(of.len() as u64) as usize]
+}
+
+/// A value of a kind: `w` a word, `n` a number, `i` an address, `z` a Chinese name, `c` a Japanese city, `l,` and the like a list.
+fn value(kind: &str, lot: &mut Lot) -> String {
+    match kind {
+        "w" => one(&WORDS, lot).to_owned(),
+        "n" => (1 + lot.below(9000)).to_string(),
+        "i" => format!("10.0.{}.{}", lot.below(9), 1 + lot.below(250)),
+        "z" => one(&SURNAMES, lot).to_owned() + &(0..=lot.below(2)).map(|_| one(&GIVEN, lot)).collect::<String>(),
+        "c" => one(&CITIES, lot).to_owned(),
+        list => {
+            let items: Vec<&str> = (0..=lot.below(15)).map(|_| one(&WORDS, lot)).collect();
+            items.join(&list[1..])
+        }
+    }
+}
+
+/// A line of a template, whose parts in `⟨⟩` half of the lines have.
+fn filled(template: &str, lot: &mut Lot) -> String {
+    let mut line = String::new();
+    let mut rest = template;
+    while let Some(at) = rest.find(['{', '⟨', '⟩']) {
+        line += &rest[..at];
+        let sign = rest[at..].chars().next().unwrap();
+        rest = &rest[at + sign.len_utf8()..];
+        match sign {
+            '{' => {
+                let (kind, behind) = rest.split_once('}').unwrap();
+                line += &value(kind, lot);
+                rest = behind;
+            }
+            '⟨' if lot.below(2) == 0 => rest = rest.split_once('⟩').unwrap().1,
+            _ => {}
+        }
+    }
+    line + rest
+}
+
+/// How many lines each cluster has, of `count` lines for each template.
+fn sizes(templates: &[&str], count: usize) -> Vec<u64> {
+    let mut lot = Lot(count as u64);
+    let mut lines: Vec<String> =
+        (0..count).flat_map(|_| templates).map(|template| filled(template, &mut lot) + "\n").collect();
+    for i in (1..lines.len()).rev() {
+        lines.swap(i, lot.below(i as u64 + 1) as usize);
+    }
+    let mut sizes: Vec<u64> = run_with(vec![reader(lines.concat())], &Settings::default())
+        .report
+        .clusters
+        .iter()
+        .map(|cluster| cluster.lines)
+        .collect();
+    sizes.sort_unstable();
+    sizes
+}
+
+/// Fails with those of which the templates are not the clusters, whatever their number of lines.
+fn assert_exact(sets: &[[&str; 3]], counts: &[usize]) {
+    let each = |set: &[&str; 3]| counts.iter().map(|count| (*count, sizes(set, *count))).collect::<Vec<_>>();
+    let wrong: String = sets
+        .iter()
+        .flat_map(|set| each(set).into_iter().map(move |(count, sizes)| (set, count, sizes)))
+        .filter(|(_, count, sizes)| *sizes != vec![*count as u64; 3])
+        .map(|(set, count, sizes)| format!("{set:?} of {count}: {sizes:?}\n"))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_part_that_may_be_left_out_makes_no_other_message() {
+    let sets = [
+        ["Session {n} was opened⟨ for user {w}⟩", "Session {n} was closed", "Login of {w} denied"],
+        ["Sent report {n} upstream⟨ ({n} retries)⟩", "Report {n} is empty", "Upstream {i} is slow"],
+        ["Mirror {w} synced⟨ (stale)⟩", "Mirror {w} removed", "Mirror list has {n} entries"],
+        ["Connection from {i}⟨ port {n}⟩ closed", "Listening on port {n}", "Worker {n} exited"],
+        ["Deploy finished env={w}⟨ region={w}⟩ took={n}", "Deploy started env={w}", "Rollback of {n} done"],
+        ["Upload of {w} failed⟨, code {n}⟩", "Upload of {w} finished", "Quota is {n} bytes"],
+        ["⟨{w}: ⟩battery charge reached {n} percent", "battery of {w} replaced", "charger unplugged"],
+        ["request {n} failed⟨ after {n} tries⟩", "request {n} done⟨ in {n} ms⟩", "request {n} queued"],
+        ["Retrying request⟨ {n}⟩ to {w}.example.com", "Gave up on {w}.example.com", "Resolver answered {n} queries"],
+        ["cannot open /a/{w}⟨: permission denied⟩", "opened /a/{w}", "closed all files"],
+    ];
+    assert_exact(&sets, &[40, 300]);
+}
+
+#[test]
+fn what_says_that_something_else_happened_stays_apart() {
+    let sets = [
+        ["connection from {i} closed", "connection from {i} refused", "connection from {i} not closed"],
+        ["job {n} finished", "job {n} nearly finished", "job {n} failed to finish"],
+        ["file /a/{w} opened", "file /a/{w} opened read only", "file /a/{w} could not be opened"],
+        ["checking disk {w}", "checking disk {w} failed", "checking disk {w} done"],
+        ["access by uid={n} user= rhost={i}", "access by uid={n} user= rhost={i} name={w}", "session {n} closed"],
+    ];
+    assert_exact(&sets, &[40, 300]);
+}
+
+#[test]
+fn one_and_several_of_a_thing_are_one_message() {
+    let few = |lot: &mut Lot| 1 + lot.below(3);
+    let mut lot = Lot(1);
+    let lines: String = (0..90)
+        .map(|i| {
+            let (entries, files) = (few(&mut lot), few(&mut lot));
+            let s = |count: u64, one: &'static str, several: &'static str| if count == 1 { one } else { several };
+            match i % 3 {
+                0 => format!("{entries} {} cleaned\n", s(entries, "entry was", "entries were")),
+                1 => format!("moved {files} {} to {i}\n", s(files, "new file", "new files")),
+                _ => format!("found {entries} {} in {i} ms\n", s(entries, "match", "matches")),
+            }
+        })
+        .collect();
+    let report = run_with(vec![reader(&lines)], &Settings::default()).report;
+    let mut templates: Vec<&str> = report.clusters.iter().map(|cluster| cluster.template.as_str()).collect();
+    templates.sort_unstable();
+    assert_eq!(templates, ["<*> entr<*> <*> cleaned", "found <*> match<*> in <*> ms", "moved <*> new file<*> to <*>"]);
+}
+
+#[test]
+fn lists_of_one_item_and_of_many_are_one_message() {
+    let sets = |list: &str| {
+        [
+            format!("sync {list}"),
+            format!("{list} are unreachable"),
+            "copied {n} files".to_owned(),
+            list.to_owned(),
+            "idle since {n} s".to_owned(),
+            "stopped after {n} requests".to_owned(),
+        ]
+    };
+    for separator in [" ", ", ", ",", "; ", " and "] {
+        let set = sets(&format!("{{l{separator}}}"));
+        let set: Vec<&str> = set.iter().map(String::as_str).collect();
+        let alone: &[[&str; 3]] = if separator == " and " { &[] } else { &[[set[3], set[4], set[5]]] };
+        assert_exact(&[&[[set[0], set[1], set[2]]], alone].concat(), &[300]);
+    }
+}
+
+#[test]
+fn flags_in_any_order_are_one_message() {
+    let line = |lot: &mut Lot| {
+        let flags: Vec<String> =
+            (0..=lot.below(12)).map(|_| format!("--{}={}", one(&WORDS, lot), one(&WORDS, lot))).collect();
+        format!("exec {}\nkilled process {}\n", flags.join(" "), lot.below(9000))
+    };
+    let mut lot = Lot(1);
+    let lines: String = (0..200).map(|_| line(&mut lot)).collect();
+    let report = run_with(vec![reader(&lines)], &Settings::default()).report;
+    assert_eq!(report.clusters.iter().map(|cluster| cluster.lines).collect::<Vec<_>>(), [200, 200]);
+}
+
+#[test]
+fn two_characters_beside_names_tell_chinese_messages_apart() {
+    let sets = [
+        ["{z}退出", "{z}登录", "{z}注册"],
+        ["{z}再次登录成功", "{z}登录成功", "{z}登录失败{n}次"],
+        ["{z}未登录", "{z}已登录", "{z}登录超时"],
+        ["欢迎{z}", "再见{z}", "余额{n}元"],
+    ];
+    assert_exact(&sets, &[60, 300]);
+}
+
+#[test]
+fn few_lines_are_enough_for_places_in_japanese_sentences() {
+    let sets = [["{c}行きの列車は{n}分遅れています", "{c}の気温は{n}度になりました", "在庫が{n}個を下回りました"]];
+    assert_exact(&sets, &[20, 100]);
+}
