@@ -17,6 +17,9 @@ const LISTS: usize = 8;
 /// Different lengths of lists.
 const LENGTHS: usize = 3;
 
+/// Words behind which little is said that are looked at together at most; of each something is kept.
+const MOST: usize = 1 << 17;
+
 /// Events with a word that is no item at least, always at the same place.
 const TELLING: u64 = 3;
 
@@ -59,6 +62,10 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
 }
 
 fn join_behind(nodes: &mut Vec<Node>, lexicon: &Lexicon, before: usize, strict: bool) {
+    // All are looked at together here.
+    if before == 0 && nodes.iter().map(|node| node.outline.len()).sum::<usize>() > MOST {
+        return;
+    }
     let fronts = branches(nodes, lexicon, before);
     let mut buckets: Vec<Stretch> = Vec::new();
     for (n, node) in nodes.iter().enumerate() {
@@ -69,7 +76,9 @@ fn join_behind(nodes: &mut Vec<Node>, lexicon: &Lexicon, before: usize, strict: 
     buckets.sort_unstable();
     let mut sets = Sets::new(nodes.len());
     let mut cuts = HashMap::new();
-    for bucket in buckets.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() >= LISTS) {
+    let is_small = |bucket: &[Stretch]| bucket.iter().map(|(_, _, from, to)| to - from).sum::<usize>() <= MOST;
+    let several = buckets.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() >= LISTS);
+    for bucket in several.filter(|bucket| !strict || is_small(bucket)) {
         for mut tails in by_tail(nodes, bucket) {
             if strict {
                 leave_telling(nodes, &mut tails);
