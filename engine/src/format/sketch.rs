@@ -283,6 +283,7 @@ impl Pen<'_> {
                 self.key.extend([b'<', PRIORITY, b'>']);
                 self.at += end + 1;
             }
+            Some(b'/') if self.key.ends_with(&[LEVEL]) => self.sign(),
             Some(b'-') if !self.key.is_empty() && matches!(rest.get(1), Some(b' ' | b'\t')) => self.sign(),
             Some(b' ' | b'\t' | b'|' | b',' | b'"' | b'<' | b'>' | b']' | b')' | b'{' | b'}' | b';') => self.sign(),
             Some(_) => {

@@ -368,7 +368,9 @@ fn form(key: &[u8], members: &[&Sketch<'_>], reference: i64) -> Option<Form> {
         };
         parts.push(part);
     }
-    if parts.len() > PARTS || !matches!(parts.last(), Some(Part::Literal(_))) {
+    // Where a field begins nothing tells but the text before it.
+    let is_glued = |two: &[Part]| !matches!(two[0], Part::Literal(_)) && matches!(two[1], Part::Field(_));
+    if parts.len() > PARTS || !matches!(parts.last(), Some(Part::Literal(_))) || parts.windows(2).any(is_glued) {
         return None;
     }
     // A field before a blank that ends the header has nothing behind it that tells whether it is one.
