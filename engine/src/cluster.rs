@@ -10,6 +10,7 @@ mod sentences;
 mod joint;
 mod absorb;
 mod optional;
+mod fronts;
 mod stretches;
 mod lists;
 mod similarity;

@@ -22,7 +22,6 @@ pub(crate) mod values;
 
 use std::sync::Arc;
 
-pub(crate) use self::vote::front;
 use self::{
     clock::Days,
     colours::ESCAPE,
@@ -37,6 +36,7 @@ pub use self::{
     form::FormError,
     layout::{Layout, LineFormat},
 };
+pub(crate) use self::{level::is_level_word, vote::front};
 use crate::record::Record;
 
 /// What a line may turn out to be: of one of the forms of its layout, or one of the ways behind them.

@@ -66,15 +66,17 @@ pub(super) fn close(outlines: &mut [Outline], lexicon: &Lexicon) {
 
 /// Takes what stands behind a last colon for a variable where the file has many such ends, most of which it has behind other
 /// words too: `cannot open it: Permission denied`. Words alone count, since whole messages that follow a component's name
-/// have variables of their own.
+/// have variables of their own; nor does what others have as their whole message, or what only a level and a name introduce.
 pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon) {
     let mut heads: HashMap<&[u32], HashSet<[u32; BESIDE]>> = HashMap::new();
     let mut tails: HashMap<[u32; BESIDE], HashSet<&[u32]>> = HashMap::new();
     let reason = |outline: &Outline| -> Option<(usize, [u32; BESIDE])> {
         let from = outline.reason.filter(|from| (1..=REASON).contains(&(outline.words.len() - from)))?;
         let head = &outline.words[..from];
-        (lexicon.weight(head) >= BESIDE * WORD).then(|| (from, last(head)))
+        let levels = head.iter().filter(|word| lexicon.is_level(**word)).count() * WORD;
+        (lexicon.weight(head) >= BESIDE * WORD + levels).then(|| (from, last(head)))
     };
+    let messages: HashSet<&[u32]> = outlines.iter().map(|outline| &*outline.words).collect();
     for outline in &*outlines {
         if let Some((from, head)) = reason(outline) {
             let tail = &outline.words[from..];
@@ -86,7 +88,9 @@ pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon) {
     tails.retain(|_, tails| {
         let plain = tails.iter().filter(|tail| !tail.contains(&SLOT)).count();
         let recurring = tails.iter().filter(recurs).count();
-        recurring >= MANY && recurring * 2 >= tails.len() || plain >= 2 * MANY && plain * 2 >= tails.len()
+        let whole = tails.iter().filter(|tail| messages.contains(**tail)).count();
+        let many = recurring >= MANY && recurring * 2 >= tails.len() || plain >= 2 * MANY && plain * 2 >= tails.len();
+        many && whole * 2 < tails.len()
     });
     let known: HashSet<Vec<u32>> = tails.values().flatten().filter(recurs).map(|tail| tail.to_vec()).collect();
     let variable: HashSet<[u32; BESIDE]> = tails.into_keys().collect();

@@ -4,6 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use super::{
     align::{self, as_shape},
+    fronts,
     outline::{Lexicon, WORD},
     sequence::{Token, is_negation, is_preposition, is_state, tokens},
     tree::Sets,
@@ -41,7 +42,9 @@ const TRIES: usize = 64;
 /// Joins a node to the one that says the same without a part that may be left out.
 pub(super) fn join(nodes: &mut Vec<Node>, shapes: &[(&str, u64)], lexicon: &Lexicon) {
     let mut sets = Sets::new(nodes.len());
-    let joined = join_equal(nodes, shapes, lexicon, &mut sets) | join_few(nodes, shapes, &mut sets);
+    let joined = join_equal(nodes, shapes, lexicon, &mut sets)
+        | join_few(nodes, shapes, &mut sets)
+        | fronts::join(nodes, lexicon, &mut sets);
     if !joined {
         return;
     }

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, collections::HashSet, ops::Index};
 
 use super::sequence::{Token, is_conjunction, is_counted, is_lower, is_negation, is_state, is_unit, singular, tokens};
-use crate::{tally::Key, token::is_unspaced};
+use crate::{format::is_level_word, tally::Key, token::is_unspaced};
 
 /// A variable in an outline.
 pub(super) const SLOT: u32 = 0;
@@ -115,6 +115,11 @@ impl Lexicon {
     /// Whether it is a character of a script without blanks.
     pub(super) fn is_unspaced(&self, number: u32) -> bool {
         self.word(number).chars().next().is_some_and(is_unspaced)
+    }
+
+    /// Whether it is a word or a letter, in capitals, that names a level.
+    pub(super) fn is_level(&self, number: u32) -> bool {
+        number != SLOT && is_level_word(self.word(number).as_bytes())
     }
 
     pub(super) fn is_negation(&self, number: u32) -> bool {

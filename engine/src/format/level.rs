@@ -50,6 +50,12 @@ pub(super) fn lettered(letter: u8) -> Option<Level> {
     })
 }
 
+/// Whether it is a word or a letter, in capitals, that names a level.
+pub(crate) fn is_level_word(word: &[u8]) -> bool {
+    let is_letter = || matches!(word, [letter] if lettered(*letter).is_some());
+    word.iter().all(u8::is_ascii_uppercase) && (is_letter() || named(word).is_some())
+}
+
 /// The level of a syslog severity, 0 to 7 (RFC 5424, table 2).
 pub(super) fn severity(number: u32) -> Level {
     match number {

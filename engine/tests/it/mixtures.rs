@@ -135,6 +135,36 @@ fn a_message_under_five_formats_in_one_file_is_one_however_many_lines_each_has()
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// A word by itself may be a program's name or what happened; a letter may be a level or anything.
+#[test]
+fn what_a_header_may_leave_before_a_message_is_no_other_message_where_it_recurs_without() {
+    let unclear = [
+        "%H:%M:%S.{ms} {L} shop: {message}",
+        "%d/%b/%Y:%H:%M:%S +0000 shop {LEVEL} {message}",
+        "%Y-%m-%d %H:%M:%S {LEVEL} shop {message}",
+        "{LEVEL} shop: {message}",
+        "{message}",
+    ];
+    let clear = [
+        "%Y-%m-%d %H:%M:%S,{ms} {LEVEL5} [pool-{n}] org.demo.Shop - {message}",
+        "%b %e %H:%M:%S web1 shop[{n}]: {message}",
+    ];
+    let mut lot = Lot(7);
+    let mut wrong = String::new();
+    for count in [12, 30, 300, 3000] {
+        for one in 0..unclear.len() {
+            let formats = [unclear[one], unclear[(one + 1) % 5], unclear[(one + 2) % 5], clear[0], clear[1]];
+            let log: Vec<String> = formats.iter().flat_map(|format| lines(format, count, &mut lot)).collect();
+            let report = report(&log);
+            let lines: Vec<u64> = report.clusters.iter().map(|cluster| cluster.lines).collect();
+            if lines != [5 * count as u64 / 3; 3] {
+                wrong += &format!("{count} {}\n{:?}\n", formats.join("\n"), counts(&report));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 /// What kinds there are, and how many lines each has.
 fn counts(report: &Report) -> BTreeMap<&str, u64> {
     report.clusters.iter().map(|cluster| (cluster.template.as_str(), cluster.lines)).collect()
