@@ -62,6 +62,13 @@ impl Balancer {
         Self::start(shell, arguments, Path::new("/tmp")).unwrap()
     }
 
+    /// Started with SIGHUP as it is for programs by default, whatever the test was started with.
+    pub(crate) fn hearing_hangups(arguments: &[&str]) -> Self {
+        let mut env = Command::new("env");
+        env.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_logkin-balancer")]);
+        Self::start(env, arguments, Path::new("/tmp")).unwrap()
+    }
+
     fn start(mut command: Command, arguments: &[&str], runtime_dir: &Path) -> Result<Self, String> {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut child = command

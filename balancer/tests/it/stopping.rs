@@ -46,7 +46,7 @@ fn a_request_under_way_is_answered_after_sigterm() {
 #[test]
 fn hangups_finish_what_is_under_way_however_many_come() {
     let (upstream, release) = held();
-    let mut balancer = Balancer::in_front_of(&[upstream.address]);
+    let mut balancer = Balancer::hearing_hangups(&["--backend", &upstream.address.to_string()]);
     let mut client = balancer.connect();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     eventually("it is at the backend", || (upstream.requests() == 1).then_some(()));
