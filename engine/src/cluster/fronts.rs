@@ -101,7 +101,7 @@ struct Front {
     pairs: Vec<(usize, usize)>,
     /// Events that begin with it.
     events: u64,
-    /// Those among them that recur without no front.
+    /// Those among them that are of no message which recurs without a front.
     odd: u64,
 }
 

@@ -1,5 +1,5 @@
-//! The vote of the first lines of an input on how its lines begin. Lines are sketched; those whose fronts are alike up to the last
-//! of time and level tell together how far their header goes.
+//! The vote of the first lines of an input, and of those that differ later, on how its lines begin. Lines are sketched; those
+//! whose fronts are alike up to the last of time and level tell together how far their header goes.
 
 use std::{
     borrow::Cow,
@@ -246,7 +246,8 @@ fn next_field<'s, 'l>(members: &[&'s Sketch<'l>], depth: usize) -> Option<Vec<&'
 }
 
 /// Whether what would be the last field of the header says what happened rather than where: `success:` and `failure:`, `[BEGIN]`
-/// and `[END]`; one of them alone as well, as another file may have the other. Names of loggers, programs and threads are written like names, and programs stand behind their host.
+/// and `[END]`; one of them alone as well, as another file may have the other. Names of loggers, programs and threads are written
+/// like names, and programs stand behind their host..
 fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
     let step = |sketch: &Sketch<'_>| sketch.steps[depth];
     let behind_host = depth > 0
