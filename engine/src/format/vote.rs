@@ -21,7 +21,7 @@ use super::{
 use crate::tally::Key;
 
 /// Forms of an input at most; the most frequent are kept.
-pub(crate) const FORMS: usize = 8;
+pub(crate) const FORMS: usize = 24;
 
 /// Lines that vote, about. More change nothing, and take time before the first chunk is folded.
 const VOTERS: usize = 1000;
@@ -40,7 +40,7 @@ const MANY: usize = 8;
 const FRONT: usize = 32;
 
 /// Beginnings of lines that are seen to, the most frequent ones.
-const FRONTS: usize = 32;
+const FRONTS: usize = 64;
 
 /// Lines of each of these that vote at least, about, where there are as many.
 const FEW_OF_FRONT: u64 = 50;

@@ -64,6 +64,12 @@ fn report(lines: &[String]) -> Report {
     run_with(vec![reader(&text)], &Settings::default()).report
 }
 
+fn shuffle(lines: &mut [String], lot: &mut Lot) {
+    for i in (1..lines.len()).rev() {
+        lines.swap(i, lot.below(i as u64 + 1) as usize);
+    }
+}
+
 /// What the report has instead of the three kinds alone; empty when it has them.
 fn others(report: &Report) -> String {
     let found: Vec<&str> = report.clusters.iter().map(|cluster| cluster.template.as_str()).collect();
@@ -123,9 +129,7 @@ fn a_message_under_five_formats_in_one_file_is_one_however_many_lines_each_has()
             log.extend(lines(format, count, &mut lot));
         }
         if round % 2 == 1 {
-            for i in (1..log.len()).rev() {
-                log.swap(i, lot.below(i as u64 + 1) as usize);
-            }
+            shuffle(&mut log, &mut lot);
         }
         let others = others(&report(&log));
         if !others.is_empty() {
@@ -133,6 +137,21 @@ fn a_message_under_five_formats_in_one_file_is_one_however_many_lines_each_has()
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn messages_under_twenty_formats_in_one_file_are_the_same_kinds_in_any_order() {
+    let formats = formats();
+    let mut lot = Lot(20);
+    for first in [0, 11, 22] {
+        let used: Vec<&str> = formats.iter().cycle().skip(first).take(20).copied().collect();
+        let mut log: Vec<String> = used.iter().flat_map(|format| lines(format, 150, &mut lot)).collect();
+        for order in 0..3 {
+            let others = others(&report(&log));
+            assert!(others.is_empty(), "{}\norder {order}\n{others}", used.join("\n"));
+            shuffle(&mut log, &mut lot);
+        }
+    }
 }
 
 /// A word by itself may be a program's name or what happened; a letter may be a level or anything.
