@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     outline::{Bracket, Lexicon, Outline, SLOT, WORD},
-    sequence::is_state,
+    sequence::{is_negation, is_state},
     words::{MANY, count_of_values},
 };
 
@@ -65,8 +65,9 @@ pub(super) fn close(outlines: &mut [Outline], lexicon: &Lexicon) {
 }
 
 /// Takes what stands behind a last colon for a variable where the file has many such ends, most of which it has behind other
-/// words too: `cannot open it: Permission denied`. Words alone count, since whole messages that follow a component's name
-/// have variables of their own; nor does what others have as their whole message, or what only a level and a name introduce.
+/// words too, or where the words before it say that something failed: `cannot open it: Permission denied`. Words alone count,
+/// since whole messages that follow a component's name have variables of their own; nor does what others have as their whole
+/// message, or what only a level and a name introduce (`order service: draining connections`).
 pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon) {
     let mut heads: HashMap<&[u32], HashSet<[u32; BESIDE]>> = HashMap::new();
     let mut tails: HashMap<[u32; BESIDE], HashSet<&[u32]>> = HashMap::new();
@@ -74,7 +75,8 @@ pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon) {
         let from = outline.reason.filter(|from| (1..=REASON).contains(&(outline.words.len() - from)))?;
         let head = &outline.words[..from];
         let levels = head.iter().filter(|word| lexicon.is_level(**word)).count() * WORD;
-        (lexicon.weight(head) >= BESIDE * WORD + levels).then(|| (from, last(head)))
+        let introduces = head.contains(&SLOT) || says_failure(head, lexicon);
+        (introduces && lexicon.weight(head) >= BESIDE * WORD + levels).then(|| (from, last(head)))
     };
     let messages: HashSet<&[u32]> = outlines.iter().map(|outline| &*outline.words).collect();
     for outline in &*outlines {
@@ -85,11 +87,12 @@ pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon) {
         }
     }
     let recurs = |tail: &&&[u32]| heads[*tail].len() > 1 && !tail.contains(&SLOT);
-    tails.retain(|_, tails| {
+    tails.retain(|head, tails| {
         let plain = tails.iter().filter(|tail| !tail.contains(&SLOT)).count();
         let recurring = tails.iter().filter(recurs).count();
         let whole = tails.iter().filter(|tail| messages.contains(**tail)).count();
-        let many = recurring >= MANY && recurring * 2 >= tails.len() || plain >= 2 * MANY && plain * 2 >= tails.len();
+        let many = recurring >= MANY && recurring * 2 >= tails.len()
+            || plain >= 2 * MANY && plain * 2 >= tails.len() && says_failure(head, lexicon);
         many && whole * 2 < tails.len()
     });
     let known: HashSet<Vec<u32>> = tails.values().flatten().filter(recurs).map(|tail| tail.to_vec()).collect();
@@ -106,6 +109,15 @@ pub(super) fn close_reasons(outlines: &mut [Outline], lexicon: &Lexicon) {
             }
         }
     }
+}
+
+/// Whether the words say that something did not succeed, which a reason follows.
+fn says_failure(words: &[u32], lexicon: &Lexicon) -> bool {
+    let fails = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        word.starts_with("fail") || word.starts_with("unable") || word.ends_with("n't") || is_negation(&word)
+    };
+    words.iter().any(|word| !matches!(*word, SLOT | u32::MAX) && fails(lexicon.word(*word)))
 }
 
 /// Where a known reason of two words or more begins that ends a message without a colon before it.

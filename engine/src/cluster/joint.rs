@@ -1,7 +1,7 @@
 //! Several variables in one message: `user alice opened project apollo`, where hardly two lines agree in all but one place.
 //! Judges all places of a message together; single places are the business of `words`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     outline::{Lexicon, SLOT, WORD},
@@ -12,6 +12,9 @@ use super::{
 
 /// Words of an outline up to which it is looked at here, which bounds the splitting.
 const LONGEST: usize = 64;
+
+/// Pairs of words at least that say whether two places go together, and shapes of each, on average.
+const TIED: usize = 3;
 
 /// Joins the nodes of one length that differ in several places, where all of those are variables at once.
 pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
@@ -109,7 +112,37 @@ fn are_variables(nodes: &[Node], lexicon: &Lexicon, group: &[usize], places: &[V
     let events: u64 = group.iter().map(|node| nodes[*node].events).sum();
     let found: usize = group.iter().map(|node| nodes[*node].members.len()).sum();
     let independent = found * 2 >= ways || found as u64 * 2 >= events;
-    independent && places.iter().all(is_variable)
+    independent && places.iter().all(is_variable) && !go_together(nodes, lexicon, group, places)
+}
+
+/// Whether the word in one of the places tells that in another though both recur among other variables: `Job <*> queued`,
+/// `Topic <*> deleted`. Names of two words go together as well, which stand side by side and say nothing that happened.
+fn go_together(nodes: &[Node], lexicon: &Lexicon, group: &[usize], places: &[Varying]) -> bool {
+    let says_what = |place: &Varying| {
+        let states = place.words.iter().filter(|(word, _)| is_state(lexicon.word(*word))).count();
+        states * 2 > place.words.len()
+    };
+    let are_tied = |a: &Varying, b: &Varying| {
+        let is_name = b.position == a.position + 1 && !says_what(b);
+        !is_name && are_tied(nodes, group, a.position, b.position)
+    };
+    (1..places.len()).any(|b| places[..b].iter().any(|a| are_tied(a, &places[b])))
+}
+
+/// Whether two places have few of the pairs of words that they could, each pair in several shapes.
+fn are_tied(nodes: &[Node], group: &[usize], a: usize, b: usize) -> bool {
+    let (mut firsts, mut seconds, mut pairs) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let mut shapes = 0;
+    for node in group.iter().map(|node| &nodes[*node]) {
+        let (first, second) = (node.outline[a], node.outline[b]);
+        if first != SLOT && second != SLOT {
+            firsts.insert(first);
+            seconds.insert(second);
+            pairs.insert((first, second));
+            shapes += node.members.len();
+        }
+    }
+    pairs.len() >= TIED && pairs.len() * 2 <= firsts.len() * seconds.len() && shapes >= TIED * pairs.len()
 }
 
 /// Whether all places hold much the same words (`from RUNNING to FAILED`): what may stand here and there is a value, even if

@@ -179,3 +179,72 @@ fn few_lines_are_enough_for_places_in_japanese_sentences() {
     let sets = [["{c}行きの列車は{n}分遅れています", "{c}の気温は{n}度になりました", "在庫が{n}個を下回りました"]];
     assert_exact(&sets, &[20, 100]);
 }
+
+#[test]
+fn what_stands_before_all_messages_leaves_them_apart() {
+    let messages = [
+        "Connection to {i} lost",
+        "Connection to {i} refused",
+        "Session {w} opened for {w}",
+        "Session {w} closed for {w}",
+        "Job {w} queued",
+        "Job {w} cancelled by {w}",
+        "Mounting volume {w}",
+        "Volume {w} mounted",
+        "Volume {w} unmounted",
+        "Cannot mount volume {w}",
+        "Plugin {w} loaded",
+        "Index {w} is read-only",
+        "Topic {w} deleted",
+        "Shard {w} relocated to {i}",
+    ];
+    for before in ["", "cluster manager ", "cluster manager: ", "[cluster manager] ", "On node main, ", "app=x node=5 "] {
+        let introduced = messages.map(|message| format!("{before}{message}"));
+        let found = sizes(&introduced.each_ref().map(String::as_str), 40);
+        assert_eq!(found, [40; 14], "behind {before:?}");
+    }
+}
+
+#[test]
+fn whole_messages_behind_the_name_of_a_service_are_no_reasons() {
+    let messages = [
+        "starting up",
+        "shutdown requested",
+        "database connection established",
+        "cache warmed",
+        "all connections closed",
+        "draining connections",
+        "running migrations",
+        "migrations finished",
+        "scheduler enabled",
+        "worker pool created",
+        "bye",
+        "configuration reloaded",
+    ];
+    for services in [&["order"][..], &["order", "user", "mail"], &["order", "user", "mail", "auth", "stock", "search"]] {
+        let lines = services.iter().flat_map(|service| messages.map(|message| format!("{service} service: {message}")));
+        let lines: Vec<String> = lines.collect();
+        let found = sizes(&lines.iter().map(String::as_str).collect::<Vec<_>>(), 6);
+        assert_eq!(found, vec![6; lines.len()], "{services:?}");
+    }
+}
+
+#[test]
+fn reasons_of_failures_are_values() {
+    let reasons = [
+        "permission denied",
+        "no such file or directory",
+        "connection refused",
+        "disk full",
+        "quota exceeded",
+        "out of memory",
+        "invalid argument",
+        "interrupted by user",
+        "bad checksum",
+        "broken pipe",
+        "host is down",
+        "network unreachable",
+    ];
+    let lines = reasons.map(|reason| format!("Job {{n}} failed: {reason}"));
+    assert_eq!(sizes(&lines.each_ref().map(String::as_str), 20), [240]);
+}
