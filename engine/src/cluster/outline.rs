@@ -150,8 +150,17 @@ impl Lexicon {
                 at = end;
                 continue;
             }
+            if let Some(end) = unspaced_list(&tokens, at) {
+                push(&mut outline, SLOT);
+                at = end;
+                continue;
+            }
             at += match tokens[at] {
                 Token::Blank => 1,
+                Token::Sign(ENUMERATION) => {
+                    push(&mut outline, SLOT);
+                    1 + enumerated(&tokens[at + 1..])
+                }
                 Token::Slot(_) => {
                     push(&mut outline, SLOT);
                     1 + following_unit(&tokens[at + 1..])
@@ -426,6 +435,63 @@ fn conjoined(tokens: &[Token<'_>]) -> Option<usize> {
         [Token::Blank, Token::Word(word), ..] if is_state(word) => None,
         [Token::Blank, Token::Word(_) | Token::Slot(_), ..] => Some(before + 2),
         _ => None,
+    }
+}
+
+/// The comma between the items of a list in Chinese; in Japanese between clauses as well.
+const ENUMERATION: &str = "、";
+
+/// Characters of an item in a script without blanks, at most; of most that something else separates than [`ENUMERATION`].
+const UNSPACED_ITEM: usize = 8;
+const UNSPACED_NAME: usize = 4;
+
+/// Tokens of the items at the front, up to the last that such a comma ends: where the last one ends nothing says.
+fn enumerated(tokens: &[Token<'_>]) -> usize {
+    let mut end = 0;
+    while let Some(length) = unspaced_item(&tokens[end..], UNSPACED_ITEM) {
+        if tokens.get(end + length) != Some(&Token::Sign(ENUMERATION)) {
+            break;
+        }
+        end += length + 1;
+    }
+    end
+}
+
+/// The end of the list in a script without blanks that starts at `at`, behind a bracket, quote or colon: `：张伟、王芳、李娜`.
+fn unspaced_list(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let introduced = match tokens[..at] {
+        [.., Token::Sign(sign)] | [.., Token::Sign(sign), Token::Blank] => {
+            matches!(sign, "：" | ":" | "（" | "(" | "【" | "[" | "「" | "『" | "\"" | "'")
+        }
+        _ => false,
+    };
+    if !introduced || !matches!(tokens[at], Token::Word(word) if word.chars().all(is_unspaced)) {
+        return None;
+    }
+    let mut end = at + unspaced_item(&tokens[at..], UNSPACED_ITEM)?;
+    let separator = *tokens.get(end)?;
+    let longest = match separator {
+        Token::Sign(ENUMERATION) => UNSPACED_ITEM,
+        Token::Sign("，" | "," | "；" | ";") => UNSPACED_NAME,
+        _ => return None,
+    };
+    let mut items = usize::from(end - at <= longest);
+    while tokens.get(end) == Some(&separator) {
+        let next = end + 1 + usize::from(tokens.get(end + 1) == Some(&Token::Blank));
+        let Some(length) = tokens.get(next..).and_then(|rest| unspaced_item(rest, longest)) else { break };
+        end = next + length;
+        items += 1;
+    }
+    (items >= PLAIN_LIST).then_some(end)
+}
+
+/// Tokens of the one word or variable at the front, or of the characters up to what is none.
+fn unspaced_item(tokens: &[Token<'_>], longest: usize) -> Option<usize> {
+    let is_character = |token: &&Token<'_>| matches!(token, Token::Word(word) if word.chars().all(is_unspaced));
+    let length = tokens.iter().take(longest + 1).take_while(is_character).count();
+    match tokens.first()? {
+        Token::Word(_) | Token::Slot(_) if length == 0 => Some(1),
+        _ => (1..=longest).contains(&length).then_some(length),
     }
 }
 

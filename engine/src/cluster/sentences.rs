@@ -154,8 +154,10 @@ impl Search<'_> {
         let nodes = self.nodes;
         let laid: Vec<Vec<&[u32]>> = members.iter().filter_map(|node| lay(&sentence, &nodes[*node].outline)).collect();
         let count = sentence.iter().filter(|word| **word == SLOT).count();
+        let behind = sentence.iter().enumerate().filter(|(_, word)| **word == SLOT).map(|(at, _)| &sentence[at + 1..]);
+        let titled: Vec<bool> = behind.map(|behind| is_title(behind, self.lexicon)).collect();
         let slots: Vec<Slot<'_>> =
-            (0..count).map(|i| Slot::of(laid.iter().map(|values| values[i]), self.lexicon)).collect();
+            (0..count).map(|i| Slot::of(laid.iter().map(|values| values[i]), titled[i], self.lexicon)).collect();
         let new = slots.iter().filter(|slot| !slot.values.is_empty()).count();
         let persons = slots.iter().filter(|slot| slot.persons).count();
         let weight = self.lexicon.weight(&sentence);
@@ -179,7 +181,7 @@ impl Search<'_> {
         // A name alone is no name for certain where little stands beside it.
         let by_name = self.lexicon.weight(&sentence) < WORD;
         let is_value = |(slot, value): (&Slot<'_>, &[u32])| {
-            slot.may_be(value) && (!by_name || !slot.persons || is_person(value, self.lexicon))
+            slot.may_be(value) && (!by_name || !slot.persons || slot.titled || is_person(value, self.lexicon))
         };
         let fits = |node: &usize| {
             lay(&sentence, &self.nodes[*node].outline).is_some_and(|values| slots.iter().zip(values).all(is_value))
@@ -210,6 +212,12 @@ impl Search<'_> {
         };
         values.into_iter().map(with).collect()
     }
+}
+
+/// Whether a sentence goes on with what follows the name of a person.
+fn is_title(words: &[u32], lexicon: &Lexicon) -> bool {
+    let text: String = words.iter().take(2).take_while(|word| **word != SLOT).map(|word| lexicon.word(*word)).collect();
+    ["さん", "さま", "様", "氏", "님", "씨", "先生", "女士"].iter().any(|title| text.starts_with(title))
 }
 
 /// Whether it is a name as very many persons have it: a surname and one or two characters.
@@ -248,18 +256,21 @@ struct Slot<'a> {
     longest: usize,
     /// Whether they are names of persons.
     persons: bool,
+    /// Whether what follows says so.
+    titled: bool,
     /// What values begin or end with that is a word of the sentence.
     fronts: HashSet<&'a [u32]>,
     backs: HashSet<&'a [u32]>,
 }
 
 impl<'a> Slot<'a> {
-    fn of(found: impl Iterator<Item = &'a [u32]>, lexicon: &Lexicon) -> Self {
+    fn of(found: impl Iterator<Item = &'a [u32]>, titled: bool, lexicon: &Lexicon) -> Self {
         let mut slot = Self {
             values: HashMap::new(),
             slot: false,
             longest: 0,
-            persons: false,
+            persons: titled,
+            titled,
             fronts: HashSet::new(),
             backs: HashSet::new(),
         };
@@ -270,16 +281,19 @@ impl<'a> Slot<'a> {
                 *slot.values.entry(value).or_default() += 1;
             }
         }
-        slot.fronts = slot.parts(lexicon, |value, length| value.split_at(length));
-        slot.backs = slot.parts(lexicon, |value, length| {
-            let (rest, part) = value.split_at(value.len() - length);
-            (part, rest)
-        });
+        // Before a title stands all of a name, and whatever many have in common.
+        if !titled {
+            slot.fronts = slot.parts(lexicon, |value, length| value.split_at(length));
+            slot.backs = slot.parts(lexicon, |value, length| {
+                let (rest, part) = value.split_at(value.len() - length);
+                (part, rest)
+            });
+        }
         let mut values = std::mem::take(&mut slot.values);
         values.retain(|value, _| !slot.has_part(value));
         slot.longest = values.keys().map(|value| value.len()).max().unwrap_or(0);
         let persons = values.keys().filter(|value| is_person(value, lexicon)).count();
-        slot.persons = persons >= MANY && persons * 10 >= values.len() * 9;
+        slot.persons |= persons >= MANY && persons * 10 >= values.len() * 9;
         slot.values = values;
         slot
     }
@@ -293,7 +307,7 @@ impl<'a> Slot<'a> {
         split: impl Fn(&'a [u32], usize) -> (&'a [u32], &'a [u32]),
     ) -> HashSet<&'a [u32]> {
         let mut parts: HashMap<&[u32], (usize, usize)> = HashMap::new();
-        for value in self.values.keys() {
+        for value in self.values.keys().filter(|value| !value.contains(&SLOT)) {
             for length in 1..value.len().min(PART + 1) {
                 let (part, rest) = split(value, length);
                 let (all, twins) = parts.entry(part).or_default();
@@ -311,6 +325,10 @@ impl<'a> Slot<'a> {
     }
 
     fn has_part(&self, value: &[u32]) -> bool {
+        // The first and the last of a list, where others have lists too.
+        if self.slot && value.contains(&SLOT) {
+            return false;
+        }
         self.fronts.iter().any(|part| value.len() > part.len() && value.starts_with(part))
             || self.backs.iter().any(|part| value.len() > part.len() && value.ends_with(part))
     }
@@ -325,7 +343,9 @@ impl<'a> Slot<'a> {
         let unspaced = self.values.keys().filter(|value| value.iter().any(|word| lexicon.is_unspaced(*word))).count();
         self.values.len() >= need
             && unspaced * 2 >= self.values.len()
-            && (self.slot || self.are_many(|value| value[0]) && self.are_many(|value| value[value.len() - 1]))
+            && (self.slot
+                || self.titled
+                || self.are_many(|value| value[0]) && self.are_many(|value| value[value.len() - 1]))
     }
 
     /// Whether the values are so few that each may say something else.
@@ -367,7 +387,9 @@ fn lay<'a>(sentence: &[u32], outline: &'a [u32]) -> Option<Vec<&'a [u32]>> {
         } else {
             1 + rest.get(1..)?.windows(part.len()).position(|words| words == part)?
         };
-        (1..=NAME).contains(&length).then_some(())?;
+        // Of a list the first and the last are left.
+        let names = if rest[..length].contains(&SLOT) { 2 * NAME + 1 } else { NAME };
+        (1..=names).contains(&length).then_some(())?;
         values.push(&rest[..length]);
         at += length + part.len();
     }

@@ -100,8 +100,12 @@ fn joins(c: char) -> bool {
 /// Whether a word says what happened or how things stand: `started`, `running`, `SUCCEEDED`. Such words tell messages
 /// apart.
 pub(super) fn is_state(word: &str) -> bool {
-    let capitals = word.len() >= 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-    capitals || word.len() >= 5 && (word.ends_with("ed") || word.ends_with("ing"))
+    is_code(word) || word.len() >= 5 && (word.ends_with("ed") || word.ends_with("ing"))
+}
+
+/// Whether a word is in capitals, as states and codes are.
+pub(super) fn is_code(word: &str) -> bool {
+    word.len() >= 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
 }
 
 pub(super) fn is_preposition(word: &str) -> bool {

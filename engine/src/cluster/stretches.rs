@@ -130,7 +130,8 @@ fn is_variable(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch]) -> bool {
     }
     let spelled = |words: &&[u32]| is_person(words.iter().map(|word| Some(lexicon.word(*word))));
     if words.iter().all(spelled) {
-        need = need.min(MANY);
+        // Beside names of one word a name of several is one more.
+        need = need.min(if slot && from > 0 { 1 } else { MANY });
     }
     let is_state = |words: &&&[u32]| words.iter().any(|word| is_state(lexicon.word(*word)));
     let states = words.iter().filter(is_state).count();

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     outline::{Lexicon, SLOT, WORD},
-    sequence::{is_cue, is_name, is_state},
+    sequence::{is_code, is_cue, is_name, is_state},
     tree::Sets,
 };
 
@@ -29,6 +29,9 @@ const SAVED: usize = 12 * WORD;
 
 /// Events per word up to which words are rather values than states.
 pub(super) const RARE: u64 = 8;
+
+/// Events per word up to which words in capitals are rather codes than states.
+const ONCE: u64 = 2;
 
 /// Places looked at together. They are taken in parts, by their hashes, as all of them at once would be the largest thing in
 /// memory where there are many shapes.
@@ -160,13 +163,15 @@ impl Place {
         if self.cued && count >= 2 && self.constants >= 2 * WORD {
             return true;
         }
+        let rare = self.events <= RARE * count as u64;
+        // In capitals are states and codes, of which each stands in one line.
+        let once = self.events <= ONCE * count as u64;
         let (mut names, mut states) = (0, 0);
         for word in &self.words {
             let word = lexicon.word(*word);
             names += usize::from(is_name(word));
-            states += usize::from(is_state(word));
+            states += usize::from(is_state(word) && !(once && is_code(word)));
         }
-        let rare = self.events <= RARE * count as u64;
         let mut need = if self.constants < 2 * WORD || self.first { 2 * MANY } else { MANY };
         if names == count && rare {
             need = if self.first { MANY } else { 2 };

@@ -198,7 +198,8 @@ fn what_stands_before_all_messages_leaves_them_apart() {
         "Topic {w} deleted",
         "Shard {w} relocated to {i}",
     ];
-    for before in ["", "cluster manager ", "cluster manager: ", "[cluster manager] ", "On node main, ", "app=x node=5 "] {
+    for before in ["", "cluster manager ", "cluster manager: ", "[cluster manager] ", "On node main, ", "app=x node=5 "]
+    {
         let introduced = messages.map(|message| format!("{before}{message}"));
         let found = sizes(&introduced.each_ref().map(String::as_str), 40);
         assert_eq!(found, [40; 14], "behind {before:?}");
@@ -221,7 +222,8 @@ fn whole_messages_behind_the_name_of_a_service_are_no_reasons() {
         "bye",
         "configuration reloaded",
     ];
-    for services in [&["order"][..], &["order", "user", "mail"], &["order", "user", "mail", "auth", "stock", "search"]] {
+    for services in [&["order"][..], &["order", "user", "mail"], &["order", "user", "mail", "auth", "stock", "search"]]
+    {
         let lines = services.iter().flat_map(|service| messages.map(|message| format!("{service} service: {message}")));
         let lines: Vec<String> = lines.collect();
         let found = sizes(&lines.iter().map(String::as_str).collect::<Vec<_>>(), 6);
@@ -247,4 +249,29 @@ fn reasons_of_failures_are_values() {
     ];
     let lines = reasons.map(|reason| format!("Job {{n}} failed: {reason}"));
     assert_eq!(sizes(&lines.each_ref().map(String::as_str), 20), [240]);
+}
+
+#[test]
+fn codes_in_capitals_are_values_and_states_are_none() {
+    let codes = |count: usize| -> Vec<String> {
+        let letters = |i: usize| -> String {
+            (0..4 + i % 5).map(|k| char::from(b'A' + ((i * 7 + k * 11 + i * k) % 26) as u8)).collect()
+        };
+        (0..count).map(|i| format!("Order {i} shipped with voucher {}\n", letters(i))).collect()
+    };
+    for count in [6, 12, 40] {
+        let report = run_with(vec![reader(codes(count).concat())], &Settings::default()).report;
+        assert_eq!(report.clusters.len(), 1, "{count} codes");
+    }
+    let states = ["RUNNING", "STOPPED", "FAILED", "PAUSED"];
+    let lines: String = (0..400).map(|i| format!("Machine {i} is now {}\n", states[i % 4])).collect();
+    assert_eq!(run_with(vec![reader(lines)], &Settings::default()).report.clusters.len(), 4);
+}
+
+#[test]
+fn names_of_several_words_are_values_where_names_of_one_are() {
+    let cities = ["Berlin", "Paris", "Oslo", "Madrid", "Rome", "Vienna", "New York", "Los Angeles"];
+    let lines: String = (0..800).map(|i| format!("Weather updated for {}\n", cities[i % 8])).collect();
+    let report = run_with(vec![reader(lines + "Weather feed is down\n")], &Settings::default()).report;
+    assert_eq!(report.clusters.iter().map(|cluster| cluster.lines).collect::<Vec<_>>(), [800, 1]);
 }

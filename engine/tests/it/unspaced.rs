@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use logkin_engine::evaluate::label_messages;
 use proptest::{collection::btree_set, prelude::*};
 
+use crate::harness::Lot;
+
 const FAMILIES: [&str; 16] =
     ["赵", "钱", "孙", "李", "周", "吴", "郑", "王", "冯", "陈", "褚", "卫", "蒋", "沈", "韩", "杨"];
 const GIVEN: [&str; 16] = [
@@ -48,4 +50,49 @@ proptest! {
         let expected = ["用户<*>登录成功", "用户<*>登录失败"].map(|template| (template.to_owned(), people.len()));
         prop_assert_eq!(found, BTreeMap::from(expected));
     }
+}
+
+const CITIES: [&str; 10] = ["東京", "大阪", "名古屋", "佐々木", "サーバー", "京都", "横浜", "神戸", "仙台", "広島"];
+
+/// Lists of 1 to `longest` of the words, `apart`.
+fn lists(words: &[&str], longest: u64, apart: &str, count: usize) -> Vec<String> {
+    let mut lot = Lot(longest);
+    let mut list = || {
+        let items: Vec<&str> =
+            (0..=lot.below(longest)).map(|_| words[lot.below(words.len() as u64) as usize]).collect();
+        items.join(apart)
+    };
+    (0..count).map(|_| list()).collect()
+}
+
+#[test]
+fn lists_of_names_without_blanks_are_one_variable() {
+    let names = ["张伟", "王芳", "李娜", "刘洋", "陈静", "杨勇", "赵磊", "黄艳", "周杰", "吴涛", "欧阳修", "诸葛亮"];
+    let cases: [(&[&str], &str, &str, &str, &str); 6] = [
+        (&names, "、", "在线用户：", "", "会议开始"),
+        (&names, "、", "用户", "已登录系统", "用户登录系统失败"),
+        (&names, "、", "在线用户（", "）更新", "会议开始"),
+        (&CITIES, "、", "接続先：", "", "接続を開始します"),
+        (&CITIES, "、", "接続先は", "です", "接続を開始します"),
+        (&CITIES, "、", "ノード「", "」が参加しました", "接続を開始します"),
+    ];
+    for (words, apart, before, behind, other) in cases {
+        for (longest, count) in [(15, 60), (15, 600), (5, 300)] {
+            let lines = lists(words, longest, apart, count).into_iter().map(|list| format!("{before}{list}{behind}"));
+            let lines: Vec<String> = lines.chain((0..count).map(|_| other.to_owned())).collect();
+            let found: Vec<usize> = templates(&lines).into_values().collect();
+            assert_eq!(found, [count; 2], "{before}{behind} {longest} {:?}", templates(&lines));
+        }
+    }
+}
+
+#[test]
+fn names_before_a_title_are_names_whatever_they_have_in_common() {
+    let names =
+        ["山田太郎", "佐藤太郎", "鈴木太郎", "山田花子", "佐藤花子", "鈴木花子", "山田一郎", "佐藤一郎", "鈴木一郎"];
+    let line = |name: &str| [format!("{name}さんがログインしました"), format!("{name}さんがログアウトしました")];
+    let lines: Vec<String> = names.iter().cycle().take(180).flat_map(|name| line(name)).collect();
+    let expected =
+        ["<*>さんがログアウトしました", "<*>さんがログインしました"].map(|template| (template.to_owned(), 180));
+    assert_eq!(templates(&lines), BTreeMap::from(expected));
 }
