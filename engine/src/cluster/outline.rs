@@ -150,7 +150,7 @@ impl Lexicon {
                 at = end;
                 continue;
             }
-            if let Some(end) = unspaced_list(&tokens, at) {
+            if let Some(end) = unspaced_list(&tokens, at).or_else(|| dump(&tokens, at)) {
                 push(&mut outline, SLOT);
                 at = end;
                 continue;
@@ -493,6 +493,26 @@ fn unspaced_item(tokens: &[Token<'_>], longest: usize) -> Option<usize> {
         Token::Word(_) | Token::Slot(_) if length == 0 => Some(1),
         _ => (1..=longest).contains(&length).then_some(length),
     }
+}
+
+/// Bytes in hexadecimal digits from which on they are a dump.
+const DUMP: usize = 4;
+
+/// The end of the dump of bytes that starts at `at`: `3d ef 56 8e`, `46:ea:07:69:ec`.
+fn dump(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let is_pair = |word: &str| word.len() == 2 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_byte = |token: Option<&Token<'_>>| match token {
+        Some(Token::Slot(_)) => true,
+        Some(Token::Word(word)) => is_pair(word),
+        _ => false,
+    };
+    let separator = tokens.get(at + 1).filter(|token| matches!(token, Token::Blank | Token::Sign(":" | "-")))?;
+    let separated = |i: &usize| tokens.get(at + 2 * i - 1) == Some(separator) && is_byte(tokens.get(at + 2 * i));
+    let bytes = usize::from(is_byte(tokens.get(at)));
+    let bytes = bytes + (1..).take_while(|i| bytes > 0 && separated(i)).count();
+    let end = at + 2 * bytes.max(1) - 1;
+    let is_written = tokens[at..end].iter().any(|token| matches!(token, Token::Word(_)));
+    (bytes >= DUMP && is_written).then_some(end)
 }
 
 fn is_separator(token: Option<&Token<'_>>) -> bool {

@@ -89,9 +89,11 @@ pub(super) fn is_of_one_each(pairs: &BTreeSet<(Vec<u8>, &[u8])>) -> bool {
     values.len() == pairs.len() && beginnings.len() == pairs.len()
 }
 
-/// The first word of the message without a digit, as what has one is a value.
+/// The first word of the message without a digit, as what has one is a value; a byte in hexadecimal digits is one too.
 fn beginning(message: &[u8]) -> &[u8] {
-    let word = words(message).find(|word| !word.iter().any(u8::is_ascii_digit)).unwrap_or_default();
+    let is_byte = |word: &[u8]| word.len() == 2 && word.iter().all(u8::is_ascii_hexdigit);
+    let is_value = |word: &[u8]| word.iter().any(u8::is_ascii_digit) || is_byte(word);
+    let word = words(message).find(|word| !is_value(word)).unwrap_or_default();
     if word.is_ascii() { word } else { &word[..whole_letters(word, LETTERS)] }
 }
 

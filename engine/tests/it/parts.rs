@@ -275,3 +275,19 @@ fn names_of_several_words_are_values_where_names_of_one_are() {
     let report = run_with(vec![reader(lines + "Weather feed is down\n")], &Settings::default()).report;
     assert_eq!(report.clusters.iter().map(|cluster| cluster.lines).collect::<Vec<_>>(), [800, 1]);
 }
+
+#[test]
+fn dumps_of_bytes_are_one_variable_of_any_length_and_what_is_done_to_them_stays() {
+    for (before, sign) in [(["recv: ", "send: "], " "), (["rx ", "tx "], ":"), (["Frame in: ", "Frame out: "], "-")] {
+        let mut lot = Lot(16);
+        let mut dump =
+            || (0..4 + lot.below(13)).map(|_| format!("{:02x}", lot.below(256))).collect::<Vec<_>>().join(sign);
+        for count in [20, 150] {
+            let lines: String =
+                (0..2 * count).map(|i| format!("2026-03-01T08:00:00Z INFO {}{}\n", before[i % 2], dump())).collect();
+            let report = run_with(vec![reader(lines)], &Settings::default()).report;
+            let found: Vec<u64> = report.clusters.iter().map(|cluster| cluster.lines).collect();
+            assert_eq!(found, [count as u64; 2], "{before:?} {:?}", report.clusters[0].template);
+        }
+    }
+}
