@@ -12,6 +12,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Poll, ready},
+    time::Duration,
 };
 
 use tokio::net::TcpStream;
@@ -68,8 +69,8 @@ mod tunnel;
 /// Most bytes read on from a client that is being left.
 const DRAINED: usize = 64 * 1024 * 1024;
 
-/// Longest time for that in seconds, however busily it sends.
-const LEAVING: u32 = 30;
+/// Longest time for that, however busily it sends.
+const LEAVING: Duration = Duration::from_secs(30);
 
 /// What comes after a request.
 enum Next {
@@ -438,8 +439,8 @@ fn check_host(client: &Client, stream: &Stream, desk: &Desk, request: &Request) 
 async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     client.enter(Phase::Leaving);
     stream.finish();
-    let begun = worker.clients.tick();
-    let is_in_time = || worker.clients.tick().wrapping_sub(begun) < LEAVING;
+    let begun = worker.clock.now();
+    let is_in_time = || worker.clock.now() - begun < LEAVING;
     let mut drained = 0;
     while drained < DRAINED && is_in_time() {
         let read = poll_fn(|cx| {
