@@ -236,6 +236,7 @@ async fn finish(worker: &Worker, shutdown: &Shutdown) -> usize {
     let ending = async {
         if timeout(worker.limits.linger, worker.connections.wait()).await.is_err() {
             worker.clients.order(Order::Close);
+            worker.streams.order(Order::Close);
             worker.connections.wait().await;
         }
     };

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 
 use self::{
     exchange::Exchange,
+    http2::Front,
     own::Own,
     relay::{Relayed, relay},
     reply::{Failure, answer_failure, fail, redirect},
@@ -451,7 +452,8 @@ async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
                 Poll::Pending => Poll::Pending,
             };
             // Who is let go is not waited for, but what has come is read: unread, it would end in a reset.
-            if read.is_pending() && client.is_let_go() { Poll::Ready(Ok(0)) } else { read }
+            let is_over = client.is_let_go() || stream.front().is_some_and(Front::is_read);
+            if read.is_pending() && is_over { Poll::Ready(Ok(0)) } else { read }
         });
         match read.await {
             Ok(0) | Err(_) => return,
