@@ -22,7 +22,7 @@ use self::{
     http2::Front,
     own::Own,
     relay::{Relayed, relay},
-    reply::{Failure, answer_failure, fail, redirect},
+    reply::{Failure, fail, redirect, write_failure},
     rewrite::may_switch,
     secure::Secure,
     seen::Seen,
@@ -377,10 +377,12 @@ fn identify(entry: &mut Entry, worker: &Worker, client: &Client, desk: &Desk) {
 
 /// Answers what cannot be read.
 async fn refuse(worker: &Worker, client: &Client, stream: &Stream, desk: &mut Desk, refusal: Refusal) {
-    let failure = Failure::unread(refusal.into());
     let asked = Asked::unread(&desk.buffer[..desk.filled]);
-    let (status, bytes) = answer_failure(worker, client, stream, desk, failure, None).await;
-    worker.note_unread(client, &asked, status, bytes);
+    let (status, bytes) = write_failure(worker, client, desk, Failure::unread(refusal.into()), None);
+    let sent = worker.log.borrow().sent(&desk.down.front);
+    // Who does not read it has left.
+    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
+    worker.note_unread(client, &asked, status, bytes, &sent);
 }
 
 /// Reads the head of the next request; `None` when the client has left, or is let go before it has begun one.

@@ -199,7 +199,7 @@ impl Worker {
     }
 
     /// Notes a head that could not be read, and how it was answered.
-    pub(crate) fn note_unread(&self, client: &Client, asked: &Asked, status: u16, bytes: u64) {
+    pub(crate) fn note_unread(&self, client: &Client, asked: &Asked, status: u16, bytes: u64, sent: &[String]) {
         self.counters.failures.add("bad_request");
         count_status(&self.counters.answers, status);
         self.counters.bytes_out.add(bytes);
@@ -213,7 +213,7 @@ impl Worker {
             queued: Duration::ZERO,
             chosen: "",
             tries: &[],
-            sent: &[],
+            sent,
             retries: &[],
             flag: "bad_request",
             by: "client",
