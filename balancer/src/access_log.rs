@@ -7,8 +7,9 @@
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use crate::{
+    http1::fields,
     log_file::LogFile,
-    log_format::{LogFormat, Piece, Variable},
+    log_format::{LogFormat, Piece, Variable, is_called},
 };
 
 /// Bytes a thread gathers before it writes.
@@ -166,6 +167,15 @@ impl AccessLog {
     /// The form of its lines, if it is not ours.
     pub(crate) fn format(&self) -> Option<&LogFormat> {
         self.file.as_ref()?.format.as_ref()
+    }
+
+    /// What its form asks for of the fields of an answer with this head.
+    pub(crate) fn sent(&self, head: &[u8]) -> Vec<String> {
+        let find = |name: &String| {
+            let found = fields::written(head).find(|(field, _)| is_called(field, name));
+            escaped(found.map_or(b"-", |(_, value)| value))
+        };
+        self.format().map_or_else(Vec::new, |format| format.sent.iter().map(find).collect())
     }
 
     /// Adds a line; returns how many lines were lost because the file could not be written.

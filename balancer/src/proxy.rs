@@ -13,7 +13,7 @@ use std::{
 use tokio::{
     net::{TcpListener, TcpStream},
     task::LocalSet,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
 pub(crate) use self::addresses::Addresses;
@@ -35,6 +35,7 @@ use crate::{
 mod addresses;
 mod answer;
 pub(crate) mod memory;
+mod clock;
 mod client;
 mod entry;
 mod error;
@@ -95,6 +96,7 @@ pub(crate) fn run(thread: Thread, shutdown: &Shutdown) -> io::Result<usize> {
         let cut = tokio::select! {
             cut = serving => cut,
             () = every_second(&worker) => unreachable!("seconds do not end"),
+            () = look_now_and_then(&worker) => unreachable!("time does not end"),
         };
         worker.write_log();
         cut
@@ -110,6 +112,19 @@ async fn every_second(worker: &Worker) {
     loop {
         seconds.tick().await;
         worker.second();
+    }
+}
+
+/// Looks through the clients, as often as the shortest of their deadlines needs.
+async fn look_now_and_then(worker: &Worker) {
+    let mut looks = interval(worker.clock.pause());
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = Instant::now();
+    loop {
+        looks.tick().await;
+        let now = Instant::now();
+        worker.look(now - last);
+        last = now;
     }
 }
 
@@ -221,6 +236,7 @@ async fn finish(worker: &Worker, shutdown: &Shutdown) -> usize {
     let ending = async {
         if timeout(worker.limits.linger, worker.connections.wait()).await.is_err() {
             worker.clients.order(Order::Close);
+            worker.streams.order(Order::Close);
             worker.connections.wait().await;
         }
     };

@@ -105,14 +105,15 @@ impl Trust {
         hops
     }
 
-    /// The entries of one value, the last one first; `None` stands for one that is no address.
+    /// The entries of one value, the last one first; `None` stands for one that is no address. Empty ones are none at all
+    /// (RFC 9110, 5.6.1.2).
     fn entries<'a>(&self, value: &'a [u8]) -> Box<dyn Iterator<Item = Option<IpAddr>> + 'a> {
         match self.header {
-            RealIpHeader::XForwardedFor => Box::new(value.rsplit(|&byte| byte == b',').map(node)),
+            RealIpHeader::XForwardedFor => Box::new(value.rsplit(|&byte| byte == b',').filter(is_there).map(node)),
             RealIpHeader::XRealIp => Box::new(std::iter::once(node(value))),
             RealIpHeader::Forwarded => {
-                let elements = quoted_split(value, b',');
-                Box::new(elements.unwrap_or_else(|| vec![b"".as_slice()]).into_iter().rev().map(element))
+                let Some(elements) = quoted_split(value, b',') else { return Box::new(std::iter::once(None)) };
+                Box::new(elements.into_iter().rev().filter(is_there).map(element))
             }
         }
     }
@@ -123,6 +124,11 @@ fn bits(address: IpAddr) -> u128 {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
     }
+}
+
+/// Whether there is something in an element of a list.
+fn is_there(element: &&[u8]) -> bool {
+    !element.trim_ascii().is_empty()
 }
 
 /// An address, with or without a port, the newer kind in brackets or not.
@@ -188,9 +194,20 @@ mod tests {
 
     #[test]
     fn an_entry_that_is_no_address_ends_the_search() {
-        for odd in ["unknown", "", "1.1.1", "01.1.1.1", "::1::", "1.1.1.1.", "_x", "\u{ff}", "[::1", "1.1.1.1:99999"] {
+        for odd in ["unknown", "1.1.1", "01.1.1.1", "::1::", "1.1.1.1.", "_x", "\u{ff}", "[::1", "1.1.1.1:99999"] {
             let value = format!("6.6.6.6, {odd}, 10.0.0.2");
             assert_eq!(before(RealIpHeader::XForwardedFor, "10.0.0.1", &[&value]), "10.0.0.2", "{odd}");
+        }
+    }
+
+    #[test]
+    fn empty_entries_are_none() {
+        for header in [RealIpHeader::XForwardedFor, RealIpHeader::Forwarded] {
+            let of = |address: &str| {
+                if header == RealIpHeader::Forwarded { format!("for={address}") } else { address.into() }
+            };
+            let values = [format!(" , ,{}, ", of("1.1.1.1")), String::new(), format!(",{}, ,", of("10.9.9.9"))];
+            assert_eq!(before(header, "10.0.0.1", &values.each_ref().map(String::as_str)), "1.1.1.1 10.9.9.9");
         }
     }
 
@@ -206,7 +223,7 @@ mod tests {
         let before = |values: &[&str]| before(RealIpHeader::Forwarded, "10.0.0.1", values);
         let value = "for=1.1.1.1, for=\"[2001:dead::1]:1\";host=\"a,b;c\" , For=10.0.0.2;proto=https";
         assert_eq!(before(&[value]), "2001:dead::1 10.0.0.2");
-        for odd in ["for=\"6.6.6.6", "by=1.1.1.1", "for=1.1.1.1;for=6.6.6.6", "for=\"6.6.6.6\\\"", "for=unknown", ""] {
+        for odd in ["for=\"6.6.6.6", "by=1.1.1.1", "for=1.1.1.1;for=6.6.6.6", "for=\"6.6.6.6\\\"", "for=unknown", ";"] {
             assert_eq!(before(&["for=6.6.6.6", odd]), "", "{odd}");
         }
         assert_eq!(super::tests::before(RealIpHeader::XRealIp, "10.0.0.1", &["6.6.6.6"]), "6.6.6.6");

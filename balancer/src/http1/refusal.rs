@@ -15,7 +15,10 @@ pub enum Refusal {
     /// The first line does not end within the bound of a head.
     #[error("the target is longer than this server takes")]
     TargetTooLong,
-    /// The head has too many bytes or fields.
+    /// The head has too many bytes.
     #[error("the head is larger than this server takes")]
     HeadTooLarge,
+    /// It has too many fields.
+    #[error("the head has more fields than this server takes")]
+    TooManyFields,
 }

@@ -56,7 +56,7 @@ impl Reader {
             match self.line {
                 None => self.line = Some(status_line(bytes, line)?),
                 Some(first) if line.is_empty() => return self.finish(bytes, first, to_head).map(Some),
-                Some(_) if self.fields.len() == bounds.fields => return Err(Refusal::HeadTooLarge),
+                Some(_) if self.fields.len() == bounds.fields => return Err(Refusal::TooManyFields),
                 Some(_) => self.fields.push(fields::parse(bytes, line)?),
             }
         }

@@ -257,7 +257,7 @@ fn heads_have_bounds_that_hold_before_they_have_come_whole() {
     let field = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "a".repeat(BOUNDS.size));
     assert_eq!(request(field.as_bytes()), Err(Refusal::HeadTooLarge));
     let fields = format!("GET / HTTP/1.1\r\nHost: a\r\n{}", "X: a\r\n".repeat(BOUNDS.fields));
-    assert_eq!(request(fields.as_bytes()), Err(Refusal::HeadTooLarge));
+    assert_eq!(request(fields.as_bytes()), Err(Refusal::TooManyFields));
 }
 
 #[test]

@@ -281,19 +281,19 @@ impl Branch {
         drop(self.reports.try_send(change));
     }
 
-    /// The tick until which a connection that becomes idle at this one may be used.
-    pub(crate) fn idle_until(&self, tick: u32) -> u32 {
-        tick.saturating_add(u32::try_from(self.limits.idle_age.as_secs()).unwrap_or(u32::MAX))
+    /// Until when a connection that becomes idle now may be used.
+    pub(crate) fn idle_until(&self, now: Duration) -> Duration {
+        now.saturating_add(self.limits.idle_age)
     }
 
     /// What is due once a second.
-    pub(crate) fn second(&self, tick: u32) {
+    pub(crate) fn second(&self, now: Duration) {
         self.budget.borrow_mut().second();
         self.look();
         let mut view = self.view.borrow_mut();
         view.second(&self.way);
         for place in view.places() {
-            place.upstream.sweep(tick);
+            place.upstream.sweep(now);
         }
     }
 

@@ -1,7 +1,7 @@
 //! One client connection as its thread sees it: what it is doing, since when, and orders for it. No I/O.
 //!
-//! Deadlines cost nothing per request: a request notes a coarse time, and the thread looks through its clients once a
-//! second. An overdue one has its bell rung, which polls its connection and with it the request inside.
+//! Deadlines cost nothing per request: a request says that something moves, and the thread looks through its clients now
+//! and then. An overdue one has its bell rung, which polls its connection and with it the request inside.
 
 use std::{
     cell::{Cell, RefCell},
@@ -16,11 +16,11 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::clock::{Pace, Stillness};
 use crate::{config::Limits, tls::Front, trust::Trust};
 
-/// Seconds for which a client that is being left may send nothing, and for which one that sends nothing more is waited
-/// with.
-const LAST_WORDS: u64 = 5;
+/// For how long a client that is being left may send nothing, and for how long one that sends nothing more is waited with.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Most clients that are let go at a time to make room.
 const MOST_LET_GO: usize = 32;
@@ -95,37 +95,6 @@ pub(crate) enum Order {
     Abort,
 }
 
-/// How fast a client sends the body of its request, or takes that of its answer. Only the time counts in which nothing but
-/// the client is waited for.
-#[derive(Debug, Default)]
-struct Pace {
-    waiting: Cell<bool>,
-    /// Seconds.
-    waited: Cell<u32>,
-    moved: Cell<u64>,
-}
-
-impl Pace {
-    fn begin(&self) {
-        self.waiting.set(false);
-        self.waited.set(0);
-        self.moved.set(0);
-    }
-
-    fn second(&self) {
-        self.waited.set(self.waited.get() + u32::from(self.waiting.get()));
-    }
-
-    fn move_on(&self, bytes: usize) {
-        self.moved.set(self.moved.get() + bytes as u64);
-    }
-
-    fn is_too_slow(&self, rate: u64, patience: Duration) -> bool {
-        let waited = u64::from(self.waited.get());
-        self.waiting.get() && waited >= patience.as_secs() && self.moved.get() < waited.saturating_mul(rate)
-    }
-}
-
 /// One client connection.
 pub(crate) struct Client {
     /// Who is at the other end.
@@ -136,19 +105,19 @@ pub(crate) struct Client {
     pub(crate) server: SocketAddr,
     pub(crate) door: Rc<Door>,
     phase: Cell<Phase>,
-    since: Cell<u32>,
+    still: Stillness,
     overdue: Cell<bool>,
-    /// Seconds it may stand still, if its route goes where another bound holds.
-    patience: Cell<Option<u64>>,
+    /// How long it may stand still, if its route goes where another bound holds.
+    patience: Cell<Option<Duration>>,
     /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
     ended: Cell<bool>,
+    /// How fast it sends the body of its request, and takes that of its answer.
     sending: Pace,
     taking: Pace,
     order: Cell<Order>,
     rung: Cell<bool>,
     /// Wakes the connection's task.
     bell: RefCell<Option<Waker>>,
-    tick: Rc<Cell<u32>>,
 }
 
 impl Client {
@@ -212,26 +181,26 @@ impl Client {
 
     /// Something moved: its deadline begins again.
     pub(crate) fn progress(&self) {
-        self.since.set(self.tick.get());
+        self.still.moves();
     }
 
     /// So many bytes of a body have come.
     pub(crate) fn receive(&self, bytes: usize) {
-        self.sending.move_on(bytes);
+        self.sending.moves(bytes);
         self.progress();
     }
 
     /// Whether it is the client who has to go on with its body.
     pub(crate) fn owes_body(&self, owes: bool) {
-        self.sending.waiting.set(owes);
+        self.sending.waits(owes);
     }
 
     /// It has taken so many bytes of the answer, or of what is in the kernel before it, and has to take more before
     /// anything else happens.
     pub(crate) fn takes(&self, bytes: usize, owes_more: bool) {
         // What the kernel took before anybody waited says nothing about the client.
-        if self.taking.waiting.replace(owes_more) {
-            self.taking.move_on(bytes);
+        if self.taking.waits(owes_more) {
+            self.taking.moves(bytes);
         }
         if bytes > 0 || !owes_more {
             self.progress();
@@ -251,7 +220,7 @@ impl Client {
 
     /// Its request goes where this is the longest standstill.
     pub(crate) fn is_patient(&self, deadline: Duration) {
-        self.patience.set(Some(deadline.as_secs()));
+        self.patience.set(Some(deadline));
     }
 
     /// Whether the request has stood still for too long.
@@ -290,39 +259,37 @@ impl Client {
         }
     }
 
-    /// For how many seconds nothing has moved.
-    fn still(&self) -> u32 {
-        self.tick.get().wrapping_sub(self.since.get())
-    }
-
     /// Whether nothing is under way but, perhaps, its next head.
     fn is_idle(&self) -> bool {
         matches!(self.phase.get(), Phase::Waiting | Phase::Resting)
     }
 
-    fn check(&self, limits: &Limits) {
-        self.sending.second();
-        self.taking.second();
-        let patience = self.patience.get().unwrap_or(limits.stall_deadline.as_secs());
-        let still = u64::from(self.still());
+    /// Looks at it, `passed` after the last look.
+    fn check(&self, limits: &Limits, now: Duration, passed: Duration) {
+        self.sending.look(passed);
+        self.taking.look(passed);
+        let patience = self.patience.get().unwrap_or(limits.stall_deadline);
+        let still = self.still.look(now);
         match self.phase.get() {
-            _ if self.ended.get() && still > LAST_WORDS => self.give(Order::Abort),
-            Phase::Handshaking if still > limits.handshake_deadline.as_secs() => self.give(Order::Abort),
+            _ if self.ended.get() && still >= LAST_WORDS => self.give(Order::Abort),
+            Phase::Handshaking if still >= limits.handshake_deadline => self.give(Order::Abort),
             // One that has been told to go, and may have sent something before it knew, has a moment for that.
-            Phase::Resting if still > limits.head_deadline.as_secs() + LAST_WORDS => self.give(Order::Abort),
-            Phase::Resting if still > limits.head_deadline.as_secs() => self.give(Order::Close),
-            Phase::Waiting if still > limits.head_deadline.as_secs() => self.give(Order::Abort),
+            Phase::Resting if still >= limits.head_deadline + LAST_WORDS => self.give(Order::Abort),
+            Phase::Resting if still >= limits.head_deadline => self.give(Order::Close),
+            Phase::Waiting if still >= limits.head_deadline => self.give(Order::Abort),
             Phase::Forwarding
-                if still > patience || self.sending.is_too_slow(limits.body_rate, limits.body_patience) =>
+                if still >= patience || self.sending.is_too_slow(limits.body_rate, limits.body_patience) =>
             {
                 self.overdue.set(true);
                 self.ring();
             }
-            Phase::Leaving if still > LAST_WORDS => self.give(Order::Abort),
-            Phase::Answering if still > patience || self.taking.is_too_slow(limits.read_rate, limits.read_patience) => {
+            Phase::Leaving if still >= LAST_WORDS => self.give(Order::Abort),
+            Phase::Answering
+                if still >= patience || self.taking.is_too_slow(limits.read_rate, limits.read_patience) =>
+            {
                 self.give(Order::Abort);
             }
-            Phase::Tunnelling if still > limits.tunnel_deadline.as_secs() => self.give(Order::Abort),
+            Phase::Tunnelling if still >= limits.tunnel_deadline => self.give(Order::Abort),
             Phase::Streaming
             | Phase::Resting
             | Phase::Handshaking
@@ -341,20 +308,16 @@ pub(crate) struct Clients {
     present: RefCell<HashMap<u64, Rc<Client>>>,
     next: Cell<u64>,
     left: Notify,
-    tick: Rc<Cell<u32>>,
+    /// When they were last looked through.
+    looked: Cell<Duration>,
 }
 
 impl Clients {
-    /// Seconds since the thread began, as coarse as they come.
-    pub(crate) fn tick(&self) -> u32 {
-        self.tick.get()
-    }
-
-    /// A second has passed: overdue clients are told.
-    pub(crate) fn second(&self, limits: &Limits) {
-        self.tick.set(self.tick.get().wrapping_add(1));
+    /// Looks through them, `passed` after the last time: overdue ones are told.
+    pub(crate) fn look(&self, limits: &Limits, now: Duration, passed: Duration) {
+        self.looked.set(now);
         for client in self.present.borrow().values() {
-            client.check(limits);
+            client.check(limits, now, passed);
         }
         // Somebody may have become idle.
         self.left.notify_waiters();
@@ -377,7 +340,7 @@ impl Clients {
             server: door.address,
             door: Rc::clone(door),
             phase: Cell::new(Phase::Waiting),
-            since: Cell::new(self.tick.get()),
+            still: Stillness::new(),
             overdue: Cell::new(false),
             patience: Cell::new(None),
             ended: Cell::new(false),
@@ -386,7 +349,6 @@ impl Clients {
             order: Cell::default(),
             rung: Cell::new(false),
             bell: RefCell::default(),
-            tick: Rc::clone(&self.tick),
         });
         let key = self.next.replace(self.next.get() + 1);
         self.present.borrow_mut().insert(key, Rc::clone(&client));
@@ -410,7 +372,8 @@ impl Clients {
             return 0;
         }
         let idle = present.iter().filter(|(_, client)| client.is_idle());
-        let mut idle: Vec<_> = idle.map(|(key, client)| (Reverse(client.still()), *key)).collect();
+        let now = self.looked.get();
+        let mut idle: Vec<_> = idle.map(|(key, client)| (Reverse(client.still.so_far(now)), *key)).collect();
         let go = (most / 8).clamp(1, MOST_LET_GO).min(idle.len());
         if go > 0 {
             idle.select_nth_unstable(go - 1);

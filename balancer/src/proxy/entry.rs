@@ -15,15 +15,17 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    access_log::{Asked, Line, Retry, Try, escaped},
-    http1::fields,
+    access_log::{Asked, Line, Retry, Try},
     identity::{RequestId, Trace},
-    log_format::{LogFormat, is_called},
+    log_format::LogFormat,
     metrics::book::{PoolCounts, count_status},
 };
 
 /// nginx's status for a client that left before its answer.
 const CLIENT_LEFT: u16 = 499;
+
+/// That of one whom we have left, at the end of `shutdown_timeout`: what it would have been told.
+const LEFT_BY_US: u16 = 503;
 
 /// What each request is given on its way.
 #[derive(Debug, Clone, Copy)]
@@ -195,13 +197,9 @@ impl Entry {
 
     /// Notes those of a head as it goes out.
     pub(crate) fn note_head(&mut self, head: &[u8]) {
-        let log = self.worker.log.borrow();
-        let Some(format) = log.format().filter(|_| self.tells.sent) else { return };
-        let find = |name: &String| {
-            let found = fields::written(head).find(|(field, _)| is_called(field, name));
-            escaped(found.map_or(b"-", |(_, value)| value))
-        };
-        self.sent_fields = format.sent.iter().map(find).collect();
+        if self.tells.sent {
+            self.sent_fields = self.worker.log.borrow().sent(head);
+        }
     }
 
     /// Notes what failed at the backend that was asked last.
@@ -257,8 +255,12 @@ impl Drop for Entry {
         if !self.finished {
             self.worker.counters.cut.add_one();
             self.flag = "cut";
+            let is_ours = self.client.is_cut_off();
             if self.by.is_empty() {
-                self.by = if self.client.is_cut_off() { Side::Us.name() } else { Side::Client.name() };
+                self.by = if is_ours { Side::Us.name() } else { Side::Client.name() };
+            }
+            if is_ours && self.status == CLIENT_LEFT {
+                self.status = LEFT_BY_US;
             }
         }
         if self.finished

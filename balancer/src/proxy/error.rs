@@ -18,6 +18,8 @@ pub(crate) enum ProxyError {
     TargetTooLong,
     /// The head of the request is too large.
     HeadTooLarge,
+    /// It has too many fields.
+    TooManyFields,
     /// CONNECT: we are no forward proxy.
     MethodRefused,
     /// TRACE that asks for no more proxies behind us: we show nobody a request.
@@ -128,6 +130,7 @@ impl From<Refusal> for ProxyError {
             Refusal::Coding => Self::CodingUnknown,
             Refusal::TargetTooLong => Self::TargetTooLong,
             Refusal::HeadTooLarge => Self::HeadTooLarge,
+            Refusal::TooManyFields => Self::TooManyFields,
         }
     }
 }
@@ -141,7 +144,9 @@ impl ProxyError {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, Client, Never, "bad_request"),
             Self::VersionUnknown => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, Client, Never, "bad_request"),
             Self::TargetTooLong => (StatusCode::URI_TOO_LONG, Client, Never, "bad_request"),
-            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Client, Never, "bad_request"),
+            Self::HeadTooLarge | Self::TooManyFields => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Client, Never, "bad_request")
+            }
             Self::MethodRefused | Self::TraceRefused => (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method"),
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "misdirected"),
             Self::HostUnknown => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "no_route"),
@@ -199,6 +204,7 @@ impl ProxyError {
             Self::VersionUnknown => "HTTP/1.1 and HTTP/1.0 are the only versions spoken here",
             Self::TargetTooLong => "the target is longer than this server takes",
             Self::HeadTooLarge => "the head is larger than this server takes",
+            Self::TooManyFields => "the head has more fields than this server takes",
             Self::MethodRefused => "this server does not open tunnels",
             Self::TraceRefused => "this server does not show requests",
             Self::Misdirected => "this connection is for another host",
@@ -240,6 +246,7 @@ impl ProxyError {
             | Self::VersionUnknown
             | Self::TargetTooLong
             | Self::HeadTooLarge
+            | Self::TooManyFields
             | Self::MethodRefused
             | Self::TraceRefused
             | Self::Misdirected

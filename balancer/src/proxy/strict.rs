@@ -12,15 +12,17 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Poll, ready},
+    time::Duration,
 };
 
 use tokio::net::TcpStream;
 
 use self::{
     exchange::Exchange,
+    http2::Front,
     own::Own,
     relay::{Relayed, relay},
-    reply::{Failure, answer_failure, fail, redirect},
+    reply::{Failure, fail, redirect, write_failure},
     rewrite::may_switch,
     secure::Secure,
     seen::Seen,
@@ -68,8 +70,8 @@ mod tunnel;
 /// Most bytes read on from a client that is being left.
 const DRAINED: usize = 64 * 1024 * 1024;
 
-/// Longest time for that in seconds, however busily it sends.
-const LEAVING: u32 = 30;
+/// Longest time for that, however busily it sends.
+const LEAVING: Duration = Duration::from_secs(30);
 
 /// What comes after a request.
 enum Next {
@@ -375,10 +377,12 @@ fn identify(entry: &mut Entry, worker: &Worker, client: &Client, desk: &Desk) {
 
 /// Answers what cannot be read.
 async fn refuse(worker: &Worker, client: &Client, stream: &Stream, desk: &mut Desk, refusal: Refusal) {
-    let failure = Failure::unread(refusal.into());
     let asked = Asked::unread(&desk.buffer[..desk.filled]);
-    let (status, bytes) = answer_failure(worker, client, stream, desk, failure, None).await;
-    worker.note_unread(client, &asked, status, bytes);
+    let (status, bytes) = write_failure(worker, client, desk, Failure::unread(refusal.into()), None);
+    let sent = worker.log.borrow().sent(&desk.down.front);
+    // Who does not read it has left.
+    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
+    worker.note_unread(client, &asked, status, bytes, &sent);
 }
 
 /// Reads the head of the next request; `None` when the client has left, or is let go before it has begun one.
@@ -438,8 +442,8 @@ fn check_host(client: &Client, stream: &Stream, desk: &Desk, request: &Request) 
 async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     client.enter(Phase::Leaving);
     stream.finish();
-    let begun = worker.clients.tick();
-    let is_in_time = || worker.clients.tick().wrapping_sub(begun) < LEAVING;
+    let begun = worker.clock.now();
+    let is_in_time = || worker.clock.now() - begun < LEAVING;
     let mut drained = 0;
     while drained < DRAINED && is_in_time() {
         let read = poll_fn(|cx| {
@@ -450,7 +454,8 @@ async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
                 Poll::Pending => Poll::Pending,
             };
             // Who is let go is not waited for, but what has come is read: unread, it would end in a reset.
-            if read.is_pending() && client.is_let_go() { Poll::Ready(Ok(0)) } else { read }
+            let is_over = client.is_let_go() || stream.front().is_some_and(Front::is_read);
+            if read.is_pending() && is_over { Poll::Ready(Ok(0)) } else { read }
         });
         match read.await {
             Ok(0) | Err(_) => return,

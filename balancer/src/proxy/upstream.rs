@@ -47,7 +47,7 @@ impl Held for Sender {
 }
 
 /// Idle connections to one backend, the one used last at the end.
-pub(crate) struct Idle<C>(RefCell<Vec<(C, u32)>>);
+pub(crate) struct Idle<C>(RefCell<Vec<(C, Duration)>>);
 
 impl<C: Held> Idle<C> {
     fn new() -> Self {
@@ -55,13 +55,13 @@ impl<C: Held> Idle<C> {
     }
 
     /// The connection that was used last and is ready for a request: the one least likely to be closed by the backend.
-    pub(crate) fn take(&self, now: u32) -> Option<C> {
+    pub(crate) fn take(&self, now: Duration) -> Option<C> {
         let mut idle = self.0.borrow_mut();
         let mut place = idle.len();
         while place > 0 {
             place -= 1;
             let (candidate, until) = &idle[place];
-            if candidate.is_spent() || *until < now {
+            if candidate.is_spent() || *until <= now {
                 idle.swap_remove(place);
             } else if candidate.is_ready() {
                 // `remove`, not `swap_remove`: the order is the age. Nearly always it is the last one.
@@ -71,16 +71,16 @@ impl<C: Held> Idle<C> {
         None
     }
 
-    /// Keeps a connection until this tick, if there is room.
-    pub(crate) fn keep(&self, connection: C, until: u32, most: usize) {
+    /// Keeps a connection until then, if there is room.
+    pub(crate) fn keep(&self, connection: C, until: Duration, most: usize) {
         let mut idle = self.0.borrow_mut();
         if idle.len() < most && !connection.is_spent() {
             idle.push((connection, until));
         }
     }
 
-    fn sweep(&self, now: u32) {
-        self.0.borrow_mut().retain(|(connection, until)| !connection.is_spent() && *until >= now);
+    fn sweep(&self, now: Duration) {
+        self.0.borrow_mut().retain(|(connection, until)| !connection.is_spent() && *until > now);
     }
 }
 
@@ -116,7 +116,7 @@ impl Upstream {
     }
 
     /// Drops what is closed or too old.
-    pub(crate) fn sweep(&self, now: u32) {
+    pub(crate) fn sweep(&self, now: Duration) {
         self.senders.sweep(now);
         self.streams.sweep(now);
     }
@@ -209,8 +209,8 @@ impl Drop for InFlight {
 pub(crate) struct Lease {
     pub(crate) sender: Sender,
     pub(crate) in_flight: InFlight,
-    /// The tick until which it may be idle once it is given back.
-    pub(crate) until: u32,
+    /// Until when it may be idle once it is given back.
+    pub(crate) until: Duration,
 }
 
 impl Lease {

@@ -14,6 +14,7 @@ use super::{
     Addresses, Entrance, Given, Thread,
     branch::{Branch, chance},
     client::{Client, Clients},
+    clock::Clock,
     error::ProxyError,
     room::Room,
     shares::Shares,
@@ -43,6 +44,8 @@ pub(crate) const MOST_ENCODING: usize = 128 * 1024 * 1024;
 pub(crate) struct Worker {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
+    /// For deadlines.
+    pub(crate) clock: Clock,
     pub(crate) addresses: Arc<Addresses>,
     /// How many requests a client may have.
     limiter: Option<Arc<Limiter>>,
@@ -104,6 +107,7 @@ impl Worker {
         let shares = Shares::of(limits.connections);
         let worker = Self {
             engine,
+            clock: Clock::new(plans.iter().map(|plan| &plan.limits).chain([&limits])),
             limits,
             addresses,
             limiter,
@@ -169,14 +173,20 @@ impl Worker {
         })
     }
 
+    /// Looks through the clients, so long after the last time.
+    pub(crate) fn look(&self, passed: Duration) {
+        let passed = self.clock.look(passed);
+        for clients in [&self.clients, &self.streams] {
+            clients.look(&self.limits, self.clock.now(), passed);
+        }
+    }
+
     /// What is due once a second.
     pub(crate) fn second(&self) {
-        self.clients.second(&self.limits);
-        self.streams.second(&self.limits);
         self.crowded.set(self.crowded.get() && self.clients.count() * 2 > self.limits.connections);
         *self.date.borrow_mut() = date(&jiff::Timestamp::now());
         for branch in &self.branches {
-            branch.second(self.clients.tick());
+            branch.second(self.clock.now());
         }
         self.write_log();
     }
@@ -189,7 +199,7 @@ impl Worker {
     }
 
     /// Notes a head that could not be read, and how it was answered.
-    pub(crate) fn note_unread(&self, client: &Client, asked: &Asked, status: u16, bytes: u64) {
+    pub(crate) fn note_unread(&self, client: &Client, asked: &Asked, status: u16, bytes: u64, sent: &[String]) {
         self.counters.failures.add("bad_request");
         count_status(&self.counters.answers, status);
         self.counters.bytes_out.add(bytes);
@@ -203,7 +213,7 @@ impl Worker {
             queued: Duration::ZERO,
             chosen: "",
             tries: &[],
-            sent: &[],
+            sent,
             retries: &[],
             flag: "bad_request",
             by: "client",

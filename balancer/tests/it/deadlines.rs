@@ -1,4 +1,8 @@
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
     harness::{Balancer, PATIENCE, eventually, read_head},
@@ -7,14 +11,68 @@ use crate::{
 
 /// A balancer that waits for one second where it waits.
 fn impatient(upstream: &Upstream) -> Balancer {
+    waiting("1s", upstream)
+}
+
+/// A balancer that waits for so long where it waits.
+fn waiting(time: &str, upstream: &Upstream) -> Balancer {
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = format!(
-        "worker_threads = 1\nclient_header_timeout = \"1s\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\nread_timeout = \"1s\"\n\
+        "worker_threads = 1\nclient_header_timeout = \"{time}\"\ntunnel_timeout = \"{time}\"\n\
+         [[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\nread_timeout = \"{time}\"\n\
          [[pool.server]]\naddress = \"{}\"\n",
         upstream.address
     );
     std::fs::write(file.path(), text).unwrap();
     Balancer::run(&["--config", file.path().to_str().unwrap()])
+}
+
+#[test]
+fn no_deadline_is_over_too_early_at_whichever_moment_it_begins() {
+    let upstream = Upstream::scripted(|_, peer| {
+        drop(peer.read(&mut [0]));
+        false
+    });
+    let balancer = waiting("900ms", &upstream);
+    let unanswered = || assert_eq!(balancer.get("/").status, 504);
+    let unasked = || assert!(balancer.connect().is_closed());
+    thread::scope(|scope| {
+        for number in 0..24 {
+            scope.spawn(move || {
+                thread::park_timeout(Duration::from_millis(number * 43));
+                let begun = Instant::now();
+                if number % 2 == 0 {
+                    unanswered();
+                } else {
+                    unasked();
+                }
+                let took = begun.elapsed();
+                assert!(took >= Duration::from_millis(900), "{took:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_tunnel_in_which_something_moves_within_its_deadline_stays() {
+    let upstream = Upstream::scripted(|_, peer| {
+        let agreed = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        peer.get_mut().write_all(agreed.as_bytes()).unwrap();
+        let mut byte = [0];
+        while peer.read_exact(&mut byte).is_ok() && peer.get_mut().write_all(&byte).is_ok() {}
+        false
+    });
+    let balancer = waiting("900ms", &upstream);
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    read_head(&mut client.0).unwrap();
+    for byte in 0..60 {
+        thread::park_timeout(Duration::from_millis(50));
+        client.send([byte]);
+        let mut back = [u8::MAX];
+        client.0.read_exact(&mut back).unwrap();
+        assert_eq!(back, [byte]);
+    }
 }
 
 #[test]

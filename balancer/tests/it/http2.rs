@@ -6,7 +6,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use self::raw::{CONTINUATION, DATA, GOAWAY, HEADERS, RESET, Raw, SETTINGS, block, status};
+use self::raw::{CONTINUATION, DATA, GOAWAY, HEADERS, RESET, Raw, SETTINGS, WINDOW_UPDATE, block, status};
 use crate::{
     harness::{Balancer, PATIENCE, connect_from, eventually, read_body, read_head},
     tls::{
@@ -378,6 +378,69 @@ fn curl_and_h2load_are_answered() {
         let said = text(&output);
         assert!(said.contains("2000 succeeded, 0 failed") && said.contains("2000 2xx"), "{said}");
     }
+}
+
+/// A balancer that answers before bodies have come, in every way there is.
+fn hasty(folder: &tempfile::TempDir) -> Scene {
+    let upstream = Upstream::scripted(|_, peer| {
+        peer.get_mut().write_all(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno").unwrap();
+        drop(peer.read_to_end(&mut Vec::new()));
+        false
+    });
+    let file = folder.path().join("file.toml");
+    let head = "client_max_body_size = \"3000000\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = ";
+    let routes = "[[route]]\n[[route]]\nlocation = \"/limited\"\n[route.limit_req]\nrate = \"1r/m\"\n\
+                  [[route]]\nlocation = \"/file\"\nroot = ";
+    let (server, root) = (upstream.address, folder.path().display());
+    std::fs::write(&file, format!("{head}\"{server}\"\n{routes}\"{root}\"\n")).unwrap();
+    Scene::with(upstream, &["--config", file.to_str().unwrap()])
+}
+
+#[test]
+fn curl_reads_answers_that_come_before_its_body_has_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = hasty(&folder);
+    let [large, larger] = [2_000_000, 4_000_000].map(|size| {
+        let path = folder.path().join(size.to_string());
+        std::fs::write(&path, vec![b'x'; size]).unwrap();
+        path
+    });
+    let statuses = [("/", &large, "413"), ("/", &larger, "413"), ("/file", &large, "405"), ("/limited", &large, "429")];
+    for round in 0..4 {
+        for (path, body, status) in statuses {
+            let mut curl = Command::new("curl");
+            curl.args(["-sS", "--http2", "-o", "/dev/null", "-w", "%{response_code}", "--cacert"]);
+            curl.arg(scene.authority.root()).arg("-T").arg(body);
+            let url = format!("https://localhost:{}{path}", scene.balancer.tls.port());
+            let Some(output) = run(curl.arg(url), "curl", "") else { return };
+            let is_first = round == 0 && path == "/limited";
+            assert!(is_first || text(&output) == status, "{round} {path}: {}", text(&output));
+        }
+    }
+}
+
+#[test]
+fn what_comes_behind_an_answer_is_taken_and_its_stream_is_not_reset() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = hasty(&folder);
+    let mut client = scene.connect();
+    client.request(1, &usual("PUT", "/file"), false);
+    assert_eq!(client.status(1), 405);
+    let mut window = 256 * 1024;
+    for sent in 0..40 {
+        while window < 16_384 {
+            let frame = client.next().unwrap();
+            assert_ne!(frame.kind, RESET, "after {sent} pieces");
+            if frame.kind == WINDOW_UPDATE && frame.id == 1 {
+                window += u32::from_be_bytes(frame.payload.try_into().unwrap());
+            }
+        }
+        client.frame(DATA, u8::from(sent == 39), 1, &[b'x'; 16_384]);
+        window -= 16_384;
+    }
+    client.request(3, &usual("GET", "/file/none"), true);
+    let after = client.until(|frame| frame.id == 3 || frame.kind == RESET).unwrap();
+    assert_eq!(after.kind, HEADERS, "the stream has ended without a reset");
 }
 
 #[test]

@@ -128,9 +128,10 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn what_takes_too_long_is_cut_off_at_the_deadline() {
     let (upstream, _release) = held();
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let [file, log] = [(); 2].map(|()| tempfile::NamedTempFile::new().unwrap());
     let text = format!(
-        "shutdown_timeout = \"100ms\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"{}\"\n",
+        "shutdown_timeout = \"100ms\"\naccess_log = \"{}\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"{}\"\n",
+        log.path().display(),
         upstream.address
     );
     std::fs::write(file.path(), text).unwrap();
@@ -140,6 +141,8 @@ fn what_takes_too_long_is_cut_off_at_the_deadline() {
     eventually("it is at the backend", || (upstream.requests() == 1).then_some(()));
     assert_eq!(balancer.stop(), Some(0));
     assert!(client.try_answer(false).is_err());
+    let line = std::fs::read_to_string(log.path()).unwrap();
+    assert!(line.contains(" 503 0 ") && line.contains("flag=cut by=us"), "{line}");
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl tries::Exchange for Exchange<'_> {
 
     async fn held(&mut self, upstream: &Upstream) -> Option<Sender> {
         loop {
-            let sender = upstream.senders.take(self.worker.clients.tick())?;
+            let sender = upstream.senders.take(self.worker.clock.now())?;
             if self.idempotent || is_still_open(&sender).await {
                 return Some(sender);
             }
@@ -225,7 +225,7 @@ impl tries::Exchange for Exchange<'_> {
         let lease = Lease {
             sender,
             in_flight: candidate.take_in_flight(),
-            until: self.worker.branch().idle_until(self.worker.clients.tick()),
+            until: self.worker.branch().idle_until(self.worker.clock.now()),
         };
         let (head, body) = response.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.switching {

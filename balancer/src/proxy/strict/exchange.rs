@@ -92,7 +92,7 @@ impl tries::Exchange for Exchange<'_> {
 
     async fn held(&mut self, upstream: &Upstream) -> Option<Stream> {
         loop {
-            let stream = upstream.streams.take(self.worker.clients.tick())?;
+            let stream = upstream.streams.take(self.worker.clock.now())?;
             // The kernel may know more than the runtime: that it is closed, or that something has come unasked, which
             // would be taken for the answer.
             if stream.is_silent() {

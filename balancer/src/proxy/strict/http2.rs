@@ -24,7 +24,7 @@ use http::Request;
 pub(super) use self::front::Front;
 pub(crate) use self::watch::MOST_IN_A_SECOND;
 use self::wire::Wire;
-use super::{secure::Secure, stream::Stream};
+use super::{Next, secure::Secure, stream::Stream};
 use crate::{
     proxy::{
         client::{Client, Guest, Phase},
@@ -166,15 +166,23 @@ async fn answer(
     let framed = parts.headers.contains_key(http::header::CONTENT_LENGTH);
     let stream = Stream::Http2(Box::new(Front::new(body, !framed, respond, certificate)));
     let turn = pin!(async {
-        match written {
+        let next = match written {
             Ok(length) => {
                 desk.filled = length;
                 // Boxed: it is large, and what is large would be moved about until it has its place.
-                Box::pin(super::turn(&worker, client, &stream, &mut desk)).await;
+                Box::pin(super::turn(&worker, client, &stream, &mut desk)).await
             }
-            Err(refusal) => super::refuse(&worker, client, &stream, &mut desk, refusal).await,
-        }
+            Err(refusal) => {
+                super::refuse(&worker, client, &stream, &mut desk, refusal).await;
+                Next::Leave
+            }
+        };
         worker.shelf.put_desk(desk, size);
+        // Without this the answer would go out with a reset behind it, and clients that still send, such as curl, would see
+        // that first.
+        if matches!(next, Next::Leave) {
+            super::leave(&worker, client, &stream).await;
+        }
     });
     super::until_aborted(client, turn).await;
 }

@@ -75,7 +75,7 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
                 && let Some((backend, in_flight)) = backend.take()
             {
                 if relay.may_be_kept(&download) {
-                    upstream.streams.keep(backend, branch.idle_until(worker.clients.tick()), upstream.most_idle);
+                    upstream.streams.keep(backend, branch.idle_until(worker.clock.now()), upstream.most_idle);
                 }
                 drop(in_flight);
             }

@@ -52,22 +52,14 @@ pub(super) async fn fail(
     entry.finish();
 }
 
-/// Writes an answer of ours; says its status and how long its body was.
-pub(super) async fn answer_failure(
+/// Writes an answer of ours; says its status and how long its body is.
+pub(super) fn write_failure(
     worker: &Worker,
     client: &Client,
-    stream: &Stream,
     desk: &mut Desk,
     failure: Failure,
     id: Option<&str>,
 ) -> (u16, u64) {
-    let written = write_failure(worker, client, desk, failure, id);
-    // Who does not read it has left.
-    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
-    written
-}
-
-fn write_failure(worker: &Worker, client: &Client, desk: &mut Desk, failure: Failure, id: Option<&str>) -> (u16, u64) {
     client.enter(Phase::Answering);
     worker.counters.own_answers.add_one();
     let facts = failure.error.facts();

@@ -77,6 +77,11 @@ impl Front {
         Poll::Ready(Ok(self.body.borrow_mut().take(into)))
     }
 
+    /// Whether nothing more comes: the client has sent all.
+    pub(crate) fn is_read(&self) -> bool {
+        self.body.borrow().stream.as_ref().is_none_or(RecvStream::is_end_stream)
+    }
+
     /// Takes an interim answer, or one of ours with all of its body.
     pub(crate) fn poll_write(&self, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let whole = pieces.iter().map(|piece| &piece[..]).collect::<Vec<_>>().concat();

@@ -39,13 +39,13 @@ pub(super) struct Watch {
     filled: usize,
     /// Bytes of the frame behind its head that are still to come.
     left: usize,
-    second: u32,
+    second: u64,
     counts: [u32; KINDS],
 }
 
 impl Watch {
     /// Looks at what has come; whether it is still good. `sent`: bytes that went to the client in this second.
-    pub(super) fn see(&mut self, mut bytes: &[u8], second: u32, sent: u64) -> bool {
+    pub(super) fn see(&mut self, mut bytes: &[u8], second: u64, sent: u64) -> bool {
         if self.second != second {
             (self.second, self.counts) = (second, [0; KINDS]);
         }

@@ -35,7 +35,7 @@ struct Inner {
     watch: Watch,
     /// Bytes that went out in this second.
     sent: u64,
-    second: u32,
+    second: u64,
     flood: Flood,
 }
 
@@ -132,7 +132,7 @@ impl Inner {
     }
 
     fn look_at_clock(&mut self) {
-        let now = self.worker.clients.tick();
+        let now = self.worker.clock.now().as_secs();
         if self.second != now {
             (self.second, self.sent) = (now, 0);
         }
