@@ -15,7 +15,13 @@ pub enum Refusal {
     /// The first line does not end within the bound of a head.
     #[error("the target is longer than this server takes")]
     TargetTooLong,
-    /// The head has too many bytes or fields.
+    /// The head has too many bytes.
     #[error("the head is larger than this server takes")]
     HeadTooLarge,
+    /// The head has too many fields.
+    #[error("the head has more fields than this server takes")]
+    TooManyFields,
+    /// The trailers have too many bytes.
+    #[error("the trailers are larger than this server takes")]
+    TrailersTooLarge,
 }

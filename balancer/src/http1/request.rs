@@ -89,7 +89,7 @@ impl Reader {
                 (None, true) if !self.was_empty => self.was_empty = true,
                 (None, _) => self.line = Some(request_line(bytes, line, bounds.lenient_query)?),
                 (Some(first), true) => return self.finish(bytes, first).map(Some),
-                (Some(_), false) if self.fields.len() == bounds.fields => return Err(Refusal::HeadTooLarge),
+                (Some(_), false) if self.fields.len() == bounds.fields => return Err(Refusal::TooManyFields),
                 (Some(_), false) => self.fields.push(fields::parse(bytes, line)?),
             }
         }

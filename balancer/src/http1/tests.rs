@@ -257,7 +257,7 @@ fn heads_have_bounds_that_hold_before_they_have_come_whole() {
     let field = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "a".repeat(BOUNDS.size));
     assert_eq!(request(field.as_bytes()), Err(Refusal::HeadTooLarge));
     let fields = format!("GET / HTTP/1.1\r\nHost: a\r\n{}", "X: a\r\n".repeat(BOUNDS.fields));
-    assert_eq!(request(fields.as_bytes()), Err(Refusal::HeadTooLarge));
+    assert_eq!(request(fields.as_bytes()), Err(Refusal::TooManyFields));
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn chunks_that_are_not_are_refused() {
     assert_eq!(unchunk(long.as_bytes()), Err(Refusal::Bad("the extensions of the chunks are too long")));
     let many = "1;abcdefgh\r\nx\r\n".repeat(1000);
     assert_eq!(unchunk(many.as_bytes()), Err(Refusal::Bad("the extensions of the chunks are too long")));
-    assert_eq!(unchunk(format!("0\r\nA: {}", "x".repeat(9000)).as_bytes()), Err(Refusal::HeadTooLarge));
+    assert_eq!(unchunk(format!("0\r\nA: {}", "x".repeat(9000)).as_bytes()), Err(Refusal::TrailersTooLarge));
 }
 
 /// Pieces that heads and chunks are made of, good and bad.
