@@ -9,10 +9,13 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU32, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crate::verdict::{Patience, Run, Suspect};
+use crate::{
+    complaints::Complaints,
+    verdict::{Patience, Run, Suspect},
+};
 
 /// Longest path of a unix socket in bytes: `sun_path` has 108, the last is its end mark (unix(7)).
 pub const LONGEST_SOCKET_PATH: usize = 107;
@@ -163,6 +166,8 @@ pub struct Backend {
     run: Mutex<Run>,
     /// Of how many clients they are.
     errors: AtomicU32,
+    /// What is wrong with its answers.
+    complaints: Mutex<Complaints>,
 }
 
 impl Backend {
@@ -178,6 +183,7 @@ impl Backend {
             in_flight: AtomicUsize::new(0),
             run: Mutex::default(),
             errors: AtomicU32::new(0),
+            complaints: Mutex::default(),
         }
     }
 
@@ -202,6 +208,16 @@ impl Backend {
             run.end();
             self.errors.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// One of its answers could not be used. Says whether that is to be told; else it is counted.
+    pub(crate) fn complain(&self, why: &'static str, now: Instant) -> bool {
+        self.complaints.lock().unwrap_or_else(PoisonError::into_inner).note(why, now)
+    }
+
+    /// What was counted of that and is to be told now, how often, and in how many seconds.
+    pub(crate) fn complaints(&self, now: Instant) -> Vec<(&'static str, u64, u64)> {
+        self.complaints.lock().unwrap_or_else(PoisonError::into_inner).due(now)
     }
 
     /// Requests it is working on, over all threads.

@@ -20,6 +20,7 @@ pub mod log_format;
 pub mod compress;
 mod log_file;
 pub mod error_log;
+mod complaints;
 pub mod backend;
 pub mod route;
 pub mod files;

@@ -31,14 +31,21 @@ impl Counter {
     }
 }
 
+/// A client connection is refused: its address has too many.
+pub(crate) const LIMIT_CONN: &str = "limit_conn";
+/// The same: it is no listed proxy, where only those may come.
+pub(crate) const TRUSTED_PROXIES: &str = "trusted_proxies";
+/// The same: it is one, and has not introduced anybody.
+pub(crate) const PROXY_PROTOCOL: &str = "proxy_protocol";
+
 /// The counters of one thread.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Client connections accepted.
     pub connections: Counter,
-    /// Client connections that were closed at once: their address had too many.
-    pub refused: Counter,
-    /// The others that are over.
+    /// Client connections that were closed before anything was read of a request, by the key that is the reason.
+    pub refused: ByName,
+    /// Client connections that are over, these among them.
     pub closed: Counter,
     /// Requests that came to no pool, by how they were answered.
     pub answers: Classes,
@@ -69,9 +76,9 @@ pub struct Counters {
 pub struct Totals {
     /// Client connections accepted.
     pub connections: u64,
-    /// Client connections that were closed at once.
+    /// Client connections that were closed before anything was read of a request.
     pub refused: u64,
-    /// The others that are over.
+    /// Client connections that are over, these among them.
     pub closed: u64,
     /// Bytes of bodies taken from clients for backends.
     pub bytes_in: u64,
@@ -97,7 +104,7 @@ impl<'a> FromIterator<&'a Counters> for Totals {
     fn from_iter<I: IntoIterator<Item = &'a Counters>>(threads: I) -> Self {
         threads.into_iter().fold(Self::default(), |sum, thread| Self {
             connections: sum.connections + thread.connections.get(),
-            refused: sum.refused + thread.refused.get(),
+            refused: sum.refused + thread.refused.iter().map(|(_, count)| count).sum::<u64>(),
             closed: sum.closed + thread.closed.get(),
             bytes_in: sum.bytes_in + thread.bytes_in.get(),
             bytes_out: sum.bytes_out + thread.bytes_out.get(),

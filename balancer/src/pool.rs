@@ -17,6 +17,7 @@ use tokio::{
 use self::judge::Judge;
 use crate::{
     backend::{Backend, BackendId},
+    config::pools::UNNAMED,
     verdict::{Cause, Failure, Outliers},
 };
 
@@ -284,17 +285,31 @@ impl Snapshot {
 /// The pool: the current snapshot, and a bell that rings at every change.
 #[derive(Debug)]
 pub struct Pool {
+    /// Its name.
+    pub name: String,
     current: Arc<ArcSwap<Snapshot>>,
     bell: watch::Sender<u64>,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { current: Arc::default(), bell: watch::Sender::new(0) }
+        Self::named(UNNAMED.to_owned())
     }
 }
 
 impl Pool {
+    /// An empty one with this name.
+    #[must_use]
+    pub fn named(name: String) -> Self {
+        Self { name, current: Arc::default(), bell: watch::Sender::new(0) }
+    }
+
+    /// A backend of it in the words of the log: with the pool where that has a name, for then there may be others.
+    #[must_use]
+    pub fn member_name(&self, backend: &str) -> String {
+        if self.name == UNNAMED { backend.to_owned() } else { format!("{backend} of pool {}", self.name) }
+    }
+
     /// The snapshot of now.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
@@ -337,51 +352,63 @@ impl Pool {
             };
             let Some(change) = judge.hear(change, &snapshot) else { continue };
             let Some(next) = snapshot.after(&change, Instant::now()) else { continue };
-            tell(&change, &next);
+            self.tell(&change, &next);
             let version = next.version;
             self.current.store(Arc::new(next));
             self.bell.send_replace(version);
         }
     }
-}
 
-fn tell(change: &Change, after: &Snapshot) {
-    let member = |id: BackendId| after.member(id);
-    let name = |id: BackendId| member(id).map_or("", |member| member.backend.name.as_str());
-    let serving = after.serving().count();
-    match change {
-        Change::Join(backend) => {
-            tracing::info!(backend = %backend.name, address = %backend.address, serving, "{} gets requests", backend.name);
+    fn tell(&self, change: &Change, after: &Snapshot) {
+        let (pool, serving) = (self.name.as_str(), after.serving().count());
+        let member = |id: BackendId| after.member(id);
+        let name = |id: BackendId| member(id).map_or("", |member| member.backend.name.as_str());
+        let who = |id: BackendId| self.member_name(name(id));
+        match change {
+            Change::Join(backend) => {
+                let (who, address, is_down) = (who(backend.id), &backend.address, backend.terms.down);
+                let how = if is_down { "is down by the configuration and gets nothing" } else { "gets requests" };
+                tracing::info!(pool, backend = %backend.name, %address, serving, "{who} {how}");
+            }
+            Change::Leave(_) if pool == UNNAMED => {
+                tracing::info!(pool, serving, "a backend has left; {serving} get requests");
+            }
+            Change::Leave(_) => {
+                tracing::info!(pool, serving, "a backend of pool {pool} has left; {serving} get requests");
+            }
+            Change::Eject(id) => tracing::warn!(pool, backend = name(*id), serving, "{} cannot be reached", who(*id)),
+            Change::Restore(id) => {
+                tracing::info!(pool, backend = name(*id), serving, "{} can be reached again", who(*id));
+            }
+            Change::Drain(id) => tracing::info!(pool, backend = name(*id), serving, "{} gets nothing new", who(*id)),
+            Change::Checked(id, true) => {
+                tracing::info!(pool, backend = name(*id), serving, "{} passes its checks again", who(*id));
+            }
+            Change::Checked(id, false) => {
+                tracing::warn!(pool, backend = name(*id), serving, "{} fails its checks", who(*id));
+            }
+            Change::Rest(id, cause, _) => {
+                let seconds = member(*id).map_or(0, |member| member.backend.terms.patience.fail_timeout.as_secs());
+                let (who, why) = (
+                    who(*id),
+                    match cause {
+                        Cause::Failures => "fails too often",
+                        Cause::Errors => "answers with errors only",
+                    },
+                );
+                tracing::warn!(pool, backend = name(*id), serving, seconds, "{who} {why} and rests for {seconds} s");
+            }
+            Change::Try(id) => {
+                tracing::info!(pool, backend = name(*id), serving, "{} has rested and gets one request", who(*id));
+            }
+            Change::Tried(id, _, Verdict::Passed) => {
+                tracing::info!(pool, backend = name(*id), serving, "{} has answered and gets requests again", who(*id));
+            }
+            Change::Tried(id, _, Verdict::Failed(_)) => {
+                tracing::warn!(pool, backend = name(*id), serving, "{} has failed again and rests on", who(*id));
+            }
+            Change::Failed(..) | Change::Erring(..) => {}
         }
-        Change::Leave(_) => tracing::info!(serving, "a backend has left; {serving} get requests"),
-        Change::Eject(id) => tracing::warn!(backend = name(*id), serving, "{} cannot be reached", name(*id)),
-        Change::Restore(id) => tracing::info!(backend = name(*id), serving, "{} can be reached again", name(*id)),
-        Change::Drain(id) => tracing::info!(backend = name(*id), serving, "{} gets nothing new", name(*id)),
-        Change::Checked(id, true) => {
-            tracing::info!(backend = name(*id), serving, "{} passes its checks again", name(*id));
-        }
-        Change::Checked(id, false) => tracing::warn!(backend = name(*id), serving, "{} fails its checks", name(*id)),
-        Change::Rest(id, cause, _) => {
-            let seconds = member(*id).map_or(0, |member| member.backend.terms.patience.fail_timeout.as_secs());
-            let (name, why) = (
-                name(*id),
-                match cause {
-                    Cause::Failures => "fails too often",
-                    Cause::Errors => "answers with errors only",
-                },
-            );
-            tracing::warn!(backend = name, serving, seconds, "{name} {why} and rests for {seconds} s");
-        }
-        Change::Try(id) => {
-            tracing::info!(backend = name(*id), serving, "{} has rested and gets one request", name(*id));
-        }
-        Change::Tried(id, _, Verdict::Passed) => {
-            tracing::info!(backend = name(*id), serving, "{} has answered and gets requests again", name(*id));
-        }
-        Change::Tried(id, _, Verdict::Failed(_)) => {
-            tracing::warn!(backend = name(*id), serving, "{} has failed again and rests on", name(*id));
-        }
-        Change::Failed(..) | Change::Erring(..) => {}
     }
 }
 

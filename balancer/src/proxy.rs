@@ -27,7 +27,7 @@ use crate::{
     config::{Engine, Limits},
     limiter::Limiter,
     listener,
-    metrics::Counters,
+    metrics::{Counters, LIMIT_CONN, TRUSTED_PROXIES},
     route::Table,
     shutdown::Shutdown,
 };
@@ -210,8 +210,14 @@ fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, door: &Rc<D
     worker.counters.connections.add_one();
     // Whoever is introduced later takes a place then; only those that are believed may do that.
     let place = if door.introduced { None } else { worker.addresses.admit(from.ip()) };
-    if place.is_none() && !(door.introduced && door.trust.has(from.ip())) {
-        worker.counters.refused.add_one();
+    let is_listed = door.introduced && door.trust.has(from.ip());
+    if place.is_none() && !is_listed {
+        worker.counters.refused.add(if door.introduced { TRUSTED_PROXIES } else { LIMIT_CONN });
+        worker.counters.closed.add_one();
+        if door.introduced {
+            let (client, listen) = (from.ip().to_canonical(), door.address);
+            tracing::warn!(%client, %listen, "{client} is no listed proxy and may not introduce clients at {listen}: it is closed; list it in trusted_proxies if it is yours");
+        }
         return;
     }
     let (tasks, worker, door) = (&worker.connections, Rc::clone(worker), Rc::clone(door));

@@ -67,16 +67,10 @@ impl Sources {
 
     fn clients(&self, page: &mut Page) {
         let totals: Totals = self.threads.iter().map(AsRef::as_ref).collect();
-        let gone = totals.refused + totals.closed;
         page.family("logkin_balancer_client_connections", "gauge", "Client connections that are open.");
-        page.sample(&[], totals.connections.saturating_sub(gone));
+        page.sample(&[], totals.connections.saturating_sub(totals.closed));
         let counters = [
             ("logkin_balancer_client_connections_total", "Client connections accepted.", totals.connections),
-            (
-                "logkin_balancer_client_connections_refused_total",
-                "Client connections closed at once: their address had too many.",
-                totals.refused,
-            ),
             (
                 "logkin_balancer_handshakes_failed_total",
                 "TLS handshakes that came to nothing.",
@@ -100,6 +94,14 @@ impl Sources {
         for (name, help, value) in counters {
             page.family(name, "counter", help);
             page.sample(&[], value);
+        }
+        page.family(
+            "logkin_balancer_client_connections_refused_total",
+            "counter",
+            "Client connections closed before anything was read of a request, by the key that is the reason.",
+        );
+        for (reason, count) in sum_names(self.threads.iter().map(|thread| &thread.refused)) {
+            page.sample(&[("reason", reason)], count);
         }
         page.family(
             "logkin_balancer_failures_total",

@@ -186,7 +186,7 @@ impl Decoder {
         self.trailers.push(byte);
         self.trailed += 1;
         if self.trailed > MOST_TRAILERS {
-            return Err(Refusal::HeadTooLarge);
+            return Err(Refusal::TrailersTooLarge);
         }
         let line = &self.trailers[self.line..];
         if byte != b'\n' {

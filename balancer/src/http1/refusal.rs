@@ -18,7 +18,10 @@ pub enum Refusal {
     /// The head has too many bytes.
     #[error("the head is larger than this server takes")]
     HeadTooLarge,
-    /// It has too many fields.
+    /// The head has too many fields.
     #[error("the head has more fields than this server takes")]
     TooManyFields,
+    /// The trailers have too many bytes.
+    #[error("the trailers are larger than this server takes")]
+    TrailersTooLarge,
 }

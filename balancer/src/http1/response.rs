@@ -118,17 +118,22 @@ impl Reader {
 }
 
 fn status_line(bytes: &[u8], line: Span) -> Result<(Version, u16, Span), Refusal> {
-    const BAD_LINE: Refusal = Refusal::Bad("the first line is not one of an answer");
+    const CONTROL: Refusal = Refusal::Bad("there is a control character behind the status");
+    let bad = |why| Err(Refusal::Bad(why));
     let text = line.of(bytes);
-    let (Some(version), Some(b' ')) = (text.get(..8), text.get(8)) else { return Err(BAD_LINE) };
+    let (Some(version), Some(b' ')) = (text.get(..8), text.get(8)) else {
+        return bad("the first line is not one of an answer");
+    };
     let version = Version::parse(version)?;
-    let Some(([hundreds @ b'1'..=b'5', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b' '], reason)) =
-        text[9..].split_first_chunk()
+    let Some(([hundreds @ b'1'..=b'5', tens @ b'0'..=b'9', ones @ b'0'..=b'9'], rest)) = text[9..].split_first_chunk()
     else {
-        return Err(BAD_LINE);
+        return bad("the status is not three digits from 100 to 599");
+    };
+    let [b' ', reason @ ..] = rest else {
+        return bad("there is no blank behind the status, or more than three digits");
     };
     if !grammar::is_text(reason) {
-        return Err(BAD_LINE);
+        return Err(CONTROL);
     }
     let status = [hundreds, tens, ones].iter().fold(0, |status, digit| status * 10 + u16::from(**digit - b'0'));
     Ok((version, status, Span { start: line.start + 13, end: line.end }))

@@ -442,7 +442,7 @@ fn chunks_that_are_not_are_refused() {
     assert_eq!(unchunk(long.as_bytes()), Err(Refusal::Bad("the extensions of the chunks are too long")));
     let many = "1;abcdefgh\r\nx\r\n".repeat(1000);
     assert_eq!(unchunk(many.as_bytes()), Err(Refusal::Bad("the extensions of the chunks are too long")));
-    assert_eq!(unchunk(format!("0\r\nA: {}", "x".repeat(9000)).as_bytes()), Err(Refusal::HeadTooLarge));
+    assert_eq!(unchunk(format!("0\r\nA: {}", "x".repeat(9000)).as_bytes()), Err(Refusal::TrailersTooLarge));
 }
 
 /// Pieces that heads and chunks are made of, good and bad.

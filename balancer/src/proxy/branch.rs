@@ -36,10 +36,11 @@ use crate::{
     verdict::Failure,
 };
 
-pub(crate) use self::candidate::Candidate;
 use self::view::{View, Way};
+pub(crate) use self::{candidate::Candidate, refused::asks_for};
 
 mod candidate;
+mod refused;
 mod view;
 
 /// How long it takes at most until it is known that a backend is gone.
@@ -294,6 +295,7 @@ impl Branch {
         view.second(&self.way);
         for place in view.places() {
             place.upstream.sweep(now);
+            self.tell_refused(&place.upstream.backend);
         }
     }
 

@@ -66,8 +66,8 @@ pub(crate) enum ProxyError {
     NoAnswer,
     /// The backend closed in the middle of an answer of which the client has seen nothing.
     AnswerCut,
-    /// The backend's answer is not HTTP.
-    AnswerBroken,
+    /// The backend's answer is not HTTP, and why.
+    AnswerBroken(&'static str),
     /// The backend owed an answer for too long.
     AnswerLate,
     /// No backend is ready, and none became so.
@@ -129,13 +129,25 @@ impl From<Refusal> for ProxyError {
             Refusal::Version => Self::VersionUnknown,
             Refusal::Coding => Self::CodingUnknown,
             Refusal::TargetTooLong => Self::TargetTooLong,
-            Refusal::HeadTooLarge => Self::HeadTooLarge,
+            Refusal::HeadTooLarge | Refusal::TrailersTooLarge => Self::HeadTooLarge,
             Refusal::TooManyFields => Self::TooManyFields,
         }
     }
 }
 
 impl ProxyError {
+    /// What a backend's answer that is not taken comes to, with what is wrong in the words of the log.
+    pub(crate) fn of_answer(refusal: Refusal) -> Self {
+        Self::AnswerBroken(match refusal {
+            Refusal::Bad(why) => why,
+            Refusal::Version => "its version is neither HTTP/1.1 nor HTTP/1.0",
+            Refusal::Coding => "it has a transfer coding other than chunked",
+            Refusal::HeadTooLarge | Refusal::TargetTooLong => "its head is larger than 64 KiB",
+            Refusal::TrailersTooLarge => "its trailers are larger than 8 KiB",
+            Refusal::TooManyFields => "its head has more than 256 fields",
+        })
+    }
+
     /// The one place where consequences are decided.
     pub(crate) fn facts(self) -> Facts {
         use Retry::{Always, IfRepeatable, Never};
@@ -169,7 +181,7 @@ impl ProxyError {
             Self::NotSent => (StatusCode::BAD_GATEWAY, Backend, Always, "stale"),
             Self::NoAnswer => (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "no_answer"),
             Self::AnswerCut => (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "cut"),
-            Self::AnswerBroken => (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "invalid"),
+            Self::AnswerBroken(_) => (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "invalid"),
             Self::AnswerLate => (StatusCode::GATEWAY_TIMEOUT, Backend, IfRepeatable, "timeout"),
             Self::NoBackend => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "no_backend"),
             Self::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_full"),
@@ -228,7 +240,7 @@ impl ProxyError {
             Self::NotSent => "the application closed the connection",
             Self::NoAnswer => "the application ended before it answered",
             Self::AnswerCut => "the application ended while it answered",
-            Self::AnswerBroken => "the application's answer could not be understood",
+            Self::AnswerBroken(_) => "the application's answer could not be understood",
             Self::AnswerLate => "the application took too long to answer",
             Self::NoBackend => "the application is not running at the moment",
             Self::QueueFull => "too many requests wait for the application",
@@ -241,7 +253,7 @@ impl ProxyError {
         match self {
             Self::Unreachable | Self::NotSent | Self::NoAnswer | Self::AnswerCut => Some(Case::Error),
             Self::ConnectLate | Self::AnswerLate => Some(Case::Timeout),
-            Self::AnswerBroken => Some(Case::InvalidHeader),
+            Self::AnswerBroken(_) => Some(Case::InvalidHeader),
             Self::BadRequest(_)
             | Self::VersionUnknown
             | Self::TargetTooLong

@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use self::{
     exchange::Exchange,
     http2::Front,
+    introduction::Trouble,
     own::Own,
     relay::{Relayed, relay},
     reply::{Failure, fail, redirect, write_failure},
@@ -46,6 +47,7 @@ use crate::{
     http1::{Bounds, Refusal, fields::Kind, framing::Framing, request::Request, target::Target},
     identity::{self, RequestId, Trace},
     log_format::is_called,
+    metrics::{LIMIT_CONN, PROXY_PROTOCOL},
     route::Route,
 };
 
@@ -123,7 +125,7 @@ async fn introduce(worker: &Worker, client: &Client, stream: &mut TcpStream) -> 
     client.enter(Phase::Handshaking);
     let mut reading = Box::pin(introduction::read(stream));
     let told = poll_fn(|cx| match reading.as_mut().poll(cx) {
-        Poll::Pending if client.is_let_go() => Poll::Ready(Err(ErrorKind::Interrupted.into())),
+        Poll::Pending if client.is_let_go() => Poll::Ready(Err(Trouble::Broken(ErrorKind::TimedOut.into()))),
         told => told,
     });
     let told = told.await;
@@ -131,18 +133,25 @@ async fn introduce(worker: &Worker, client: &Client, stream: &mut TcpStream) -> 
         Ok(Some(address)) => {
             let place = worker.addresses.admit(address);
             client.introduce(address);
+            if place.is_none() {
+                worker.counters.refused.add(LIMIT_CONN);
+            }
             place.map(Some)
         }
         Ok(None) => Some(None),
-        Err(error) => {
-            let name = &client.source().name;
-            tracing::debug!(client = %name, %error, "nobody is introduced by {name}: {error}");
+        Err(trouble) => {
+            let (name, listen) = (&client.source().name, client.door.address);
+            if let Trouble::Header(what) = trouble {
+                tracing::warn!(client = %name, %listen, "{name} introduces nobody at {listen} and is closed: {what}; see proxy_protocol");
+            } else {
+                tracing::debug!(client = %name, %listen, "{name} introduces nobody at {listen}: {trouble}");
+            }
+            if !matches!(trouble, Trouble::Silent) {
+                worker.counters.refused.add(PROXY_PROTOCOL);
+            }
             None
         }
     };
-    if place.is_none() {
-        worker.counters.refused.add_one();
-    }
     client.enter(Phase::Waiting);
     place
 }

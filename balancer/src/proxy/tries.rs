@@ -44,6 +44,9 @@ pub(crate) trait Exchange {
     /// Ends when the client has left.
     async fn left(&mut self);
 
+    /// What it asks for, in the words of the log.
+    fn asks_for(&self) -> String;
+
     /// What it is known by.
     fn key(&self, of: &KeyOf) -> Option<u64>;
 
@@ -110,6 +113,10 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 exchange.entry().retry(case.name());
             }
             Asked::Failed(error, suspect) => {
+                if let ProxyError::AnswerBroken(why) = error {
+                    let asked = exchange.asks_for();
+                    branch.refused(exchange.entry(), &asked, why);
+                }
                 tried.add(turn, error.facts().retry != Retry::Always);
                 exchange.entry().failed(error);
                 suspects.extend(suspect);

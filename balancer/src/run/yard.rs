@@ -37,7 +37,7 @@ impl Yard {
     /// An empty one; its writer lives as long as somebody can tell it something.
     pub(super) fn open(config: &Config, number: usize, settings: config::pools::Pool, tasks: &TaskTracker) -> Self {
         let (changes, inbox) = mpsc::channel(CHANGES);
-        let pool = Arc::new(Pool::default());
+        let pool = Arc::new(Pool::named(settings.name.clone()));
         let (writing, outliers) = (Arc::clone(&pool), settings.limits.outliers);
         tasks.spawn(async move { writing.write(inbox, outliers).await });
         let queue = Arc::new(Queue::new(settings.limits.queue_length));

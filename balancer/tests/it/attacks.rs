@@ -12,6 +12,8 @@ use crate::{
 mod requests;
 /// What backends answer, by accident or because somebody has got into them.
 mod answers;
+/// What the log says about that.
+mod complaints;
 /// Requests in the middle of which something else begins.
 mod halves;
 /// What we say and hold ourselves.

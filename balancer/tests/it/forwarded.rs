@@ -114,9 +114,57 @@ fn what_is_no_introduction_is_closed_without_a_word() {
     let mut late = Connection::to(balancer.tls);
     late.send("PROXY TCP4 ");
     assert!(late.is_closed(), "it takes too long");
+    for why in ["does not begin with a PROXY header", "version 1 is not valid", "version 2 is not valid"] {
+        let expected = format!("WARN 127.0.0.1 introduces nobody at {} and is closed: its", balancer.tls);
+        let told = |line: &str| line.replace("closed: it ", "closed: its ").contains(&expected) && line.contains(why);
+        assert!(balancer.log().lines().any(told), "{why}: {}", balancer.log());
+    }
     let strangers = introduced(&upstream, "trusted_proxies = [\"10.0.0.1\"]");
     assert!(Connection::to(strangers.tls).is_closed(), "it is not listed");
+    let expected = format!("WARN 127.0.0.1 is no listed proxy and may not introduce clients at {}", strangers.tls);
+    let log = strangers.log();
+    assert!(log.lines().any(|line| line.contains(&expected) && line.contains("list it in trusted_proxies")), "{log}");
     assert_eq!(upstream.requests(), 0);
+}
+
+#[test]
+fn whoever_only_looks_whether_somebody_listens_is_no_trouble() {
+    let upstream = Upstream::echoing();
+    let balancer = introduced(&upstream, TRUSTING);
+    let client = Connection::to(balancer.tls);
+    client.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    assert!({ client }.is_closed());
+    assert!(!balancer.log().contains("WARN"), "{}", balancer.log());
+}
+
+#[test]
+fn refused_connections_are_counted_by_the_key_that_is_the_reason() {
+    let upstream = Upstream::echoing();
+    let (metrics, of) = ("metrics_listen = \"127.0.0.1:0\"\nlimit_conn = 1", "logkin_balancer_client_connections");
+    for (listed, sent, counted) in [
+        ("10.0.0.1", "", "trusted_proxies"),
+        ("127.0.0.1", "GET / HTTP/1.1\r\n\r\n", "proxy_protocol"),
+        ("127.0.0.1", "PROXY TCP4 6.6.6.6 5.5.5.5 1 2\r\n", "limit_conn"),
+    ] {
+        let balancer = introduced(&upstream, &format!("trusted_proxies = [\"{listed}\"]\n{metrics}"));
+        let mut first = Connection::to(balancer.tls);
+        if counted == "limit_conn" {
+            first.send("PROXY TCP4 6.6.6.6 5.5.5.5 1 2\r\n");
+            seen(&mut first, "");
+        }
+        let mut client = Connection::to(balancer.tls);
+        client.send(sent);
+        assert!(is_over(&mut client), "{counted}");
+        drop(first);
+        let expected = format!("\n{of}_refused_total{{reason=\"{counted}\"}} ");
+        let log = balancer.log();
+        let address = log.split_once("the metrics are at http://").unwrap().1.split_once("/metrics").unwrap().0;
+        let address: SocketAddr = address.parse().unwrap();
+        eventually("it is counted, and nobody is there any more", || {
+            let page = Connection::to(address).get("/metrics");
+            (page.text().contains(&expected) && page.text().contains(&format!("\n{of} 0\n"))).then_some(())
+        });
+    }
 }
 
 #[test]

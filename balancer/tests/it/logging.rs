@@ -194,3 +194,24 @@ fn the_error_log_is_a_file_from_its_level_on_and_is_opened_anew() {
     eventually("there is a new file with a line", || read(&log).contains("is opened anew").then_some(()));
     assert_eq!((balancer.stop(), balancer.log().as_str()), (Some(0), ""));
 }
+
+#[test]
+fn the_log_says_in_which_of_several_pools_a_backend_is_and_which_is_down() {
+    let (upstream, gone) = (Upstream::saying("hi"), crate::upstream::nobody());
+    let pool = |name: &str, server: &str| format!("[[pool]]\nname = \"{name}\"\n[[pool.server]]\naddress = {server}\n");
+    let shop =
+        pool("shop", &format!("\"{}\"\n[[pool.server]]\naddress = \"127.0.0.1:1\"\ndown = true", upstream.address));
+    let site = pool("site", &format!("\"{gone}\""));
+    let routes = "[[route]]\npool = \"shop\"\n[[route]]\nlocation = \"/site\"\npool = \"site\"\n";
+    let balancer = Balancer::with_file(&format!("{shop}{site}{routes}"));
+    assert_eq!((balancer.get("/").text(), balancer.get("/site").status), ("hi", 502));
+    let log = balancer.log();
+    for expected in [
+        format!("INFO {} of pool shop gets requests pool=\"shop\"", upstream.address),
+        "INFO 127.0.0.1:1 of pool shop is down by the configuration and gets nothing pool=\"shop\"".to_owned(),
+        format!("WARN {gone} of pool site cannot be reached pool=\"site\""),
+    ] {
+        assert!(log.contains(&expected), "{expected}: {log}");
+    }
+    assert!(!log.contains("127.0.0.1:1 of pool shop gets requests"), "{log}");
+}

@@ -29,7 +29,7 @@ use crate::{
     http1::Version,
     log_format::is_called,
     proxy::{
-        branch::Candidate,
+        branch::{Candidate, asks_for},
         client::{Client, Phase},
         entry::Entry,
         error::ProxyError,
@@ -114,7 +114,7 @@ async fn exchange(
     let (mut head, content, lease) = tries::answer(&mut exchange, worker.branch()).await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         let (Some(protocol), Some(upgrading), Content::Streamed(..)) = (protocol, upgrading, &content) else {
-            return Err(ProxyError::AnswerBroken);
+            return Err(ProxyError::AnswerBroken("it switches to a protocol that was not asked for"));
         };
         return switch(worker, head, &protocol, upgrading, lease);
     }
@@ -135,7 +135,7 @@ fn switch(
     lease: Option<Lease>,
 ) -> Result<Answer, ProxyError> {
     let (Some(backend), Some(lease)) = (head.extensions.remove::<OnUpgrade>(), lease) else {
-        return Err(ProxyError::AnswerBroken);
+        return Err(ProxyError::AnswerBroken("it switches to a protocol that was not asked for"));
     };
     let chosen = head.headers.get(header::UPGRADE).unwrap_or(protocol).clone();
     headers::strip_hop_by_hop(&mut head.headers);
@@ -191,6 +191,10 @@ impl tries::Exchange for Exchange<'_> {
         std::future::pending::<()>().await;
     }
 
+    fn asks_for(&self) -> String {
+        asks_for(self.head.method.as_str().as_bytes(), self.head.uri.path().as_bytes())
+    }
+
     fn key(&self, of: &KeyOf) -> Option<u64> {
         of.find(self.client.address(), self.head.uri.to_string().as_bytes(), |name| {
             self.head.headers.get_all(name).iter().map(HeaderValue::as_bytes)
@@ -229,7 +233,7 @@ impl tries::Exchange for Exchange<'_> {
         };
         let (head, body) = response.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.switching {
-            return Err(ProxyError::AnswerBroken);
+            return Err(ProxyError::AnswerBroken("it switches to a protocol that was not asked for"));
         }
         if !self.idempotent || head.status == StatusCode::SWITCHING_PROTOCOLS || is_events(&head.headers) {
             return Ok((head, Content::Streamed(Held::new(&self.worker.room), body, None), Some(lease)));
@@ -298,7 +302,13 @@ impl Exchange<'_> {
         } else if unsent {
             ProxyError::NotSent
         } else if error.is_parse() {
-            ProxyError::AnswerBroken
+            ProxyError::AnswerBroken(if error.is_parse_too_large() {
+                "its head is larger than the library takes"
+            } else if error.is_parse_status() {
+                "its status is not valid"
+            } else {
+                "the library cannot read it"
+            })
         } else {
             ProxyError::NoAnswer
         }

@@ -127,7 +127,7 @@ impl Download {
                 if before == 0 {
                     self.data = Span::default();
                 }
-                Poll::Ready(self.digest(before).map_err(|_| ProxyError::AnswerBroken))
+                Poll::Ready(self.digest(before).map_err(ProxyError::of_answer))
             }
         }
     }

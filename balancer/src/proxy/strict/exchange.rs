@@ -25,7 +25,7 @@ use crate::{
     },
     identity::RequestId,
     proxy::{
-        branch::{Branch, Candidate},
+        branch::{Branch, Candidate, asks_for},
         client::Client,
         entry::Entry,
         error::ProxyError,
@@ -119,6 +119,11 @@ impl tries::Exchange for Exchange<'_> {
         .await;
     }
 
+    fn asks_for(&self) -> String {
+        let bytes = &self.desk.buffer;
+        asks_for(self.request.method.of(bytes), self.request.target_text.of(bytes))
+    }
+
     fn key(&self, of: &KeyOf) -> Option<u64> {
         let target = self.request.target_text.of(&self.desk.buffer);
         of.find(self.client.address(), target, |name| self.fields(name))
@@ -154,17 +159,17 @@ impl Exchange<'_> {
             }
             interim += 1;
             if interim > MOST_INTERIM {
-                return Err(ProxyError::AnswerBroken);
+                return Err(ProxyError::AnswerBroken("there are more than 8 interim answers before it"));
             }
             self.pass_interim(&head, &mut download).await?;
         };
         candidate.begins();
         if head.status == 101 && !self.is_agreed(&head, download.bytes()) {
-            return Err(ProxyError::AnswerBroken);
+            return Err(ProxyError::AnswerBroken("it switches to a protocol that was not asked for"));
         }
         if head.status != 101 {
             let named = fields::named(download.bytes(), self.desk.response.fields());
-            download.begin(head.length, head.framing, named).map_err(|_| ProxyError::AnswerBroken)?;
+            download.begin(head.length, head.framing, named).map_err(ProxyError::of_answer)?;
         }
         let is_short = !matches!(head.framing, Framing::Length(length) if length > TAKEN_WHOLE as u64);
         if self.idempotent && is_short && head.status != 101 && !download.ended && !self.is_events(download.bytes()) {
@@ -226,10 +231,10 @@ impl Exchange<'_> {
                 match self.desk.response.read(bytes, self.to_head, BOUNDS) {
                     Ok(Some(head)) => return Poll::Ready(Ok(head)),
                     Ok(None) if download.is_full() && !download.grow(BOUNDS.size + 1, &self.worker.room) => {
-                        return Poll::Ready(Err(ProxyError::AnswerBroken));
+                        return Poll::Ready(Err(ProxyError::AnswerBroken("there is no memory left for its head")));
                     }
                     Ok(None) => {}
-                    Err(_) => return Poll::Ready(Err(ProxyError::AnswerBroken)),
+                    Err(refusal) => return Poll::Ready(Err(ProxyError::of_answer(refusal))),
                 }
             }
             match download.poll_read(cx, stream, &self.worker.shelf) {

@@ -16,33 +16,59 @@ const FIRST: usize = 12;
 pub(crate) const LONGEST: usize = 2048;
 const SIGNATURE: &[u8; FIRST] = b"\r\n\r\n\0\r\nQUIT\n";
 
+/// Why nobody was introduced.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// It has closed without a word, as those do who only look whether somebody listens.
+    #[error("it has said nothing")]
+    Silent,
+    /// It has said something else.
+    #[error("{0}")]
+    Header(&'static str),
+    /// The connection is gone, or time is up.
+    #[error("no PROXY header has come: {0}")]
+    Broken(#[from] io::Error),
+}
+
+const CUT: Trouble = Trouble::Header("its PROXY header ends too early");
+
 /// Reads the header, and not a byte beyond it. `None` inside: the proxy speaks for itself, or for nobody it knows.
-pub(super) async fn read(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
+pub(super) async fn read(stream: &mut TcpStream) -> Result<Option<IpAddr>, Trouble> {
     let mut head = [0; LONGEST];
-    stream.read_exact(&mut head[..FIRST]).await?;
-    let told = if head[..FIRST] == *SIGNATURE {
-        stream.read_exact(&mut head[FIRST..FIRST + 4]).await?;
+    match stream.read(&mut head[..FIRST]).await? {
+        0 => return Err(Trouble::Silent),
+        begun => fill(stream, &mut head[begun..FIRST]).await?,
+    }
+    if head[..FIRST] == *SIGNATURE {
+        fill(stream, &mut head[FIRST..FIRST + 4]).await?;
         let length = usize::from(u16::from_be_bytes([head[14], head[15]]));
-        let body = head.get_mut(16..16 + length).ok_or_else(invalid)?;
-        stream.read_exact(body).await?;
-        second(head[12], head[13], &head[16..16 + length])
+        let body = head.get_mut(16..16 + length);
+        fill(stream, body.ok_or(Trouble::Header("its PROXY header is longer than 2064 bytes"))?).await?;
+        let told = second(head[12], head[13], &head[16..16 + length]);
+        told.ok_or(Trouble::Header("its PROXY header of version 2 is not valid"))
     } else if head.starts_with(b"PROXY ") {
         let length = read_line(stream, &mut head[..LONGEST_LINE]).await?;
-        first(&head[..length])
+        first(&head[..length]).ok_or(Trouble::Header("its PROXY header of version 1 is not valid"))
     } else {
-        None
-    };
-    told.ok_or_else(invalid)
+        Err(Trouble::Header("it does not begin with a PROXY header"))
+    }
+}
+
+async fn fill(stream: &mut TcpStream, bytes: &mut [u8]) -> Result<(), Trouble> {
+    match stream.read_exact(bytes).await {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(CUT),
+        read => Ok(read.map(drop)?),
+    }
 }
 
 /// Reads on to the end of the line; says how long it is.
-async fn read_line(stream: &mut TcpStream, line: &mut [u8]) -> io::Result<usize> {
+async fn read_line(stream: &mut TcpStream, line: &mut [u8]) -> Result<usize, Trouble> {
     let mut filled = FIRST;
     while filled < line.len() {
         // What comes after it is somebody else's, so it is looked at before it is taken.
         let seen = stream.peek(&mut line[filled..]).await?;
         if seen == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(CUT);
         }
         let end = line[filled..filled + seen].iter().position(|&byte| byte == b'\n');
         let taken = end.map_or(seen, |end| end + 1);
@@ -52,11 +78,7 @@ async fn read_line(stream: &mut TcpStream, line: &mut [u8]) -> io::Result<usize>
             return Ok(filled);
         }
     }
-    Err(invalid())
-}
-
-fn invalid() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "it is no PROXY header")
+    Err(Trouble::Header("its PROXY header is longer than 107 bytes"))
 }
 
 /// Version 1, one line. The outer `None`: it is none.

@@ -22,7 +22,13 @@ use crate::{
     compress::{self, Candidate, Verdict},
     http1::{Span, Version, fields::written, framing::Framing, response::Response},
     identity::RequestId,
-    proxy::{client::Client, entry::Entry, error::Side, worker::Worker},
+    proxy::{
+        branch::asks_for,
+        client::Client,
+        entry::Entry,
+        error::{ProxyError, Side},
+        worker::Worker,
+    },
 };
 
 /// How an answer ended.
@@ -52,7 +58,7 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     if !exchange.begin(&head, &download, (framing, stays), verdict) {
         return Relayed::Cut;
     }
-    let Exchange { worker, branch, client, stream, desk, upload, entry, .. } = exchange;
+    let Exchange { worker, branch, client, stream, desk, upload, entry, request, .. } = exchange;
     // The end of the connection is the end of the body: until that is whole, nothing that ends us may look like it.
     if framing == Framing::Close {
         stream.breaks_off(true);
@@ -86,6 +92,11 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
         }
     })
     .await;
+    if let Some(ProxyError::AnswerBroken(why)) = relay.broken {
+        let bytes = &relay.desk.buffer;
+        let asked = asks_for(request.method.of(bytes), request.target_text.of(bytes));
+        branch.refused(relay.entry, &asked, why);
+    }
     if framing == Framing::Close && relayed == Relayed::Whole {
         stream.breaks_off(false);
     }
@@ -178,7 +189,7 @@ struct Relay<'a> {
     all_packed: bool,
     may_stay: bool,
     /// Who has broken it off ahead of the client, which gets what had come before.
-    broken: Option<Side>,
+    broken: Option<ProxyError>,
 }
 
 impl Relay<'_> {
@@ -208,12 +219,12 @@ impl Relay<'_> {
             (Poll::Ready(Ok(())), Some(from)) => return self.poll_more(cx, download, from),
             (Poll::Pending, Some(from)) if !download.ended => {
                 let ahead = ready!(download.poll_ahead(cx, from, &self.worker.shelf, &self.worker.room));
-                self.broken = ahead.err().map(|error| error.facts().side);
+                self.broken = ahead.err();
                 Ok(())
             }
             // All that came before it was broken off is on its way.
             (Poll::Ready(Ok(())), None) => match self.flush() {
-                Ok(false) => Err(self.broken.unwrap_or(Side::Backend)),
+                Ok(false) => Err(self.broken.map_or(Side::Backend, |error| error.facts().side)),
                 flushed => flushed.map(drop),
             },
             (Poll::Pending, _) => return Poll::Pending,
@@ -233,7 +244,7 @@ impl Relay<'_> {
         let more = match download.poll_more(cx, from, &self.worker.shelf) {
             Poll::Ready(Ok(())) => self.pack(download),
             Poll::Ready(Err(error)) => {
-                self.broken = Some(error.facts().side);
+                self.broken = Some(error);
                 Ok(())
             }
             Poll::Pending => match self.flush() {

@@ -92,7 +92,7 @@ impl Exchange for Scripted<'_> {
         match fault {
             0..=2 => Err(ProxyError::NoAnswer),
             3 => Err(ProxyError::AnswerCut),
-            4 => Err(ProxyError::AnswerBroken),
+            4 => Err(ProxyError::AnswerBroken("it is no HTTP")),
             5 => Err(ProxyError::AnswerLate),
             6 => Ok(500),
             7 | 8 => Ok(503),
@@ -105,6 +105,10 @@ impl Exchange for Scripted<'_> {
 
     async fn left(&mut self) {
         std::future::pending::<()>().await;
+    }
+
+    fn asks_for(&self) -> String {
+        "GET /".to_owned()
     }
 
     fn key(&self, _: &KeyOf) -> Option<u64> {

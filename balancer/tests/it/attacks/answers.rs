@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// A backend that answers `GET /N` with the Nth of these, and everything else properly.
-fn answering(odd: &'static [&'static str]) -> Upstream {
+pub(super) fn answering(odd: &'static [&'static str]) -> Upstream {
     Upstream::scripted(move |head, peer| {
-        let number = head.strip_prefix("GET /").and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+        let number = head.strip_prefix("GET /").and_then(|rest| rest.split([' ', '?']).next()?.parse::<usize>().ok());
         match number {
             Some(number) => peer.get_mut().write_all(odd[number].as_bytes()).is_ok(),
             None => answer(peer, b"fine"),
