@@ -1,8 +1,11 @@
 //! `logkin`.
 
-use std::{io::ErrorKind, process::ExitCode};
+use std::{io::ErrorKind, path::Path, process::ExitCode};
 
-use clap::Parser;
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue},
+};
 use logkin::{cli::Cli, commands, output};
 
 fn main() -> ExitCode {
@@ -29,6 +32,14 @@ fn show(instead: &clap::Error) -> ExitCode {
             output::tell(format_args!("cannot write the output: {error}"));
             ExitCode::from(2)
         }
-        _ => u8::try_from(instead.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+        _ => {
+            if let Some(ContextValue::String(file)) = instead.get(ContextKind::InvalidSubcommand)
+                && Path::new(file).exists()
+            {
+                let file = output::visible(file);
+                output::tell(format_args!("to see the kinds of line in it: logkin cluster {file}"));
+            }
+            u8::try_from(instead.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+        }
     }
 }

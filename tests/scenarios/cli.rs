@@ -243,3 +243,13 @@ fn the_table_says_how_many_lines_each_rule_touched() {
     let out = run(cluster().arg("--rules").arg(&rules), b"warm\ncold 1\ncold 2\nhot\n");
     assert!(out.stdout.ends_with("\nrules: noise (1 line), rule 2 (2 lines)\n"), "{}{}", out.stdout, out.stderr);
 }
+
+#[test]
+fn a_file_without_a_command_is_answered_with_the_command_for_it() {
+    let sample = sample_file("redis.log");
+    let out = run(Command::new(logkin()).arg(&sample.path), b"");
+    let way_out = format!("logkin cluster {}", sample.path.display());
+    assert!(out.code == Some(2) && out.stderr.contains(&way_out), "{}", out.stderr);
+    let out = run(Command::new(logkin()).arg("clutser"), b"");
+    assert!(out.code == Some(2) && !out.stderr.contains("kinds of line"), "{}", out.stderr);
+}
