@@ -409,7 +409,7 @@ mod tests {
             "\"request_method\":\"GET\",\"request_uri\":\"/\",\"server_protocol\":\"HTTP/1.1\",\"scheme\":\"http\",",
             "\"status\":200,\"body_bytes_sent\":5,\"http_referer\":\"-\",\"http_user_agent\":\"a\\\\x22 \\\\x5C\\\\x0A{b\",",
             "\"request_time\":0.001,\"upstream\":\"instance-8811\",\"upstream_addr\":\"-\",\"upstream_status\":\"-\",",
-            "\"queue_time\":0.000,\"chosen\":\"turn\",\"request_id\":\"7f\",\"retries\":\"connect\",\"flag\":\"-\",\"by\":\"-\"}\n",
+            "\"queue_time\":0.000,\"chosen\":\"turn\",\"request_id\":\"7f\",\"retries\":\"connect\",\"flag\":\"-\",\"by\":\"-\",\"host\":\"-\"}\n",
         ] {
             assert!(json.contains(part), "{part} is not in {json}");
         }

@@ -1,6 +1,12 @@
 //! The command line of `logkin-balancer`: the verbs, their flags, and what they become.
 
-use std::{convert::Infallible, ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{
+    convert::Infallible,
+    ffi::OsString,
+    io::{self, ErrorKind, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+};
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
@@ -9,6 +15,7 @@ use crate::{
     Signals,
     bounds::Bounds,
     config::{self, CertificateFiles, Config, Engine, Problems, balance::Balance, units},
+    log_file::LogFile,
     shutdown::Shutdown,
     supervisor::launcher,
     tls,
@@ -156,6 +163,9 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     }
     config.access_log = flags.access_log.or(config.access_log);
     config.metrics_listen = flags.metrics_listen.or(config.metrics_listen);
+    if let Some((key, problem)) = config.address_problems().first() {
+        bail!("{key}: {problem}");
+    }
     if let [(key, problem), ..] = config.front_problems()[..] {
         bail!("{key}: {problem}, with --engine");
     }
@@ -175,7 +185,10 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         let plain = ready.listening.iter().map(|address| format!("http://{address}"));
         let listening: Vec<String> =
             plain.chain(ready.listening_tls.iter().map(|address| format!("https://{address}"))).collect();
-        println!("logkin-balancer is ready: {}", listening.join(" "));
+        // It goes on though nobody may be told.
+        if let Err(error) = print(&format!("logkin-balancer is ready: {}\n", listening.join(" "))) {
+            tracing::warn!("{error:#}");
+        }
     })?;
     if outcome.cut > 0 {
         tracing::warn!(connections = outcome.cut, "{} connections were cut off at the deadline", outcome.cut);
@@ -198,17 +211,47 @@ fn take_tls(
     }
     if !certificates.is_empty() {
         let pairs = certificates.into_iter().zip(keys);
-        config.tls.certificates = pairs.map(|(certificate, key)| CertificateFiles { certificate, key }).collect();
+        let files = |(certificate, key)| CertificateFiles { certificate, key, place: "--tls-cert".to_owned() };
+        config.tls.certificates = pairs.map(files).collect();
     }
     Ok(())
 }
 
 fn check(flags: &Check) -> anyhow::Result<u8> {
-    let config = config::load(&flags.config)?;
-    if config.has_tls() {
-        tls::Front::new(&config.tls).map_err(Problems)?;
+    let shown = flags.config.display();
+    let (config, mut problems) = config::read(&flags.config)?;
+    problems.extend(machine_problems(&config, &shown.to_string()));
+    if !problems.is_empty() {
+        return Err(Problems(problems).into());
     }
-    println!("{}: fine", flags.config.display());
-    print!("{}", Bounds::of(&config));
+    print(&format!("{shown}: fine\n{}", Bounds::of(&config)))?;
     Ok(0)
+}
+
+/// What a start would find on this machine. Nothing is made for that.
+fn machine_problems(config: &Config, shown: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut tls = config.tls.clone();
+    tls.certificates.retain(|files| ![&files.certificate, &files.key].iter().any(|path| path.as_os_str().is_empty()));
+    if config.has_tls() {
+        problems.extend(tls::Front::new(&tls).err().unwrap_or_default());
+    }
+    for (key, path) in [("access_log", &config.access_log), ("error_log", &config.error_log)] {
+        if let Some(path) = path
+            && let Err(error) = LogFile::check(path)
+        {
+            let path = path.display();
+            problems.push(format!("{shown}: {key}: {path} cannot be written: {error}; choose another file"));
+        }
+    }
+    problems
+}
+
+/// Writes to standard output. That nobody reads it is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("the output cannot be written"),
+    }
 }

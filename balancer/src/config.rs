@@ -168,6 +168,8 @@ pub struct CertificateFiles {
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
+    /// Where they are named, for those who have to mend that.
+    pub place: String,
 }
 
 /// Which code speaks HTTP with clients and backends.
@@ -418,16 +420,28 @@ pub fn buffer(text: &str) -> Result<usize, String> {
 ///
 /// Every problem found, each with the place, what is wrong and what to do.
 pub fn load(path: &Path) -> Result<Config, Problems> {
+    let (config, problems) = read(path)?;
+    if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+}
+
+/// What can be read of a configuration file, and every problem found.
+///
+/// # Errors
+///
+/// It cannot be read at all.
+pub(crate) fn read(path: &Path) -> Result<(Config, Vec<String>), Problems> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problems(vec![format!("{shown}: cannot be read: {error}; check the path and its permissions")])
     })?;
-    let (file, problems) = file::parse(&text);
-    let mut problems: Vec<String> = problems.into_iter().map(|problem| format!("{shown}:{problem}")).collect();
-    match file.map(check::check) {
-        Some(Ok(config)) if problems.is_empty() => return Ok(config),
-        Some(Err(found)) => problems.extend(found.into_iter().map(|problem| format!("{shown}: {problem}"))),
-        Some(Ok(_)) | None => {}
+    let (file, unread) = file::parse(&text);
+    let mut problems: Vec<String> = unread.iter().map(|unread| format!("{shown}:{}", unread.problem)).collect();
+    let Some(file) = file else { return Err(Problems(problems)) };
+    let unread: Vec<&str> = unread.iter().filter_map(|unread| unread.key.as_deref()).collect();
+    let (mut config, found) = check::check(file, &unread);
+    for files in &mut config.tls.certificates {
+        files.place = format!("{shown}: {}", files.place);
     }
-    Err(Problems(problems))
+    problems.extend(found.into_iter().map(|problem| format!("{shown}: {problem}")));
+    Ok((config, problems))
 }

@@ -22,6 +22,20 @@ impl LogFile {
         Ok(Self { path: path.to_owned(), file: ArcSwap::from_pointee(append(path)?), what })
     }
 
+    /// Whether lines can be appended to a file, or it can be made; it is not.
+    pub(crate) fn check(path: &Path) -> io::Result<()> {
+        use rustix::fs::{Access, access};
+        match path.metadata() {
+            Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(_) => Ok(access(path, Access::WRITE_OK)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Goes on in the file that has its name now. Where there can be none, it goes on in the one it has.
     pub(crate) fn reopen(&self) {
         let (path, what) = (self.path.display(), self.what);

@@ -125,7 +125,7 @@ impl FromStr for LogFormat {
         let mut format = Self { pieces: Vec::new(), json: text == "json", fields: Vec::new(), sent: Vec::new() };
         match text {
             "combined" => format.read(COMBINED)?,
-            "json" => format.pieces = json(),
+            "json" => format.pieces = json(format.variable("host")?),
             text if text.contains(['\n', '\r']) => {
                 return Err("there is the end of a line in it; write one line".to_owned());
             }
@@ -182,13 +182,14 @@ impl LogFormat {
     }
 }
 
-/// An object with all that there is; numbers are numbers.
-fn json() -> Vec<Piece> {
+/// An object with all that there is, and the host; numbers are numbers.
+fn json(host: Variable) -> Vec<Piece> {
     let is_number = |variable| {
         matches!(variable, Variable::Status | Variable::BodyBytesSent | Variable::RequestTime | Variable::QueueTime)
     };
     let mut pieces = Vec::new();
-    for (name, variable) in VARIABLES {
+    let all = VARIABLES.into_iter().chain([("host", host)]);
+    for (name, variable) in all {
         let (start, quote) = (if pieces.is_empty() { "{" } else { "," }, if is_number(variable) { "" } else { "\"" });
         pieces.push(Piece::Text(format!("{start}\"{name}\":{quote}")));
         pieces.push(Piece::Value(variable));

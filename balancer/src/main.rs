@@ -1,16 +1,36 @@
 //! `logkin-balancer`: the balancer alone.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, ErrorKind, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use logkin_balancer::cli::Cli;
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(instead) => return show(&instead),
+    };
+    match cli.run() {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("logkin-balancer: {error:#}");
-            ExitCode::from(2)
-        }
+        Err(error) => fail(format_args!("{error:#}")),
     }
+}
+
+/// Shows help, the version or what is wrong with the arguments. Help that was asked for and cannot be written is a failure.
+fn show(instead: &clap::Error) -> ExitCode {
+    match instead.print() {
+        Err(error) if !instead.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+            fail(format_args!("the output cannot be written: {error}"))
+        }
+        _ => u8::try_from(instead.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+    }
+}
+
+fn fail(why: std::fmt::Arguments<'_>) -> ExitCode {
+    // That nobody reads it is no further failure.
+    let _ = writeln!(io::stderr(), "logkin-balancer: {why}");
+    ExitCode::from(2)
 }

@@ -43,7 +43,9 @@ impl Found {
     }
 }
 
-pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
+/// What can be taken of the file, and what is wrong with it. Of the keys that could not be read that was told already, so
+/// nothing is said that may follow from it.
+pub(super) fn check(file: file::File, unread: &[&str]) -> (Config, Vec<String>) {
     let mut found = Found::default();
     let mut config = Config::listening(Vec::new());
     for (number, listen) in file.listen.iter().enumerate() {
@@ -73,12 +75,13 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     }
     let serves = |route: &file::Route| route.root.is_some() || route.alias.is_some();
     // Who serves nothing but files needs nobody behind.
+    let is_read =
+        |parts: &[&str]| !unread.iter().any(|key| parts.iter().any(|part| key.split(['.', '[']).next() == Some(part)));
     let is_needed = file.pool.is_list || file.route.is_empty() || !file.route.iter().all(serves);
-    for (number, pool) in config.pools.iter().enumerate().filter(|_| is_needed) {
+    for (number, pool) in config.pools.iter().enumerate().filter(|_| is_needed && is_read(&["pool", "program"])) {
         let written = file.pool.list.get(number).map_or(0, |pool| pool.server.len());
         pool::check_backends(&mut found, &config, (number, pool), written, file.pool.is_list);
     }
-    check_ports(&mut found, &config);
     config.tls = check_tls(&mut found, &file.tls);
     config.engine = file.engine;
     config.trust = check_trust(&mut found, &file);
@@ -89,6 +92,7 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.compress = content::check_compress(&mut found, "compress", file.compress.as_ref(), None);
     let metrics = file.metrics_listen.as_ref();
     config.metrics_listen = metrics.and_then(|text| found.take("metrics_listen", address(text, "127.0.0.1:9901")));
+    check_ports(&mut found, &config);
     config.limiter = file.limit_req.as_ref().and_then(|limit| check_rate(&mut found, "limit_req", limit));
     if config.limiter.is_some() && config.engine != Engine::Strict {
         found.add("limit_req", "the hyper engine does not count requests; take the strict one");
@@ -96,9 +100,21 @@ pub(super) fn check(file: file::File) -> Result<Config, Vec<String>> {
     config.routes = route::check(&mut found, &file.route, &config);
     config.access_log = file.access_log;
     (config.error_log, config.error_log_level) = (file.error_log, file.error_log_level);
-    config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
-    config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
-    if found.0.is_empty() { Ok(config) } else { Err(found.0) }
+    config.address_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
+    if is_read(&["listen", "tls", "engine", "trusted_proxies", "request_id", "trace_context"]) {
+        config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
+        config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
+    }
+    found.0.retain(|problem| {
+        let key = problem.split(": ").next().unwrap_or_default();
+        !unread.iter().any(|unread| is_below(unread, key))
+    });
+    (config, found.0)
+}
+
+/// Whether a key is another one, or in it.
+fn is_below(key: &str, other: &str) -> bool {
+    key.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 fn address(text: &str, such_as: &str) -> Result<SocketAddr, String> {
@@ -166,10 +182,20 @@ fn check_path(found: &mut Found, key: &str, path: &str) {
 }
 
 fn check_tls(found: &mut Found, file: &file::Tls) -> Tls {
-    let certificates = file.certificate.iter().map(|files| CertificateFiles {
-        certificate: files.ssl_certificate.clone(),
-        key: files.ssl_certificate_key.clone(),
-    });
+    let mut certificates = Vec::new();
+    for (number, file::Certificate { ssl_certificate, ssl_certificate_key }) in file.certificate.iter().enumerate() {
+        let place = format!("tls.certificate[{number}]");
+        for (part, path) in [("ssl_certificate", ssl_certificate), ("ssl_certificate_key", ssl_certificate_key)] {
+            if path.as_os_str().is_empty() {
+                found.add(&format!("{place}.{part}"), "there is none; write the path of a PEM file");
+            }
+        }
+        certificates.push(CertificateFiles {
+            certificate: ssl_certificate.clone(),
+            key: ssl_certificate_key.clone(),
+            place,
+        });
+    }
     if let Some(hsts) = &file.hsts {
         let age = hsts.split(';').next().and_then(|first| first.trim().strip_prefix("max-age="));
         let is_age = age.is_some_and(|age| !age.is_empty() && age.bytes().all(|byte| byte.is_ascii_digit()));
@@ -178,7 +204,7 @@ fn check_tls(found: &mut Found, file: &file::Tls) -> Tls {
         }
     }
     Tls {
-        certificates: certificates.collect(),
+        certificates,
         hsts: file.hsts.clone(),
         redirect: file.redirect_to_https,
         http2: file.http2.unwrap_or(Tls::default().http2),
@@ -223,7 +249,7 @@ fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program 
 
 /// No address twice: not among programs, not against our own.
 fn check_ports(found: &mut Found, config: &Config) {
-    let mut taken: Vec<u16> = config.listens().map(SocketAddr::port).collect();
+    let mut taken: Vec<u16> = config.listens().chain(&config.metrics_listen).map(SocketAddr::port).collect();
     for program in &config.programs {
         for &port in program.ports.iter().filter(|port| **port != 0) {
             if taken.contains(&port) {

@@ -1,15 +1,16 @@
 //! The configuration file as written: TOML, nginx's words where nginx has one, unknown keys refused. Nothing is checked
-//! here but the form.
+//! here but the form; what has to be there is a rule too, and is checked with the others.
 
-use std::{ops::Range, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 pub(super) use self::{
     compress::Compress,
     pools::Pools,
     route::{Cors, Edits, Route},
+    unread::Unread,
 };
 use super::Engine;
 use crate::{error_log::Level, select::sticky::SameSite, trust::RealIpHeader};
@@ -17,6 +18,7 @@ use crate::{error_log::Level, select::sticky::SameSite, trust::RealIpHeader};
 mod pools;
 mod compress;
 mod route;
+mod unread;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -68,6 +70,7 @@ pub(super) struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Listen {
+    #[serde(default)]
     pub(super) address: String,
     #[serde(default)]
     pub(super) tls: bool,
@@ -79,6 +82,7 @@ pub(super) struct Listen {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LimitReq {
+    #[serde(default)]
     pub(super) rate: String,
     #[serde(default)]
     pub(super) burst: u32,
@@ -101,7 +105,9 @@ pub(super) struct Tls {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Certificate {
+    #[serde(default)]
     pub(super) ssl_certificate: PathBuf,
+    #[serde(default)]
     pub(super) ssl_certificate_key: PathBuf,
 }
 
@@ -136,6 +142,7 @@ pub(super) struct Pool {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cookie {
+    #[serde(default)]
     pub(super) cookie: String,
     pub(super) key: Option<String>,
     pub(super) expires: Option<String>,
@@ -160,6 +167,7 @@ pub(super) struct HealthCheck {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
+    #[serde(default)]
     pub(super) address: String,
     pub(super) weight: Option<u32>,
     #[serde(default)]
@@ -176,9 +184,12 @@ pub(super) struct Server {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Program {
+    #[serde(default)]
     pub(super) name: String,
     pub(super) pool: Option<String>,
+    #[serde(default)]
     pub(super) command: Vec<String>,
+    #[serde(default)]
     pub(super) ports: Vec<u16>,
     pub(super) health_path: Option<String>,
     pub(super) start_timeout: Option<String>,
@@ -186,52 +197,27 @@ pub(super) struct Program {
     pub(super) log_dir: Option<PathBuf>,
 }
 
-/// Reads the form. Without the keys that nobody knows, which are problems, the rest may be as it should, and can be checked
-/// too. A problem begins with line and column.
-pub(super) fn parse(text: &str) -> (Option<File>, Vec<String>) {
+/// Reads the form. What is no key, or no value for its key, is a problem and is left out; the rest can be checked too.
+pub(super) fn parse(text: &str) -> (Option<File>, Vec<Unread>) {
     let mut table = match DeTable::parse(text) {
         Ok(table) => table,
-        Err(error) => return (None, vec![problem(text, &error)]),
+        Err(error) => return (None, vec![Unread::syntax(text, &error)]),
     };
-    let mut errors = Vec::new();
+    let mut unread = Vec::new();
     let file = loop {
-        match File::deserialize(toml::de::Deserializer::from(table.clone())) {
+        let error = match File::deserialize(toml::de::Deserializer::from(table.clone())) {
             Ok(file) => break Some(file),
-            Err(error) => errors.push(error),
-        }
-        let unknown = errors.last().filter(|error| error.message().starts_with("unknown field"));
-        if !unknown.and_then(toml::de::Error::span).is_some_and(|span| remove(table.get_mut(), &span)) {
+            Err(error) => error,
+        };
+        let place = error.span().and_then(|span| unread::take(table.get_mut(), &span));
+        let is_left_out = place.is_some();
+        unread.push(Unread::new(text, &error, place));
+        if !is_left_out {
             break None;
         }
     };
-    errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
-    (file, errors.iter().map(|error| problem(text, error)).collect())
-}
-
-fn problem(text: &str, error: &toml::de::Error) -> String {
-    let start = error.span().map_or(0, |span| span.start.min(text.len()));
-    let before = &text[..start];
-    let line = before.matches('\n').count() + 1;
-    let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
-    let message = error.message().replace('\n', ", ");
-    format!("{line}:{column}: {message}; correct it, the keys are in docs/configuration.md")
-}
-
-/// Leaves out the key that stands there; `false` if there is none.
-fn remove(table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
-    let found = table.keys().find(|key| key.span() == *span).map(|key| key.get_ref().to_string());
-    if let Some(key) = found {
-        return table.remove(key.as_str()).is_some();
-    }
-    table.iter_mut().any(|(_, value)| remove_below(value.get_mut(), span))
-}
-
-fn remove_below(value: &mut DeValue<'_>, span: &Range<usize>) -> bool {
-    match value {
-        DeValue::Table(table) => remove(table, span),
-        DeValue::Array(items) => items.iter_mut().any(|item| remove_below(item.get_mut(), span)),
-        _ => false,
-    }
+    unread.sort_by_key(|unread| unread.at);
+    (file, unread)
 }
 
 /// Reads a backend as flags have it.

@@ -20,6 +20,25 @@ impl Config {
         self.listen.iter().chain(&self.tls_listen).chain(introduced)
     }
 
+    /// Addresses that cannot be listened on beside each other, each with the key it is about.
+    #[must_use]
+    pub fn address_problems(&self) -> Vec<(&'static str, String)> {
+        let mut taken: Vec<SocketAddr> = Vec::new();
+        let mut problems = Vec::new();
+        let listens = self.listens().map(|address| ("listen", address));
+        for (key, &address) in listens.chain(self.metrics_listen.iter().map(|address| ("metrics_listen", address))) {
+            match taken.iter().find(|other| are_one(**other, address)) {
+                Some(other) if *other == address => {
+                    problems.push((key, format!("{address} is there twice; write each address once")));
+                }
+                Some(other) => problems.push((key, format!("{address} and {other} are one; leave one of them out"))),
+                None => {}
+            }
+            taken.push(address);
+        }
+        problems
+    }
+
     /// Whether TLS is spoken anywhere.
     #[must_use]
     pub fn has_tls(&self) -> bool {
@@ -54,5 +73,29 @@ impl Config {
             (is_hyper && self.trace_context, "trace_context", "the hyper engine has no traces; take the strict one"),
         ];
         rules.into_iter().filter_map(|(broken, key, problem)| broken.then_some((key, problem))).collect()
+    }
+}
+
+/// Whether who listens at one of them does so at the other: all addresses of a machine have each of them, and those of IPv6
+/// have those of IPv4.
+fn are_one(one: SocketAddr, other: SocketAddr) -> bool {
+    let has = |all: SocketAddr, one: SocketAddr| all.ip().is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+    one.port() == other.port() && one.port() != 0 && (one.ip() == other.ip() || has(one, other) || has(other, one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_with_itself_and_with_all_of_the_machine() {
+        let are_one = |one: &str, other: &str| are_one(one.parse().unwrap(), other.parse().unwrap());
+        assert!(are_one("127.0.0.1:1", "127.0.0.1:1") && are_one("0.0.0.0:1", "127.0.0.1:1"));
+        assert!(are_one("127.0.0.1:1", "[::]:1") && are_one("[::]:1", "[::1]:1"));
+        assert!(!are_one("127.0.0.1:1", "127.0.0.1:2") && !are_one("127.0.0.1:1", "127.0.0.2:1"));
+        assert!(
+            !are_one("0.0.0.0:1", "[::1]:1") && !are_one("127.0.0.1:0", "127.0.0.1:0"),
+            "a free port is another one"
+        );
     }
 }

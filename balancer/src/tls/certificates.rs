@@ -34,7 +34,10 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     fn read(files: &CertificateFiles) -> Result<Self, String> {
-        let CertificateFiles { certificate, key } = files;
+        Self::from_files(files).map_err(|problem| format!("{}: {problem}", files.place))
+    }
+
+    fn from_files(CertificateFiles { certificate, key, .. }: &CertificateFiles) -> Result<Self, String> {
         let shown = certificate.display();
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
             .and_then(Iterator::collect)

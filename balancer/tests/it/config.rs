@@ -39,7 +39,7 @@ fn every_example_is_fine() {
 #[test]
 fn every_bad_file_is_refused_with_all_that_is_wrong() {
     let bad = files("tests/it/config/bad");
-    assert_eq!(bad.len(), 9);
+    assert_eq!(bad.len(), 11);
     for file in bad {
         let expected = std::fs::read_to_string(file.with_extension("expected")).unwrap();
         let (code, said) = check(&file);
@@ -97,6 +97,98 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
     let small = bounds("worker_connections = 100\nbuffer_requests = \"0\"");
     assert_eq!(small["memory: clients that wait"], "400KiB");
     assert!(small["memory: all of it at most"].ends_with("MiB"), "{small:?}");
+}
+
+/// A file with a pool and these lines, and what `check` says of it.
+fn check_lines(lines: &str) -> (Option<i32>, String) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let rest = "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"127.0.0.1:1\"\n";
+    std::fs::write(file.path(), format!("{lines}\n{rest}")).unwrap();
+    let (code, said) = check(file.path());
+    (code, said.replace(file.path().to_str().unwrap(), "FILE"))
+}
+
+#[test]
+fn what_is_suggested_for_a_number_without_quotes_is_taken() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md")).unwrap();
+    let rows = page.lines().skip_while(|line| !line.starts_with("## The balancer's file"));
+    // Keys of the file's top and of the pool whose default is a duration or a size.
+    let is_text =
+        |default: &str| default.ends_with(['s', 'h', 'B']) && default.starts_with(|one: char| one.is_ascii_digit());
+    let mut seen = 0;
+    for row in rows.filter(|line| line.starts_with("| `")) {
+        let columns: Vec<&str> = row.split('|').map(str::trim).collect();
+        let (key, default) = (columns[1].rsplit('`').nth(1).unwrap(), columns[2].trim_matches('`'));
+        let head = if columns[1].starts_with("`[pool]`") { "[pool]\n" } else { "" };
+        if !is_text(default) || columns[1].starts_with("`[") && head.is_empty() {
+            continue;
+        }
+        seen += 1;
+        let (_, said) = check_lines(&format!("{head}{key} = 5"));
+        let suggested = said.split_once("such as ").unwrap_or_else(|| panic!("{key}: {said}")).1.trim();
+        assert!(said.contains(&format!("{}{key}: 5 is no text", if head.is_empty() { "" } else { "pool." })), "{said}");
+        assert_eq!(check_lines(&format!("{head}{suggested}")).0, Some(0), "{suggested}");
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+#[test]
+fn logs_that_cannot_be_written_are_told_and_none_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let [good, lost, here] = [path("good.log"), path("nowhere/x.log"), path("")];
+    let (code, said) = check_lines(&format!("access_log = \"{lost}\"\nerror_log = \"{here}\"\nworker_threads = 0"));
+    assert_eq!(code, Some(2));
+    for expected in [
+        "worker_threads: 0 is too few".to_owned(),
+        format!("FILE: access_log: {lost} cannot be written: No such file or directory"),
+        format!("FILE: error_log: {here} cannot be written: is a directory"),
+    ] {
+        assert!(said.contains(&expected), "{expected}: {said}");
+    }
+    assert_eq!(check_lines(&format!("access_log = \"{good}\"")), (Some(0), String::new()));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_certificate_that_is_no_good_is_told_with_file_and_key() {
+    let authority = crate::tls::Authority::new();
+    let ([pem, _], [_, key]) = (authority.sign("one", &["a.example"]), authority.sign("two", &["b.example"]));
+    let files = format!("[[tls.certificate]]\nssl_certificate = \"{pem}\"\nssl_certificate_key = \"{key}\"\n");
+    let (code, said) = check_lines(&format!("{files}[[listen]]\naddress = \"127.0.0.1:0\"\ntls = true"));
+    assert_eq!(code, Some(2));
+    assert!(said.contains(&format!("FILE: tls.certificate[0]: {pem} and {key} do not go together")), "{said}");
+}
+
+#[test]
+fn an_address_that_flags_give_twice_is_no_other_programs() {
+    let mut run = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"));
+    let flags = ["run", "--listen", "127.0.0.1:1", "--listen", "127.0.0.1:1", "--backend", "127.0.0.1:2"];
+    let output = run.args(flags).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.contains("listen: 127.0.0.1:1 is there twice")), (Some(2), true), "{said}");
+}
+
+#[test]
+fn output_that_nobody_reads_ends_quietly_and_that_of_a_full_disk_is_an_error() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"127.0.0.1:1\"\n";
+    std::fs::write(file.path(), text).unwrap();
+    let path = file.path().to_str().unwrap();
+    let with_output = |arguments: &[&str], output: std::process::Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"));
+        let output = command.args(arguments).stdout(output).stderr(std::process::Stdio::piped()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for arguments in [&["check", "--config", path][..], &["--help"], &["--version"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(with_output(arguments, writer.into()), (Some(0), String::new()), "{arguments:?}");
+        let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { continue };
+        let (code, said) = with_output(arguments, full.into());
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(said.contains("the output cannot be written: No space left on device"), "{said}");
+    }
 }
 
 #[test]

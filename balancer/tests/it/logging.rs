@@ -103,6 +103,17 @@ fn fields_of_requests_and_answers_are_told_as_they_went() {
 }
 
 #[test]
+fn json_tells_the_host_too() {
+    let upstream = Upstream::saying("hi");
+    let (balancer, folder) = logging("json", &format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address));
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: shop.example:8001\r\n\r\n");
+    assert_eq!(client.answer().status, 200);
+    let lines = lines(balancer, &folder);
+    assert!(lines.contains("\"status\":200,") && lines.ends_with("\"host\":\"shop.example:8001\"}\n"), "{lines}");
+}
+
+#[test]
 fn heads_of_files_of_compressed_answers_and_of_questions_are_told_as_they_went() {
     let upstream = Upstream::scripted(|_, peer| {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2000\r\n\r\n";

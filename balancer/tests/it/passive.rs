@@ -81,6 +81,19 @@ fn one_client_takes_nobody_out_with_what_nobody_answers() {
 }
 
 #[test]
+fn as_many_clients_as_max_fails_take_a_backend_out_with_what_cannot_be_repeated() {
+    let (bad, _) = closing_until_told();
+    let balancer = Balancer::with_pool("max_fails = 2\nfail_timeout = \"1h\"", &[bad.address]);
+    let post = |number| assert_eq!(balancer.connect_from(from(number)).post("/", b"x").status, 502);
+    // The first client's failure waits for another client's, and counts then.
+    (0..5).for_each(|_| post(1));
+    assert!(!rests(&balancer, &bad), "it is one client");
+    post(2);
+    eventually("it is out", || rests(&balancer, &bad).then_some(()));
+    assert_eq!(bad.requests(), 6);
+}
+
+#[test]
 fn what_a_client_breaks_off_is_not_held_against_its_backend() {
     let (slow, good) = (Upstream::scripted(|_, _| true), Upstream::saying("good"));
     let balancer = Balancer::with_pool("max_fails = 1", &[slow.address, good.address]);

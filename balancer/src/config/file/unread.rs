@@ -1,0 +1,139 @@
+//! What stands in the file and cannot be read: an unknown key, or a value that is none for its key. In the words of the
+//! file, and with what to write instead.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue, Error};
+
+/// Most bytes of a value that are shown.
+const SHOWN: usize = 40;
+
+/// Keys of durations beside those that end with `timeout`.
+const DURATIONS: [&str; 7] =
+    ["resolve", "slow_start", "interval", "expires", "max_age", "client_body_patience", "client_read_patience"];
+
+/// What could not be read.
+#[derive(Debug)]
+pub(in crate::config) struct Unread {
+    /// Where it begins, in bytes.
+    pub(super) at: usize,
+    /// Its key, such as `pool.server[0].weight`.
+    pub(in crate::config) key: Option<String>,
+    /// What is wrong, behind line and column.
+    pub(in crate::config) problem: String,
+}
+
+impl Unread {
+    /// The file is no TOML.
+    pub(super) fn syntax(text: &str, error: &Error) -> Self {
+        let message = error.message().replace('\n', ", ");
+        Self::at(text, error, None, &format!("{message}; correct it, the keys are in docs/configuration.md"))
+    }
+
+    /// A key or value that was left out.
+    pub(super) fn new(text: &str, error: &Error, place: Option<Place>) -> Self {
+        let (Some(place), Some(value)) = (place, error.span().and_then(|span| text.get(span))) else {
+            return Self::syntax(text, error);
+        };
+        let problem = format!("{}: {}", place.key, describe(&place, value, error.message()));
+        // What else is in a list can be checked.
+        Self::at(text, error, Some(place.key).filter(|_| !place.in_list), &problem)
+    }
+
+    fn at(text: &str, error: &Error, key: Option<String>, problem: &str) -> Self {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        let before = &text[..at];
+        let line = before.matches('\n').count() + 1;
+        let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
+        Self { at, key, problem: format!("{line}:{column}: {problem}") }
+    }
+}
+
+/// What is wrong with a key or a value, by what serde says of it.
+fn describe(place: &Place, value: &str, message: &str) -> String {
+    let (about, expected) = message.rsplit_once(", expected ").unwrap_or((message, "none"));
+    let known = expected.strip_prefix("one of ").unwrap_or(expected);
+    if about.starts_with("unknown field") {
+        return format!("there is no such key; write one of {}", known.replace('`', ""));
+    }
+    let shown = if value.len() > SHOWN || value.contains('\n') { "this" } else { value };
+    if about.starts_with("unknown variant") {
+        return format!("{shown} is not known; write one of {}", known.replace('`', "\"").replace(" or ", ", "));
+    }
+    let name = place.key.rsplit('.').next().unwrap_or_default();
+    // What stands in a list is written without the key.
+    let set = |value: &str| if place.in_list { value.to_owned() } else { format!("{name} = {value}") };
+    let bare = value.trim_matches(['"', '\'']);
+    let is_number = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit());
+    let (what, write) = match expected {
+        "a string" | "path string" => {
+            ("no text", format!("put it into quotes, such as {}", set(&format!("\"{}\"", quoted(name, value)))))
+        }
+        "u8" | "u16" | "u32" | "u64" | "usize" if is_number && bare != value => {
+            ("text and no number", format!("write it without quotes: {}", set(bare)))
+        }
+        "u8" => ("no number that it takes", "write a whole number from 0 to 255".to_owned()),
+        "u16" => ("no number that it takes", "write a whole number from 0 to 65535".to_owned()),
+        "u32" | "u64" | "usize" => ("no number that it takes", "write a whole number from 0 on".to_owned()),
+        "a boolean" => ("neither true nor false", format!("write {} or {}", set("true"), set("false"))),
+        "a sequence" if is_number || bare != value => ("no list", format!("put it into brackets: {name} = [{shown}]")),
+        "a sequence" => ("no list", "write one in brackets".to_owned()),
+        "a map" => ("no table", "write one, with keys and values".to_owned()),
+        expected if expected.starts_with("struct ") => ("no table", "write one, with keys and values".to_owned()),
+        "none" => ("not what it takes", format!("{about}; the keys are in docs/configuration.md")),
+        expected => ("not what it takes", format!("write {expected}")),
+    };
+    format!("{shown} is {what}; {write}")
+}
+
+/// The value as the text that may have been meant.
+fn quoted(name: &str, value: &str) -> String {
+    let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let number = Some(value).filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
+    match name {
+        name if name.ends_with("timeout") || DURATIONS.contains(&name) => format!("{}s", number.unwrap_or("30")),
+        "rate" => format!("{}r/s", number.unwrap_or("10")),
+        "address" | "metrics_listen" => format!("127.0.0.1:{}", number.unwrap_or("8001")),
+        _ if is_plain => value.to_owned(),
+        _ => "...".to_owned(),
+    }
+}
+
+/// What was left out.
+pub(super) struct Place {
+    key: String,
+    /// Whether it is a value in the list of this key.
+    in_list: bool,
+}
+
+impl Place {
+    fn below(self, start: &str) -> Self {
+        Self { key: format!("{start}{}", self.key), ..self }
+    }
+}
+
+/// Leaves out the key or the value that stands there.
+pub(super) fn take(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Place> {
+    let found = table.iter().find(|(key, value)| key.span() == *span || value.span() == *span);
+    let found = found.map(|(key, _)| key.get_ref().to_string());
+    if let Some(key) = found {
+        table.remove(key.as_str());
+        return Some(Place { key, in_list: false });
+    }
+    table.iter_mut().find_map(|(key, value)| Some(take_below(value.get_mut(), span)?.below(key.get_ref())))
+}
+
+fn take_below(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<Place> {
+    match value {
+        DeValue::Table(table) => take(table, span).map(|place| place.below(".")),
+        DeValue::Array(items) => {
+            if items.iter().any(|item| item.span() == *span) {
+                *items = items.iter().filter(|item| item.span() != *span).cloned().collect();
+                return Some(Place { key: String::new(), in_list: true });
+            }
+            let mut items = items.iter_mut().enumerate();
+            items.find_map(|(number, item)| Some(take_below(item.get_mut(), span)?.below(&format!("[{number}]"))))
+        }
+        _ => None,
+    }
+}
