@@ -391,13 +391,29 @@ fn plain(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
             return writer.slot(Kind::Number);
         }
     }
-    if let Some(plus) = piece.iter().position(|b| *b == b'+').filter(|at| is_offset(writer, &piece[at + 1..])) {
+    let is_offset = |at: &usize| is_offset(writer, &piece[at + 1..]) && is_kept(writer, &piece[..*at]);
+    if let Some(plus) = piece.iter().position(|b| *b == b'+').filter(is_offset) {
         writer.literal(&piece[..=plus]);
         return writer.slot(Kind::Hex);
     }
     match mask::value(known(writer.digits, piece), classes) {
         Some(kind) => writer.slot(kind),
         None => writer.literal(piece),
+    }
+}
+
+/// Whether a name would stay as it is where it stands alone: what masking would come to later, it has to come to at once.
+fn is_kept(writer: &Writer<'_>, name: &[u8]) -> bool {
+    let classes = mask::classes(name);
+    if !name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') {
+        return false;
+    }
+    match classes & DIGIT {
+        0 => !mask::is_bool(name) && !mask::is_hex_word(name, classes) && !mask::is_host(name),
+        _ => {
+            let value = mask::value(known(writer.digits, name), classes);
+            classes & DOT == 0 && matches!(value, None | Some(Kind::Id))
+        }
     }
 }
 

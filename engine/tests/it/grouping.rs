@@ -52,6 +52,7 @@ fn piece() -> impl Strategy<Value = String> {
         " KB",
         "-3",
         "0x1f",
+        "+0x1b6",
         "deadbeef",
         "node-12",
         "ssh2",
