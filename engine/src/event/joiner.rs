@@ -205,6 +205,7 @@ impl<'c> Joiner<'c> {
     }
 
     /// Whether what reads like a level at the front of a line is of the inside of a trace.
+    #[cold]
     fn is_level_of_trace(&self, line: &[u8]) -> bool {
         // Names of exceptions may be in small letters.
         let is_asked_for = || self.trace == Trace::Python && grammar::is_named(line) && !line[0].is_ascii_uppercase();
