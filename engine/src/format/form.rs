@@ -7,10 +7,10 @@ use std::{fmt, ops::Range};
 use super::{
     clock::{Clock, Days, Manner},
     columns::{self, Column},
-    digits::{Digits, Said},
+    digits::{Digits, Moment, Said},
     level,
 };
-use crate::record::{Level, Onset};
+use crate::record::Level;
 
 /// Bytes of a field at most.
 const FIELD: usize = 256;
@@ -118,24 +118,24 @@ impl Form {
         seen: impl FnMut(usize, Range<usize>),
     ) -> Option<Said<'a>> {
         let mut at = 0;
-        let said = self.walk(digits, manner, reference, days, &mut at, seen)?;
+        let (time, level) = self.walk(digits, manner, reference, days, &mut at, seen)?;
         let message = digits.outline()[at..].trim_ascii();
-        Some(Said { level: said.level.or_else(|| level::leading(message)), message, ..said })
+        Some(Said { time, level: level.or_else(|| level::leading(message)), message })
     }
 
-    /// Goes over the parts, `at` being where it stands in the line. What comes behind them is not looked at.
+    /// Goes over the parts, `at` being where it stands in the line.
     #[inline]
-    fn walk<'a>(
+    fn walk(
         &self,
-        digits: Digits<'a>,
+        digits: Digits<'_>,
         manner: Manner,
         reference: i64,
         days: &mut Days,
         at: &mut usize,
         mut seen: impl FnMut(usize, Range<usize>),
-    ) -> Option<Said<'a>> {
+    ) -> Option<(Option<Moment>, Option<Level>)> {
         let line = digits.outline();
-        let (mut time, mut level, mut in_field, mut onset) = (None, None, None, Onset::Bare);
+        let (mut time, mut level, mut in_field) = (None, None, None);
         for (i, part) in self.parts.iter().enumerate() {
             let rest = &line[*at..];
             *at += match part {
@@ -143,20 +143,16 @@ impl Form {
                 Part::Time(clock) => {
                     let (length, moment) = digits.clocked(rest, (clock, manner), reference, days)?;
                     time = time.or(moment);
-                    onset = Onset::Clock;
                     length
                 }
                 Part::Level { short } => {
                     let (found, length) = level_at(rest, *short)?;
                     level = level.or(found);
-                    // An unknown word in capitals may be anything.
-                    onset = onset.max(found.map_or(Onset::Bare, |_| Onset::Level));
                     length
                 }
                 Part::Priority => {
                     let length = rest.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
                     level = (length > 0).then(|| level::of_priority(digits.exactly(&rest[..length])));
-                    onset = onset.max(Onset::Level);
                     level.map(|_| length)?
                 }
                 Part::Field(field) => {
@@ -171,7 +167,7 @@ impl Form {
                 }
             };
         }
-        Some(Said { time, level: level.or(in_field), onset, message: &[] })
+        Some((time, level.or(in_field)))
     }
 
     /// As much of it as goes to the last time or level.
