@@ -76,9 +76,7 @@ pub struct Counters {
 pub struct Totals {
     /// Client connections accepted.
     pub connections: u64,
-    /// Client connections that were closed before anything was read of a request.
-    pub refused: u64,
-    /// Client connections that are over, these among them.
+    /// Client connections that are over.
     pub closed: u64,
     /// Bytes of bodies taken from clients for backends.
     pub bytes_in: u64,
@@ -104,7 +102,6 @@ impl<'a> FromIterator<&'a Counters> for Totals {
     fn from_iter<I: IntoIterator<Item = &'a Counters>>(threads: I) -> Self {
         threads.into_iter().fold(Self::default(), |sum, thread| Self {
             connections: sum.connections + thread.connections.get(),
-            refused: sum.refused + thread.refused.iter().map(|(_, count)| count).sum::<u64>(),
             closed: sum.closed + thread.closed.get(),
             bytes_in: sum.bytes_in + thread.bytes_in.get(),
             bytes_out: sum.bytes_out + thread.bytes_out.get(),

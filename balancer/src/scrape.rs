@@ -95,21 +95,31 @@ impl Sources {
             page.family(name, "counter", help);
             page.sample(&[], value);
         }
-        page.family(
+        self.named(
+            page,
             "logkin_balancer_client_connections_refused_total",
-            "counter",
             "Client connections closed before anything was read of a request, by the key that is the reason.",
+            ("reason", |thread| &thread.refused),
         );
-        for (reason, count) in sum_names(self.threads.iter().map(|thread| &thread.refused)) {
-            page.sample(&[("reason", reason)], count);
-        }
-        page.family(
+        self.named(
+            page,
             "logkin_balancer_failures_total",
-            "counter",
             "Requests that did not end with a backend's complete answer, by kind: the flag of the access log.",
+            ("kind", |thread| &thread.failures),
         );
-        for (kind, count) in sum_names(self.threads.iter().map(|thread| &thread.failures)) {
-            page.sample(&[("kind", kind)], count);
+    }
+
+    /// What all threads have counted under names, each a value of the label.
+    fn named(
+        &self,
+        page: &mut Page,
+        name: &'static str,
+        help: &'static str,
+        (label, of): (&'static str, fn(&Counters) -> &ByName),
+    ) {
+        page.family(name, "counter", help);
+        for (value, count) in sum_names(self.threads.iter().map(|thread| of(thread))) {
+            page.sample(&[(label, value)], count);
         }
     }
 

@@ -118,7 +118,6 @@ impl Reader {
 }
 
 fn status_line(bytes: &[u8], line: Span) -> Result<(Version, u16, Span), Refusal> {
-    const CONTROL: Refusal = Refusal::Bad("there is a control character behind the status");
     let bad = |why| Err(Refusal::Bad(why));
     let text = line.of(bytes);
     let (Some(version), Some(b' ')) = (text.get(..8), text.get(8)) else {
@@ -133,7 +132,7 @@ fn status_line(bytes: &[u8], line: Span) -> Result<(Version, u16, Span), Refusal
         return bad("there is no blank behind the status, or more than three digits");
     };
     if !grammar::is_text(reason) {
-        return Err(CONTROL);
+        return bad("there is a control character behind the status");
     }
     let status = [hundreds, tens, ones].iter().fold(0, |status, digit| status * 10 + u16::from(**digit - b'0'));
     Ok((version, status, Span { start: line.start + 13, end: line.end }))

@@ -247,7 +247,7 @@ fn next_field<'s, 'l>(members: &[&'s Sketch<'l>], depth: usize) -> Option<Vec<&'
 
 /// Whether what would be the last field of the header says what happened rather than where: `success:` and `failure:`, `[BEGIN]`
 /// and `[END]`; one of them alone as well, as another file may have the other. Names of loggers, programs and threads are written
-/// like names, and programs stand behind their host..
+/// like names, and programs stand behind their host.
 fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
     let step = |sketch: &Sketch<'_>| sketch.steps[depth];
     let behind_host = depth > 0
