@@ -4,8 +4,8 @@
 //! A line goes on with the event before it
 //! - if it is of a form that only the lines of a trace have (`at a.b.C.d(E.java:1)`), or is what a trace that has begun
 //!   asks for next (the exception at the end of a traceback);
-//! - in an input whose lines begin with times (see [`Lead`]): if it has none itself and is indented, or a row of a table,
-//!   a clause of a statement, the end of a bracket; or if a frame follows before the next line with a time.
+//! - in an input whose lines begin with times, or at least with levels (see [`Lead`]): if it does not and is indented, or a row
+//!   of a table, a clause of a statement, the end of a bracket; or if a frame follows before the next line that does.
 //!
 //! Where a line has a header of its own, all this holds of what stands behind it, if the event's first line has the same header,
 //! times apart ([`source`]); and then only what may be of the inside of a trace is looked at.
@@ -27,7 +27,7 @@ mod cut;
 pub(crate) mod signature;
 pub(crate) mod skeleton;
 
-use crate::format;
+use crate::{format, record::Onset};
 pub(crate) use cut::last_start;
 pub(crate) use joiner::Joiner;
 pub(crate) use lead::Lead;
@@ -76,8 +76,9 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     })
 }
 
-fn has_time(line: &[u8]) -> bool {
-    format::read(line, SOME_DAY).time.is_some()
+/// What a line begins with, by itself.
+fn onset(line: &[u8]) -> Onset {
+    format::read(line, SOME_DAY).onset
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -9,7 +9,7 @@ use crate::{
     format::{Reader, colours::ESCAPE},
     input::chunks::Chunk,
     memo::{BATCH, Known, Memo, Memos, Recalled},
-    record::{Level, Record},
+    record::Level,
     recording::columns::{Columns, OPEN},
     rules::reading::{Corrections, set_aside_by},
     shape::Shaper,
@@ -187,7 +187,7 @@ impl Fold {
         // What follows the last lines may tell whether they go on with an event.
         let bytes = chunk.with_ahead();
         let lead = &chunk.lead;
-        let mut joiner = Joiner::new(lead.timed, lead.named);
+        let mut joiner = Joiner::new(lead.onset, lead.named);
         let mut writer: &[u8] = &[];
         self.events.contents.named = lead.named;
         let mut open: Option<Open<'_>> = None;
@@ -262,7 +262,7 @@ impl Fold {
             }
             None => reader.read(text),
         };
-        let (time, level) = (read.time, read.level);
+        let (time, level, onset) = (read.time, read.level, read.onset);
         if let Some(open) = open {
             let (rest, end) = (line.behind(bytes), line.start + line.text.len());
             if joiner.completes(text, read) {
@@ -270,7 +270,7 @@ impl Fold {
                 return open.add(line);
             }
             let behind = joiner.continues_behind(text, read.message, rest);
-            if behind || joiner.continues(text, rest, time.is_some()) {
+            if behind || joiner.continues(text, rest, onset) {
                 open.headed |= behind;
                 return open.add(line);
             }
@@ -340,7 +340,7 @@ impl Events {
         if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
             *example = (first.at, first.start as u32, (end - first.start) as u32);
         }
-        kind.tally.count(&Record { time, level, message: &[] }, lines);
+        kind.tally.count(time, level, lines);
         columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
         known.filter(|known| known.place.is_none()).map(|known| (known, place))
     }

@@ -37,7 +37,7 @@ pub use self::{
     layout::{Layout, LineFormat},
 };
 pub(crate) use self::{level::is_level_word, vote::front};
-use crate::record::Record;
+use crate::record::{Onset, Record};
 
 /// What a line may turn out to be: of one of the forms of its layout, or one of the ways behind them.
 pub(crate) const WAYS: usize = FORMS + 6;
@@ -92,7 +92,7 @@ impl Reader {
         let mut line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         if layout.plain {
             ways[PLAIN] += 1;
-            return Record { time: None, level: None, message: line };
+            return Record { time: None, level: None, onset: Onset::Bare, message: line };
         }
         if *coloured && memchr::memchr(ESCAPE, line).is_some() {
             colours::strip(line, plain);
@@ -200,12 +200,13 @@ fn of_fields<'a>(
         Some(message) => message,
         None => Some(written.names()).filter(|names| !names.is_empty()).unwrap_or(line),
     };
-    let record = Record { time: found.time, level: found.level, message };
+    let record = found.record(message);
     if !found.is_contained() {
         return record;
     }
     let inner = read(message, reference);
-    Record { time: record.time.or(inner.time), level: record.level.or(inner.level), message: inner.message }
+    let (time, level) = (record.time.or(inner.time), record.level.or(inner.level));
+    Record { time, level, onset: record.onset.max(inner.onset), message: inner.message }
 }
 
 /// Reads the header of one line (without its line end) by itself, as is done where nothing is known of the lines around it.
@@ -230,7 +231,7 @@ fn headed(line: &[u8], reference_time: i64, seen: Seen) -> (Record<'_>, bool) {
         _ => None,
     };
     match found {
-        Some(Found { time, level, message, .. }) => (Record { time, level, message: message.unwrap_or(line) }, false),
+        Some(found) => (found.record(found.message.unwrap_or(line)), false),
         None => {
             let digits = Digits::open(line);
             let (said, is_klog) = header::read(digits, reference_time, seen);

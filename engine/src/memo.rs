@@ -17,7 +17,7 @@ use crate::{
         Layout, Reader,
         digits::{Asked, Digits, Question, Told, hold, outline},
     },
-    record::{Level, Record},
+    record::{Level, Onset, Record},
     shape::Shaper,
     tally::Key,
     token,
@@ -110,6 +110,7 @@ struct Entry {
     /// Which time is the line's.
     time: Option<u16>,
     level: Option<Level>,
+    onset: Onset,
     way: u8,
     /// The chunk in which the shape was counted last, and where.
     counted: (u32, u32),
@@ -243,7 +244,7 @@ impl Memo {
         };
         let entry = &self.entries[at];
         let message = &line[usize::from(entry.message.0)..usize::from(entry.message.1)];
-        let record = Record { time, level: entry.level, message };
+        let record = Record { time, level: entry.level, onset: entry.onset.or_time(time), message };
         let place = (entry.counted.0 == self.chunk).then_some(entry.counted.1);
         let known = Known { key: entry.key, place, entry: at };
         let shape = &self.texts[entry.shape as usize..][..usize::from(entry.shape_length)];
@@ -324,6 +325,7 @@ impl Memo {
             message: (message.start as u16, message.end as u16),
             time: time.map(|time| number(&mut self.times, time)),
             level: said.level,
+            onset: said.onset,
             way: way as u8,
             counted: (0, 0),
         };

@@ -11,7 +11,7 @@ use std::{
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::record::{Level, Record};
+use crate::record::Level;
 pub(crate) use times::Times;
 
 /// Levels in ascending order, as they lie in [`Tally::levels`].
@@ -217,13 +217,13 @@ mod per_level {
 impl Tally {
     /// Counts one event of so many lines.
     #[inline]
-    pub(crate) fn count(&mut self, record: &Record<'_>, lines: u64) {
+    pub(crate) fn count(&mut self, time: Option<i64>, level: Option<Level>, lines: u64) {
         self.events += 1;
         self.lines += lines;
-        if let Some(level) = record.level {
+        if let Some(level) = level {
             self.levels.add(level, 1);
         }
-        if let Some(time) = record.time {
+        if let Some(time) = time {
             self.times.count(time);
         }
     }

@@ -6,7 +6,7 @@ use super::{
     joiner::{AHEAD, Joiner},
     line_at,
 };
-use crate::{aside::Aside, format::Reader};
+use crate::{aside::Aside, format::Reader, record::Onset};
 
 /// Where the last event begins of those in a text of whole lines that have all behind them which can decide where an event
 /// begins. If there is none among the last [`LINES`] lines or [`BYTES`] that have, the first of the others; `None` if no event
@@ -17,7 +17,7 @@ pub(crate) fn last_start(text: &[u8], lead: &Lead, reader: &mut Reader) -> Optio
     let (mut first, mut run) = (settled, 0);
     for start in starts_before(text, settled).take(LINES).take_while(|start| *start >= from) {
         let line = |start| lead.split(line_at(text, start)).1;
-        run = if first < settled && is_apart(line(first), line(start), lead.timed, reader) { run + 1 } else { 0 };
+        run = if first < settled && is_apart(line(first), line(start), lead.onset, reader) { run + 1 } else { 0 };
         first = start;
         // No event has so many lines in a row that could not be of the inside of one by themselves.
         if run == AHEAD {
@@ -42,20 +42,19 @@ fn starts_before(text: &[u8], end: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(before(end), move |end| before(*end))
 }
 
-/// Whether a line begins an event wherever it stands, as far as the one before it tells: where lines have times, it has one as
+/// Whether a line begins an event wherever it stands, as far as the one before it tells: where lines have headers, it has one as
 /// well as that; elsewhere neither is indented.
-fn is_apart(line: &[u8], before: &[u8], timed: bool, reader: &mut Reader) -> bool {
+fn is_apart(line: &[u8], before: &[u8], onset: Onset, reader: &mut Reader) -> bool {
     if [line, before].iter().any(|line| line.first().is_none_or(|b| is_blank(*b))) {
         return false;
     }
-    let mut joiner = Joiner::new(timed, false);
+    let mut joiner = Joiner::new(onset, false);
     let said = reader.read(before);
-    let may_begin = |has_time: bool| has_time || !timed;
-    let begins = may_begin(said.time.is_some());
+    let begins = joiner.may_begin(before, said.onset);
     joiner.begin(before, said);
     begins && {
         let said = reader.read(line);
-        may_begin(said.time.is_some()) && joiner.is_apart(line, said.message)
+        joiner.may_begin(line, said.onset) && joiner.is_apart(line, said.message)
     }
 }
 
@@ -73,7 +72,7 @@ fn last_joined(text: &[u8], first: usize, settled: usize, lead: &Lead, reader: &
 /// Tells where events begin, the first one at `first`, as long as that is wanted.
 fn each_start(text: &[u8], first: usize, lead: &Lead, reader: &mut Reader, mut tell: impl FnMut(usize) -> bool) {
     let nul = memchr::memchr(0, &text[first..]).is_some();
-    let mut joiner = Joiner::new(lead.timed, lead.named);
+    let mut joiner = Joiner::new(lead.onset, lead.named);
     let mut writer: &[u8] = &[];
     let mut at = first;
     while at < text.len() {
@@ -89,7 +88,7 @@ fn each_start(text: &[u8], first: usize, lead: &Lead, reader: &mut Reader, mut t
             let (said, rest) = (reader.read(line), &text[next..]);
             let goes_on = joiner.completes(line, said)
                 || joiner.continues_behind(line, said.message, rest)
-                || joiner.continues(line, rest, said.time.is_some());
+                || joiner.continues(line, rest, said.onset);
             if !goes_on {
                 joiner.begin(line, said);
                 if !tell(at) {
@@ -109,8 +108,10 @@ mod tests {
     use crate::format::LineFormat;
 
     /// What may stand before each line.
-    const HEADERS: [&str; 5] = [
+    const HEADERS: [&str; 7] = [
         "",
+        "ERROR: ",
+        "[10:00:00 ERR] ",
         "web-1  | ",
         "2026-05-01T10:00:00.0Z stderr F ",
         "May  1 10:00:00 host7 shop[12]: ",

@@ -2,12 +2,12 @@
 //! the event that is open only.
 
 use super::{
-    BYTES, grammar, has_time, is_blank, lines,
+    BYTES, grammar, is_blank, lines, onset,
     source::{self, Content, Piece, split_name},
 };
 use crate::{
     aside::Aside,
-    record::{Level, Record},
+    record::{Level, Onset, Record},
 };
 
 /// Lines that are looked at ahead for what an exception or a panic is followed by, in no more than [`BYTES`].
@@ -22,8 +22,8 @@ const SECOND_TIME: usize = 16;
 /// Tells the lines that begin an event from those that go on with one.
 #[derive(Debug)]
 pub(crate) struct Joiner<'c> {
-    /// Whether the lines of the input begin with times.
-    timed: bool,
+    /// What the lines of the input begin with that begin an event; nothing, where that does not tell them.
+    onset: Onset,
     /// Whether they begin with names, which those that are looked at come without, but not those that follow.
     named: bool,
     /// The first line of the open event; empty if none is open.
@@ -80,9 +80,9 @@ enum Trace {
 
 impl<'c> Joiner<'c> {
     /// For the lines of an input, see [`Lead`](super::Lead).
-    pub(crate) fn new(timed: bool, named: bool) -> Self {
+    pub(crate) fn new(onset: Onset, named: bool) -> Self {
         Self {
-            timed,
+            onset,
             named,
             head: &[],
             message: None,
@@ -116,7 +116,7 @@ impl<'c> Joiner<'c> {
     /// The line begins an event; `said` is what it says.
     #[inline]
     pub(crate) fn begin(&mut self, line: &'c [u8], said: Record<'_>) {
-        let Record { time, level, message } = said;
+        let Record { time, level, message, .. } = said;
         // The message of a line of fields may be written elsewhere: that announces nothing.
         let start = source::start(line, message);
         (self.start, self.header_end) = (start.unwrap_or(0), 0);
@@ -157,7 +157,7 @@ impl<'c> Joiner<'c> {
     /// Whether the line, which is not blank, is a frame of a trace, which goes on with what is open whatever that is.
     #[inline]
     pub(crate) fn is_frame(&mut self, line: &[u8]) -> bool {
-        if !line.first().is_some_and(|b| is_blank(*b)) || self.head.is_empty() || self.gap && !self.timed {
+        if !line.first().is_some_and(|b| is_blank(*b)) || self.head.is_empty() || self.gap && !self.is_led() {
             return false;
         }
         self.frame(line.trim_ascii_start())
@@ -186,6 +186,32 @@ impl<'c> Joiner<'c> {
         goes_on
     }
 
+    /// Whether a line may begin an event, by what it begins with.
+    pub(super) fn may_begin(&self, line: &[u8], onset: Onset) -> bool {
+        !self.is_led() || self.is_headed(line, onset)
+    }
+
+    /// Whether the lines of the input that begin an event are told by what they begin with.
+    #[inline]
+    fn is_led(&self) -> bool {
+        self.onset > Onset::Bare
+    }
+
+    /// Whether a line begins as one that begins an event.
+    #[inline]
+    fn is_headed(&self, line: &[u8], onset: Onset) -> bool {
+        let least = if self.is_led() { self.onset } else { Onset::Clock };
+        onset >= least && (onset > Onset::Level || !self.is_level_of_trace(line))
+    }
+
+    /// Whether what reads like a level at the front of a line is of the inside of a trace.
+    #[cold]
+    fn is_level_of_trace(&self, line: &[u8]) -> bool {
+        // Names of exceptions may be in small letters.
+        let is_asked_for = || self.trace == Trace::Python && grammar::is_named(line) && !line[0].is_ascii_uppercase();
+        onset_outside_traces(line, Onset::Level) == Onset::Bare || is_asked_for()
+    }
+
     /// Whether the line begins an event behind one that has begun, and that one is none which may be of the inside of another.
     pub(super) fn is_apart(&self, line: &[u8], message: &[u8]) -> bool {
         let start = source::start(line, message).unwrap_or(0);
@@ -210,15 +236,17 @@ impl<'c> Joiner<'c> {
     #[cold]
     fn goes_on_behind(&mut self, line: &[u8], start: usize, rest: &[u8]) -> bool {
         let Some((content, end)) = Content::behind(self.head, line, start) else { return false };
+        let has_time = |text: &[u8]| onset(text) == Onset::Time;
         let is_timed = *self.is_timed_within.get_or_insert_with(|| has_time(self.head[end..].trim_ascii_start()));
         self.header_end = end;
         if is_timed && has_time(content.text) {
             return false;
         }
-        let timed = std::mem::replace(&mut self.timed, is_timed);
+        let within = if is_timed { Onset::Time } else { Onset::Bare };
+        let onset = std::mem::replace(&mut self.onset, within);
         self.behind = true;
         let goes_on = self.content_goes_on(content, rest);
-        (self.timed, self.behind) = (timed, false);
+        (self.onset, self.behind) = (onset, false);
         goes_on
     }
 
@@ -230,7 +258,7 @@ impl<'c> Joiner<'c> {
             return self.gap;
         };
         let is_framed = indented || matches!(first, b'a' | b'.' | b'F' | b'f' | b'#');
-        if is_framed && (self.timed || !self.gap) && self.frame(text) {
+        if is_framed && (self.is_led() || !self.gap) && self.frame(text) {
             return true;
         }
         if indented {
@@ -238,7 +266,7 @@ impl<'c> Joiner<'c> {
         }
         self.look_at_head();
         let is_plain = self.trace == Trace::None && !self.awaits;
-        if !self.timed && is_plain && *first != b'T' && !self.is_indented_next(rest) {
+        if !self.is_led() && is_plain && *first != b'T' && !self.is_indented_next(rest) {
             return false;
         }
         let goes_on = self.unindented(text, rest);
@@ -255,22 +283,22 @@ impl<'c> Joiner<'c> {
     }
 
     /// Whether the line, which is neither blank nor a frame, goes on with the event that is open. `rest` is what follows
-    /// it, `has_time` whether it has a time of its own.
+    /// it, `onset` what it begins with.
     #[inline]
-    pub(crate) fn continues(&mut self, line: &[u8], rest: &[u8], has_time: bool) -> bool {
+    pub(crate) fn continues(&mut self, line: &[u8], rest: &[u8], onset: Onset) -> bool {
         if self.trace == Trace::Object {
             return self.object_goes_on(line);
         }
-        if has_time || self.head.is_empty() || line.is_empty() {
+        if self.is_headed(line, onset) || self.head.is_empty() || line.is_empty() {
             return false;
         }
         if is_blank(line[0]) {
             return self.indented(Content::bare(line));
         }
         self.look_at_head();
-        // Where times tell nothing, hardly a line goes on with one that is no part of a trace.
+        // Where headers tell nothing, hardly a line goes on with one that is no part of a trace.
         let plain = self.trace == Trace::None && !self.awaits;
-        if !self.timed && plain && line[0] != b'T' && !self.is_indented_next(rest) {
+        if !self.is_led() && plain && line[0] != b'T' && !self.is_indented_next(rest) {
             return false;
         }
         let goes_on = self.unindented(line, rest);
@@ -295,7 +323,8 @@ impl<'c> Joiner<'c> {
     #[inline]
     fn look_at_head(&mut self) {
         if let Some(message) = self.message.take().filter(|message| !message.is_empty()) {
-            (self.trace, self.awaits) = announced(self.head[self.header_end..].trim_ascii_start(), message);
+            let line = self.head[self.header_end..].trim_ascii_start();
+            (self.trace, self.awaits) = announced(line, &self.head[..self.start], message);
             self.bracket = opens(message);
         }
     }
@@ -303,7 +332,11 @@ impl<'c> Joiner<'c> {
     fn indented(&mut self, Content { text, line, .. }: Content<'_>) -> bool {
         self.look_at_head();
         let goes_on = match self.trace {
-            _ if self.timed => true,
+            // A level that is set to the right has blanks before it.
+            Trace::None | Trace::Ended if self.is_led() && self.onset < Onset::Time => {
+                !self.is_headed(text, onset(text))
+            }
+            _ if self.is_led() => true,
             _ if self.gap => false,
             Trace::Console => line.starts_with(CONSOLE),
             Trace::None | Trace::Ended => self.awaits && grammar::exception(text).is_some(),
@@ -343,10 +376,10 @@ impl<'c> Joiner<'c> {
         if self.begins_trace(line, rest) {
             return true;
         }
-        let drawn = self.timed && !self.gap && (grammar::is_row(line) || self.is_statement(line));
-        let opened = self.timed && matches!(line, [b'{' | b'[' | b'(']);
+        let drawn = self.is_led() && !self.gap && (grammar::is_row(line) || self.is_statement(line));
+        let opened = self.is_led() && matches!(line, [b'{' | b'[' | b'(']);
         self.bracket |= opened;
-        let closes = self.timed && self.bracket || self.trace == Trace::Frames;
+        let closes = self.is_led() && self.bracket || self.trace == Trace::Frames;
         drawn || opened || closes && matches!(line[0], b'}' | b']' | b')')
     }
 
@@ -368,7 +401,7 @@ impl<'c> Joiner<'c> {
             Trace::Python if !self.gap && grammar::is_named(line) => (Trace::Ended, false),
             Trace::Ended if grammar::is_chain(line) => (Trace::Chained, false),
             Trace::Ended if !self.gap && self.is_ahead(rest, grammar::is_chain) => (Trace::Ended, false),
-            Trace::Ended if self.timed && !self.gap && matches!(line[0], b'a'..=b'z' | b'[' | b'(') => {
+            Trace::Ended if self.is_led() && !self.gap && matches!(line[0], b'a'..=b'z' | b'[' | b'(') => {
                 (Trace::Ended, false)
             }
             Trace::Chained if line.starts_with(grammar::TRACEBACK) => (Trace::Python, false),
@@ -379,7 +412,7 @@ impl<'c> Joiner<'c> {
             Trace::Source if !self.gap && (is_carets(line) || is_carets(self.next(rest))) => (Trace::Source, false),
             Trace::Source if grammar::exception(line).is_some() || self.is_frame_ahead(rest) => (Trace::Frames, true),
             Trace::Frames if starts(&[b"Node.js v", b"Next "]) || grammar::is_elision(line) => (Trace::Frames, false),
-            _ if cause && (self.timed || self.awaits || self.trace != Trace::None) => (Trace::Frames, true),
+            _ if cause && (self.is_led() || self.awaits || self.trace != Trace::None) => (Trace::Frames, true),
             _ => return None,
         };
         Some(next)
@@ -394,20 +427,22 @@ impl<'c> Joiner<'c> {
         }
         let stack = matches!(line, b"Stack trace:" | b"[stacktrace]" | b"PHP Stack trace:");
         let listed = stack || grammar::is_numbered_frame(line) || grammar::is_ruby_frame(line);
-        if listed && (self.timed || self.awaits || self.trace == Trace::Frames) {
+        if listed && (self.is_led() || self.awaits || self.trace == Trace::Frames) {
             (self.trace, self.awaits) = (Trace::Frames, false);
             return true;
         }
         if self.trace == Trace::Frames && !self.awaits {
             return false;
         }
-        let logged = self.timed || self.awaits || self.is_error;
+        let logged = self.is_led() || self.awaits || self.is_error;
         if logged && line.starts_with(grammar::TRACEBACK) {
             self.trace = Trace::Python;
             return true;
         }
         let qualified = || grammar::exception(line).is_some_and(|(_, name)| name.contains(&b'.'));
-        let begins = logged && (self.timed && qualified() || self.is_frame_ahead(rest));
+        // Beside lines with levels alone others may write what they like.
+        let is_clocked = self.onset > Onset::Level;
+        let begins = logged && (is_clocked && qualified() || self.is_frame_ahead(rest));
         self.awaits |= begins;
         begins
     }
@@ -430,36 +465,34 @@ impl<'c> Joiner<'c> {
         self.ahead(rest).next().map_or(&[], |next| next.text)
     }
 
-    /// Whether a frame follows before anything that begins an event.
+    /// Whether a frame follows before anything that begins an event. Asked of many lines, of which hardly any has one: frames,
+    /// which are told at a glance, are looked for first.
     fn is_frame_ahead(&self, rest: &[u8]) -> bool {
-        for Content { text, indented, .. } in self.ahead(rest).take(AHEAD) {
-            if text.is_empty() {
-                return false;
-            }
-            if indented && grammar::is_frame(text) {
-                return true;
-            }
+        let mut said = self.ahead(rest).take(AHEAD).take_while(|next| !next.text.is_empty());
+        let Some(before) = said.position(|next| next.indented && grammar::is_frame(next.text)) else { return false };
+        let begins = |Content { text, indented, .. }: Content<'_>| {
             let other = || grammar::exception(text).is_some() || is_crash(text);
-            if !indented && other() || (self.timed || !indented) && has_time(text) {
-                return false;
-            }
-        }
-        false
+            !indented && other() || (self.is_led() || !indented) && self.is_headed(text, onset(text))
+        };
+        !self.ahead(rest).take(before).any(begins)
     }
 
     /// Whether such a line comes soon.
     fn is_ahead(&self, rest: &[u8], is_one: impl Fn(&[u8]) -> bool) -> bool {
+        let mut ahead = self.ahead(rest).take(AHEAD);
+        let Some(before) = ahead.position(|next| !next.indented && is_one(next.text)) else { return false };
         let begins = |text: &[u8]| text.starts_with(grammar::TRACEBACK) || grammar::is_rust_panic(text);
-        let ahead = self.ahead(rest).take(AHEAD).take_while(|next| next.indented || !begins(next.text));
-        ahead.take_while(|next| !has_time(next.line)).any(|next| !next.indented && is_one(next.text))
+        let ends =
+            |next: Content<'_>| !next.indented && begins(next.text) || self.is_headed(next.line, onset(next.line));
+        !self.ahead(rest).take(before + 1).any(ends)
     }
 }
 
-/// What the first line of an event announces: a trace, and whether frames are to follow.
-fn announced(line: &[u8], message: &[u8]) -> (Trace, bool) {
+/// What the first line of an event announces, with what stands before its message: a trace, and whether frames are to follow.
+fn announced(line: &[u8], before: &[u8], message: &[u8]) -> (Trace, bool) {
     let trace = match message[0] {
         // What tells the level is taken for a header.
-        _ if line.starts_with(b"panic: ") => Trace::Go,
+        _ if before.trim_ascii_end().ends_with(b"panic:") => Trace::Go,
         _ if grammar::is_dotnet_head(line) => Trace::Console,
         b't' if grammar::is_rust_panic(message) && message.ends_with(b":") => Trace::Panic,
         b't' if grammar::is_rust_panic(message) => Trace::Backtrace,
@@ -478,6 +511,13 @@ fn announced(line: &[u8], message: &[u8]) -> (Trace, bool) {
             || grammar::ends_with_exception(message)
             || matches!(message[0], b'P' | b'F') && memchr::memmem::find(message, b"rror:  Uncaught ").is_some());
     (trace, awaits)
+}
+
+/// What a line begins with; the name of an exception may read like a level, and so may a note (`Error: why`, `note: how`).
+pub(super) fn onset_outside_traces(line: &[u8], onset: Onset) -> Onset {
+    let text = line.trim_ascii_start();
+    let is_of_trace = onset == Onset::Level && (grammar::exception(text).is_some() || is_note(text));
+    if is_of_trace { Onset::Bare } else { onset }
 }
 
 /// Whether a line that has no time may be of the inside of an event wherever it stands, so that it says nothing about its

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{has_time, is_blank, joiner, lines, source, split_name};
+use super::{SOME_DAY, is_blank, joiner, lines, onset, source, split_name};
 use crate::{
-    format::{Layout, LineFormat},
+    format::{Layout, LineFormat, Reader},
+    record::Onset,
     tally::Key,
 };
 
@@ -17,8 +18,8 @@ const NAMED: u32 = 3;
 /// How the lines of an input begin.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lead {
-    /// With times: three in four of those that may begin an event do.
-    pub(crate) timed: bool,
+    /// What three in four of those that may begin an event begin with, or with more than that.
+    pub(crate) onset: Onset,
     /// With names of those who wrote them ([`split_name`]), before anything else: nine in ten do, with the bar at one place.
     pub(crate) named: bool,
     /// With names before half of them at least, and not before enough to be `named`: they are part of what is said.
@@ -34,8 +35,8 @@ impl Lead {
         let share = named_share(lines(text));
         let named = format.given().is_none() && format.named().unwrap_or(share >= 0.9);
         let said = lines(text).map(|line| if named { split_name(line).1 } else { line });
-        let (timed, half_named) = (are_timed(said.clone()), !named && share >= 0.5);
-        Self { timed, named, half_named, layout: format.layout(said, reference_time) }
+        let layout = format.layout(said.clone(), reference_time);
+        Self { onset: common_onset(said, &layout), named, half_named: !named && share >= 0.5, layout }
     }
 
     /// Of lines that begin otherwise than those before them, or some of which do: how the former begin is not forgotten.
@@ -78,15 +79,24 @@ fn named_share<'l>(lines: impl Iterator<Item = &'l [u8]>) -> f64 {
     most.map_or(0.0, |most| f64::from(most) / f64::from(all))
 }
 
-fn are_timed<'l>(lines: impl Iterator<Item = &'l [u8]>) -> bool {
-    let (mut timed, mut all) = (0, 0);
+/// What three in four of the lines that may begin an event begin with at least, the most that can be said; nothing, where these
+/// are too few.
+fn common_onset<'l>(lines: impl Iterator<Item = &'l [u8]>, layout: &Arc<Layout>) -> Onset {
+    let mut reader = Reader::default();
+    reader.begin(layout, SOME_DAY);
+    let mut found: Vec<(Onset, bool)> = Vec::with_capacity(2 * JUDGED);
     for line in judged(lines.filter(|line| line.first().is_some_and(|b| !is_blank(*b)))) {
-        let has_time = has_time(line);
-        let neutral = !has_time && joiner::is_inner(line);
-        timed += usize::from(has_time);
-        all += usize::from(!neutral);
+        // Where someone says that every line is all message, it begins as it does all the same.
+        let onset = if layout.is_plain() { onset(line) } else { reader.read(line).onset };
+        let onset = joiner::onset_outside_traces(line, onset);
+        found.push((onset, onset < Onset::Time && joiner::is_inner(line)));
     }
-    timed > 0 && timed * 4 >= all * 3
+    let has_enough = |least: &Onset| {
+        let (headed, others): (Vec<_>, Vec<_>) = found.iter().partition(|(onset, _)| onset >= least);
+        let outer = others.iter().filter(|(_, is_inner)| !is_inner).count();
+        !headed.is_empty() && headed.len() >= 3 * outer
+    };
+    [Onset::Time, Onset::Clock, Onset::Level].into_iter().find(has_enough).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -96,7 +106,7 @@ mod tests {
     /// A line that may have a name and a time.
     fn line(n: usize, named: bool, timed: bool) -> String {
         let name = if named { "shop-1 | " } else { "" };
-        let time = if timed { "2026-05-01 10:00:00 INFO " } else { "" };
+        let time = if timed { "10:00:00 INFO " } else { "" };
         format!("{name}{time}order {n} packed\n")
     }
 
@@ -107,8 +117,8 @@ mod tests {
             let mut lines: Vec<String> = (0..6000).map(|n| line(n, n % 1000 < named, n * 7 % 1000 < timed)).collect();
             let mut judge = |sort: fn(&mut Vec<String>)| {
                 sort(&mut lines);
-                let Lead { timed, named, layout, .. } = Lead::of(lines.concat().as_bytes(), &LineFormat::AUTO, 0);
-                (timed, named, layout.forms().collect::<Vec<_>>())
+                let Lead { onset, named, layout, .. } = Lead::of(lines.concat().as_bytes(), &LineFormat::AUTO, 0);
+                (onset, named, layout.forms().collect::<Vec<_>>())
             };
             let as_written = judge(|_| ());
             assert_eq!(judge(|lines| lines.reverse()), as_written);

@@ -17,7 +17,7 @@ use super::{
     time::{self, Seen, Stamp, Witness},
 };
 use crate::{
-    record::{Level, Record},
+    record::{Level, Onset, Record},
     token::{CLASS, STOP},
 };
 
@@ -71,13 +71,16 @@ pub(crate) struct Moment {
 pub(crate) struct Said<'a> {
     pub(crate) time: Option<Moment>,
     pub(crate) level: Option<Level>,
+    pub(crate) onset: Onset,
     pub(crate) message: &'a [u8],
 }
 
 impl<'a> Said<'a> {
     /// Of a line that was read by itself.
     pub(super) fn record(self) -> Record<'a> {
-        Record { time: self.time.map(|moment| moment.millis), level: self.level, message: self.message }
+        let Self { time, level, onset, message } = self;
+        let time = time.map(|moment| moment.millis);
+        Record { time, level, onset: onset.or_time(time), message }
     }
 }
 

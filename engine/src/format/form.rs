@@ -7,10 +7,10 @@ use std::{fmt, ops::Range};
 use super::{
     clock::{Clock, Days, Manner},
     columns::{self, Column},
-    digits::{Digits, Moment, Said},
+    digits::{Digits, Said},
     level,
 };
-use crate::record::Level;
+use crate::record::{Level, Onset};
 
 /// Bytes of a field at most.
 const FIELD: usize = 256;
@@ -118,24 +118,24 @@ impl Form {
         seen: impl FnMut(usize, Range<usize>),
     ) -> Option<Said<'a>> {
         let mut at = 0;
-        let (time, level) = self.walk(digits, manner, reference, days, &mut at, seen)?;
+        let said = self.walk(digits, manner, reference, days, &mut at, seen)?;
         let message = digits.outline()[at..].trim_ascii();
-        Some(Said { time, level: level.or_else(|| level::leading(message)), message })
+        Some(Said { level: said.level.or_else(|| level::leading(message)), message, ..said })
     }
 
-    /// Goes over the parts, `at` being where it stands in the line.
+    /// Goes over the parts, `at` being where it stands in the line. What comes behind them is not looked at.
     #[inline]
-    fn walk(
+    fn walk<'a>(
         &self,
-        digits: Digits<'_>,
+        digits: Digits<'a>,
         manner: Manner,
         reference: i64,
         days: &mut Days,
         at: &mut usize,
         mut seen: impl FnMut(usize, Range<usize>),
-    ) -> Option<(Option<Moment>, Option<Level>)> {
+    ) -> Option<Said<'a>> {
         let line = digits.outline();
-        let (mut time, mut level, mut in_field) = (None, None, None);
+        let (mut time, mut level, mut in_field, mut onset) = (None, None, None, Onset::Bare);
         for (i, part) in self.parts.iter().enumerate() {
             let rest = &line[*at..];
             *at += match part {
@@ -143,16 +143,20 @@ impl Form {
                 Part::Time(clock) => {
                     let (length, moment) = digits.clocked(rest, (clock, manner), reference, days)?;
                     time = time.or(moment);
+                    onset = Onset::Clock;
                     length
                 }
                 Part::Level { short } => {
                     let (found, length) = level_at(rest, *short)?;
                     level = level.or(found);
+                    // An unknown word in capitals may be anything.
+                    onset = onset.max(found.map_or(Onset::Bare, |_| Onset::Level));
                     length
                 }
                 Part::Priority => {
                     let length = rest.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
                     level = (length > 0).then(|| level::of_priority(digits.exactly(&rest[..length])));
+                    onset = onset.max(Onset::Level);
                     level.map(|_| length)?
                 }
                 Part::Field(field) => {
@@ -167,7 +171,7 @@ impl Form {
                 }
             };
         }
-        Some((time, level.or(in_field)))
+        Some(Said { time, level: level.or(in_field), onset, message: &[] })
     }
 
     /// As much of it as goes to the last time or level.

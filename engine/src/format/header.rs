@@ -15,7 +15,7 @@ use super::{
     level,
     time::Seen,
 };
-use crate::record::Level;
+use crate::record::{Level, Onset};
 
 /// Columns that may stand before the time.
 const BEFORE: usize = 6;
@@ -77,6 +77,8 @@ pub(super) struct Header<'a> {
     ended: bool,
     /// The sign between its fields, where there are no blanks; 0 is none.
     pub(super) between: u8,
+    /// Whether it begins with the seconds since the start.
+    is_uptime: bool,
     /// Whether it is written as klog writes it.
     is_klog: bool,
     /// Whether the line says to follow RFC 5424.
@@ -89,7 +91,12 @@ impl<'a> Header<'a> {
     /// What the line says.
     fn said(self) -> Said<'a> {
         let message = self.line[self.at..].trim_ascii();
-        Said { time: self.time, level: self.level.or_else(|| level::before_colon(message)), message }
+        let onset = match () {
+            () if !self.time_at.is_empty() || self.is_uptime => Onset::Clock,
+            () if self.level.is_some() && self.at > 0 => Onset::Level,
+            () => Onset::Bare,
+        };
+        Said { time: self.time, level: self.level.or_else(|| level::before_colon(message)), onset, message }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -178,7 +185,7 @@ impl<'a> Header<'a> {
         }
         // The level may stand beside the time.
         let beside = self.times_end < self.level_at.start;
-        if self.bars() || self.level_after_columns() || beside {
+        if self.bars() || beside || self.level_after_columns() {
             self.separator();
             if !self.component && !self.ended {
                 self.component();
@@ -215,7 +222,8 @@ impl<'a> Header<'a> {
         let inner = self.rest()[1..end].trim_ascii();
         let is_seconds =
             inner.iter().filter(|b| **b == b'.').count() == 1 && inner.iter().all(|b| b.is_ascii_digit() || *b == b'.');
-        if is_seconds && inner.len() >= 3 {
+        self.is_uptime = is_seconds && inner.len() >= 3;
+        if self.is_uptime {
             self.at += end + 1;
             self.blanks();
         }

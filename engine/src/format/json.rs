@@ -2,7 +2,7 @@
 //! objects below it. A scan, not a parser: what is not JSON after all is read as text.
 
 use super::{fields::Fields, level, time};
-use crate::record::Level;
+use crate::record::{Level, Onset, Record};
 
 fn is_time(key: &[u8]) -> bool {
     matches!(
@@ -86,6 +86,12 @@ pub(super) struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// What the line says, with this message.
+    pub(super) fn record<'m>(&self, message: &'m [u8]) -> Record<'m> {
+        let Self { time, level, .. } = *self;
+        Record { time, level, onset: Onset::of(time, level), message }
+    }
+
     /// Whether the message is a line that some container wrote down.
     pub(super) fn is_contained(&self) -> bool {
         self.message.is_some() && MESSAGES.get(self.rank) == Some(&&b"log"[..])

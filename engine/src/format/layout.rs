@@ -91,6 +91,11 @@ impl Layout {
         Self { plain: true, given: true, ..Self::default() }
     }
 
+    /// Whether every line is all message.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// Of a text like `{time} {level} [{thread}] {message}`.
     ///
     /// # Errors

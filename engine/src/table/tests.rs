@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{Level, Record};
+use crate::record::Level;
 
 /// Shapes of every sort: few and many, alike in front and not, long, of one word.
 fn shapes() -> impl Strategy<Value = Vec<(String, i64)>> {
@@ -19,7 +19,7 @@ fn table(max: usize, lines: &[(String, i64)], first: u64) -> Table {
     let mut table = Table::new(max);
     for (number, (shape, time)) in (first..).zip(lines) {
         let mut tally = Tally::default();
-        tally.count(&Record { time: Some(time * 1000), level: Some(Level::Warn), message: shape.as_bytes() }, 1);
+        tally.count(Some(time * 1000), Some(Level::Warn), 1);
         let keys = Keys::of(shape.as_bytes(), Key::of(shape.as_bytes()));
         table.add(&keys, shape.as_bytes(), &tally, |e, room| e.offer(room, 0, number, || shape.as_bytes()));
     }

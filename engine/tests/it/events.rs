@@ -112,6 +112,85 @@ fn kinds(text: &str) -> Vec<String> {
     kinds
 }
 
+/// What may stand before the first line of each event, with the seconds and the level to be put in; with a date first.
+const UNDATED: [&str; 9] = [
+    "2026-05-01 08:00:SS LEVEL ",
+    "08:00:SS LEVEL ",
+    "08:00:SS,250 LEVEL ",
+    "[08:00:SS LEVEL] ",
+    "[08:00:SS] [worker-1/LEVEL]: ",
+    "[   SS.250000] LEVEL ",
+    "LEVEL ",
+    "[LEVEL] ",
+    "LEVEL: ",
+];
+
+/// Events of one line and of several.
+const EVENTS: [(&str, &str); 12] = [
+    ("ERROR", "order 7 refused"),
+    ("ERROR", "demo.shop.StockException: article 7\n\tat demo.shop.Stock.take(Stock.java:12)"),
+    ("INFO", "order 8 packed"),
+    ("ERROR", "thread 'main' panicked at src/main.rs:12:41:\ncalled `f()` on an `Err` value: 10\nnote: run with it"),
+    ("INFO", "shop 3 opened"),
+    ("INFO", "query 5 ran:\n    SELECT *\n    FROM orders\n    WHERE id = 12"),
+    ("WARN", "disk 9 is nearly full"),
+    (
+        "ERROR",
+        "panic: runtime error: out of range\n\ngoroutine 1 [running]:\nmain.main()\n\t/srv/demo/main.go:42 +0x1d",
+    ),
+    ("ERROR", "order 9 refused"),
+    (
+        "ERROR",
+        "TypeError: no price of 7\n    at pick (/srv/demo/shop.js:12:13)\n    at async Server.handle (/srv/a.js:1:3)",
+    ),
+    ("ERROR", "job 3 failed\nTraceback (most recent call last):\n  File \"/srv/a.py\", line 8, in run\nKeyError: 3"),
+    ("INFO", "shop 4 closed"),
+];
+
+#[test]
+fn a_header_without_a_date_begins_an_event_as_one_with_a_date_does() {
+    let found = |header: &str, times: usize| {
+        let event = |(at, (level, said)): (usize, (&str, &str))| {
+            header.replace("SS", &format!("{:02}", at % 60)).replace("LEVEL", level) + said + "\n"
+        };
+        let text: String = EVENTS.into_iter().cycle().take(EVENTS.len() * times).enumerate().map(event).collect();
+        let report = run(text).report;
+        let mut kinds: Vec<String> =
+            report.clusters.iter().map(|c| format!("{} {} {}", c.events, c.lines, c.template)).collect();
+        kinds.sort_unstable();
+        (report.totals.events, kinds)
+    };
+    for header in UNDATED {
+        let once = found(header, 1).0;
+        assert_eq!(once, EVENTS.len() as u64, "{header:?}");
+        assert_eq!(found(header, 5), found(UNDATED[0], 5), "{header:?}");
+    }
+}
+
+#[test]
+fn levels_that_are_set_to_the_right_begin_events() {
+    let line = |n: usize| match n % 4 {
+        0 => format!("WARNING disk {n} is full\n"),
+        1 => format!("   INFO order {n} packed\n"),
+        2 => format!("  ERROR order {n} refused\n"),
+        _ => format!("WARNING disk {n} is slow\n"),
+    };
+    for lines in [4, 40] {
+        let text: String = (0..lines).map(line).collect();
+        assert_eq!(run(text).report.totals.events, lines as u64);
+    }
+}
+
+#[test]
+fn an_exception_that_reads_like_a_level_is_of_the_event_before_it() {
+    let text = "ERROR: order 7 refused\nError: no such article\n    at pick (/srv/demo/shop.js:12:13)\n\
+                ERROR: job 3 failed\nTraceback (most recent call last):\n  File \"/srv/a.py\", line 8, in run\n\
+                error: [Errno 111] refused\nINFO: order 8 packed\n";
+    for times in [1, 5] {
+        assert_eq!(run(text.repeat(times)).report.totals.events, 3 * times as u64);
+    }
+}
+
 #[test]
 fn an_object_of_json_over_several_lines_is_what_it_is_on_one() {
     let fields = |n: usize| match n % 3 {

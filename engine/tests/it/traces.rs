@@ -9,6 +9,7 @@ use crate::harness::{reader, run, run_with};
 enum Headers {
     None,
     First,
+    FirstUndated,
     Each,
     Names,
 }
@@ -22,7 +23,11 @@ fn event(n: usize, headers: Headers) -> (String, u64) {
         let headed = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("{header}{line}\n") };
         return (text.lines().map(headed).collect(), lines);
     }
-    let header = if headers == Headers::First { header } else { String::new() };
+    let header = match headers {
+        Headers::First => header,
+        Headers::FirstUndated => header["2026-05-01 ".len()..].to_owned(),
+        _ => String::new(),
+    };
     let mut text = match n % 5 {
         0 => format!("{header}ERROR order {n} failed\njava.lang.IllegalStateException: order {n}\n"),
         1 => format!("{header}ERROR order {n} failed\nTraceback (most recent call last):\n"),
@@ -49,7 +54,7 @@ fn event(n: usize, headers: Headers) -> (String, u64) {
 
 #[test]
 fn no_event_is_torn_where_chunks_end_on_any_number_of_threads() {
-    for headers in [Headers::None, Headers::First, Headers::Each, Headers::Names] {
+    for headers in [Headers::None, Headers::First, Headers::FirstUndated, Headers::Each, Headers::Names] {
         let events: Vec<(String, u64)> = (0..20_000).map(|n| event(n, headers)).collect();
         let text: String = events.iter().map(|(text, _)| text.as_str()).collect();
         assert!(text.len() > 5 << 20);
@@ -125,10 +130,12 @@ fn log(trace: Trace, headers: Headers, events: std::ops::Range<usize>) -> String
     };
     let headed = |n: usize, at: usize, line: &str| {
         let time = format!("2026-05-01 10:{:02}:{:02} ", n / 60 % 60, n % 60);
+        let clock = &time["2026-05-01 ".len()..];
         match headers {
             _ if line.is_empty() => "\n".to_owned(),
             Headers::First if at != 1 => format!("{time}{line}\n"),
-            Headers::None | Headers::First => format!("{line}\n"),
+            Headers::FirstUndated if at != 1 => format!("{clock}{line}\n"),
+            Headers::None | Headers::First | Headers::FirstUndated => format!("{line}\n"),
             Headers::Each => format!("{time}host shop[7]: {line}\n"),
             Headers::Names => format!("shop-7  | {line}\n"),
         }
@@ -143,7 +150,7 @@ fn log(trace: Trace, headers: Headers, events: std::ops::Range<usize>) -> String
 fn a_trace_of_any_language_is_as_many_events_in_a_large_file_as_in_a_small_one() {
     let mut wrong = Vec::new();
     for (language, trace) in LANGUAGES {
-        for headers in [Headers::None, Headers::First, Headers::Each, Headers::Names] {
+        for headers in [Headers::None, Headers::First, Headers::FirstUndated, Headers::Each, Headers::Names] {
             let events = |n, threads| {
                 let settings = Settings { threads: Some(threads), ..Settings::default() };
                 run_with(vec![reader(log(trace, headers, 0..n))], &settings).report.totals.events
