@@ -16,6 +16,7 @@ mod status;
 mod form;
 mod sketch;
 mod crossing;
+mod learn;
 mod vote;
 mod layout;
 pub(crate) mod values;
