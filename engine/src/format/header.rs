@@ -10,7 +10,7 @@ mod times;
 use std::ops::Range;
 
 use super::{
-    columns::{COLUMN, Column},
+    columns::Column,
     digits::{Digits, Moment, Said},
     level,
     time::Seen,
@@ -151,7 +151,7 @@ impl<'a> Header<'a> {
         if self.versioned {
             return self.structured();
         }
-        if self.separated() {
+        if self.separated() || self.colons_behind_time() {
             return;
         }
         self.separator();
@@ -226,17 +226,7 @@ impl<'a> Header<'a> {
         let start = self.at;
         self.uptime();
         if self.level_here(false, false) {
-            let python = self.peek(0) != b' ' && self.ended;
-            if python
-                && let Some(colon) = self
-                    .rest()
-                    .iter()
-                    .take(COLUMN)
-                    .position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'_'))
-                && self.peek(colon) == b':'
-            {
-                self.at += colon + 1;
-            }
+            self.logger();
             self.separator();
             if self.rest().is_empty() {
                 self.at = start;

@@ -98,7 +98,7 @@ fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) -> us
             _ => &b""[..],
         };
         let place = Place {
-            timed: form.parts[..at].iter().any(|part| matches!(part, Part::Time(_))),
+            behind: form.parts[..at].iter().any(|part| matches!(part, Part::Time(_) | Part::Level { .. })),
             tag: literal(at + 1).starts_with(b":"),
             before_tag: matches!(form.parts.get(at + 2), Some(Part::Field(_))) && literal(at + 3).starts_with(b":"),
             bracketed: matches!(&form.parts[at], Part::Field(field) if field.end == End::Close),
@@ -117,8 +117,8 @@ fn learn_columns(form: &mut Form, members: &[&Sketch<'_>], reference: i64) -> us
 /// Where a column stands.
 #[derive(Clone, Copy)]
 struct Place {
-    /// Behind the time.
-    timed: bool,
+    /// Behind a time or level.
+    behind: bool,
     /// Before a colon.
     tag: bool,
     /// Before what stands before a colon.
@@ -142,13 +142,13 @@ fn name(values: &[&[u8]], place: Place) -> &'static str {
         "number"
     } else if place.tag && most(is_process) {
         "process"
-    } else if most(is_dotted) || (place.tag && place.timed) {
+    } else if most(is_dotted) || (place.tag && place.behind) {
         "component"
     } else if place.bracketed {
         "context"
     } else if place.before_tag || most(is_host) {
         "host"
-    } else if place.timed {
+    } else if place.behind {
         "component"
     } else {
         "field"

@@ -254,10 +254,12 @@ fn says_what(those: &[&Sketch<'_>], depth: usize) -> bool {
             let before = sketch.steps[depth - 1];
             step(sketch).tag && !(before.tag || before.set_off || before.bracketed || before.number)
         });
-    // RFC 5424 has a place for each.
-    let placed = those
-        .iter()
-        .all(|sketch| sketch.key.starts_with(&[b'<', sketch::PRIORITY, b'>', b'1', b' ']) && step(sketch).own);
+    // RFC 5424 has a place for each, and Python one for the logger.
+    let has_place = |sketch: &&Sketch<'_>| {
+        let before = &sketch.key[..sketch.end(depth)];
+        before.starts_with(&[b'<', sketch::PRIORITY, b'>', b'1', b' ']) || before.ends_with(&[sketch::LEVEL, b':'])
+    };
+    let placed = those.iter().all(|sketch| step(sketch).own && has_place(sketch));
     if behind_host
         || placed
         || !those.iter().all(|sketch| step(sketch).tag || step(sketch).set_off || step(sketch).bracketed)

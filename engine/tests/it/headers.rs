@@ -155,7 +155,7 @@ fn the_report_names_how_lines_are_read_that_no_form_fits() {
     for (header, name) in [
         ("I0501 12:00:01.123456    1234 file.go:123] ", "klog"),
         ("2024-05-01T12:00:01.123456789Z stdout F ", "cri"),
-        ("INFO:shop:", "other"),
+        ("INFO:shop.cart:", "{level}:{component}:{message}"),
     ] {
         let formats =
             run((0..50).map(|i| format!("{header}job {i} done\n")).collect::<String>()).report.inputs.remove(0).formats;
@@ -163,6 +163,29 @@ fn the_report_names_how_lines_are_read_that_no_form_fits() {
     }
     let formats = run("E12 2024-05-01 10:00:00 INFO job 1 done\n".repeat(2)).report.inputs.remove(0).formats;
     assert_eq!(formats.iter().map(|share| share.form.as_str()).collect::<Vec<_>>(), ["other"]);
+}
+
+#[test]
+fn levels_and_loggers_with_nothing_but_colons_between_them_are_header() {
+    for (header, form) in [
+        ("LEVEL:NAME:", "{level}:{component}:{message}"),
+        ("2024-05-01 10:00:00,250:LEVEL:NAME:", "{time}:{level}:{component}:{message}"),
+        ("2024-05-01 10:00:00,250:NAME:LEVEL:", "{time}:{component}:{level}:{message}"),
+    ] {
+        for names in [&["root"][..], &["root", "asyncio"], &["root", "shop.cart", "__main__"]] {
+            let line = |i: usize| {
+                let level = ["INFO", "DEBUG", "WARNING", "ERROR"][i % 4];
+                let header = header.replace("NAME", names[i % names.len()]).replace("LEVEL", level);
+                format!("{header}job {i} is done: at step:{}\n", i % 7)
+            };
+            let report = run((0..120).map(line).collect::<String>()).report;
+            let [cluster] = &report.clusters[..] else { panic!("{header}: {:?}", report.clusters) };
+            assert_eq!(cluster.template, "job <*> is done: at step:<*>", "{header}");
+            assert_eq!(cluster.levels.each().map(|(_, events)| events).sum::<u64>(), 120, "{header}");
+            let formats: Vec<_> = report.inputs[0].formats.iter().map(|share| share.form.as_str()).collect();
+            assert_eq!(formats, [form]);
+        }
+    }
 }
 
 #[test]
