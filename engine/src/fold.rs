@@ -100,25 +100,30 @@ struct Kind {
 struct Line<'c> {
     /// Lines before it in the chunk.
     at: u32,
-    start: usize,
-    /// As much of it as is in the chunk, without the line end.
-    text: &'c [u8],
-    /// Bytes without the line end.
-    length: u64,
     /// Bytes of the line end.
     line_end: u8,
+    /// Where as much of it as is in the chunk begins, and ends without the line end.
+    written: (usize, usize),
+    /// Bytes without the line end.
+    length: u64,
+    /// What is read of it.
+    text: &'c [u8],
+    /// Where that ends in what is read of the chunk.
+    end: usize,
+    /// Where the next line begins there.
+    next: usize,
 }
 
 impl Line<'_> {
     /// What follows it in the chunk with these bytes.
     fn behind<'c>(&self, bytes: &'c [u8]) -> &'c [u8] {
-        bytes.get(self.start + self.text.len() + usize::from(self.line_end)..).unwrap_or_default()
+        bytes.get(self.next..).unwrap_or_default()
     }
 
     /// Bytes of the text that are looked at: `most`, and no half letter.
     fn looked_at(&self, most: usize) -> usize {
         let all = self.text.len();
-        if all as u64 == self.length {
+        if (self.written.1 - self.written.0) as u64 == self.length {
             whole_letters(self.text, most)
         } else {
             whole_letters(self.text, most.min(all.saturating_sub(1)))
@@ -142,8 +147,10 @@ struct Open<'c> {
     headed: bool,
     /// Lines set aside that came after its first, even if it did not go on behind them.
     aside: usize,
-    /// Where its last line ends in the chunk, without the line end.
+    /// Where its last line ends in what is read of the chunk, without the line end.
     end: usize,
+    /// Where it ends in the chunk.
+    written: usize,
     /// What is known of its first line's shape.
     known: Option<Known>,
 }
@@ -151,7 +158,7 @@ struct Open<'c> {
 impl Open<'_> {
     fn add(&mut self, line: Line<'_>) {
         self.lines += 1;
-        self.end = line.start + line.text.len();
+        (self.end, self.written) = (line.end, line.written.1);
     }
 }
 
@@ -183,9 +190,9 @@ impl Fold {
 
     fn fold(&mut self, chunk: &Chunk, manner: Manner, mut memo: Option<&mut Memo>) {
         let nul = memchr::memchr(0, chunk.bytes()).is_some();
-        self.reader.coloured = memchr::memchr(ESCAPE, chunk.bytes()).is_some();
         // What follows the last lines may tell whether they go on with an event.
-        let bytes = chunk.with_ahead();
+        let (bytes, _) = chunk.said();
+        self.reader.coloured = memchr::memchr(ESCAPE, bytes).is_some();
         let lead = &chunk.lead;
         let mut joiner = Joiner::new(lead.timed, lead.named);
         let mut writer: &[u8] = &[];
@@ -264,7 +271,7 @@ impl Fold {
         };
         let (time, level) = (read.time, read.level);
         if let Some(open) = open {
-            let (rest, end) = (line.behind(bytes), line.start + line.text.len());
+            let (rest, end) = (line.behind(bytes), line.end);
             if joiner.completes(text, read) {
                 (open.text, open.level, open.more) = (text, level, end);
                 return open.add(line);
@@ -285,8 +292,9 @@ impl Fold {
         if let (Some((memo, _)), Some((known, place))) = (memo, before) {
             memo.place(known, place);
         }
-        let end = line.start + line.text.len();
-        *open = Some(Open { first: line, text, time, level, more: end, lines: 1, headed: false, aside: 0, end, known });
+        let (end, written) = (line.end, line.written.1);
+        let (more, lines, headed, aside) = (end, 1, false, 0);
+        *open = Some(Open { first: line, text, time, level, more, lines, headed, aside, end, written, known });
     }
 
     /// Adds the lines in which rules masked something to sums, by the rules' positions.
@@ -324,7 +332,7 @@ impl Events {
     #[inline]
     fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], columns: &mut Columns) -> Option<(Known, u32)> {
         let open = open?;
-        let Open { first, mut time, mut level, lines, aside, end, mut known, .. } = open;
+        let Open { first, mut time, mut level, lines, aside, written, mut known, .. } = open;
         if lines > 1 {
             known = None;
             (time, level) = self.shape_several(&open, bytes);
@@ -338,7 +346,8 @@ impl Events {
         };
         let kind = &mut self.kinds.all[place as usize];
         if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
-            *example = (first.at, first.start as u32, (end - first.start) as u32);
+            let (start, _) = first.written;
+            *example = (first.at, start as u32, (written - start) as u32);
         }
         kind.tally.count(&Record { time, level, message: &[] }, lines);
         columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
@@ -349,7 +358,7 @@ impl Events {
     fn shape_several(&mut self, open: &Open<'_>, bytes: &[u8]) -> (Option<i64>, Option<Level>) {
         let Self { shaper, corrections, skeleton, contents, again, .. } = self;
         if open.text.trim_ascii() == b"{"
-            && let Some(object) = contents.object(&bytes[open.first.start..open.end])
+            && let Some(object) = contents.object(&bytes[open.first.end - open.first.text.len()..open.end])
             && let Some(said) = again.read_object(object)
         {
             shape(shaper, corrections, said.message);
@@ -452,12 +461,15 @@ struct Lines<'c> {
     feeds: memchr::Memchr<'c>,
     start: usize,
     at: u32,
+    /// What is read of the lines, where that differs, and where the next begins there.
+    said: Option<&'c [u8]>,
+    next: usize,
 }
 
 impl<'c> Lines<'c> {
     fn of(chunk: &'c Chunk) -> Self {
         let feeds = memchr::memchr_iter(b'\n', chunk.bytes());
-        Self { chunk, feeds, start: chunk.mark, at: 0 }
+        Self { chunk, feeds, start: chunk.mark, at: 0, said: chunk.bare.text(), next: 0 }
     }
 }
 
@@ -483,7 +495,16 @@ impl<'c> Iterator for Lines<'c> {
             text = &text[..text.len() - 1];
             line_end = 2;
         }
-        Some(Line { at, start, text, length: text.len() as u64 + passed, line_end })
+        let (written, length) = ((start, start + text.len()), text.len() as u64 + passed);
+        let Some(said) = self.said else {
+            let end = written.1;
+            return Some(Line { at, line_end, written, length, text, end, next: end + usize::from(line_end) });
+        };
+        let rest = &said[self.next..];
+        let text = memchr::memchr(b'\n', rest).map_or(rest, |feed| &rest[..feed]);
+        let end = self.next + text.len();
+        self.next = (end + 1).min(said.len());
+        Some(Line { at, line_end, written, length, text, end, next: self.next })
     }
 }
 

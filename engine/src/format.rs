@@ -8,6 +8,7 @@ pub(crate) mod colours;
 mod columns;
 mod header;
 mod fields;
+pub(crate) mod bare;
 mod json;
 mod logfmt;
 pub(crate) mod clock;
@@ -129,7 +130,9 @@ impl Reader {
                 record
             }
         };
-        if let Some(object) = object(record.message).filter(|_| !layout.given) {
+        // What a container wrote may be one too.
+        let inner = contained(record.message).unwrap_or(record.message);
+        if let Some(object) = object(inner).filter(|_| !layout.given) {
             written.clear();
             if let Some(found) = json::read(object, *reference, written) {
                 written.each(|name, value| values.count(name, value));
@@ -205,8 +208,7 @@ fn of_fields<'a>(
     if !found.is_contained() {
         return record;
     }
-    let inner = read(message, reference);
-    Record { time: record.time.or(inner.time), level: record.level.or(inner.level), message: inner.message }
+    read(message, reference).within(&record)
 }
 
 /// Reads the header of one line (without its line end) by itself, as is done where nothing is known of the lines around it.
