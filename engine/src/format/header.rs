@@ -3,6 +3,7 @@
 //! nor level, the line is all message. It sees one line; what only the lines together tell is `layout`'s.
 
 mod components;
+mod families;
 mod letters;
 mod levels;
 mod times;
@@ -155,6 +156,12 @@ impl<'a> Header<'a> {
             return;
         }
         self.separator();
+        if self.verbosity() {
+            return;
+        }
+        if self.unified() {
+            return self.component();
+        }
         let mut host = false;
         // More times, a host between them.
         for _ in 0..3 {

@@ -138,8 +138,14 @@ fn name(values: &[&[u8]], place: Place) -> &'static str {
             || (value.contains(&b'.') && !value.iter().any(u8::is_ascii_digit))
     };
     let is_host = |value: &[u8]| value.iter().any(u8::is_ascii_digit) && !value.contains(&b':');
+    let is_address = |value: &[u8]| {
+        let digits = value.strip_prefix(b"0x").unwrap_or(value);
+        digits.len() < value.len() || (digits.len() >= 12 && digits.iter().all(u8::is_ascii_hexdigit))
+    };
     if most(is_number) {
         "number"
+    } else if place.behind && most(is_address) {
+        "thread"
     } else if place.tag && most(is_process) {
         "process"
     } else if most(is_dotted) || (place.tag && place.behind) {

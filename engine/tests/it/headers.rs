@@ -189,6 +189,63 @@ fn levels_and_loggers_with_nothing_but_colons_between_them_are_header() {
 }
 
 #[test]
+fn headers_of_known_families_are_forms() {
+    for (line, form, levels) in [
+        (
+            "2024-05-01T10:00:00.000+0000 7f1c2d3e4700 {} osd.3 e12 tick N",
+            "{time} {thread} {level} {message}",
+            [(" 1", Level::Info), ("-1", Level::Error), ("10", Level::Trace)],
+        ),
+        (
+            "2024-05-01 10:00:00.123456+0200 0x1a2b     {} 0x0      123    0    kernel: tick N",
+            "{time} {thread} {level} {thread-2} {number} {number-2} {component}: {message}",
+            [("Default    ", Level::Notice), ("Error      ", Level::Error), ("Fault      ", Level::Fatal)],
+        ),
+        (
+            "@400000006632307b{}75bca00 osd.3 e12 tick N",
+            "{time} {message}",
+            [("0", Level::Info), ("1", Level::Info), ("a", Level::Info)],
+        ),
+    ] {
+        let line = |n: usize| line.replace("{}", levels[n % 3].0).replace('N', &n.to_string()) + "\n";
+        let report = run((0..300).map(line).collect::<String>()).report;
+        let forms: Vec<_> = report.inputs[0].formats.iter().map(|share| (share.form.as_str(), share.lines)).collect();
+        assert_eq!(forms, [(form, 300)]);
+        let [cluster] = &report.clusters[..] else { panic!("{form}: {:?}", report.clusters) };
+        assert!(cluster.template.ends_with("tick <*>") && cluster.first_seen_ms.is_some(), "{}", cluster.template);
+        if form.contains("{level}") {
+            let found: Vec<_> = cluster.levels.each().collect();
+            let mut levels = levels.map(|(_, level)| (level, 100));
+            levels.sort_unstable();
+            assert_eq!(found, levels);
+        }
+    }
+}
+
+#[test]
+fn pairs_behind_a_header_are_fields() {
+    let router = |n: usize| {
+        let what = if n.is_multiple_of(3) { "at=error code=H12 desc=\"Request timeout\"" } else { "at=info" };
+        format!("2024-05-01T10:00:00.5+00:00 heroku[router]: {what} method=GET path=\"/{n}\" dyno=web.1 status=200\n")
+    };
+    let report = run((0..300).map(router).collect::<String>()).report;
+    let mut found: Vec<_> =
+        report.clusters.iter().map(|c| (c.template.as_str(), c.levels.each().collect::<Vec<_>>())).collect();
+    found.sort_unstable();
+    let fields = "GET method=<*> path=<*> dyno=<*> status=<*>";
+    assert_eq!(found, [(fields, vec![(Level::Info, 200)]), ("Request timeout", vec![(Level::Error, 100)])]);
+    let mut columns: Vec<_> = report.columns.iter().map(|column| column.name.as_str()).collect();
+    columns.sort_unstable();
+    assert_eq!(columns, ["code", "dyno", "method", "path", "status"]);
+    assert_eq!(report.inputs[0].formats.len(), 1, "{:?}", report.inputs[0].formats);
+    assert!(report.clusters.iter().all(|cluster| cluster.first_seen_ms == Some(1_714_557_600_500)));
+    let line = |n: usize| format!("2024-05-01T10:00:00.5Z stderr F level=warn msg=\"job {n} is late\" shop=a\n");
+    let report = run((0..300).map(line).collect::<String>()).report;
+    assert_eq!(report.clusters[0].template, "job <*> is late");
+    assert_eq!(report.columns[0].name, "shop");
+}
+
+#[test]
 fn a_line_format_that_is_given_is_followed() {
     let text = "2024-05-01 10:00:00 web1 job 7 done\n2024-05-01 10:00:01 db2 job 8 done\n";
     let with = |format: &str| {
