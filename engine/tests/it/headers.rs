@@ -8,7 +8,7 @@ use logkin_engine::{
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use crate::harness::{reader, run, run_with};
+use crate::harness::{Run, reader, run, run_with};
 
 /// What a record says, in one line.
 fn said(record: &Record<'_>) -> String {
@@ -257,6 +257,24 @@ fn a_line_format_that_is_given_is_followed() {
     assert_eq!(with("plain"), ["<*> <*> <*> job <*> done"]);
     let forms = Layout::of_text("[{time}] {{{level}}} {message}").unwrap().forms().collect::<Vec<_>>();
     assert_eq!(forms, ["[{time}] {{{level}}} {message}"]);
+}
+
+#[test]
+fn a_line_format_that_fits_hardly_any_line_is_told_with_one_that_it_does_not_fit() {
+    let text: String = (0..200).map(|n| format!("{} job {n} done\n", if n % 40 == 7 { "[a]" } else { "a:" })).collect();
+    let notes = |format: &str| {
+        let settings = Settings { line_format: format.parse().unwrap(), ..Settings::default() };
+        let Run { report, .. } = run_with(vec![reader(&text)], &settings);
+        assert!(report.inputs[0].problems.is_empty());
+        report.inputs.into_iter().flat_map(|input| input.notes).collect::<Vec<_>>()
+    };
+    let [note] = &notes("[{host}] {message}")[..] else { panic!("{:?}", notes("[{host}] {message}")) };
+    for part in ["'[{host}] {message}' fits 5 of 200 lines", "does not fit 'a: job 0 done'", "auto"] {
+        assert!(note.contains(part), "{note}");
+    }
+    for format in ["{host}: {message}", "plain", "auto"] {
+        assert_eq!(notes(format), [""; 0], "{format}");
+    }
 }
 
 #[test]
