@@ -6,7 +6,7 @@ use std::{sync::LazyLock, thread};
 use crate::{
     aside::Aside,
     event::{Contents, Joiner, skeleton::Skeleton},
-    format::{Reader, colours::ESCAPE},
+    format::Reader,
     input::chunks::Chunk,
     memo::{BATCH, Known, Memo, Memos, Recalled},
     record::{Level, Record},
@@ -192,7 +192,7 @@ impl Fold {
         let nul = memchr::memchr(0, chunk.bytes()).is_some();
         // What follows the last lines may tell whether they go on with an event.
         let (bytes, _) = chunk.said();
-        self.reader.coloured = memchr::memchr(ESCAPE, bytes).is_some();
+        self.reader.coloured = chunk.bare.may_have_escapes();
         let lead = &chunk.lead;
         let mut joiner = Joiner::new(lead.timed, lead.named);
         let mut writer: &[u8] = &[];

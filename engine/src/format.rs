@@ -4,7 +4,7 @@
 
 pub(crate) mod time;
 mod level;
-pub(crate) mod colours;
+mod colours;
 mod columns;
 mod header;
 mod fields;

@@ -24,6 +24,8 @@ pub(crate) struct Bare {
     text: Vec<u8>,
     /// Whether that is to be read rather than what was written.
     differs: bool,
+    /// Whether no escape is in what is read, as far as that was looked at.
+    is_plain: bool,
     line: Vec<u8>,
 }
 
@@ -32,7 +34,8 @@ impl Bare {
     pub(crate) fn look_at(&mut self, text: &[u8]) {
         self.text.clear();
         let objects = || text.starts_with(OBJECT) || memmem::find(text, b"\n{\"log\":\"").is_some();
-        self.differs = memchr(ESCAPE, text).is_some() || objects();
+        self.is_plain = memchr(ESCAPE, text).is_none();
+        self.differs = !self.is_plain || objects();
         if !self.differs {
             return;
         }
@@ -44,11 +47,17 @@ impl Bare {
             self.text.extend_from_slice(if end.is_some() { b"\n" } else { b"" });
             rest = end.map_or(&[], |end| &rest[end + 1..]);
         }
+        self.is_plain = memchr(ESCAPE, &self.text).is_none();
     }
 
     /// What was written is what is read.
     pub(crate) fn forget(&mut self) {
-        self.differs = false;
+        (self.differs, self.is_plain) = (false, false);
+    }
+
+    /// Whether escapes may be in what is read.
+    pub(crate) fn may_have_escapes(&self) -> bool {
+        !self.is_plain
     }
 
     /// What is read of the text that was looked at, if that differs.
