@@ -85,7 +85,8 @@ impl Bare {
         let content = ended.unwrap_or(logged.line);
         fields::unescape(content.strip_suffix(b"\\r").unwrap_or(content), &mut self.line);
         let tag = if ended.is_some() { b" F " } else { b" P " };
-        self.text.extend([logged.time, b" std", logged.stream, tag, &self.line].concat());
+        let parts = [logged.time, b" std", logged.stream, tag, &self.line];
+        parts.iter().for_each(|part| self.text.extend_from_slice(part));
     }
 }
 
