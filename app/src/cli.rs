@@ -152,9 +152,15 @@ pub enum TableFormat {
                         not compare."
 )]
 pub struct Compare {
-    /// What to compare with, and what to compare: files, folders or globs, packed or not
-    #[arg(value_names = ["BASE", "OTHER"], num_args = 0..=2)]
-    pub sides: Vec<PathBuf>,
+    /// What to compare with: a file, folder or glob, packed or not
+    #[arg(value_name = "BASE")]
+    pub first: Option<PathBuf>,
+    /// What to compare: likewise
+    #[arg(value_name = "OTHER")]
+    pub second: Option<PathBuf>,
+    /// Paths of which it is not said whose they are.
+    #[arg(hide = true)]
+    pub rest: Vec<PathBuf>,
     /// One more file, folder or glob of BASE; repeatable
     #[arg(long, value_name = "PATH")]
     pub base: Vec<PathBuf>,

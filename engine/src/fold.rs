@@ -1,12 +1,15 @@
 //! Phase one, the part that runs in parallel: a chunk of lines to the tallies of its shapes. A pure function of the chunk;
 //! what it needs of memory is bounded by the chunk and used again for the next one.
 
+mod lines;
+
 use std::{sync::LazyLock, thread};
 
+use self::lines::{Line, Lines};
 use crate::{
     aside::Aside,
     event::{Contents, Joiner, skeleton::Skeleton},
-    format::{Reader, colours::ESCAPE},
+    format::Reader,
     input::chunks::Chunk,
     memo::{BATCH, Known, Memo, Memos, Recalled},
     record::Level,
@@ -14,7 +17,7 @@ use crate::{
     rules::reading::{Corrections, set_aside_by},
     shape::Shaper,
     table::{EXACT, Keys, Table},
-    tally::{ByKey, EXAMPLES, Key, Tally, whole_letters},
+    tally::{ByKey, EXAMPLES, Key, Tally},
 };
 
 /// A place for one chunk and what is found in it.
@@ -95,37 +98,6 @@ struct Kind {
     examples: [(u32, u32, u32); EXAMPLES],
 }
 
-/// A line of a chunk.
-#[derive(Debug, Clone, Copy)]
-struct Line<'c> {
-    /// Lines before it in the chunk.
-    at: u32,
-    start: usize,
-    /// As much of it as is in the chunk, without the line end.
-    text: &'c [u8],
-    /// Bytes without the line end.
-    length: u64,
-    /// Bytes of the line end.
-    line_end: u8,
-}
-
-impl Line<'_> {
-    /// What follows it in the chunk with these bytes.
-    fn behind<'c>(&self, bytes: &'c [u8]) -> &'c [u8] {
-        bytes.get(self.start + self.text.len() + usize::from(self.line_end)..).unwrap_or_default()
-    }
-
-    /// Bytes of the text that are looked at: `most`, and no half letter.
-    fn looked_at(&self, most: usize) -> usize {
-        let all = self.text.len();
-        if all as u64 == self.length {
-            whole_letters(self.text, most)
-        } else {
-            whole_letters(self.text, most.min(all.saturating_sub(1)))
-        }
-    }
-}
-
 /// An event whose end was not seen yet. The shape of its first line is the one that was made last.
 #[derive(Debug, Clone, Copy)]
 struct Open<'c> {
@@ -142,8 +114,10 @@ struct Open<'c> {
     headed: bool,
     /// Lines set aside that came after its first, even if it did not go on behind them.
     aside: usize,
-    /// Where its last line ends in the chunk, without the line end.
+    /// Where its last line ends in what is read of the chunk, without the line end.
     end: usize,
+    /// Where it ends in the chunk.
+    written: usize,
     /// What is known of its first line's shape.
     known: Option<Known>,
 }
@@ -151,7 +125,7 @@ struct Open<'c> {
 impl Open<'_> {
     fn add(&mut self, line: Line<'_>) {
         self.lines += 1;
-        self.end = line.start + line.text.len();
+        (self.end, self.written) = (line.end, line.written.1);
     }
 }
 
@@ -183,9 +157,9 @@ impl Fold {
 
     fn fold(&mut self, chunk: &Chunk, manner: Manner, mut memo: Option<&mut Memo>) {
         let nul = memchr::memchr(0, chunk.bytes()).is_some();
-        self.reader.coloured = memchr::memchr(ESCAPE, chunk.bytes()).is_some();
         // What follows the last lines may tell whether they go on with an event.
-        let bytes = chunk.with_ahead();
+        let (bytes, _) = chunk.said();
+        self.reader.coloured = chunk.bare.may_have_escapes();
         let lead = &chunk.lead;
         let mut joiner = Joiner::new(lead.onset, lead.named);
         let mut writer: &[u8] = &[];
@@ -264,7 +238,7 @@ impl Fold {
         };
         let (time, level, onset) = (read.time, read.level, read.onset);
         if let Some(open) = open {
-            let (rest, end) = (line.behind(bytes), line.start + line.text.len());
+            let (rest, end) = (line.behind(bytes), line.end);
             if joiner.completes(text, read) {
                 (open.text, open.level, open.more) = (text, level, end);
                 return open.add(line);
@@ -285,8 +259,9 @@ impl Fold {
         if let (Some((memo, _)), Some((known, place))) = (memo, before) {
             memo.place(known, place);
         }
-        let end = line.start + line.text.len();
-        *open = Some(Open { first: line, text, time, level, more: end, lines: 1, headed: false, aside: 0, end, known });
+        let (end, written) = (line.end, line.written.1);
+        let (more, lines, headed, aside) = (end, 1, false, 0);
+        *open = Some(Open { first: line, text, time, level, more, lines, headed, aside, end, written, known });
     }
 
     /// Adds the lines in which rules masked something to sums, by the rules' positions.
@@ -324,7 +299,7 @@ impl Events {
     #[inline]
     fn close(&mut self, open: Option<Open<'_>>, bytes: &[u8], columns: &mut Columns) -> Option<(Known, u32)> {
         let open = open?;
-        let Open { first, mut time, mut level, lines, aside, end, mut known, .. } = open;
+        let Open { first, mut time, mut level, lines, aside, written, mut known, .. } = open;
         if lines > 1 {
             known = None;
             (time, level) = self.shape_several(&open, bytes);
@@ -338,7 +313,8 @@ impl Events {
         };
         let kind = &mut self.kinds.all[place as usize];
         if let Some(example) = kind.examples.get_mut(kind.tally.events as usize) {
-            *example = (first.at, first.start as u32, (end - first.start) as u32);
+            let (start, _) = first.written;
+            *example = (first.at, start as u32, (written - start) as u32);
         }
         kind.tally.count(time, level, lines);
         columns.settle(lines as usize + aside, place + Aside::ALL.len() as u32);
@@ -349,7 +325,7 @@ impl Events {
     fn shape_several(&mut self, open: &Open<'_>, bytes: &[u8]) -> (Option<i64>, Option<Level>) {
         let Self { shaper, corrections, skeleton, contents, again, .. } = self;
         if open.text.trim_ascii() == b"{"
-            && let Some(object) = contents.object(&bytes[open.first.start..open.end])
+            && let Some(object) = contents.object(&bytes[open.first.end - open.first.text.len()..open.end])
             && let Some(said) = again.read_object(object)
         {
             shape(shaper, corrections, said.message);
@@ -443,96 +419,5 @@ impl Kinds {
             }),
         }
         place
-    }
-}
-
-/// The lines of a chunk.
-struct Lines<'c> {
-    chunk: &'c Chunk,
-    feeds: memchr::Memchr<'c>,
-    start: usize,
-    at: u32,
-}
-
-impl<'c> Lines<'c> {
-    fn of(chunk: &'c Chunk) -> Self {
-        let feeds = memchr::memchr_iter(b'\n', chunk.bytes());
-        Self { chunk, feeds, start: chunk.mark, at: 0 }
-    }
-}
-
-impl<'c> Iterator for Lines<'c> {
-    type Item = Line<'c>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Line<'c>> {
-        let bytes = self.chunk.bytes();
-        let (start, at) = (self.start, self.at);
-        let cut = self.chunk.cut;
-        let (end, mut line_end) = match self.feeds.next() {
-            Some(feed) => (feed, 1),
-            None if start < bytes.len() => (bytes.len(), cut.line_end),
-            None => return None,
-        };
-        self.start = end + 1;
-        self.at += 1;
-        let mut text = &bytes[start..end];
-        // Where the line goes on past the chunk, its line end is not here.
-        let passed = if end == bytes.len() { cut.bytes } else { 0 };
-        if line_end == 1 && passed == 0 && text.last() == Some(&b'\r') {
-            text = &text[..text.len() - 1];
-            line_end = 2;
-        }
-        Some(Line { at, start, text, length: text.len() as u64 + passed, line_end })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Settings, input::chunks::Chunks};
-
-    fn lines(text: &[u8]) -> Vec<(u64, String, u64, u8)> {
-        let settings = Settings::default();
-        let mut chunks = Chunks::new(text, 0, &settings, false);
-        let mut chunk = Chunk::default();
-        let mut lines = Vec::new();
-        while chunks.next(&mut chunk) {
-            lines.extend(Lines::of(&chunk).map(|l| {
-                (
-                    chunk.first_line + u64::from(l.at),
-                    String::from_utf8_lossy(&l.text[..l.text.len().min(20)]).into_owned(),
-                    l.length,
-                    l.line_end,
-                )
-            }));
-        }
-        assert_eq!(chunks.end().lines, lines.len() as u64);
-        lines
-    }
-
-    #[test]
-    fn a_line_ends_with_lf_crlf_or_the_input() {
-        let expected =
-            [(1, "a".into(), 1, 1), (2, "b".into(), 1, 2), (3, String::new(), 0, 1), (4, "c\r".into(), 2, 0)];
-        assert_eq!(lines(b"\xef\xbb\xbfa\nb\r\n\nc\r"), expected);
-        assert_eq!(lines(b""), []);
-        assert_eq!(lines(b"\xef\xbb\xbf"), []);
-        assert_eq!(lines(b"\n"), [(1, String::new(), 0, 1)]);
-    }
-
-    #[test]
-    fn a_line_longer_than_a_chunk_is_one_line_with_its_whole_length() {
-        use crate::input::chunks::CHUNK_BYTES as MIB;
-        for length in [MIB - 1, MIB, MIB + 1, 3 * MIB] {
-            for end in ["", "\n", "\r\n"] {
-                let text = format!("first\n{}{end}", "x".repeat(length));
-                let after = if end.is_empty() { "" } else { "last" };
-                let found = lines(format!("{text}{after}").as_bytes());
-                assert_eq!(found[1].2, length as u64, "{length} {end:?}");
-                assert_eq!(usize::from(found[1].3), end.len(), "{length} {end:?}");
-                assert_eq!(found.len(), 2 + usize::from(!after.is_empty()));
-            }
-        }
     }
 }

@@ -4,10 +4,11 @@
 
 pub(crate) mod time;
 mod level;
-pub(crate) mod colours;
+mod colours;
 mod columns;
 mod header;
 mod fields;
+pub(crate) mod bare;
 mod json;
 mod logfmt;
 pub(crate) mod clock;
@@ -16,6 +17,7 @@ mod status;
 mod form;
 mod sketch;
 mod crossing;
+mod learn;
 mod vote;
 mod layout;
 pub(crate) mod values;
@@ -128,12 +130,24 @@ impl Reader {
                 record
             }
         };
-        if let Some(object) = object(record.message).filter(|_| !layout.given) {
-            written.clear();
-            if let Some(found) = json::read(object, *reference, written) {
-                written.each(|name, value| values.count(name, value));
-                return of_fields(object, &found, *reference, written, text).within(&record);
+        // What a container wrote may be made of fields too.
+        let inner = contained(record.message).unwrap_or(record.message);
+        let found = match inner.first() {
+            _ if layout.given || inner.len() == line.len() => None,
+            Some(b'{' | b'@') => object(inner).and_then(|object| {
+                written.clear();
+                json::read(object, *reference, written).map(|found| (object, found))
+            }),
+            Some(b'a'..=b'z') => {
+                written.clear();
+                let found = logfmt::read(inner, *reference, written);
+                found.filter(|found| found.level.is_some() || found.message.is_some()).map(|found| (inner, found))
             }
+            _ => None,
+        };
+        if let Some((fields, found)) = found {
+            written.each(|name, value| values.count(name, value));
+            return of_fields(fields, &found, *reference, written, text).within(&record);
         }
         within(record, *reference)
     }
@@ -154,8 +168,9 @@ impl Reader {
     pub(crate) fn takes_outline(&self, line: &[u8]) -> bool {
         let fields = match line.first() {
             Some(b'{' | 0xef) | None => true,
-            Some(b'a'..=b'z' | b'@') => logfmt::may_begin(line),
-            _ => false,
+            // Labels of TAI64N are alike in hardly a digit.
+            Some(b'@') => true,
+            _ => has_pairs(line),
         };
         !fields && !self.layout.given
     }
@@ -170,7 +185,8 @@ impl Reader {
             (way(said.time.is_some() || said.level.is_some(), is_klog, said.message), said)
         });
         said = with_status(said, digits);
-        (contained(said.message).is_none() && object(said.message).is_none()).then_some((way, said))
+        let is_text = |message| contained(message).is_none() && object(message).is_none() && !has_pairs(message);
+        is_text(said.message).then_some((way, said))
     }
 }
 
@@ -204,9 +220,7 @@ fn of_fields<'a>(
     if !found.is_contained() {
         return record;
     }
-    let inner = read(message, reference);
-    let (time, level) = (record.time.or(inner.time), record.level.or(inner.level));
-    Record { time, level, onset: record.onset.max(inner.onset), message: inner.message }
+    read(message, reference).within(&record)
 }
 
 /// Reads the header of one line (without its line end) by itself, as is done where nothing is known of the lines around it.
@@ -253,6 +267,12 @@ fn within(record: Record<'_>, reference_time: i64) -> Record<'_> {
         Some(inner) => read(inner, reference_time).within(&record),
         None => record,
     }
+}
+
+/// Whether a message may be made of pairs.
+#[inline]
+fn has_pairs(message: &[u8]) -> bool {
+    message.first().is_some_and(u8::is_ascii_lowercase) && logfmt::may_begin(message)
 }
 
 /// The object of JSON that a message looks like, behind the mark that some put before it.

@@ -74,8 +74,18 @@ pub(crate) fn is_hex_word(word: &[u8], classes: Class) -> bool {
     word.len() >= 8 && classes == HEX_LETTER
 }
 
-/// Addresses with colons: `fe80::1`, `00:1b:44:11:3a:b7`.
+/// Whether a piece with a colon may be an address: its letters are digits, but for those of a zone behind it.
+pub(crate) fn may_be_colon_address(piece: &[u8], classes: Class) -> bool {
+    classes & LETTER == 0 || piece.contains(&b'%')
+}
+
+/// Addresses with colons: `fe80::1`, `fe80::1%eth0`, `00:1b:44:11:3a:b7`.
 pub(crate) fn colon_address(piece: &[u8]) -> Option<Kind> {
+    if let Some(at) = piece.iter().position(|b| *b == b'%') {
+        let zone = &piece[at + 1..];
+        let is_zone = !zone.is_empty() && zone.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b));
+        return colon_address(&piece[..at]).filter(|kind| is_zone && *kind == Kind::Ip);
+    }
     let mut groups = 0;
     let mut pairs = 0;
     let mut gap = false;

@@ -30,6 +30,17 @@ fn a_dash_is_standard_input_and_packed_bytes_are_unpacked_there_too() {
 }
 
 #[test]
+fn a_line_format_that_fits_no_line_is_told_with_a_line_and_the_way_out() {
+    let lines = "2026-05-01 10:00:00 INFO job 1 done\n".repeat(9);
+    let out = run(cluster().args(["--line-format", "[{time}] {message}"]), lines.as_bytes());
+    let said = "'[{time}] {message}' fits 0 of 9 lines";
+    assert_eq!((out.code, out.stderr.lines().count()), (Some(0), 1), "{}", out.stderr);
+    for part in [said, "does not fit '2026-05-01 10:00:00 INFO job 1 done'", "auto, which finds it"] {
+        assert!(out.stderr.contains(part), "{}", out.stderr);
+    }
+}
+
+#[test]
 fn many_files_make_one_report() {
     let samples = samples();
     let out = run(cluster().args(["--format", "json"]).args(samples.iter().map(|sample| &sample.path)), b"");

@@ -78,6 +78,9 @@ fn what_cannot_be_compared_exits_with_2_and_what_cannot_be_read_with_1() {
         (&["old.log", "no-such.log"], "OTHER cannot be read: nothing to read: no-such.log"),
         (&["-", "-"], "given for both sides"),
         (&["*.lgo", "old.log"], "BASE cannot be read"),
+        (&["old.log", "new.log", "third.log"], "`--other third.log`"),
+        (&["--base", "old.log", "new.log"], "new.log may be of BASE or of OTHER"),
+        (&["--base", "old.log"], "two sides were expected"),
     ] {
         let out = compare(folder.path(), arguments);
         assert_eq!(out.code, Some(2), "{arguments:?}");
@@ -85,6 +88,18 @@ fn what_cannot_be_compared_exits_with_2_and_what_cannot_be_read_with_1() {
     }
     let out = compare(folder.path(), &["old.log", "old.log", "--other", "no-such.log"]);
     assert_eq!((out.code, out.stderr.matches("no-such.log").count()), (Some(1), 1), "{}", out.stderr);
+}
+
+#[test]
+fn the_help_names_one_path_for_each_side() {
+    let out = compare(Path::new("."), &["--help"]);
+    assert!(out.stdout.contains("[BASE] [OTHER]\n"), "{}", out.stdout);
+}
+
+#[test]
+fn sides_may_be_named_by_flags_alone() {
+    let folder = two_sides();
+    assert_eq!(compare(folder.path(), &["--base", "old.log", "--other", "old.log"]).code, Some(0));
 }
 
 #[test]

@@ -61,13 +61,27 @@ fn can_be_read_again(paths: &[PathBuf]) -> bool {
 /// The paths of each side.
 fn sides(flags: &Compare) -> anyhow::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut base, mut other) = (flags.base.clone(), flags.other.clone());
-    match &flags.sides[..] {
-        [] => {}
-        [one, two] => {
+    if let [more, ..] = &flags.rest[..] {
+        let more = more.display();
+        bail!(
+            "{more} is one path more than BASE and OTHER; say whose it is with `--base {more}` or `--other {more}`, or give \
+             a folder or a glob in quotes, which is one path"
+        );
+    }
+    match (&flags.first, &flags.second) {
+        (Some(one), Some(two)) => {
             base.insert(0, one.clone());
             other.insert(0, two.clone());
         }
-        [one, ..] => bail!("only {} is given; BASE and OTHER were expected, in this order", one.display()),
+        (Some(one), None) if base.is_empty() && other.is_empty() => {
+            bail!("only {} is given; BASE and OTHER were expected, in this order", one.display())
+        }
+        (Some(one), None) => bail!(
+            "{} may be of BASE or of OTHER; give both in this order, or name all that is of them, as in `logkin compare \
+             --base yesterday.log --other today.log`",
+            one.display()
+        ),
+        (None, _) => {}
     }
     if base.is_empty() || other.is_empty() {
         bail!("two sides were expected; give BASE and OTHER, as in `logkin compare yesterday.log today.log`");

@@ -170,17 +170,22 @@ impl Clock {
 
 /// What is common to all times that are written alike.
 pub(super) fn pattern(text: &[u8]) -> Vec<u8> {
-    text.iter().map(|b| class_of(*b)).collect()
+    written(text).iter().map(|b| class_of(*b)).collect()
 }
 
 /// What is common to all times of one program: [`pattern`] with one sign for a run of digits, of letters or of blanks.
 pub(super) fn manner(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut before = None;
-    text.iter().map(|b| class_of(*b)).filter(move |class| {
+    written(text).iter().map(|b| class_of(*b)).filter(move |class| {
         let goes_on = matches!(class, b'0' | b'a' | b' ') && before == Some(*class);
         before = Some(*class);
         !goes_on
     })
+}
+
+/// As much of a text as tells how a time is written: of a label of TAI64N the sign, as its digits may be letters.
+fn written(text: &[u8]) -> &[u8] {
+    &text[..if text.first() == Some(&b'@') { 1 } else { text.len() }]
 }
 
 /// A text with one sign for a run of digits.

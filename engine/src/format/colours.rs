@@ -1,7 +1,7 @@
 //! Lines that were written for a screen: escape sequences (ECMA-48: colours and the like) taken out.
 
 /// Begins an escape sequence.
-pub(crate) const ESCAPE: u8 = 0x1b;
+pub(super) const ESCAPE: u8 = 0x1b;
 
 /// Puts `line` without its escape sequences into `plain`.
 pub(super) fn strip(line: &[u8], plain: &mut Vec<u8>) {

@@ -235,7 +235,7 @@ impl How {
         let stamp = || time::may_begin(outline) && (outline[0].is_ascii_digit() || time::begins_with_name(outline));
         match self {
             Self::Any => stamp(),
-            Self::Dated { .. } => stamp() || time::may_be_epoch(outline),
+            Self::Dated { .. } => stamp() || time::may_be_epoch(outline) || outline.first() == Some(&b'@'),
             Self::Epoch => time::may_be_epoch(outline),
             Self::MonthDay => true,
         }

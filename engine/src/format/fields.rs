@@ -1,5 +1,7 @@
 //! Fields of lines that are made of them (JSON, logfmt): what becomes of those that are neither time, level nor message.
 
+use super::colours::{self, ESCAPE};
+
 /// Is told the fields of a line, in the order in which they are written.
 pub(super) trait Fields {
     /// A field or an object with this name begins; the answer is given back when it ends.
@@ -143,7 +145,7 @@ pub(super) fn happened(name: &[u8], value: &[u8]) -> Option<usize> {
     ((1..=40).contains(&value.len()) && value.iter().all(is_word)).then_some(rank)
 }
 
-/// Puts the text of a JSON string as written into `plain`, escapes resolved; line ends become blanks.
+/// Puts the text of a JSON string as written into `plain`, escapes resolved; line ends become blanks, and colours nothing.
 pub(super) fn unescape(text: &[u8], plain: &mut Vec<u8>) {
     plain.clear();
     let mut rest = text;
@@ -158,6 +160,11 @@ pub(super) fn unescape(text: &[u8], plain: &mut Vec<u8>) {
         }
     }
     plain.extend_from_slice(rest);
+    if memchr::memchr(ESCAPE, plain).is_some() {
+        let coloured = std::mem::take(plain);
+        colours::strip(&coloured, plain);
+        plain.iter_mut().filter(|b| **b == ESCAPE).for_each(|b| *b = b' ');
+    }
 }
 
 /// The letter of the four digits at the front, or of two times four; gives what is behind it.
@@ -178,7 +185,7 @@ fn unicode<'a>(text: &'a [u8], plain: &mut Vec<u8>) -> &'a [u8] {
             _ => (char::REPLACEMENT_CHARACTER, 4),
         },
     };
-    let letter = if letter.is_control() { ' ' } else { letter };
+    let letter = if letter.is_control() && letter != char::from(ESCAPE) { ' ' } else { letter };
     plain.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
     &text[length..]
 }

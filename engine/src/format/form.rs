@@ -31,7 +31,7 @@ pub(super) enum Part {
     Literal(Box<[u8]>),
     /// A time.
     Time(Clock),
-    /// A level word, or a letter or sign where `short`.
+    /// A level word, or a letter, sign or number where `short`.
     Level { short: bool },
     /// The number that syslog begins with, which has the level in it.
     Priority,
@@ -147,7 +147,7 @@ impl Form {
                     length
                 }
                 Part::Level { short } => {
-                    let (found, length) = level_at(rest, *short)?;
+                    let (found, length) = level_at(digits, rest, *short)?;
                     level = level.or(found);
                     // An unknown word in capitals may be anything.
                     onset = onset.max(found.map_or(Onset::Bare, |_| Onset::Level));
@@ -382,15 +382,18 @@ fn level_in(field: &[u8]) -> Option<Level> {
 
 /// The level at the front, blanks around it included where it stands in brackets.
 #[inline]
-fn level_at(rest: &[u8], short: bool) -> Option<(Option<Level>, usize)> {
+fn level_at(digits: Digits<'_>, rest: &[u8], short: bool) -> Option<(Option<Level>, usize)> {
     if short {
+        if let Some(length) = level::verbosity(rest) {
+            return Some((Some(level::of_verbosity(digits.exactly(&rest[..length]))), length));
+        }
         let sign = *rest.first()?;
         return level::lettered(sign).or_else(|| level::signed(sign)).map(|level| (Some(level), 1));
     }
     let before = rest.iter().take_while(|b| **b == b' ').count();
     let length = level::length(&rest[before..], true);
     let word = &rest[before..before + length];
-    let found = level::named(word).or_else(|| level::bracketed(word));
+    let found = level::named(word).or_else(|| level::bracketed(word)).or_else(|| level::unified(word));
     // A word that is not known counts if it is written like one.
     if length == 0 || (found.is_none() && !word.iter().all(|b| b.is_ascii_uppercase() || !b.is_ascii())) {
         return None;

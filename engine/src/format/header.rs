@@ -3,6 +3,7 @@
 //! nor level, the line is all message. It sees one line; what only the lines together tell is `layout`'s.
 
 mod components;
+mod families;
 mod letters;
 mod levels;
 mod times;
@@ -10,7 +11,7 @@ mod times;
 use std::ops::Range;
 
 use super::{
-    columns::{COLUMN, Column},
+    columns::Column,
     digits::{Digits, Moment, Said},
     level,
     time::Seen,
@@ -158,10 +159,16 @@ impl<'a> Header<'a> {
         if self.versioned {
             return self.structured();
         }
-        if self.separated() {
+        if self.separated() || self.colons_behind_time() {
             return;
         }
         self.separator();
+        if self.verbosity() {
+            return;
+        }
+        if self.unified() {
+            return self.component();
+        }
         let mut host = false;
         // More times, a host between them.
         for _ in 0..3 {
@@ -234,17 +241,7 @@ impl<'a> Header<'a> {
         let start = self.at;
         self.uptime();
         if self.level_here(false, false) {
-            let python = self.peek(0) != b' ' && self.ended;
-            if python
-                && let Some(colon) = self
-                    .rest()
-                    .iter()
-                    .take(COLUMN)
-                    .position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'_'))
-                && self.peek(colon) == b':'
-            {
-                self.at += colon + 1;
-            }
+            self.logger();
             self.separator();
             if self.rest().is_empty() {
                 self.at = start;

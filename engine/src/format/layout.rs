@@ -126,6 +126,16 @@ impl Layout {
         vote::kind(line, reference_time).map(|kind| self.kinds.contains(&kind))
     }
 
+    /// The form that someone gave, as text.
+    pub(crate) fn given_form(&self) -> Option<String> {
+        self.forms().next().filter(|_| self.given)
+    }
+
+    /// Whether a line begins like one of the forms.
+    pub(crate) fn fits(&self, line: &[u8], reference_time: i64) -> bool {
+        self.read(Digits::open(line), reference_time, &mut Days::default()).is_some()
+    }
+
     /// Whether lines further on may add to it.
     pub(crate) fn may_grow(&self) -> bool {
         !self.given && self.forms.len() < FORMS

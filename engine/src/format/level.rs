@@ -86,6 +86,35 @@ pub(super) fn numbered(number: u32) -> Option<Level> {
     })
 }
 
+/// The level that macOS names in the column for it.
+pub(super) fn unified(word: &[u8]) -> Option<Level> {
+    Some(match word {
+        b"Default" => Level::Notice,
+        b"Info" => Level::Info,
+        b"Debug" => Level::Debug,
+        b"Error" => Level::Error,
+        b"Fault" => Level::Fatal,
+        _ => return None,
+    })
+}
+
+/// Bytes of a verbosity at the front: a number of at most two digits, which may be negative, before a blank.
+pub(super) fn verbosity(bytes: &[u8]) -> Option<usize> {
+    let sign = usize::from(bytes.first() == Some(&b'-'));
+    let length = sign + bytes[sign..].iter().take(3).take_while(|b| b.is_ascii_digit()).count();
+    ((1..=2).contains(&(length - sign)) && bytes.get(length) == Some(&b' ')).then_some(length)
+}
+
+/// The level of a verbosity, as Ceph writes it: what is negative is seen always, and what has two digits hardly ever.
+pub(super) fn of_verbosity(number: &[u8]) -> Level {
+    match number {
+        [b'-', ..] => Level::Error,
+        [b'0' | b'1'] => Level::Info,
+        [_] => Level::Debug,
+        _ => Level::Trace,
+    }
+}
+
 /// The level of one sign, as Redis writes it.
 pub(super) fn signed(sign: u8) -> Option<Level> {
     match sign {

@@ -9,7 +9,7 @@ use super::{
 
 const TIMES: [&[u8]; 5] = [b"time", b"ts", b"timestamp", b"t", b"at"];
 const LEVELS: [&[u8]; 4] = [b"level", b"lvl", b"severity", b"log_level"];
-const MESSAGES: [&[u8]; 4] = [b"msg", b"message", b"event", b"err"];
+const MESSAGES: [&[u8]; 5] = [b"msg", b"message", b"event", b"err", b"desc"];
 
 /// Pairs that a line must begin with to be logfmt: two, one of them a time or a level.
 const PAIRS: usize = 2;

@@ -17,7 +17,7 @@ const NEAR: usize = 400;
 pub(super) const TIME: u8 = 1;
 /// A level word.
 pub(super) const LEVEL: u8 = 2;
-/// A level of one letter or sign.
+/// A level of one letter or sign, or a number.
 pub(super) const SHORT: u8 = 3;
 /// A column.
 pub(super) const COLUMN: u8 = 4;
@@ -146,7 +146,8 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
         if found.time_at.start == at && !found.time_at.is_empty() {
             pen.field(TIME, found.time_at.end);
         } else if found.level_at.start == at && !found.level_at.is_empty() {
-            let short = found.level_at.len() == 1;
+            let is_number = matches!(line[at], b'-' | b'0'..=b'9');
+            let short = found.level_at.len() == 1 || is_number;
             pen.field(if short { SHORT } else { LEVEL }, found.level_at.end);
         } else {
             // A field ends where the next one that is known begins.

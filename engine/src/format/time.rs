@@ -64,6 +64,7 @@ pub(super) fn dated(bytes: &[u8], alone: bool, witness: &mut impl Witness) -> Op
     in_columns(bytes, witness)
         .filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7))
         .or_else(|| epoch(bytes, witness))
+        .or_else(|| Stamp::of_label(bytes))
 }
 
 /// The time that was looked for last in a line. Several forms, and the reading of the line by itself, look at the same place.

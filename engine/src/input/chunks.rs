@@ -19,7 +19,7 @@ use crate::{
     Settings,
     aside::{Aside, Nature},
     event::{self, Lead},
-    format::Reader,
+    format::{Reader, bare::Bare},
 };
 
 use super::watch::{Look, Watch};
@@ -57,6 +57,8 @@ pub(crate) struct Chunk {
     pub(crate) mark: usize,
     /// What is missing at the end of a line longer than the window.
     pub(crate) cut: Cut,
+    /// What is read of the lines, behind the mark, where that differs.
+    pub(crate) bare: Bare,
     buffer: Vec<u8>,
     filled: usize,
     /// Where the lines end in the buffer of which it is known that they follow.
@@ -125,6 +127,22 @@ impl Chunk {
     pub(crate) fn with_ahead(&self) -> &[u8] {
         &self.buffer[..self.ahead]
     }
+
+    /// What is read of these, and where its first line begins there.
+    pub(crate) fn said(&self) -> (&[u8], usize) {
+        self.bare.text().map_or((self.with_ahead(), self.mark), |text| (text, 0))
+    }
+
+    /// The lines as they are read.
+    fn lines_said(&self) -> &[u8] {
+        let (said, first) = self.said();
+        &said[first..]
+    }
+
+    /// Where a line begins in the chunk, by where it begins in what is read.
+    fn place(&self, said: usize) -> usize {
+        self.mark + self.bare.place_in(&self.buffer[self.mark..self.ahead], said)
+    }
 }
 
 impl<'s, R: BufRead> Chunks<'s, R> {
@@ -172,7 +190,14 @@ impl<'s, R: BufRead> Chunks<'s, R> {
         chunk.ahead = end.unwrap_or(chunk.filled);
         if self.place.bytes == 0 {
             chunk.mark = if chunk.bytes().starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-            self.judge(&chunk.with_ahead()[chunk.mark..]);
+            self.place.nature = Nature::of(&chunk.with_ahead()[chunk.mark..]);
+        }
+        chunk.bare.forget();
+        if self.place.nature.is_none() && self.settings.line_format.given().is_none() {
+            chunk.bare.look_at(&chunk.buffer[chunk.mark..chunk.ahead]);
+        }
+        if self.place.bytes == 0 {
+            self.judge(chunk.lines_said());
         }
         let change = self.change(chunk);
         (chunk.aside, chunk.lead) = (self.place.nature.map(|n| n.aside), Arc::clone(&self.place.lead));
@@ -226,7 +251,6 @@ impl<'s, R: BufRead> Chunks<'s, R> {
     /// Judges the input by its first lines.
     fn judge(&mut self, text: &[u8]) {
         let Settings { line_format, reference_time, .. } = self.settings;
-        self.place.nature = Nature::of(text);
         let is_text = self.place.nature.is_none();
         let of_text = || Lead::of(text, line_format, *reference_time);
         self.place.lead = Arc::new(if is_text { of_text() } else { Lead::of_no_text() });
@@ -235,7 +259,7 @@ impl<'s, R: BufRead> Chunks<'s, R> {
     /// Where the lines of a chunk begin to be written otherwise than those before, so that it is to end there. Where it is so from
     /// its first line on, or only some are, its lines vote on how they begin.
     fn change(&mut self, chunk: &Chunk) -> Option<usize> {
-        let text = &chunk.with_ahead()[chunk.mark..];
+        let text = chunk.lines_said();
         let is_first = self.place.bytes == 0;
         let is_all = is_first && self.ended && chunk.ahead == chunk.filled;
         if is_all || self.place.nature.is_some() || !text.contains(&b'\n') {
@@ -244,7 +268,7 @@ impl<'s, R: BufRead> Chunks<'s, R> {
         let Settings { line_format, reference_time, .. } = self.settings;
         let Place { watch, lead, .. } = &mut self.place;
         match watch.look(text, lead, *reference_time) {
-            Look::From(at) => return Some(chunk.mark + at),
+            Look::From(at) => return Some(chunk.place(at)),
             Look::Some if !is_first => {
                 let voted = lead.behind(text, line_format, *reference_time);
                 watch.voted(voted.layout.forms().count() > lead.layout.forms().count());
@@ -264,13 +288,13 @@ impl<'s, R: BufRead> Chunks<'s, R> {
 
     /// Where the last event before `end` begins, so that it is not torn; `end` if that cannot be told.
     fn before_event(&mut self, chunk: &Chunk, end: usize) -> usize {
-        let text = &chunk.buffer[chunk.mark..end];
         let whole = self.ended && end == chunk.filled || self.place.nature.is_some();
         if whole {
             return end;
         }
         self.reader.begin(&self.place.lead.layout, self.settings.reference_time);
-        event::last_start(text, &self.place.lead, &mut self.reader).map_or(end, |start| chunk.mark + start)
+        let last = event::last_start(chunk.lines_said(), &self.place.lead, &mut self.reader);
+        last.map_or(end, |start| chunk.place(start))
     }
 
     /// Bytes read; 0 marks the end, with the failure kept.

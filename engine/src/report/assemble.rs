@@ -19,6 +19,7 @@ use crate::{
     tally::{
         Examples, Tally,
         times::{LADDER, axis},
+        whole_letters,
     },
     template::Template,
 };
@@ -46,8 +47,15 @@ pub(crate) struct Found {
     pub(crate) values: Values,
 }
 
+/// One line in so many fits a form that was given, where that fits hardly any.
+const HARDLY: u64 = 20;
+
+/// Bytes that are shown of a line that such a form does not fit.
+const SHOWN: usize = 120;
+
 /// What was found, at every similarity that the settings may ask for.
 pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
+    tell_what_hardly_fits(&mut found, settings);
     let mut set_aside = set_aside_lines(found.aside);
     let mut touched = std::mem::take(&mut found.masked);
     for entry in found.entries.extract_if(.., |entry| set_aside_by(&entry.shape).is_some()) {
@@ -322,6 +330,34 @@ fn problems(found: &Found, settings: &Settings) -> Vec<String> {
         )
     };
     (kinds > 0).then(message).into_iter().collect()
+}
+
+/// Tells of a form that was given and is that of hardly any line of an input, with the first line that was kept and does not fit.
+fn tell_what_hardly_fits(found: &mut Found, settings: &Settings) {
+    let Some((layout, form)) = settings.line_format.given().and_then(|layout| Some((layout, layout.given_form()?)))
+    else {
+        return;
+    };
+    for (position, input) in found.inputs.iter_mut().enumerate() {
+        let all: u64 = input.formats.iter().map(|share| share.lines).sum();
+        let fitting: u64 = input.formats.iter().filter(|share| share.form == form).map(|share| share.lines).sum();
+        if fitting * HARDLY >= all {
+            continue;
+        }
+        let examples = found.entries.iter().flat_map(|entry| entry.examples.first());
+        let lines = examples.filter(|example| example.input as usize == position).map(|example| {
+            let end = memchr::memchr(b'\n', &example.text).unwrap_or(example.text.len());
+            (example.line, &example.text[..end])
+        });
+        let unfit = lines.filter(|(_, line)| !layout.fits(line, settings.reference_time)).min();
+        let line = unfit.map(|(_, line)| String::from_utf8_lossy(&line[..whole_letters(line, SHOWN)]));
+        input.notes.push(format!(
+            "{}: the line format '{form}' fits {fitting} of {all} lines, the others are read by themselves; it does not fit \
+             '{}'; give the form that lines begin with, or auto, which finds it",
+            input.name,
+            line.unwrap_or_default()
+        ));
+    }
 }
 
 fn notes(found: &Found) -> Vec<String> {

@@ -13,7 +13,7 @@ use super::{Cluster, Hierarchy, Report, hierarchy::Leaf};
 use crate::{
     cluster::{self, Step, dendrogram::similarity},
     event,
-    format::{self, LineFormat},
+    format::{self, LineFormat, bare::Bare},
     tally::{Example, Examples},
     template::{ClusterId, Kind, Template},
 };
@@ -259,12 +259,15 @@ impl<'h> Explained<'h> {
         let formats = forms.filter_map(|share| share.form.parse::<LineFormat>().ok());
         let layouts = formats.filter_map(|format| format.given().cloned()).chain([Arc::default()]);
         let fits = |said: &Vec<u8>| template.spans(said).is_some();
-        let after_first = example.text.split_once_str(b"\n").map_or(&[][..], |(_, rest)| rest);
+        let mut bare = Bare::default();
+        bare.look_at(&example.text);
+        let text = bare.text().unwrap_or(&example.text);
+        let after_first = text.split_once_str(b"\n").map_or(&[][..], |(_, rest)| rest);
         let mut reader = format::Reader::default();
         layouts.into_iter().find_map(|layout| {
             reader.begin(&layout, 0);
             // The message may be that of the second line, and names may stand before both.
-            let texts = [&example.text[..], after_first].into_iter();
+            let texts = [text, after_first].into_iter();
             let mut either = texts.flat_map(|text| [(text, false), (text, true)]);
             either.find_map(|(text, named)| said(text, named, &mut reader).filter(fits))
         })

@@ -178,8 +178,10 @@ fn long(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) -> Optio
         && piece[0] == b'/'
         && !is_tag
         && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
+    // What is asked for of a server is a path however short.
+    let rooted = rooted || (piece == b"/" && text[end..].starts_with(b" HTTP/"));
     let near = piece.len() > 2 && (piece.starts_with(b"./") || piece.starts_with(b"../") || piece.starts_with(b"~/"));
-    if rooted && piece[1].is_ascii_digit() && is_slashed_address(&piece[1..]) {
+    if rooted && piece.len() > 1 && piece[1].is_ascii_digit() && is_slashed_address(&piece[1..]) {
         trimmed(writer, &piece[1..], mask::classes(&piece[1..]), false);
         return Some(end);
     }
@@ -230,7 +232,8 @@ fn without_ends(piece: &[u8]) -> Range<usize> {
 
 /// Writes a piece whose ends may be punctuation.
 fn trimmed(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
-    if classes & (COLON | LETTER) == COLON
+    if classes & COLON != 0
+        && mask::may_be_colon_address(piece, classes)
         && (piece.starts_with(b"::") || piece.ends_with(b"::"))
         && let Some(kind) = mask::colon_address(piece)
     {
@@ -258,7 +261,7 @@ fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
         };
     }
     if classes & COLON != 0 && piece.contains(&b':') {
-        if classes & LETTER == 0
+        if mask::may_be_colon_address(piece, classes)
             && let Some(kind) = mask::colon_address(piece)
         {
             return writer.slot(kind);

@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 use logkin_engine::{report::Cluster, template::Template};
 use proptest::prelude::*;
 
-use crate::harness::run;
+use crate::harness::{in_object, run};
 
 /// A case: lines, a line `=====`, then one line per cluster: how many events, how many lines, its template.
 fn check(path: &Path) {
@@ -223,6 +223,64 @@ fn what_a_container_runtime_wrote_in_pieces_is_one_line() {
     let pieces: String = (0..40_000).map(cut).collect();
     assert!(pieces.len() > 3 << 20);
     assert_eq!(kinds(&pieces), kinds(&whole));
+}
+
+#[test]
+fn what_docker_writes_in_objects_is_read_as_what_other_runtimes_write_in_lines() {
+    let said = |n: usize| match n % 4 {
+        0 => format!("2026-04-30 10:00:00 ERROR order {n} failed"),
+        1 => format!("{{\"level\":\"warn\",\"msg\":\"order \\\"{n}\\\" is late\",\"shop\":{n}}}"),
+        2 => format!("\x1b[32mINFO\x1b[0m \"order\" {n}\tpacked"),
+        _ => format!("Traceback (most recent call last):\n  File \"/srv/a.py\", line {n}, in f\nKeyError: {n}"),
+    };
+    let said: Vec<String> = (0..20_000).map(said).collect();
+    let each =
+        |write: &dyn Fn(&str) -> String| -> String { said.iter().flat_map(|said| said.lines()).map(write).collect() };
+    let lines = each(&|line| format!("2026-05-01T10:00:00.5Z stderr F {line}\n"));
+    let objects = each(&|line| in_object(&format!("{line}\n")));
+    let pieces = each(&|line| match line.split_at_checked(9).filter(|_| line.starts_with("2026")) {
+        Some((first, last)) => in_object(first) + &in_object(&format!("{last}\r\n")),
+        None => in_object(&format!("{line}\r\n")),
+    });
+    assert!(objects.len() > 2 << 20);
+    assert_eq!(kinds(&objects), kinds(&lines));
+    let of_pieces = run(&pieces).report;
+    assert_eq!((of_pieces.totals.events, of_pieces.totals.lines), (20_000, pieces.lines().count() as u64));
+    let report = run(&objects).report;
+    let templates: Vec<&str> = report.clusters.iter().map(|cluster| cluster.template.as_str()).collect();
+    assert_eq!(report.totals.events, 20_000, "{templates:?}");
+    assert!(
+        templates.iter().any(|template| template.starts_with("Traceback (most recent call last): ⏎ File")),
+        "{templates:?}"
+    );
+    assert_eq!(report.inputs[0].formats[0].form, "cri");
+    assert_eq!(report.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["shop"]);
+    let failed = report.clusters.iter().find(|cluster| cluster.template.contains("failed")).unwrap();
+    assert_eq!(failed.first_seen_ms, Some(1_777_543_200_000), "the time that the line says itself");
+}
+
+#[test]
+fn lines_in_colours_are_the_same_events_as_without() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases/events");
+    let mut wrong = Vec::new();
+    for case in fs::read_dir(folder).unwrap() {
+        let path = case.unwrap().path();
+        let case = fs::read_to_string(&path).unwrap();
+        let (lines, _) = case.split_once("=====\n").unwrap();
+        let coloured: String = lines.lines().map(|line| format!("\x1b[1;31m{line}\x1b[0m\n")).collect();
+        if kinds(lines) != kinds(&coloured) {
+            wrong.push(format!("{}\n{:#?}", path.display(), kinds(&coloured)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let line = |n: usize| {
+        let level = ["\x1b[32mINFO\x1b[0m", "\x1b[33mWARN\x1b[0m "][n % 2];
+        format!("{level} [\x1b[36mmain\x1b[0m] order {n} packed\n")
+    };
+    assert_eq!(
+        kinds(&(0..200).map(line).collect::<String>()),
+        kinds(&(0..200).map(|n| format!("{} [main] order {n} packed\n", ["INFO", "WARN "][n % 2])).collect::<String>())
+    );
 }
 
 /// Lines that may be of the inside of an event, in any order.

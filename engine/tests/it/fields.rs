@@ -1,5 +1,7 @@
 //! Lines made of fields: what says in them what happened, and the columns that the others become.
 
+use logkin_engine::record::Level;
+
 use crate::harness::run;
 
 /// Templates and their lines, sorted.
@@ -36,4 +38,27 @@ fn more_fields_than_are_columns_are_told() {
     let told = "lines have more different fields than are counted as columns";
     assert!(run.report.notes.iter().any(|note| note.starts_with(told)), "{:?}", run.report.notes);
     assert!(run.report.problems.is_empty(), "{:?}", run.report.problems);
+}
+
+#[test]
+fn pairs_behind_a_header_are_fields() {
+    let router = |n: usize| {
+        let what = if n.is_multiple_of(3) { "at=error code=H12 desc=\"Request timeout\"" } else { "at=info" };
+        format!("2024-05-01T10:00:00.5+00:00 heroku[router]: {what} method=GET path=\"/{n}\" dyno=web.1 status=200\n")
+    };
+    let report = run((0..300).map(router).collect::<String>()).report;
+    let mut found: Vec<_> =
+        report.clusters.iter().map(|c| (c.template.as_str(), c.levels.each().collect::<Vec<_>>())).collect();
+    found.sort_unstable();
+    let fields = "GET method=<*> path=<*> dyno=<*> status=<*>";
+    assert_eq!(found, [(fields, vec![(Level::Info, 200)]), ("Request timeout", vec![(Level::Error, 100)])]);
+    let mut columns: Vec<_> = report.columns.iter().map(|column| column.name.as_str()).collect();
+    columns.sort_unstable();
+    assert_eq!(columns, ["code", "dyno", "method", "path", "status"]);
+    assert_eq!(report.inputs[0].formats.len(), 1, "{:?}", report.inputs[0].formats);
+    assert!(report.clusters.iter().all(|cluster| cluster.first_seen_ms == Some(1_714_557_600_500)));
+    let line = |n: usize| format!("2024-05-01T10:00:00.5Z stderr F level=warn msg=\"job {n} is late\" shop=a\n");
+    let report = run((0..300).map(line).collect::<String>()).report;
+    assert_eq!(report.clusters[0].template, "job <*> is late");
+    assert_eq!(report.columns[0].name, "shop");
 }

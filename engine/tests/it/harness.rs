@@ -59,6 +59,12 @@ pub(crate) fn counts_close(report: &Report) {
     }
 }
 
+/// What a program wrote, in an object as Docker's json-file has it.
+pub(crate) fn in_object(written: &str) -> String {
+    let log = serde_json::to_string(written).unwrap();
+    format!("{{\"log\":{log},\"stream\":\"stderr\",\"time\":\"2026-05-01T10:00:00.5Z\"}}\n")
+}
+
 pub(crate) fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut packed = Vec::new();
     flate2::read::GzEncoder::new(bytes.as_ref(), flate2::Compression::fast()).read_to_end(&mut packed).unwrap();

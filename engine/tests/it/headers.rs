@@ -8,7 +8,7 @@ use logkin_engine::{
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use crate::harness::{reader, run, run_with};
+use crate::harness::{Run, reader, run, run_with};
 
 /// What a record says, in one line.
 fn said(record: &Record<'_>) -> String {
@@ -155,7 +155,7 @@ fn the_report_names_how_lines_are_read_that_no_form_fits() {
     for (header, name) in [
         ("I0501 12:00:01.123456    1234 file.go:123] ", "klog"),
         ("2024-05-01T12:00:01.123456789Z stdout F ", "cri"),
-        ("INFO:shop:", "other"),
+        ("INFO:shop.cart:", "{level}:{component}:{message}"),
     ] {
         let formats =
             run((0..50).map(|i| format!("{header}job {i} done\n")).collect::<String>()).report.inputs.remove(0).formats;
@@ -163,6 +163,63 @@ fn the_report_names_how_lines_are_read_that_no_form_fits() {
     }
     let formats = run("E12 2024-05-01 10:00:00 INFO job 1 done\n".repeat(2)).report.inputs.remove(0).formats;
     assert_eq!(formats.iter().map(|share| share.form.as_str()).collect::<Vec<_>>(), ["other"]);
+}
+
+#[test]
+fn levels_and_loggers_with_nothing_but_colons_between_them_are_header() {
+    for (header, form) in [
+        ("LEVEL:NAME:", "{level}:{component}:{message}"),
+        ("2024-05-01 10:00:00,250:LEVEL:NAME:", "{time}:{level}:{component}:{message}"),
+        ("2024-05-01 10:00:00,250:NAME:LEVEL:", "{time}:{component}:{level}:{message}"),
+    ] {
+        for names in [&["root"][..], &["root", "asyncio"], &["root", "shop.cart", "__main__"]] {
+            let line = |i: usize| {
+                let level = ["INFO", "DEBUG", "WARNING", "ERROR"][i % 4];
+                let header = header.replace("NAME", names[i % names.len()]).replace("LEVEL", level);
+                format!("{header}job {i} is done: at step:{}\n", i % 7)
+            };
+            let report = run((0..120).map(line).collect::<String>()).report;
+            let [cluster] = &report.clusters[..] else { panic!("{header}: {:?}", report.clusters) };
+            assert_eq!(cluster.template, "job <*> is done: at step:<*>", "{header}");
+            assert_eq!(cluster.levels.each().map(|(_, events)| events).sum::<u64>(), 120, "{header}");
+            let formats: Vec<_> = report.inputs[0].formats.iter().map(|share| share.form.as_str()).collect();
+            assert_eq!(formats, [form]);
+        }
+    }
+}
+
+#[test]
+fn headers_of_known_families_are_forms() {
+    for (line, form, levels) in [
+        (
+            "2024-05-01T10:00:00.000+0000 7f1c2d3e4700 {} osd.3 e12 tick N",
+            "{time} {thread} {level} {message}",
+            [(" 1", Level::Info), ("-1", Level::Error), ("10", Level::Trace)],
+        ),
+        (
+            "2024-05-01 10:00:00.123456+0200 0x1a2b     {} 0x0      123    0    kernel: tick N",
+            "{time} {thread} {level} {thread-2} {number} {number-2} {component}: {message}",
+            [("Default    ", Level::Notice), ("Error      ", Level::Error), ("Fault      ", Level::Fatal)],
+        ),
+        (
+            "@400000006632307b{}75bca00 osd.3 e12 tick N",
+            "{time} {message}",
+            [("0", Level::Info), ("1", Level::Info), ("a", Level::Info)],
+        ),
+    ] {
+        let line = |n: usize| line.replace("{}", levels[n % 3].0).replace('N', &n.to_string()) + "\n";
+        let report = run((0..300).map(line).collect::<String>()).report;
+        let forms: Vec<_> = report.inputs[0].formats.iter().map(|share| (share.form.as_str(), share.lines)).collect();
+        assert_eq!(forms, [(form, 300)]);
+        let [cluster] = &report.clusters[..] else { panic!("{form}: {:?}", report.clusters) };
+        assert!(cluster.template.ends_with("tick <*>") && cluster.first_seen_ms.is_some(), "{}", cluster.template);
+        if form.contains("{level}") {
+            let found: Vec<_> = cluster.levels.each().collect();
+            let mut levels = levels.map(|(_, level)| (level, 100));
+            levels.sort_unstable();
+            assert_eq!(found, levels);
+        }
+    }
 }
 
 #[test]
@@ -177,6 +234,24 @@ fn a_line_format_that_is_given_is_followed() {
     assert_eq!(with("plain"), ["<*> <*> <*> job <*> done"]);
     let forms = Layout::of_text("[{time}] {{{level}}} {message}").unwrap().forms().collect::<Vec<_>>();
     assert_eq!(forms, ["[{time}] {{{level}}} {message}"]);
+}
+
+#[test]
+fn a_line_format_that_fits_hardly_any_line_is_told_with_one_that_it_does_not_fit() {
+    let text: String = (0..200).map(|n| format!("{} job {n} done\n", if n % 40 == 7 { "[a]" } else { "a:" })).collect();
+    let notes = |format: &str| {
+        let settings = Settings { line_format: format.parse().unwrap(), ..Settings::default() };
+        let Run { report, .. } = run_with(vec![reader(&text)], &settings);
+        assert!(report.inputs[0].problems.is_empty());
+        report.inputs.into_iter().flat_map(|input| input.notes).collect::<Vec<_>>()
+    };
+    let [note] = &notes("[{host}] {message}")[..] else { panic!("{:?}", notes("[{host}] {message}")) };
+    for part in ["'[{host}] {message}' fits 5 of 200 lines", "does not fit 'a: job 0 done'", "auto"] {
+        assert!(note.contains(part), "{note}");
+    }
+    for format in ["{host}: {message}", "plain", "auto"] {
+        assert_eq!(notes(format), [""; 0], "{format}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use logkin_engine::Settings;
 
-use crate::harness::{reader, run, run_with};
+use crate::harness::{in_object, reader, run, run_with};
 
 /// Which lines of a log have headers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,16 +12,42 @@ enum Headers {
     FirstUndated,
     Each,
     Names,
+    /// In objects, as Docker writes lines.
+    Objects,
+    /// Each in a colour.
+    Colours,
 }
+
+impl Headers {
+    /// A line without a header, as it stands in such a log.
+    fn written(self, line: &str, time: &str) -> String {
+        match self {
+            _ if line.is_empty() => "\n".to_owned(),
+            Self::Each => format!("{time}host shop[7]: {line}\n"),
+            Self::Names => format!("shop-7  | {line}\n"),
+            Self::Objects => in_object(&format!("{line}\n")),
+            Self::Colours => format!("\x1b[31m{line}\x1b[0m\n"),
+            Self::None | Self::First | Self::FirstUndated => format!("{line}\n"),
+        }
+    }
+}
+
+const ALL_HEADERS: [Headers; 7] = [
+    Headers::None,
+    Headers::First,
+    Headers::FirstUndated,
+    Headers::Each,
+    Headers::Names,
+    Headers::Objects,
+    Headers::Colours,
+];
 
 /// A trace of a few sorts, and how many lines that are not blank it has: by its number, which it tells.
 fn event(n: usize, headers: Headers) -> (String, u64) {
     let header = format!("2026-05-01 10:{:02}:{:02} ", n / 60 % 60, n % 60);
-    if matches!(headers, Headers::Each | Headers::Names) {
+    if !matches!(headers, Headers::None | Headers::First | Headers::FirstUndated) {
         let (text, lines) = event(n, Headers::None);
-        let header = if headers == Headers::Each { format!("{header}host shop[7]: ") } else { "shop-7  | ".to_owned() };
-        let headed = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("{header}{line}\n") };
-        return (text.lines().map(headed).collect(), lines);
+        return (text.lines().map(|line| headers.written(line, &header)).collect(), lines);
     }
     let header = match headers {
         Headers::First => header,
@@ -54,7 +80,7 @@ fn event(n: usize, headers: Headers) -> (String, u64) {
 
 #[test]
 fn no_event_is_torn_where_chunks_end_on_any_number_of_threads() {
-    for headers in [Headers::None, Headers::First, Headers::FirstUndated, Headers::Each, Headers::Names] {
+    for headers in ALL_HEADERS {
         let events: Vec<(String, u64)> = (0..20_000).map(|n| event(n, headers)).collect();
         let text: String = events.iter().map(|(text, _)| text.as_str()).collect();
         assert!(text.len() > 5 << 20);
@@ -130,14 +156,11 @@ fn log(trace: Trace, headers: Headers, events: std::ops::Range<usize>) -> String
     };
     let headed = |n: usize, at: usize, line: &str| {
         let time = format!("2026-05-01 10:{:02}:{:02} ", n / 60 % 60, n % 60);
-        let clock = &time["2026-05-01 ".len()..];
+        let is_first = at != 1 && !line.is_empty();
         match headers {
-            _ if line.is_empty() => "\n".to_owned(),
-            Headers::First if at != 1 => format!("{time}{line}\n"),
-            Headers::FirstUndated if at != 1 => format!("{clock}{line}\n"),
-            Headers::None | Headers::First | Headers::FirstUndated => format!("{line}\n"),
-            Headers::Each => format!("{time}host shop[7]: {line}\n"),
-            Headers::Names => format!("shop-7  | {line}\n"),
+            Headers::First if is_first => format!("{time}{line}\n"),
+            Headers::FirstUndated if is_first => format!("{}{line}\n", &time["2026-05-01 ".len()..]),
+            _ => headers.written(line, &time),
         }
     };
     let parts = |n| said(n).into_iter().enumerate().map(move |(at, part)| (n, at, part));
@@ -150,7 +173,7 @@ fn log(trace: Trace, headers: Headers, events: std::ops::Range<usize>) -> String
 fn a_trace_of_any_language_is_as_many_events_in_a_large_file_as_in_a_small_one() {
     let mut wrong = Vec::new();
     for (language, trace) in LANGUAGES {
-        for headers in [Headers::None, Headers::First, Headers::FirstUndated, Headers::Each, Headers::Names] {
+        for headers in ALL_HEADERS {
             let events = |n, threads| {
                 let settings = Settings { threads: Some(threads), ..Settings::default() };
                 run_with(vec![reader(log(trace, headers, 0..n))], &settings).report.totals.events

@@ -98,7 +98,8 @@ impl Header<'_> {
     /// `host process[12]: `, `host kernel: `, `process: ` as syslog has it.
     pub(super) fn tag(&mut self) -> bool {
         // Only where a month is named does syslog's order hold: host, process, message.
-        let named_month = self.line.iter().take(self.at).any(u8::is_ascii_alphabetic);
+        let is_label = self.line.first() == Some(&b'@');
+        let named_month = !is_label && self.line.iter().take(self.at).any(u8::is_ascii_alphabetic);
         let start = self.at;
         for i in 0..2 {
             let column = self.column();

@@ -69,6 +69,45 @@ impl Header<'_> {
         true
     }
 
+    /// `:INFO:shop.cart:message` or `:shop.cart:INFO:message` behind a time: a level in capitals and a logger, colons only.
+    pub(super) fn colons_behind_time(&mut self) -> bool {
+        let start = self.at;
+        for _ in 0..2 {
+            if self.peek(0) != b':' {
+                break;
+            }
+            let word = &self.rest()[1..];
+            let word = &word[..logger(word).unwrap_or(0)];
+            if word.is_empty() {
+                break;
+            }
+            let at = self.at + 1;
+            self.at = at + word.len();
+            if let Some(level) = level::named(word).filter(|_| word.iter().all(u8::is_ascii_uppercase)) {
+                (self.level, self.level_at) = (Some(level), at..self.at);
+                let is_first = at == start + 1;
+                self.at += 1;
+                (self.between, self.ended) = (b':', true);
+                if is_first {
+                    self.logger();
+                }
+                return true;
+            }
+        }
+        self.at = start;
+        false
+    }
+
+    /// The logger behind a level in capitals with nothing but colons between them, as in `INFO:shop.cart:message`.
+    pub(super) fn logger(&mut self) {
+        let level = &self.line[self.level_at.clone()];
+        let glued = self.ended && self.level_at.end + 1 == self.at;
+        if let Some(length) = logger(self.rest()).filter(|_| glued && level.iter().all(u8::is_ascii_uppercase)) {
+            self.at += length + 1;
+            self.between = b':';
+        }
+    }
+
     /// A level glued to brackets around a number or a time: `INFO[0001] message`.
     pub(super) fn glued(&mut self, reference: i64) -> bool {
         let start = self.at;
@@ -234,6 +273,14 @@ impl Header<'_> {
         self.at += text.len();
         true
     }
+}
+
+/// Bytes of the name of a logger at the front, before a colon.
+fn logger(rest: &[u8]) -> Option<usize> {
+    let is_part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let length = rest.iter().take(COLUMN).take_while(is_part).count();
+    let is_name = rest.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+    (is_name && rest.get(length) == Some(&b':')).then_some(length)
 }
 
 /// Whether what follows a letter says that the letter is a level: a bar, or a component in capitals, set off.

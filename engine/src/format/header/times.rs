@@ -65,7 +65,7 @@ impl Header<'_> {
             Some(b'[') => Some(b']'),
             Some(b'(') => Some(b')'),
             Some(b'"') => Some(b'"'),
-            Some(b'0'..=b'9' | b'A'..=b'Z') => None,
+            Some(b'0'..=b'9' | b'A'..=b'Z' | b'@') => None,
             _ => return false,
         };
         let inner = &rest[usize::from(closing.is_some())..];

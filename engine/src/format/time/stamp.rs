@@ -11,7 +11,15 @@ pub(crate) struct Stamp {
     pub(super) of_day: Option<OfDay>,
     pub(super) zone: Option<Zone>,
     pub(super) epoch: Option<Epoch>,
+    /// Whether it is a label of TAI64N.
+    pub(super) is_label: bool,
 }
+
+/// Bytes of a label of TAI64N: a sign, sixteen hexadecimal digits of seconds, eight of nanoseconds.
+const LABEL: usize = 1 + 16 + 8;
+
+/// The label of the epoch, 1970 having been ten seconds behind.
+const LABEL_OF_EPOCH: u64 = (1 << 62) + 10;
 
 /// A number of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -171,20 +179,31 @@ impl Stamp {
         Self { length, ..Self::default() }
     }
 
+    /// Of the label of TAI64N that the bytes begin with, which daemontools and their like put before lines:
+    /// `@4000000065f1a2b30a1b2c3d`.
+    pub(super) fn of_label(bytes: &[u8]) -> Option<Self> {
+        let digits = bytes.strip_prefix(b"@")?;
+        let is_one = digits.iter().take(LABEL).take_while(|b| b.is_ascii_hexdigit()).count() == LABEL - 1;
+        is_one.then(|| Self { length: LABEL, is_label: true, ..Self::default() })
+    }
+
     /// Whether it says which day it was.
     pub(crate) fn has_date(&self) -> bool {
-        self.month_day.is_some() || self.epoch.is_some()
+        self.month_day.is_some() || self.epoch.is_some() || self.is_label
     }
 
     /// Whether it says at what time of day it was.
     pub(crate) fn has_time(&self) -> bool {
-        self.of_day.is_some() || self.epoch.is_some()
+        self.of_day.is_some() || self.epoch.is_some() || self.is_label
     }
 
     /// Milliseconds since the epoch, in the bytes that were read. Without a year it is the latest year that puts the time no
     /// more than a day after `reference` (seconds since the epoch); without a date there is none.
     #[inline]
     pub(crate) fn millis(&self, bytes: &[u8], reference: i64) -> Option<i64> {
+        if self.is_label {
+            return label_millis(bytes);
+        }
         if let Some(Epoch { whole, fraction }) = self.epoch {
             let value = whole.of(bytes);
             return Some(if whole.width > 10 { value } else { value * 1000 + fraction.thousandths(bytes) });
@@ -216,6 +235,18 @@ impl Stamp {
         let at = |of_day| self.on_its_day(bytes, reference, of_day);
         self.year.is_some() || at(0).map(|begin| begin + LAST) == at(LAST)
     }
+}
+
+/// Of a label of TAI64N, as far as it is of the time in which there are logs. As those who write it, it knows no leap seconds.
+fn label_millis(bytes: &[u8]) -> Option<i64> {
+    let digits = std::str::from_utf8(bytes.get(1..LABEL)?).ok()?;
+    let (seconds, nanoseconds) = digits.split_at_checked(16)?;
+    let seconds = u64::from_str_radix(seconds, 16).ok()?.checked_sub(LABEL_OF_EPOCH)?;
+    let millis = i64::from_str_radix(nanoseconds, 16).ok()? / 1_000_000;
+    i64::try_from(seconds)
+        .ok()
+        .filter(|seconds| Bounds::Epoch.contain(*seconds) && millis < 1000)
+        .map(|s| s * 1000 + millis)
 }
 
 /// Whether there is such a day in some year.
