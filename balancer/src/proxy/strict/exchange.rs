@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     http1::{
-        Bounds,
+        Bounds, Version,
         fields::{self, Kind},
         framing::Framing,
         request::Request,
@@ -273,8 +273,9 @@ impl Exchange<'_> {
 
     /// Tells the client what the backend says meanwhile. 100 is not passed on: we have said that ourselves.
     async fn pass_interim(&mut self, head: &Response, download: &mut Download) -> Result<(), ProxyError> {
-        if head.status != 100 && self.request.stays {
-            let onward = rewrite::Onward::as_read(self.request.version, Framing::None);
+        // An old client knows of none (RFC 9110, 15.2).
+        if head.status != 100 && self.request.version == Version::Http11 {
+            let onward = rewrite::Onward::as_read(Framing::None);
             let desk = &mut *self.desk;
             rewrite::response(&mut desk.down.front, download.bytes(), head, desk.response.fields(), onward);
             let client = self.client;

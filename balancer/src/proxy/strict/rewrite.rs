@@ -141,8 +141,6 @@ pub(crate) fn is_hsts(bytes: &[u8], field: &Field) -> bool {
 /// How an answer goes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Onward<'a> {
-    /// The client's version: an old one gets an old answer.
-    pub(crate) version: Version,
     /// Where its body will end.
     pub(crate) framing: Framing,
     /// The length told of a body that does not follow.
@@ -161,14 +159,14 @@ pub(crate) struct Onward<'a> {
 
 impl Onward<'_> {
     /// With nothing added, on a connection that stays.
-    pub(crate) fn as_read(version: Version, framing: Framing) -> Self {
-        Self { version, framing, length_told: None, stays: true, date: "", hsts: None, id: None, cookie: None }
+    pub(crate) fn as_read(framing: Framing) -> Self {
+        Self { framing, length_told: None, stays: true, date: "", hsts: None, id: None, cookie: None }
     }
 }
 
 /// Writes the head of an answer for the client.
 pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields: &[Field], onward: Onward<'_>) {
-    out.extend_from_slice(onward.version.name().as_bytes());
+    out.extend_from_slice(Version::ANSWERED.name().as_bytes());
     let status = head.status;
     out.extend_from_slice(&[b' ', digit(status / 100), digit(status / 10 % 10), digit(status % 10), b' ']);
     out.extend_from_slice(head.reason.of(bytes));
@@ -443,7 +441,6 @@ mod tests {
         let head = reader.read(text.as_bytes(), false, BOUNDS).unwrap().unwrap();
         let mut out = Vec::new();
         let onward = Onward {
-            version: Version::Http11,
             framing: head.framing,
             length_told: head.length_told,
             stays: false,

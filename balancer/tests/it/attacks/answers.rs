@@ -219,6 +219,10 @@ fn interim_answers_are_passed_on_and_have_a_bound() {
     assert_eq!(client.answer().text(), "late");
     client.send("GET /many HTTP/1.1\r\nHost: a\r\n\r\n");
     let statuses: Vec<u16> =
+    // Whoever says that this is its last request is told, too.
+    let mut last = balancer.connect();
+    last.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_eq!([last.answer().status, last.answer().status, last.answer().status], [103, 103, 200]);
         std::iter::from_fn(|| client.try_answer(false).ok()).map(|answer| answer.status).take(9).collect();
     assert_eq!(statuses, [103, 103, 103, 103, 103, 103, 103, 103, 502]);
 }
