@@ -151,6 +151,36 @@ fn logs_that_cannot_be_written_are_told_and_none_is_made() {
 }
 
 #[test]
+fn a_folder_that_cannot_take_logs_of_a_program_is_told_and_none_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("file"), "").unwrap();
+    std::os::unix::fs::symlink(path("nowhere"), path("link")).unwrap();
+    let program = |name: &str, log_dir: &str| {
+        format!(
+            "[[program]]\nname = \"{name}\"\ncommand = [\"app\", \"{{socket}}\"]\nports = [0]\nlog_dir = \"{log_dir}\"\n"
+        )
+    };
+    let good = [path(""), path("new"), path("new/below/that"), "relative/new".to_owned()];
+    for good in &good {
+        assert_eq!(check_lines(&program("app", good)), (Some(0), String::new()), "{good}");
+    }
+    let odd = [
+        (path("file"), "not a directory"),
+        (path("file/below"), "Not a directory"),
+        (path("link"), "No such file"),
+        (path("link/below"), "No such file"),
+    ];
+    for (bad, why) in &odd {
+        let (code, said) = check_lines(&[program("good", &good[1]), program("bad", bad)].concat());
+        assert_eq!(code, Some(2), "{bad}");
+        assert!(said.contains(&format!("FILE: program[1].log_dir: {bad} cannot be written: {why}")), "{said}");
+        assert!(said.contains("; choose another folder"), "{said}");
+    }
+    assert_eq!(folder.path().read_dir().unwrap().count(), 2, "nothing is made");
+}
+
+#[test]
 fn a_certificate_that_is_no_good_is_told_with_file_and_key() {
     let authority = crate::tls::Authority::new();
     let ([pem, _], [_, key]) = (authority.sign("one", &["a.example"]), authority.sign("two", &["b.example"]));
