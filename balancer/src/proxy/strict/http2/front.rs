@@ -155,11 +155,12 @@ impl Body {
                 }
                 Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
                 None => {
-                    let trailers = ready!(stream.poll_trailers(cx)).map_err(io::Error::other)?;
+                    let trailers = ready!(stream.poll_trailers(cx)).map_err(io::Error::other)?.unwrap_or_default();
                     self.stream = None;
+                    head::check_values(&trailers).map_err(io::Error::other)?;
                     if self.chunked {
                         self.mark.extend_from_slice(b"0\r\n");
-                        head::trailers(&mut self.mark, &trailers.unwrap_or_default());
+                        head::trailers(&mut self.mark, &trailers);
                         self.mark.extend_from_slice(b"\r\n");
                     }
                 }
