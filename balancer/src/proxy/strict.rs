@@ -24,7 +24,6 @@ use self::{
     own::Own,
     relay::{Relayed, relay},
     reply::{Failure, fail, redirect, write_failure},
-    rewrite::may_switch,
     secure::Secure,
     seen::Seen,
     shelf::Desk,
@@ -40,6 +39,7 @@ use super::{
     entry::Entry,
     error::{ProxyError, Side},
     retry,
+    switch::may_switch,
     worker::Worker,
 };
 use crate::{

@@ -79,6 +79,9 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
         ("limit_req", "no bound"),
         ("HTTP/2 in a second: resets", "200"),
         ("HTTP/2 in a second: pings", "100"),
+        ("fields of an answer's head", "256"),
+        ("interim answers before an answer", "8"),
+        ("trailers of a body", "8KiB"),
         ("memory: bodies waited for", "129MiB"),
     ] {
         assert_eq!(value(name), Some(expected), "{name}: {usual:?}");

@@ -156,6 +156,32 @@ fn an_old_client_is_told_the_version_spoken_here_and_understands_the_answer() {
 }
 
 #[test]
+fn a_switch_that_is_not_as_asked_for_is_refused_and_the_log_says_so() {
+    const ASKED: &str = "Connection: Upgrade\r\nUpgrade: odd\r\n";
+    for (asked, agreed) in [
+        ("", ASKED),
+        ("Upgrade: odd\r\n", ASKED),
+        ("Connection: Upgrade\r\nUpgrade: h2c\r\n", ASKED),
+        (ASKED, ""),
+        (ASKED, "Upgrade: odd\r\n"),
+        (ASKED, "Connection: Upgrade\r\n"),
+        (ASKED, "Connection: Upgrade\r\nUpgrade: other\r\n"),
+        (ASKED, "Connection: Upgrade\r\nUpgrade: odd, other\r\n"),
+        (ASKED, "Connection: Upgrade\r\nUpgrade: odd\r\nUpgrade: other\r\n"),
+    ] {
+        let upstream = Upstream::scripted(move |_, peer| {
+            write!(peer.get_mut(), "HTTP/1.1 101 Switching Protocols\r\n{agreed}\r\nHTTP/1.1 200 OK\r\n\r\n").is_ok()
+        });
+        let balancer = Balancer::in_front_of(&[upstream.address]);
+        let mut client = balancer.connect();
+        client.send(format!("GET /switch HTTP/1.1\r\nHost: a\r\n{asked}\r\n"));
+        assert_eq!(client.answer().status, 502, "{asked:?} {agreed:?}");
+        let expected = format!("the answer of {} to GET /switch is refused: it switches ", upstream.address);
+        eventually("the log says why", || balancer.log().contains(&expected).then_some(()));
+    }
+}
+
+#[test]
 fn an_old_request_behind_another_gets_its_own_answer() {
     let upstream = Upstream::scripted(|head, peer| {
         let large = vec![b'x'; 4 << 20];

@@ -92,10 +92,10 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
         }
     })
     .await;
-    if let Some(ProxyError::AnswerBroken(why)) = relay.broken {
+    if let Some(ProxyError::AnswerBroken(fault)) = relay.broken {
         let bytes = &relay.desk.buffer;
         let asked = asks_for(request.method.of(bytes), request.target_text.of(bytes));
-        branch.refused(relay.entry, &asked, why);
+        branch.refused(relay.entry, &asked, fault);
     }
     if framing == Framing::Close && relayed == Relayed::Whole {
         stream.breaks_off(false);

@@ -208,23 +208,6 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
     out.extend_from_slice(b"\r\n");
 }
 
-/// Whether an `Upgrade` is one that a tunnel can carry: `h2c` would need us to speak it.
-pub(crate) fn may_switch(protocols: &[u8]) -> bool {
-    let speaks_http = |protocol: &[u8]| {
-        [&b"h2c"[..], b"h2", b"http/", b"tls/"]
-            .iter()
-            .any(|known| protocol.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known)))
-    };
-    fields::options(protocols).next().is_some() && !fields::options(protocols).any(speaks_http)
-}
-
-/// Whether a protocol that was chosen is among those that were offered.
-pub(crate) fn was_offered(chosen: &[u8], offered: &[u8]) -> bool {
-    let mut chosen = fields::options(chosen).peekable();
-    chosen.peek().is_some()
-        && chosen.all(|chosen| fields::options(offered).any(|offered| offered.eq_ignore_ascii_case(chosen)))
-}
-
 /// Origin form, whatever it came in (RFC 9112, 3.2.1 and 3.2.4).
 fn path(out: &mut Vec<u8>, bytes: &[u8], head: &Request) {
     match head.target {
@@ -354,6 +337,7 @@ fn digit(digit: u16) -> u8 {
 mod tests {
     use super::*;
     use crate::http1::{Bounds, request::Reader as Requests, response::Reader as Responses};
+    use crate::proxy::switch;
 
     const BOUNDS: Bounds = Bounds { size: 4096, fields: 50, lenient_query: false };
 
@@ -369,7 +353,7 @@ mod tests {
         let source = source(if text.contains("from-six") { "2001:db8::1" } else { "127.0.0.1" });
         let server = ([127, 0, 0, 1], 8001).into();
         let origin = Origin { source: &source, server, secure: false, via: "1.1", id: None, trace: Trace::Ignored };
-        let upgrade = head.upgrade.is_some_and(|upgrade| may_switch(upgrade.of(text.as_bytes())));
+        let upgrade = head.upgrade.is_some_and(|upgrade| switch::may_switch(upgrade.of(text.as_bytes())));
         request(&mut out, text.as_bytes(), &head, reader.fields(), origin, upgrade);
         String::from_utf8(out).unwrap()
     }
@@ -429,9 +413,6 @@ mod tests {
         for to in ["h2c", "websocket, H2C", "HTTP/2.0", "TLS/1.0", ""] {
             assert!(!asking(to).to_lowercase().contains("upgrade"), "{to}");
         }
-        assert!(
-            was_offered(b"WebSocket", b"a, websocket") && !was_offered(b"odd", b"websocket") && !was_offered(b"", b"a")
-        );
     }
 
     #[test]
