@@ -50,6 +50,14 @@ pub fn stdout() -> Box<dyn Write> {
     if io::stdout().is_terminal() { Box::new(Screen::new(out)) } else { Box::new(out) }
 }
 
+/// Says on standard output that a service is up. It goes on though nobody can be told there, and says that on standard error.
+pub fn announce(ready: impl fmt::Display) {
+    let mut out = io::stdout().lock();
+    if let Err(error) = writeln!(out, "{ready}").and_then(|()| out.flush()) {
+        tell(format_args!("{ready}; the standard output does not take that: {error}"));
+    }
+}
+
 /// Tells a person something on standard error. That nobody reads it is no failure.
 pub fn tell(what: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "logkin: {what}");

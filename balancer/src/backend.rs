@@ -211,12 +211,12 @@ impl Backend {
     }
 
     /// One of its answers could not be used. Says whether that is to be told; else it is counted.
-    pub(crate) fn complain(&self, why: &'static str, now: Instant) -> bool {
+    pub(crate) fn complain(&self, why: &str, now: Instant) -> bool {
         self.complaints.lock().unwrap_or_else(PoisonError::into_inner).note(why, now)
     }
 
     /// What was counted of that and is to be told now, how often, and in how many seconds.
-    pub(crate) fn complaints(&self, now: Instant) -> Vec<(&'static str, u64, u64)> {
+    pub(crate) fn complaints(&self, now: Instant) -> Vec<(String, u64, u64)> {
         self.complaints.lock().unwrap_or_else(PoisonError::into_inner).due(now)
     }
 

@@ -1,11 +1,17 @@
 //! All bounds and deadlines of a configuration with what happens at each, and the memory that they allow: what `check`
 //! prints.
 
-use std::{fmt, fmt::Write as _, time::Duration};
+use std::{fmt, fmt::Write as _};
 
 use crate::{
-    config::{Config, Engine, Limits, pools::Pool},
-    descriptors, limiter,
+    config::{
+        Config, Engine, Limits,
+        pools::Pool,
+        units::{written_duration as time, written_size as size},
+    },
+    descriptors,
+    http1::{chunked, framing},
+    limiter,
     proxy::memory,
     scrape::endpoint,
 };
@@ -90,7 +96,12 @@ impl Bounds {
     }
 
     fn fixed(&mut self, config: &Config) {
+        self.add("options of a Connection", framing::MOST_OPTIONS, "400, or 502 for an answer");
+        self.add("extensions of a body's chunks", size(chunked::MOST_EXTENSIONS), "the same");
+        self.add("trailers of a body", size(chunked::MOST_TRAILERS), "431, or 502 for an answer");
         self.add("size of an answer's head", size(memory::ANSWER_HEAD), "502");
+        self.add("fields of an answer's head", memory::ANSWER_FIELDS, "502");
+        self.add("interim answers before an answer", memory::MOST_INTERIM, "502");
         self.add("answer taken whole or read ahead", size(memory::TAKEN_WHOLE), "it is passed on as it comes");
         self.add("requests of an HTTP/2 connection", memory::MOST_STREAMS, "more are refused");
         self.add(
@@ -137,39 +148,4 @@ fn none() -> String {
 
 fn rate(bytes: u64) -> String {
     if bytes == 0 { none() } else { format!("{}/s", size(bytes)) }
-}
-
-/// In the unit in which it is a whole number, the largest one.
-fn time(time: Duration) -> String {
-    let millis = time.as_millis();
-    let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
-    let (unit, name) =
-        units.into_iter().find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit)).unwrap_or((1000, "s"));
-    format!("{}{name}", millis / unit)
-}
-
-/// In the largest unit of which it is ten or more, or a whole number.
-fn size(bytes: impl TryInto<u64>) -> String {
-    let bytes = bytes.try_into().unwrap_or(u64::MAX);
-    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let fits = |(unit, _): &(u64, &str)| bytes >= *unit && (bytes.is_multiple_of(*unit) || bytes >= 10 * unit);
-    match units.into_iter().find(fits) {
-        Some((unit, name)) => format!("{}{name}", bytes.div_ceil(unit)),
-        None => format!("{bytes}B"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bounds_are_written_as_the_file_has_them() {
-        let times = [0, 250, 1000, 90_000, 7_200_000].map(|millis| time(Duration::from_millis(millis)));
-        assert_eq!(times, ["0s", "250ms", "1s", "90s", "2h"]);
-        assert_eq!(
-            [0, 500, 65_536, 1_179_648, 3 << 30].map(|bytes: u64| size(bytes)),
-            ["0B", "500B", "64KiB", "1152KiB", "3GiB"]
-        );
-    }
 }

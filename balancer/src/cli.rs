@@ -244,6 +244,16 @@ fn machine_problems(config: &Config, shown: &str) -> Vec<String> {
             problems.push(format!("{shown}: {key}: {path} cannot be written: {error}; choose another file"));
         }
     }
+    let folders =
+        config.programs.iter().enumerate().filter_map(|(number, program)| Some((number, program.log_dir.as_ref()?)));
+    for (number, folder) in folders {
+        if let Err(error) = LogFile::check_folder(folder) {
+            let folder = folder.display();
+            problems.push(format!(
+                "{shown}: program[{number}].log_dir: {folder} cannot be written: {error}; choose another folder"
+            ));
+        }
+    }
     problems
 }
 

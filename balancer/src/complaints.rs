@@ -12,7 +12,7 @@ pub(crate) struct Complaints(Vec<Complaint>);
 
 #[derive(Debug)]
 struct Complaint {
-    why: &'static str,
+    why: String,
     told: Instant,
     /// How often it came up since.
     more: u64,
@@ -20,21 +20,21 @@ struct Complaint {
 
 impl Complaints {
     /// Notes a reason. Says whether it is to be told; else it is counted.
-    pub(crate) fn note(&mut self, why: &'static str, now: Instant) -> bool {
+    pub(crate) fn note(&mut self, why: &str, now: Instant) -> bool {
         match self.0.iter_mut().find(|known| known.why == why) {
             Some(known) => {
                 known.more += 1;
                 false
             }
             None => {
-                self.0.push(Complaint { why, told: now, more: 0 });
+                self.0.push(Complaint { why: why.to_owned(), told: now, more: 0 });
                 true
             }
         }
     }
 
     /// What was counted for long enough, how often, and in how many seconds. What has not come up again is forgotten.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<(&'static str, u64, u64)> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<(String, u64, u64)> {
         let mut due = Vec::new();
         self.0.retain_mut(|known| {
             let since = now.saturating_duration_since(known.told);
@@ -44,7 +44,7 @@ impl Complaints {
             let more = std::mem::take(&mut known.more);
             known.told = now;
             if more > 0 {
-                due.push((known.why, more, since.as_secs()));
+                due.push((known.why.clone(), more, since.as_secs()));
             }
             more > 0
         });
@@ -64,9 +64,9 @@ mod tests {
         let at = |seconds| begin + Duration::from_secs(seconds);
         assert_eq!(["a", "a", "b", "a"].map(|why| complaints.note(why, at(0))), [true, false, true, false]);
         assert_eq!(complaints.due(at(4)), []);
-        assert_eq!(complaints.due(at(5)), [("a", 2, 5)]);
+        assert_eq!(complaints.due(at(5)), [("a".to_owned(), 2, 5)]);
         assert_eq!((complaints.note("a", at(6)), complaints.note("b", at(6))), (false, true));
-        assert_eq!(complaints.due(at(10)), [("a", 1, 5)]);
+        assert_eq!(complaints.due(at(10)), [("a".to_owned(), 1, 5)]);
         assert_eq!(complaints.due(at(15)), []);
         assert!(complaints.note("a", at(16)), "it is news again");
     }

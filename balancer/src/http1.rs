@@ -73,9 +73,12 @@ pub enum Version {
 }
 
 impl Version {
+    /// That of all answers: the highest of this major version that is spoken here, to clients of 1.0 too (RFC 9110, 6.2).
+    pub const ANSWERED: Self = Self::Http11;
+
     /// As it is written.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",

@@ -36,6 +36,21 @@ impl LogFile {
         }
     }
 
+    /// Whether files can be made in a folder, which may have to be made first; nothing is.
+    pub(crate) fn check_folder(path: &Path) -> io::Result<()> {
+        use rustix::fs::{Access, access};
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        match (path.metadata(), path.parent()) {
+            (Ok(found), _) if !found.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+            (Ok(_), _) => Ok(access(path, Access::WRITE_OK | Access::EXEC_OK)?),
+            // A link to nowhere is in the way of a folder.
+            (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+                Self::check_folder(above)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
     /// Goes on in the file that has its name now. Where there can be none, it goes on in the one it has.
     pub(crate) fn reopen(&self) {
         let (path, what) = (self.path.display(), self.what);

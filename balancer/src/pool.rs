@@ -17,7 +17,7 @@ use tokio::{
 use self::judge::Judge;
 use crate::{
     backend::{Backend, BackendId},
-    config::pools::UNNAMED,
+    config::{pools::UNNAMED, units::written_duration},
     verdict::{Cause, Failure, Outliers},
 };
 
@@ -388,7 +388,8 @@ impl Pool {
                 tracing::warn!(pool, backend = name(*id), serving, "{} fails its checks", who(*id));
             }
             Change::Rest(id, cause, _) => {
-                let seconds = member(*id).map_or(0, |member| member.backend.terms.patience.fail_timeout.as_secs());
+                let rest = member(*id).map(|member| member.backend.terms.patience.fail_timeout).unwrap_or_default();
+                let (rest_ms, rest) = (rest.as_millis(), written_duration(rest));
                 let (who, why) = (
                     who(*id),
                     match cause {
@@ -396,7 +397,7 @@ impl Pool {
                         Cause::Errors => "answers with errors only",
                     },
                 );
-                tracing::warn!(pool, backend = name(*id), serving, seconds, "{who} {why} and rests for {seconds} s");
+                tracing::warn!(pool, backend = name(*id), serving, rest_ms, "{who} {why} and rests for {rest}");
             }
             Change::Try(id) => {
                 tracing::info!(pool, backend = name(*id), serving, "{} has rested and gets one request", who(*id));

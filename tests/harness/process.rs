@@ -52,12 +52,23 @@ impl Process {
     ///
     /// When the program cannot be started.
     pub fn start(command: &mut Command) -> Self {
+        Self::start_with_output(command, Stdio::piped())
+    }
+
+    /// The same with its standard output going elsewhere; kept is what it prints as errors.
+    ///
+    /// # Panics
+    ///
+    /// When the program cannot be started.
+    pub fn start_with_output(command: &mut Command, stdout: Stdio) -> Self {
         let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} could not be started: {error}"));
         let output = Arc::new(Output::default());
-        output.lines().open = 2;
-        keep(child.stdout.take().expect("stdout is piped"), Arc::clone(&output));
+        output.lines().open = 1 + usize::from(child.stdout.is_some());
+        if let Some(stdout) = child.stdout.take() {
+            keep(stdout, Arc::clone(&output));
+        }
         keep(child.stderr.take().expect("stderr is piped"), Arc::clone(&output));
         Self { name, child, output }
     }

@@ -1,6 +1,6 @@
 use std::{fs, io::Read, os::unix::fs::symlink, process::Command};
 
-use e2e::{Answer, Service, logkin, run, sample_file};
+use e2e::{Answer, Api, Process, Service, logkin, run, sample_file};
 use serde_json::Value;
 
 /// A refusal a person can act on: the status, and words about `named`.
@@ -117,6 +117,26 @@ fn a_port_in_use_is_named_with_what_to_do() {
             "{}",
             out.stderr
         );
+    }
+}
+
+#[test]
+fn a_ready_line_that_standard_output_does_not_take_ends_no_service() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into();
+    let unread = || std::io::pipe().unwrap().1.into();
+    for command in [&["serve"][..], &["up", "--first-port", "0", "--instances", "1"]] {
+        for stdout in [full(), unread()] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut logkin = Command::new(logkin());
+            logkin.args(command).args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+            let mut service = Process::start_with_output(&mut logkin, stdout);
+            let said = service.line_after("logkin: ");
+            assert!(said.contains("the standard output does not take that: "), "{said}");
+            let url = said.split(' ').find(|word| word.starts_with("http://")).unwrap().trim_end_matches([';', '/']);
+            assert_eq!(Api::new(url).get("/health/ready").status, 200, "{said}");
+            assert!(service.stop().success(), "{}", service.output());
+            assert_eq!(service.output().matches("standard output").count(), 1, "{}", service.output());
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     janitor,
     jobs::{Bench, Jobs, Rhythm},
     metrics::Metrics,
+    output,
     shelf::Shelf,
     shutdown::Shutdown,
     store,
@@ -72,7 +73,7 @@ async fn serve(config: Config) -> anyhow::Result<u8> {
     for listener in listeners {
         shutdown.spawn(web::serve(listener, router.clone(), shutdown.clone()));
     }
-    println!("{ready}");
+    output::announce(ready);
     shutdown.begun().await;
     let unfinished = shutdown.finish(DEADLINE).await;
     if unfinished > 0 {

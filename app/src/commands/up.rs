@@ -51,7 +51,7 @@ fn announce(ready: &Ready) {
         0 => String::new(),
         missing => format!(", {missing} of {} instances still starting", ready.expected),
     };
-    println!("logkin is ready: http://{address} (Ctrl-C ends it{missing})");
+    output::announce(format_args!("logkin is ready: http://{address} (Ctrl-C ends it{missing})"));
 }
 
 fn balancer_config(flags: &Up) -> anyhow::Result<Config> {

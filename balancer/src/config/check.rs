@@ -31,6 +31,15 @@ impl Found {
         text.and_then(|text| self.take(key, units::duration(text))).unwrap_or(default)
     }
 
+    /// What browsers are told in whole seconds.
+    fn seconds(&mut self, key: &str, text: Option<&String>) -> Option<Duration> {
+        let time = self.take(key, units::duration(text?))?;
+        if time.subsec_nanos() > 0 {
+            self.add(key, "browsers know whole seconds only; write some, such as 30s");
+        }
+        Some(time)
+    }
+
     fn size(&mut self, key: &str, text: Option<&String>, default: u64) -> u64 {
         text.and_then(|text| self.take(key, units::size(text))).unwrap_or(default)
     }

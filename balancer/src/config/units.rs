@@ -39,6 +39,27 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(expected)
 }
 
+/// Writes a duration as it is read: in the largest unit in which it is a whole number.
+#[must_use]
+pub fn written_duration(time: Duration) -> String {
+    let millis = time.as_millis();
+    let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
+    let (unit, name) =
+        units.into_iter().find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit)).unwrap_or((1000, "s"));
+    format!("{}{name}", millis / unit)
+}
+
+/// Writes a size in bytes, in the largest unit of which it is a whole number, or ten or more, and then rounded up.
+pub fn written_size(bytes: impl TryInto<u64>) -> String {
+    let bytes = bytes.try_into().unwrap_or(u64::MAX);
+    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let fits = |(unit, _): &(u64, &str)| bytes >= *unit && (bytes.is_multiple_of(*unit) || bytes >= 10 * unit);
+    match units.into_iter().find(fits) {
+        Some((unit, name)) => format!("{}{name}", bytes.div_ceil(unit)),
+        None => format!("{bytes}B"),
+    }
+}
+
 fn split(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -48,6 +69,16 @@ fn split(text: &str) -> Option<(u64, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_as_the_file_has_it() {
+        let times = [0, 250, 1000, 90_000, 7_200_000].map(|millis| written_duration(Duration::from_millis(millis)));
+        assert_eq!(times, ["0s", "250ms", "1s", "90s", "2h"]);
+        assert_eq!(
+            [0, 500, 65_536, 1_179_648, 3 << 30].map(|bytes: u64| written_size(bytes)),
+            ["0B", "500B", "64KiB", "1152KiB", "3GiB"]
+        );
+    }
 
     #[test]
     fn durations_and_sizes_are_read_as_written() {

@@ -5,9 +5,9 @@ use super::{Refusal, Span, fields, grammar};
 /// Most hex digits of a chunk's size, leading zeros counted.
 const LONGEST_SIZE: usize = 16;
 /// Most bytes of extensions, over all chunks of a body: nobody uses them but to keep others busy.
-const MOST_EXTENSIONS: usize = 4096;
+pub const MOST_EXTENSIONS: usize = 4096;
 /// Most bytes of trailers.
-const MOST_TRAILERS: usize = 8192;
+pub const MOST_TRAILERS: usize = 8192;
 
 const BAD_SIZE: Refusal = Refusal::Bad("the size of a chunk is not valid");
 const BAD_EXTENSION: Refusal = Refusal::Bad("the extension of a chunk is not valid");

@@ -222,6 +222,14 @@ pub(super) fn are_options(value: &[u8]) -> bool {
     options(value).all(grammar::is_token)
 }
 
+/// Whether a value is a list of protocols (RFC 9110, 7.8), each with a version or without.
+pub(super) fn are_protocols(value: &[u8]) -> bool {
+    options(value).all(|protocol| {
+        let mut parts = protocol.splitn(2, |&byte| byte == b'/');
+        parts.all(grammar::is_token)
+    })
+}
+
 /// What `Connection` names, as one list; empty when it names nothing.
 #[must_use]
 pub fn named(bytes: &[u8], fields: &[Field]) -> Vec<u8> {

@@ -90,7 +90,7 @@ fn length(value: &[u8]) -> Result<u64, Refusal> {
 }
 
 /// Most options in `Connection`. Each is looked for in each field, so many of them would only keep us busy.
-const MOST_OPTIONS: usize = 32;
+pub const MOST_OPTIONS: usize = 32;
 
 /// What `Connection` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -83,10 +83,10 @@ pub(super) fn is_lenient_query(text: &[u8]) -> bool {
     is_encoded(text, LENIENT_QUERY)
 }
 
-/// A registered name or an IPv4 address. The grammar would allow `!$&'()*+,;=` too; no name in use has them, and `a,b` is
-/// how two hosts look that somebody has joined.
+/// A registered name or an IPv4 address. The grammar would allow `!$&'()*+,;=` and `%61` too; no name in use has them, `a,b` is
+/// how two hosts look that somebody has joined, and who decodes takes `%61` for another host than who does not.
 pub(super) fn is_name(text: &[u8]) -> bool {
-    !text.is_empty() && is_encoded(text, NAME)
+    !text.is_empty() && text.iter().all(|&byte| has(byte, NAME))
 }
 
 fn is_encoded(text: &[u8], class: u8) -> bool {

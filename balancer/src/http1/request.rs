@@ -136,6 +136,9 @@ impl Reader {
                 Kind::Upgrade if upgrade.is_some() => {
                     return Err(Refusal::Bad("the request has more than one Upgrade"));
                 }
+                Kind::Upgrade if !fields::are_protocols(value) => {
+                    return Err(Refusal::Bad("the Upgrade of the request is not valid"));
+                }
                 Kind::Upgrade => upgrade = Some(field.value),
                 Kind::Expect => expects = true,
                 _ => {}

@@ -88,16 +88,26 @@ impl Reader {
             match field.kind {
                 Kind::ContentLength | Kind::TransferEncoding => said.note(bytes, field)?,
                 Kind::Connection => connection.note(field.value.of(bytes))?,
+                Kind::Upgrade if upgrade.is_some() && status == 101 => {
+                    return Err(Refusal::Bad("it switches protocols with more than one Upgrade"));
+                }
                 Kind::Upgrade if upgrade.is_none() => upgrade = Some(field.value),
                 Kind::Date => dated = true,
                 _ => {}
             }
+        }
+        if status < 200 && version == Version::Http10 {
+            return Err(Refusal::Bad("HTTP/1.0 has no interim answers"));
         }
         let framing = said.framing(version)?;
         let never = status < 200 || status == 204;
         // A length of nothing is what many write there; it moves no byte.
         if never && !matches!(framing, None | Some(Framing::Length(0))) {
             return Err(Refusal::Bad("the status has no body, but the head tells of one"));
+        }
+        // An empty one is told by chunks, too (RFC 9110, 15.3.6).
+        if status == 205 && matches!(framing, Some(Framing::Length(1..))) {
+            return Err(Refusal::Bad("a 205 has no content, but the head tells of some"));
         }
         Ok(Response {
             status,

@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 
+use super::fault::Fault;
 use crate::{config::next_upstream::Case, http1::Refusal};
 
 /// Seconds after which a client may try again when there is no backend or no room.
@@ -67,7 +68,7 @@ pub(crate) enum ProxyError {
     /// The backend closed in the middle of an answer of which the client has seen nothing.
     AnswerCut,
     /// The backend's answer is not HTTP, and why.
-    AnswerBroken(&'static str),
+    AnswerBroken(Fault),
     /// The backend owed an answer for too long.
     AnswerLate,
     /// No backend is ready, and none became so.
@@ -136,16 +137,9 @@ impl From<Refusal> for ProxyError {
 }
 
 impl ProxyError {
-    /// What a backend's answer that is not taken comes to, with what is wrong in the words of the log.
+    /// What a backend's answer that is not taken comes to.
     pub(crate) fn of_answer(refusal: Refusal) -> Self {
-        Self::AnswerBroken(match refusal {
-            Refusal::Bad(why) => why,
-            Refusal::Version => "its version is neither HTTP/1.1 nor HTTP/1.0",
-            Refusal::Coding => "it has a transfer coding other than chunked",
-            Refusal::HeadTooLarge | Refusal::TargetTooLong => "its head is larger than 64 KiB",
-            Refusal::TrailersTooLarge => "its trailers are larger than 8 KiB",
-            Refusal::TooManyFields => "its head has more than 256 fields",
-        })
+        Self::AnswerBroken(Fault::Refused(refusal))
     }
 
     /// The one place where consequences are decided.

@@ -1,12 +1,20 @@
 //! The other engine: the hyper library speaks HTTP. One client connection; orders of its thread end it.
 
-use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::pin, rc::Rc};
+use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::pin, rc::Rc, sync::Arc};
 
-use hyper::{StatusCode, server::conn::http1, service::service_fn};
+use hyper::{
+    StatusCode, Version,
+    header::{CONNECTION, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use self::forward::forward;
+use self::{
+    forward::forward,
+    version::{Line, Spoken},
+};
 use super::{
     client::{Client, Door, Order},
     worker::Worker,
@@ -14,6 +22,7 @@ use super::{
 use crate::access_log::Asked;
 
 mod headers;
+mod version;
 mod upgrade;
 pub(super) mod body;
 mod failure;
@@ -24,11 +33,23 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
     let guest = worker.clients.welcome(address, &door);
     let protocol = protocol(&worker);
     let client = Rc::clone(&guest.client);
+    let line = Arc::<Line>::default();
     let service = service_fn(|request| {
-        let (worker, client) = (Rc::clone(&worker), Rc::clone(&client));
-        async move { Ok::<_, Infallible>(forward(worker, client, request).await) }
+        let (worker, client, line) = (Rc::clone(&worker), Rc::clone(&client), Arc::clone(&line));
+        async move {
+            let version = request.version();
+            let mut response = forward(worker, client, request).await;
+            if version == Version::HTTP_10 {
+                // A proxy does not keep connections of HTTP/1.0 (RFC 9112, C.2.2).
+                *response.version_mut() = version;
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                line.begins_old().await;
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
-    let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let stream = TokioIo::new(Spoken::new(stream, &line));
+    let mut connection = pin!(protocol.serve_connection(stream, service).with_upgrades());
     loop {
         tokio::select! {
             biased;

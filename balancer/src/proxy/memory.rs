@@ -3,8 +3,9 @@
 
 use crate::{compress::Coding, config::Config};
 
+pub(crate) use super::fault::{ANSWER_FIELDS, ANSWER_HEAD, MOST_INTERIM};
 pub(crate) use super::strict::{
-    exchange::{ANSWER_HEAD, TAKEN_WHOLE},
+    exchange::TAKEN_WHOLE,
     http2::{MOST_IN_A_SECOND, MOST_STREAMS},
 };
 use super::{

@@ -74,6 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::proxy::fault::Fault;
 
     const GET: Request = Request { idempotent: true, whole: true };
     const POST: Request = Request { idempotent: false, whole: true };
@@ -108,8 +109,8 @@ mod tests {
     #[test]
     fn only_the_cases_that_were_named_lead_to_another_backend() {
         assert!(!after_error(ProxyError::Unreachable, GET, cases("timeout")));
-        assert!(!after_error(ProxyError::AnswerBroken(""), GET, NextUpstream::default()));
-        assert!(after_error(ProxyError::AnswerBroken(""), GET, cases("invalid_header")));
+        assert!(!after_error(ProxyError::AnswerBroken(Fault::Interim), GET, NextUpstream::default()));
+        assert!(after_error(ProxyError::AnswerBroken(Fault::Interim), GET, cases("invalid_header")));
         assert!(after_status(GET, cases("http_503")));
         assert!(!after_status(POST, cases("http_503")));
         assert_eq!(case_of_status(503, cases("error http_503")), Some(Case::Http503));

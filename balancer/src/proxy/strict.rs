@@ -24,7 +24,6 @@ use self::{
     own::Own,
     relay::{Relayed, relay},
     reply::{Failure, fail, redirect, write_failure},
-    rewrite::may_switch,
     secure::Secure,
     seen::Seen,
     shelf::Desk,
@@ -40,6 +39,7 @@ use super::{
     entry::Entry,
     error::{ProxyError, Side},
     retry,
+    switch::may_switch,
     worker::Worker,
 };
 use crate::{
@@ -225,7 +225,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     let mut entry = begin(worker, client, stream, desk, &request);
     let form = Form::asked(field(desk, Kind::Accept));
     let to_head = request.method.of(&desk.buffer) == b"HEAD";
-    let failed = |error, stays| Failure { error, form, to_head, version: request.version, stays };
+    let failed = |error, stays| Failure { error, form, to_head, stays };
     if let Some(port) = client.door.redirect.filter(|_| !client.speaks_tls()) {
         if request.place(&desk.buffer).0.is_empty() {
             let error = ProxyError::BadRequest("it names no host, and what is here is given over TLS only");

@@ -113,9 +113,9 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 exchange.entry().retry(case.name());
             }
             Asked::Failed(error, suspect) => {
-                if let ProxyError::AnswerBroken(why) = error {
+                if let ProxyError::AnswerBroken(fault) = error {
                     let asked = exchange.asks_for();
-                    branch.refused(exchange.entry(), &asked, why);
+                    branch.refused(exchange.entry(), &asked, fault);
                 }
                 tried.add(turn, error.facts().retry != Retry::Always);
                 exchange.entry().failed(error);

@@ -79,6 +79,9 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
         ("limit_req", "no bound"),
         ("HTTP/2 in a second: resets", "200"),
         ("HTTP/2 in a second: pings", "100"),
+        ("fields of an answer's head", "256"),
+        ("interim answers before an answer", "8"),
+        ("trailers of a body", "8KiB"),
         ("memory: bodies waited for", "129MiB"),
     ] {
         assert_eq!(value(name), Some(expected), "{name}: {usual:?}");
@@ -148,6 +151,36 @@ fn logs_that_cannot_be_written_are_told_and_none_is_made() {
     }
     assert_eq!(check_lines(&format!("access_log = \"{good}\"")), (Some(0), String::new()));
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_that_cannot_take_logs_of_a_program_is_told_and_none_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("file"), "").unwrap();
+    std::os::unix::fs::symlink(path("nowhere"), path("link")).unwrap();
+    let program = |name: &str, log_dir: &str| {
+        format!(
+            "[[program]]\nname = \"{name}\"\ncommand = [\"app\", \"{{socket}}\"]\nports = [0]\nlog_dir = \"{log_dir}\"\n"
+        )
+    };
+    let good = [path(""), path("new"), path("new/below/that"), "relative/new".to_owned()];
+    for good in &good {
+        assert_eq!(check_lines(&program("app", good)), (Some(0), String::new()), "{good}");
+    }
+    let odd = [
+        (path("file"), "not a directory"),
+        (path("file/below"), "Not a directory"),
+        (path("link"), "No such file"),
+        (path("link/below"), "No such file"),
+    ];
+    for (bad, why) in &odd {
+        let (code, said) = check_lines(&[program("good", &good[1]), program("bad", bad)].concat());
+        assert_eq!(code, Some(2), "{bad}");
+        assert!(said.contains(&format!("FILE: program[1].log_dir: {bad} cannot be written: {why}")), "{said}");
+        assert!(said.contains("; choose another folder"), "{said}");
+    }
+    assert_eq!(folder.path().read_dir().unwrap().count(), 2, "nothing is made");
 }
 
 #[test]

@@ -52,6 +52,20 @@ fn too_many_failures_in_the_window_take_a_backend_out_and_one_request_brings_it_
 }
 
 #[test]
+fn how_long_a_backend_rests_is_told_as_the_file_has_it() {
+    for (written, ms) in [("500ms", 500), ("1500ms", 1500), ("90s", 90_000), ("2m", 120_000)] {
+        let (bad, good) = (Upstream::closing(), Upstream::saying("good"));
+        let pool = format!("max_fails = 1\nfail_timeout = \"{written}\"");
+        let balancer = Balancer::with_pool(&pool, &[bad.address, good.address]);
+        let told = |log: &str| log.contains(&format!("rests for {written}")) && log.contains(&format!("rest_ms={ms}"));
+        eventually("it is told", || {
+            assert_eq!(balancer.get("/").text(), "good");
+            told(&balancer.log()).then_some(())
+        });
+    }
+}
+
+#[test]
 fn a_trial_that_fails_is_the_only_request_of_its_time() {
     let ((bad, _), good) = (closing_until_told(), Upstream::saying("good"));
     let balancer = Balancer::with_pool("max_fails = 1\nfail_timeout = \"1s\"", &[bad.address, good.address]);

@@ -124,14 +124,77 @@ fn one_connection_carries_many_requests_and_pipelined_ones_in_order() {
 }
 
 #[test]
-fn an_old_client_gets_an_old_answer() {
-    let upstream = Upstream::echoing();
+fn an_old_client_is_told_the_version_spoken_here_and_understands_the_answer() {
+    let upstream = Upstream::scripted(|head, peer| {
+        drop(read_body(peer, head, false));
+        let text = match head.split(' ').nth(1).unwrap() {
+            "/chunked" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nch\r\n4\r\nunks\r\n0\r\n\r\n",
+            "/early" => {
+                "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate"
+            }
+            _ => "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nplain",
+        };
+        peer.get_mut().write_all(text.as_bytes()).is_ok() && !text.starts_with("HTTP/1.0")
+    });
     let balancer = Balancer::in_front_of(&[upstream.address]);
+    for (request, body) in [
+        ("GET /plain HTTP/1.0\r\n\r\n", "plain"),
+        ("GET /plain HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\n\r\n", "plain"),
+        ("GET /chunked HTTP/1.0\r\n\r\n", "chunks"),
+        ("GET /early HTTP/1.0\r\n\r\n", "late"),
+        ("POST /plain HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi", "plain"),
+    ] {
+        let mut client = balancer.connect();
+        client.send(request);
+        let answer = client.answer();
+        assert!(answer.head.starts_with("HTTP/1.1 200 "), "RFC 9110, 6.2: {}", answer.head);
+        let told = (answer.field("connection"), answer.field("transfer-encoding"), answer.text());
+        assert_eq!(told, (Some("close"), None, body), "{request:?}");
+        assert!(client.is_closed(), "{request:?}");
+    }
+    assert!(upstream.heads.lock().unwrap()[0].to_lowercase().contains("\nhost: 127.0.0.1:"), "HTTP/1.1 needs a Host");
+}
+
+#[test]
+fn a_switch_that_is_not_as_asked_for_is_refused_and_the_log_says_so() {
+    const ASKED: &str = "Connection: Upgrade\r\nUpgrade: odd\r\n";
+    for (asked, agreed) in [
+        ("", ASKED),
+        ("Upgrade: odd\r\n", ASKED),
+        ("Connection: Upgrade\r\nUpgrade: h2c\r\n", ASKED),
+        (ASKED, ""),
+        (ASKED, "Upgrade: odd\r\n"),
+        (ASKED, "Connection: Upgrade\r\n"),
+        (ASKED, "Connection: Upgrade\r\nUpgrade: other\r\n"),
+        (ASKED, "Connection: Upgrade\r\nUpgrade: odd, other\r\n"),
+        (ASKED, "Connection: Upgrade\r\nUpgrade: odd\r\nUpgrade: other\r\n"),
+    ] {
+        let upstream = Upstream::scripted(move |_, peer| {
+            write!(peer.get_mut(), "HTTP/1.1 101 Switching Protocols\r\n{agreed}\r\nHTTP/1.1 200 OK\r\n\r\n").is_ok()
+        });
+        let balancer = Balancer::in_front_of(&[upstream.address]);
+        let mut client = balancer.connect();
+        client.send(format!("GET /switch HTTP/1.1\r\nHost: a\r\n{asked}\r\n"));
+        assert_eq!(client.answer().status, 502, "{asked:?} {agreed:?}");
+        let expected = format!("the answer of {} to GET /switch is refused: it switches ", upstream.address);
+        eventually("the log says why", || balancer.log().contains(&expected).then_some(()));
+    }
+}
+
+#[test]
+fn an_old_request_behind_another_gets_its_own_answer() {
+    let upstream = Upstream::scripted(|head, peer| {
+        let large = vec![b'x'; 4 << 20];
+        answer(peer, if head.starts_with("GET /large") { &large } else { b"HTTP/1.0 in the body" })
+    });
+    let balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
     let mut client = balancer.connect();
-    client.send("GET / HTTP/1.0\r\n\r\n");
-    let answer = client.answer();
-    assert!(answer.head.starts_with("HTTP/1.0 200"), "{}", answer.head);
-    assert!(answer.text().to_lowercase().contains("\nhost: 127.0.0.1:"), "HTTP/1.1 needs a Host: {}", answer.text());
+    client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\nGET /old HTTP/1.0\r\nHost: a\r\n\r\n");
+    let first = client.answer();
+    assert!(first.head.starts_with("HTTP/1.1 200 ") && first.body.iter().all(|byte| *byte == b'x'), "{}", first.head);
+    let second = client.answer();
+    assert!(second.head.starts_with("HTTP/1.1 200 "), "{}", second.head);
+    assert_eq!((second.text(), second.field("connection")), ("HTTP/1.0 in the body", Some("close")));
     assert!(client.is_closed());
 }
 

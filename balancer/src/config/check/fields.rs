@@ -1,10 +1,7 @@
 //! The rules of what routes change about fields.
 
 use super::{Found, file};
-use crate::{
-    config::units,
-    route::{cors::Cors, edits::Edits},
-};
+use crate::route::{cors::Cors, edits::Edits};
 
 /// Changes of one head.
 pub(super) fn check(found: &mut Found, key: &str, file: &file::Edits) -> Edits {
@@ -62,11 +59,7 @@ pub(super) fn check_cors(found: &mut Found, key: &str, file: &file::Cors) -> Cor
         methods: list(found, "allow_methods", &file.allow_methods),
         headers: list(found, "allow_headers", &file.allow_headers),
         expose: list(found, "expose_headers", &file.expose_headers),
-        max_age: file
-            .max_age
-            .as_ref()
-            .and_then(|text| found.take(&format!("{key}.max_age"), units::duration(text)))
-            .map(|age| age.as_secs()),
+        max_age: found.seconds(&format!("{key}.max_age"), file.max_age.as_ref()).map(|age| age.as_secs()),
         origins,
     }
 }

@@ -168,7 +168,7 @@ fn check_sticky(found: &mut Found, file: &file::Cookie) -> Option<Sticky> {
     if file.samesite == SameSite::None && !file.secure {
         found.add("pool.sticky.samesite", "browsers take none with secure = true only; set that, or write lax");
     }
-    let expires = file.expires.as_ref().and_then(|text| found.take("pool.sticky.expires", units::duration(text)));
+    let expires = found.seconds("pool.sticky.expires", file.expires.as_ref());
     let key = match key {
         Some(key) => key.clone().into_bytes(),
         None => found.take(

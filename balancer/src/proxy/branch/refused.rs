@@ -3,7 +3,12 @@
 use std::time::Instant;
 
 use super::Branch;
-use crate::{access_log::escaped, backend::Backend, identity::RequestId, proxy::entry::Entry};
+use crate::{
+    access_log::escaped,
+    backend::Backend,
+    identity::RequestId,
+    proxy::{entry::Entry, fault::Fault},
+};
 
 /// What a request asks for in the words of the log. Its query is left out: it may have what is nobody's business.
 pub(crate) fn asks_for(method: &[u8], target: &[u8]) -> String {
@@ -13,10 +18,11 @@ pub(crate) fn asks_for(method: &[u8], target: &[u8]) -> String {
 
 impl Branch {
     /// The answer of the backend that was asked last is refused.
-    pub(crate) fn refused(&self, entry: &Entry, request: &str, why: &'static str) {
+    pub(crate) fn refused(&self, entry: &Entry, request: &str, fault: Fault) {
         let Some(upstream) = &entry.upstream else { return };
         let backend = &upstream.backend;
-        if backend.complain(why, Instant::now()) {
+        let why = fault.to_string();
+        if backend.complain(&why, Instant::now()) {
             let (pool, who) = (self.pool.name.as_str(), self.pool.member_name(&backend.name));
             let (backend, id) = (backend.name.as_str(), entry.id.as_ref().map(RequestId::text));
             tracing::warn!(pool, backend, request, id, "the answer of {who} to {request} is refused: {why}");

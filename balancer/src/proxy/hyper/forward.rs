@@ -33,8 +33,9 @@ use crate::{
         client::{Client, Phase},
         entry::Entry,
         error::ProxyError,
+        fault::Fault,
         patience::Patience,
-        retry, tries,
+        retry, switch, tries,
         upstream::{Lease, Sender, Upstream},
         worker::Worker,
     },
@@ -108,15 +109,12 @@ async fn exchange(
     let expects = head.headers.contains_key(header::EXPECT);
     let source = Source::new(body, worker.limits.body, expects, client, &worker.background)?;
     let chunked = source.as_ref().is_some_and(|source| source.is_chunked());
-    let protocol = headers::prepare(&mut head, client.address(), client.server, chunked)?;
+    let offered = headers::prepare(&mut head, client.address(), client.server, chunked)?;
     let idempotent = retry::is_idempotent(head.method.as_str().as_bytes());
-    let mut exchange = Exchange { worker, client, head, source, idempotent, switching: protocol.is_some(), entry };
+    let mut exchange = Exchange { worker, client, head, source, idempotent, offered, entry };
     let (mut head, content, lease) = tries::answer(&mut exchange, worker.branch()).await?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        let (Some(protocol), Some(upgrading), Content::Streamed(..)) = (protocol, upgrading, &content) else {
-            return Err(ProxyError::AnswerBroken("it switches to a protocol that was not asked for"));
-        };
-        return switch(worker, head, &protocol, upgrading, lease);
+        return begin_tunnel(worker, head, upgrading, lease);
     }
     headers::strip_hop_by_hop(&mut head.headers);
     head.extensions.clear();
@@ -127,17 +125,17 @@ async fn exchange(
     Ok((head, content))
 }
 
-fn switch(
+fn begin_tunnel(
     worker: &Rc<Worker>,
     mut head: response::Parts,
-    protocol: &HeaderValue,
-    client: OnUpgrade,
+    client: Option<OnUpgrade>,
     lease: Option<Lease>,
 ) -> Result<Answer, ProxyError> {
-    let (Some(backend), Some(lease)) = (head.extensions.remove::<OnUpgrade>(), lease) else {
-        return Err(ProxyError::AnswerBroken("it switches to a protocol that was not asked for"));
+    let (backend, chosen) = (head.extensions.remove::<OnUpgrade>(), headers::the_upgrade(&head.headers).cloned());
+    // All of it is there, or the answer would have been refused.
+    let (Some(client), Some(backend), Some(lease), Some(chosen)) = (client, backend, lease, chosen) else {
+        return Err(ProxyError::AnswerBroken(Fault::Switch));
     };
-    let chosen = head.headers.get(header::UPGRADE).unwrap_or(protocol).clone();
     headers::strip_hop_by_hop(&mut head.headers);
     head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(header::UPGRADE, chosen);
@@ -152,7 +150,8 @@ struct Exchange<'a> {
     head: request::Parts,
     source: Option<Rc<Source>>,
     idempotent: bool,
-    switching: bool,
+    /// The protocols that it asks to switch to.
+    offered: Option<HeaderValue>,
     entry: &'a mut Entry,
 }
 
@@ -232,8 +231,8 @@ impl tries::Exchange for Exchange<'_> {
             until: self.worker.branch().idle_until(self.worker.clock.now()),
         };
         let (head, body) = response.into_parts();
-        if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.switching {
-            return Err(ProxyError::AnswerBroken("it switches to a protocol that was not asked for"));
+        if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.is_agreed(&head) {
+            return Err(ProxyError::AnswerBroken(Fault::Switch));
         }
         if !self.idempotent || head.status == StatusCode::SWITCHING_PROTOCOLS || is_events(&head.headers) {
             return Ok((head, Content::Streamed(Held::new(&self.worker.room), body, None), Some(lease)));
@@ -249,6 +248,12 @@ impl tries::Exchange for Exchange<'_> {
 }
 
 impl Exchange<'_> {
+    /// Whether a switch of protocols is one that the client has asked for.
+    fn is_agreed(&self, head: &response::Parts) -> bool {
+        let (Some(chosen), Some(offered)) = (headers::the_upgrade(&head.headers), &self.offered) else { return false };
+        head.extensions.get::<OnUpgrade>().is_some() && switch::was_offered(chosen.as_bytes(), offered.as_bytes())
+    }
+
     fn for_backend(&self) -> Request<RequestBody> {
         let mut request = Request::new(RequestBody(self.source.clone()));
         *request.method_mut() = self.head.method.clone();
@@ -302,13 +307,13 @@ impl Exchange<'_> {
         } else if unsent {
             ProxyError::NotSent
         } else if error.is_parse() {
-            ProxyError::AnswerBroken(if error.is_parse_too_large() {
+            ProxyError::AnswerBroken(Fault::Library(if error.is_parse_too_large() {
                 "its head is larger than the library takes"
             } else if error.is_parse_status() {
                 "its status is not valid"
             } else {
                 "the library cannot read it"
-            })
+            }))
         } else {
             ProxyError::NoAnswer
         }

@@ -8,7 +8,10 @@ use hyper::{
     http::{request, uri},
 };
 
-use crate::proxy::error::ProxyError;
+use crate::{
+    http1::fields,
+    proxy::{error::ProxyError, switch},
+};
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -78,17 +81,24 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a head asks to switch protocols, and to which. Only what a tunnel can carry: `h2c` would need us to speak it.
+/// Whether a head asks to switch protocols, and to which.
 fn wanted_protocol(head: &request::Parts) -> Option<HeaderValue> {
-    let protocol = head.headers.get(header::UPGRADE)?;
-    let connection = head.headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let mut options = connection.flat_map(|value| value.split(','));
-    let asked = options.any(|option| option.trim().eq_ignore_ascii_case("upgrade"));
+    let protocol = the_upgrade(&head.headers)?;
     let bodiless =
         !head.headers.contains_key(header::CONTENT_LENGTH) && !head.headers.contains_key(header::TRANSFER_ENCODING);
-    let first = protocol.to_str().ok()?.split(',').next()?.trim();
-    (asked && bodiless && head.version == Version::HTTP_11 && !first.eq_ignore_ascii_case("h2c"))
-        .then(|| protocol.clone())
+    let may = bodiless && head.version == Version::HTTP_11 && switch::may_switch(protocol.as_bytes());
+    may.then(|| protocol.clone())
+}
+
+/// The one `Upgrade` of a head, if its `Connection` names it.
+pub(crate) fn the_upgrade(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let connection = headers.get_all(header::CONNECTION).iter();
+    let mut options = connection.flat_map(|value| fields::options(value.as_bytes()));
+    let mut upgrades = headers.get_all(header::UPGRADE).iter();
+    match (upgrades.next(), upgrades.next()) {
+        (Some(protocol), None) if options.any(|option| option.eq_ignore_ascii_case(b"upgrade")) => Some(protocol),
+        _ => None,
+    }
 }
 
 /// Leaves the target in origin form with exactly one, valid Host (RFC 9112, 3.2).

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     http1::{
-        Bounds,
+        Bounds, Version,
         fields::{self, Kind},
         framing::Framing,
         request::Request,
@@ -29,8 +29,9 @@ use crate::{
         client::Client,
         entry::Entry,
         error::ProxyError,
+        fault::{ANSWER_FIELDS, ANSWER_HEAD, Fault, MOST_INTERIM},
         patience::Patience,
-        retry, tries,
+        retry, switch, tries,
         upstream::{InFlight, Upstream},
         worker::Worker,
     },
@@ -43,14 +44,8 @@ use crate::{
 /// has come is sent on. Events are never held back.
 pub(crate) const TAKEN_WHOLE: usize = 1024 * 1024;
 
-/// Most bytes of a backend's head.
-pub(crate) const ANSWER_HEAD: usize = 64 * 1024;
-
 /// Bounds of a backend's heads.
-const BOUNDS: Bounds = Bounds { size: ANSWER_HEAD, fields: 256, lenient_query: false };
-
-/// Most interim answers (100 to 199) before the final one.
-const MOST_INTERIM: u32 = 8;
+const BOUNDS: Bounds = Bounds { size: ANSWER_HEAD, fields: ANSWER_FIELDS, lenient_query: false };
 
 /// A backend's answer, as far as it was read.
 pub(crate) struct Answer {
@@ -159,13 +154,13 @@ impl Exchange<'_> {
             }
             interim += 1;
             if interim > MOST_INTERIM {
-                return Err(ProxyError::AnswerBroken("there are more than 8 interim answers before it"));
+                return Err(ProxyError::AnswerBroken(Fault::Interim));
             }
             self.pass_interim(&head, &mut download).await?;
         };
         candidate.begins();
         if head.status == 101 && !self.is_agreed(&head, download.bytes()) {
-            return Err(ProxyError::AnswerBroken("it switches to a protocol that was not asked for"));
+            return Err(ProxyError::AnswerBroken(Fault::Switch));
         }
         if head.status != 101 {
             let named = fields::named(download.bytes(), self.desk.response.fields());
@@ -231,7 +226,7 @@ impl Exchange<'_> {
                 match self.desk.response.read(bytes, self.to_head, BOUNDS) {
                     Ok(Some(head)) => return Poll::Ready(Ok(head)),
                     Ok(None) if download.is_full() && !download.grow(BOUNDS.size + 1, &self.worker.room) => {
-                        return Poll::Ready(Err(ProxyError::AnswerBroken("there is no memory left for its head")));
+                        return Poll::Ready(Err(ProxyError::AnswerBroken(Fault::Memory)));
                     }
                     Ok(None) => {}
                     Err(refusal) => return Poll::Ready(Err(ProxyError::of_answer(refusal))),
@@ -273,8 +268,9 @@ impl Exchange<'_> {
 
     /// Tells the client what the backend says meanwhile. 100 is not passed on: we have said that ourselves.
     async fn pass_interim(&mut self, head: &Response, download: &mut Download) -> Result<(), ProxyError> {
-        if head.status != 100 && self.request.stays {
-            let onward = rewrite::Onward::as_read(self.request.version, Framing::None);
+        // An old client knows of none (RFC 9110, 15.2).
+        if head.status != 100 && self.request.version == Version::Http11 {
+            let onward = rewrite::Onward::as_read(Framing::None);
             let desk = &mut *self.desk;
             rewrite::response(&mut desk.down.front, download.bytes(), head, desk.response.fields(), onward);
             let client = self.client;
@@ -292,7 +288,7 @@ impl Exchange<'_> {
     /// Whether a switch of protocols is one that the client has asked for.
     fn is_agreed(&self, head: &Response, bytes: &[u8]) -> bool {
         let (Some(chosen), Some(offered)) = (head.upgrade, self.request.upgrade) else { return false };
-        self.switching && rewrite::was_offered(chosen.of(bytes), offered.of(&self.desk.buffer))
+        self.switching && switch::was_offered(chosen.of(bytes), offered.of(&self.desk.buffer))
     }
 
     /// Server-sent events: each is for now, and there is no end to wait for.

@@ -33,7 +33,7 @@ use crate::{
         folder::{self, Found, Haste, Opened, Trouble},
         reply::{About, Piece, Reply},
     },
-    http1::{Span, fields::written, framing::Framing, request::Request},
+    http1::{Span, Version, fields::written, framing::Framing, request::Request},
     identity::RequestId,
     proxy::{
         client::{Client, Phase},
@@ -193,7 +193,7 @@ impl Serving<'_> {
             }
         };
         let (status, words) = reply.status;
-        head.extend_from_slice(format!("{} {status} {words}\r\n", self.request.version.name()).as_bytes());
+        head.extend_from_slice(format!("{} {status} {words}\r\n", Version::ANSWERED.name()).as_bytes());
         head.extend_from_slice(reply.lines.as_bytes());
         match framing {
             Framing::Length(length) => line(&mut head, "Content-Length", &length.to_string()),

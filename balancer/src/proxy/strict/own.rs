@@ -58,7 +58,7 @@ pub(super) async fn answer(
     let served = match own {
         Own::Last if request.method.of(&desk.buffer) == b"TRACE" => Served::Refused(ProxyError::TraceRefused),
         Own::Last => {
-            say_nothing(worker, &mut entry, stream, desk, &[], (request.version, stays)).await;
+            say_nothing(worker, &mut entry, stream, desk, &[], stays).await;
             Served::Whole
         }
         Own::Grant(cors) => grant(worker, client, stream, desk, (&request, cors, stays), &mut entry).await,
@@ -73,7 +73,7 @@ pub(super) async fn answer(
         Served::Refused(error) => {
             let form = Form::asked(field(desk, Kind::Accept));
             let to_head = request.method.of(&desk.buffer) == b"HEAD";
-            let failure = Failure { error, form, to_head, version: request.version, stays };
+            let failure = Failure { error, form, to_head, stays };
             fail(worker, client, stream, desk, entry, failure).await;
         }
     }
@@ -91,6 +91,6 @@ async fn grant(
 ) -> Served {
     let mut lines = Vec::new();
     cors.write(&mut lines, seen(client, request, desk).field("origin"), true);
-    say_nothing(worker, entry, stream, desk, &lines, (request.version, stays)).await;
+    say_nothing(worker, entry, stream, desk, &lines, stays).await;
     Served::Whole
 }

@@ -92,10 +92,10 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
         }
     })
     .await;
-    if let Some(ProxyError::AnswerBroken(why)) = relay.broken {
+    if let Some(ProxyError::AnswerBroken(fault)) = relay.broken {
         let bytes = &relay.desk.buffer;
         let asked = asks_for(request.method.of(bytes), request.target_text.of(bytes));
-        branch.refused(relay.entry, &asked, why);
+        branch.refused(relay.entry, &asked, fault);
     }
     if framing == Framing::Close && relayed == Relayed::Whole {
         stream.breaks_off(false);
@@ -122,7 +122,7 @@ impl Exchange<'_> {
         };
         // By the fields that the client sees. What is written for that is in a place that is free still.
         let mut edited = mem::take(&mut self.desk.down.front);
-        let onward = Onward::as_read(self.request.version, Framing::None);
+        let onward = Onward::as_read(Framing::None);
         rewrite::response(&mut edited, bytes, head, self.desk.response.fields(), onward);
         self.seen().edit_answer(route, &mut edited);
         let candidate = Candidate::of(head.status, length, written(&edited));
@@ -147,7 +147,6 @@ impl Exchange<'_> {
     ) -> bool {
         let (desk, client) = (&mut *self.desk, self.client);
         let onward = Onward {
-            version: self.request.version,
             framing,
             length_told: head.length_told.filter(|_| verdict.coding().is_none()),
             stays: stays && framing != Framing::Close,

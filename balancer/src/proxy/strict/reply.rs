@@ -21,7 +21,6 @@ pub(super) struct Failure {
     pub(super) error: ProxyError,
     pub(super) form: Form,
     pub(super) to_head: bool,
-    pub(super) version: Version,
     /// Whether its connection stays for another one.
     pub(super) stays: bool,
 }
@@ -29,7 +28,7 @@ pub(super) struct Failure {
 impl Failure {
     /// Of a request whose head could not be read.
     pub(super) fn unread(error: ProxyError) -> Self {
-        Self { error, form: Form::Text, to_head: false, version: Version::Http11, stays: false }
+        Self { error, form: Form::Text, to_head: false, stays: false }
     }
 }
 
@@ -73,7 +72,7 @@ pub(super) fn write_failure(
     let close = if failure.stays { "" } else { "Connection: close\r\n" };
     let head = format!(
         "{} {status} {name}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{retry}{allow}{hsts}{id}Content-Length: {}\r\nDate: {}\r\n{close}\r\n",
-        failure.version.name(),
+        Version::ANSWERED.name(),
         text.len(),
         worker.date.borrow(),
     );
@@ -91,14 +90,15 @@ pub(super) async fn say_nothing(
     stream: &Stream,
     desk: &mut Desk,
     lines: &[u8],
-    (version, stays): (Version, bool),
+    stays: bool,
 ) {
     let client = entry.client();
     client.enter(Phase::Answering);
     worker.counters.own_answers.add_one();
     let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
     let close = if stays { "" } else { "Connection: close\r\n" };
-    let start = format!("{} 204 No Content\r\nDate: {}\r\n{hsts}{close}", version.name(), worker.date.borrow());
+    let start =
+        format!("{} 204 No Content\r\nDate: {}\r\n{hsts}{close}", Version::ANSWERED.name(), worker.date.borrow());
     desk.down.clear();
     for part in [start.as_bytes(), lines, b"\r\n"] {
         desk.down.front.extend_from_slice(part);
@@ -118,7 +118,7 @@ pub(super) async fn redirect(worker: &Worker, stream: &Stream, desk: &mut Desk, 
     let text = "308 Permanent Redirect: this server speaks TLS\n";
     let colon = if port == 443 { String::new() } else { format!(":{port}") };
     let head = [
-        request.version.name().as_bytes(),
+        Version::ANSWERED.name().as_bytes(),
         b" 308 Permanent Redirect\r\nLocation: https://",
         host,
         colon.as_bytes(),

@@ -141,8 +141,6 @@ pub(crate) fn is_hsts(bytes: &[u8], field: &Field) -> bool {
 /// How an answer goes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Onward<'a> {
-    /// The client's version: an old one gets an old answer.
-    pub(crate) version: Version,
     /// Where its body will end.
     pub(crate) framing: Framing,
     /// The length told of a body that does not follow.
@@ -161,14 +159,14 @@ pub(crate) struct Onward<'a> {
 
 impl Onward<'_> {
     /// With nothing added, on a connection that stays.
-    pub(crate) fn as_read(version: Version, framing: Framing) -> Self {
-        Self { version, framing, length_told: None, stays: true, date: "", hsts: None, id: None, cookie: None }
+    pub(crate) fn as_read(framing: Framing) -> Self {
+        Self { framing, length_told: None, stays: true, date: "", hsts: None, id: None, cookie: None }
     }
 }
 
 /// Writes the head of an answer for the client.
 pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields: &[Field], onward: Onward<'_>) {
-    out.extend_from_slice(onward.version.name().as_bytes());
+    out.extend_from_slice(Version::ANSWERED.name().as_bytes());
     let status = head.status;
     out.extend_from_slice(&[b' ', digit(status / 100), digit(status / 10 % 10), digit(status % 10), b' ']);
     out.extend_from_slice(head.reason.of(bytes));
@@ -208,23 +206,6 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
         _ => out.extend_from_slice(b"Connection: close\r\n"),
     }
     out.extend_from_slice(b"\r\n");
-}
-
-/// Whether an `Upgrade` is one that a tunnel can carry: `h2c` would need us to speak it.
-pub(crate) fn may_switch(protocols: &[u8]) -> bool {
-    let speaks_http = |protocol: &[u8]| {
-        [&b"h2c"[..], b"h2", b"http/", b"tls/"]
-            .iter()
-            .any(|known| protocol.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known)))
-    };
-    fields::options(protocols).next().is_some() && !fields::options(protocols).any(speaks_http)
-}
-
-/// Whether a protocol that was chosen is among those that were offered.
-pub(crate) fn was_offered(chosen: &[u8], offered: &[u8]) -> bool {
-    let mut chosen = fields::options(chosen).peekable();
-    chosen.peek().is_some()
-        && chosen.all(|chosen| fields::options(offered).any(|offered| offered.eq_ignore_ascii_case(chosen)))
 }
 
 /// Origin form, whatever it came in (RFC 9112, 3.2.1 and 3.2.4).
@@ -356,6 +337,7 @@ fn digit(digit: u16) -> u8 {
 mod tests {
     use super::*;
     use crate::http1::{Bounds, request::Reader as Requests, response::Reader as Responses};
+    use crate::proxy::switch;
 
     const BOUNDS: Bounds = Bounds { size: 4096, fields: 50, lenient_query: false };
 
@@ -371,7 +353,7 @@ mod tests {
         let source = source(if text.contains("from-six") { "2001:db8::1" } else { "127.0.0.1" });
         let server = ([127, 0, 0, 1], 8001).into();
         let origin = Origin { source: &source, server, secure: false, via: "1.1", id: None, trace: Trace::Ignored };
-        let upgrade = head.upgrade.is_some_and(|upgrade| may_switch(upgrade.of(text.as_bytes())));
+        let upgrade = head.upgrade.is_some_and(|upgrade| switch::may_switch(upgrade.of(text.as_bytes())));
         request(&mut out, text.as_bytes(), &head, reader.fields(), origin, upgrade);
         String::from_utf8(out).unwrap()
     }
@@ -431,9 +413,6 @@ mod tests {
         for to in ["h2c", "websocket, H2C", "HTTP/2.0", "TLS/1.0", ""] {
             assert!(!asking(to).to_lowercase().contains("upgrade"), "{to}");
         }
-        assert!(
-            was_offered(b"WebSocket", b"a, websocket") && !was_offered(b"odd", b"websocket") && !was_offered(b"", b"a")
-        );
     }
 
     #[test]
@@ -443,7 +422,6 @@ mod tests {
         let head = reader.read(text.as_bytes(), false, BOUNDS).unwrap().unwrap();
         let mut out = Vec::new();
         let onward = Onward {
-            version: Version::Http11,
             framing: head.framing,
             length_told: head.length_told,
             stays: false,

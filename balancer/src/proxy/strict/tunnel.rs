@@ -109,7 +109,7 @@ pub(super) async fn switch(exchange: Exchange<'_>, answer: Answer) -> Option<(St
     let Exchange { stream, desk, request, entry, .. } = exchange;
     entry.status = answer.head.status;
     let id = entry.id.as_ref().map(RequestId::text);
-    let onward = Onward { id, ..Onward::as_read(request.version, Framing::None) };
+    let onward = Onward { id, ..Onward::as_read(Framing::None) };
     let bytes = answer.download.bytes();
     rewrite::response(&mut desk.down.front, bytes, &answer.head, desk.response.fields(), onward);
     desk.down.data = Span { start: answer.head.length, end: bytes.len() };

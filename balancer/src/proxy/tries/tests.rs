@@ -16,7 +16,7 @@ use crate::{
     config::{Engine, Limits, balance::Balance},
     metrics::{Counters, book::Book},
     pool::{Change, Pool},
-    proxy::{Addresses, Door, Given, Plan, Thread, client::Guest, worker::Worker},
+    proxy::{Addresses, Door, Given, Plan, Thread, client::Guest, fault::Fault, worker::Worker},
     queue::Queue,
     select::two_choices::TwoChoices,
     verdict::{Outliers, Patience},
@@ -92,7 +92,7 @@ impl Exchange for Scripted<'_> {
         match fault {
             0..=2 => Err(ProxyError::NoAnswer),
             3 => Err(ProxyError::AnswerCut),
-            4 => Err(ProxyError::AnswerBroken("it is no HTTP")),
+            4 => Err(ProxyError::AnswerBroken(Fault::Library("it is no HTTP"))),
             5 => Err(ProxyError::AnswerLate),
             6 => Ok(500),
             7 | 8 => Ok(503),

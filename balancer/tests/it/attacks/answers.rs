@@ -82,6 +82,9 @@ fn an_answer_whose_end_can_be_read_in_two_ways_goes_to_nobody() {
         "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        "HTTP/1.1 205 Reset Content\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.0 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.0 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     ]);
 }
 
@@ -217,6 +220,10 @@ fn interim_answers_are_passed_on_and_have_a_bound() {
         assert_eq!((early.status, early.field("link")), (103, Some("</a>")));
     }
     assert_eq!(client.answer().text(), "late");
+    // Whoever says that this is its last request is told, too.
+    let mut last = balancer.connect();
+    last.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_eq!([last.answer().status, last.answer().status, last.answer().status], [103, 103, 200]);
     client.send("GET /many HTTP/1.1\r\nHost: a\r\n\r\n");
     let statuses: Vec<u16> =
         std::iter::from_fn(|| client.try_answer(false).ok()).map(|answer| answer.status).take(9).collect();

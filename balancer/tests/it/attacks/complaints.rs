@@ -26,7 +26,7 @@ fn why_an_answer_is_refused_is_in_the_log_with_backend_and_request() {
         ("HTTP/2.0 200 OK\r\n\r\n", "neither HTTP/1.1 nor HTTP/1.0"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "the size of a chunk is not valid"),
         ("HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", "a protocol that was not asked for"),
-        (&large, "its head is larger than 64 KiB"),
+        (&large, "its head is larger than 64KiB"),
         (&many, "its head has more than 256 fields"),
     ];
     let answers: Vec<&'static str> = odd.iter().map(|(text, _)| &*(*text).to_owned().leak()).collect();

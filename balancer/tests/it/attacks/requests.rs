@@ -196,6 +196,9 @@ fn a_host_that_is_missing_double_or_odd_is_refused() {
         "Host: a:80:80\r\n",
         "Host: a\\b\r\n",
         "Host: a%\r\n",
+        "Host: %61\r\n",
+        "Host: a%00b\r\n",
+        "Host: a%0d%0aX:b\r\n",
     ] {
         probe.refuses(format!("GET / HTTP/1.1\r\n{host}\r\n{HIDDEN}"), 400);
     }
@@ -264,6 +267,12 @@ fn an_upgrade_opens_no_tunnel_before_the_backend_agrees() {
     let second = client.answer();
     assert!(second.text().starts_with("GET /hidden "), "it is a request like any other: {}", second.text());
     assert!(second.text().contains("X-Forwarded-For: 127.0.0.1"), "and checked like any other");
+    for odd in ["web socket", "\"x\"", "a/b/c", "a/", "/1", "a;b", "a, b c", "x\r\nUpgrade: y"] {
+        probe.refuses(
+            format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: {odd}\r\n\r\n{HIDDEN}"),
+            400,
+        );
+    }
     for protocol in ["h2c", "websocket, h2c", "HTTP/2.0", "TLS/1.0"] {
         let upgrade = format!("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: {protocol}\r\nHTTP2-Settings: AAA\r\n");
         let seen = probe.passes(&format!("GET / HTTP/1.1\r\nHost: a\r\n{upgrade}\r\n"));

@@ -154,6 +154,29 @@ fn a_length_that_is_not_that_of_the_data_is_never_taken_for_a_whole_request() {
     assert!(client.answer(1).is_err(), "there is nothing that it could be taken for");
 }
 
+#[test]
+fn trailers_that_could_be_read_in_two_ways_end_no_request() {
+    let scene = Scene::of(Upstream::echoing());
+    for field in [
+        ("x", " y"),
+        ("x", "y\t"),
+        ("connection", "close"),
+        ("te", "trailers"),
+        ("transfer-encoding", "chunked"),
+        ("content-length", "5"),
+        ("content_length", "5"),
+        ("host", "evil"),
+    ] {
+        let mut client = scene.connect();
+        client.request(1, &usual("POST", "/"), false);
+        client.frame(DATA, 0, 1, b"hello");
+        client.frame(HEADERS, 5, 1, &block(&[field]));
+        let answered = client.answer(1);
+        assert!(answered.is_err() || client.statuses == [400], "{field:?}: {answered:?} {:?}", client.statuses);
+        assert_eq!(scene.upstream.requests(), 0, "{field:?}");
+    }
+}
+
 /// It sends these frames again and again, and is told to be calm or let go; others are answered meanwhile.
 fn is_calmed(scene: &Scene, mut client: Raw, mut frames: impl FnMut(&mut Raw, u32)) {
     let begun = Instant::now();

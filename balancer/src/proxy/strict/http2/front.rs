@@ -114,7 +114,7 @@ impl Front {
             Framing::Length(length) => Some(length),
             _ => read.length_told,
         };
-        let onward = Onward { length_told: read.length_told, ..Onward::as_read(read.version, read.framing) };
+        let onward = Onward { length_told: read.length_told, ..Onward::as_read(read.framing) };
         let written = answer::head(head, &read, reader.fields(), length, onward);
         head.clear();
         self.reply.borrow_mut().begin(written, is_bare).is_some()
@@ -155,11 +155,12 @@ impl Body {
                 }
                 Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
                 None => {
-                    let trailers = ready!(stream.poll_trailers(cx)).map_err(io::Error::other)?;
+                    let trailers = ready!(stream.poll_trailers(cx)).map_err(io::Error::other)?.unwrap_or_default();
                     self.stream = None;
+                    head::check_values(&trailers).map_err(io::Error::other)?;
                     if self.chunked {
                         self.mark.extend_from_slice(b"0\r\n");
-                        head::trailers(&mut self.mark, &trailers.unwrap_or_default());
+                        head::trailers(&mut self.mark, &trailers);
                         self.mark.extend_from_slice(b"\r\n");
                     }
                 }
@@ -201,7 +202,7 @@ impl Reply {
     fn write(&mut self, whole: &[u8]) -> Option<()> {
         let mut reader = response::Reader::default();
         let read = reader.read(whole, false, BOUNDS).ok()??;
-        let onward = Onward::as_read(read.version, read.framing);
+        let onward = Onward::as_read(read.framing);
         let head = answer::head(whole, &read, reader.fields(), read.length_told, onward);
         if read.status < 200 {
             return self.respond.send_informational(head?).ok();

@@ -78,12 +78,18 @@ fn check(fields: &HeaderMap, has_body: bool) -> Result<(), Refusal> {
     if fields.keys().any(is_of_connection) || fields.get_all(TE).iter().any(|value| value != "trailers") {
         return Err(Refusal::Bad("there is a field in the head that HTTP/2 does not have"));
     }
+    check_values(fields)?;
+    if !has_body && fields.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
+        return Err(Refusal::Bad("the Content-Length tells of a body that does not follow"));
+    }
+    Ok(())
+}
+
+/// Whether the values begin and end with something (RFC 9113, 8.2.1).
+pub(super) fn check_values(fields: &HeaderMap) -> Result<(), Refusal> {
     let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     if fields.values().any(|value| is_blank(value.as_bytes().first()) || is_blank(value.as_bytes().last())) {
         return Err(Refusal::Bad("there is a blank around the value of a field"));
-    }
-    if !has_body && fields.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
-        return Err(Refusal::Bad("the Content-Length tells of a body that does not follow"));
     }
     Ok(())
 }
