@@ -6,6 +6,7 @@ mod outline;
 mod brackets;
 mod tree;
 mod words;
+mod exchange;
 mod sentences;
 mod joint;
 mod absorb;
@@ -117,6 +118,7 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     }
     growth.take(parts.iter().flatten(), LISTS, Step::Stretches);
     for nodes in &mut parts {
+        exchange::join_persons(nodes, &lexicon);
         let mut known = HashSet::new();
         let told = nodes.first().is_some_and(|node| plain(shapes[node.members[0]].0).is_some());
         for _ in 0..ROUNDS {
@@ -124,6 +126,7 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
                 break;
             }
         }
+        exchange::join(nodes, &lexicon);
     }
     growth.take(parts.iter().flatten(), WORDS, Step::Words);
     for nodes in &mut parts {

@@ -64,6 +64,15 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon, known: &mut HashSet
     joined
 }
 
+/// The nodes that differ in one place each, as [`fill`] gives them. All places are held at once.
+pub(super) fn places(nodes: &[Node], lexicon: &Lexicon) -> Vec<Vec<(u64, u32, u32)>> {
+    let mut places = Vec::new();
+    fill(&mut places, nodes, lexicon, |_| true);
+    places.sort_unstable();
+    let same = places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    same.filter(|bucket| bucket.len() > 1).map(<[_]>::to_vec).collect()
+}
+
 /// Joins nodes of the same outline.
 pub(super) fn merge_equal(nodes: &mut Vec<Node>) {
     nodes.sort_by(|a, b| a.outline.cmp(&b.outline));
