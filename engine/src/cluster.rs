@@ -6,6 +6,7 @@ mod outline;
 mod brackets;
 mod tree;
 mod words;
+mod exchange;
 mod sentences;
 mod joint;
 mod absorb;
@@ -99,7 +100,8 @@ pub(crate) fn likeness(a: &str, b: &str) -> f64 {
 pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     let mut growth = Growth::new(shapes);
     let mut lexicon = Lexicon::new();
-    let mut outlines: Vec<Outline> = shapes.iter().map(|(text, _)| lexicon.outline(text)).collect();
+    let mut outline = |text| lexicon.outline(plain(text).as_deref().unwrap_or(text));
+    let mut outlines: Vec<Outline> = shapes.iter().map(|(text, _)| outline(text)).collect();
     brackets::close_reasons(&mut outlines, &lexicon);
     brackets::close(&mut outlines, &lexicon);
     lexicon.close();
@@ -116,12 +118,15 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     }
     growth.take(parts.iter().flatten(), LISTS, Step::Stretches);
     for nodes in &mut parts {
+        exchange::join_persons(nodes, &lexicon);
         let mut known = HashSet::new();
+        let told = nodes.first().is_some_and(|node| plain(shapes[node.members[0]].0).is_some());
         for _ in 0..ROUNDS {
-            if !words::join(nodes, &lexicon, &mut known) {
+            if !words::join(nodes, &lexicon, &mut known, told) {
                 break;
             }
         }
+        exchange::join(nodes, &lexicon);
     }
     growth.take(parts.iter().flatten(), WORDS, Step::Words);
     for nodes in &mut parts {
@@ -143,12 +148,17 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     growth.grown()
 }
 
+/// What is compared of a trace: its shape without what its exceptions say.
+fn plain(shape: &str) -> Option<String> {
+    signature(shape).and_then(|signature| signature.plain)
+}
+
 /// The nodes of single lines, and those of each trace and each way in which [requests](requests) were answered: whatever else is
 /// alike in them, traces of different exceptions or frames are no variants of each other.
 fn apart(mut nodes: Vec<Node>, shapes: &[(&str, u64)]) -> Vec<Vec<Node>> {
     let signature = |node: &Node| {
         let shape = shapes[node.members[0]].0;
-        signature(shape).or_else(|| requests::answered(shape))
+        signature(shape).map(|signature| signature.names).or_else(|| requests::answered(shape))
     };
     let mut traces: BTreeMap<Option<String>, Vec<Node>> = BTreeMap::new();
     for node in nodes.extract_if(.., |node| signature(node).is_some()) {

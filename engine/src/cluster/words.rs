@@ -38,8 +38,9 @@ const ONCE: u64 = 2;
 const PART: usize = 1 << 18;
 
 /// Joins the nodes that differ in one place, where that place is a variable. Says whether any were joined.
-/// `known` are words that were variables elsewhere; those found here are added.
-pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon, known: &mut HashSet<u32>) -> bool {
+/// `known` are words that were variables elsewhere; those found here are added. `told` says that the frames of a trace tell where
+/// the nodes are from: then any two words that are no states are values.
+pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon, known: &mut HashSet<u32>, told: bool) -> bool {
     let mut sets = Sets::new(nodes.len());
     let mut joined = false;
     let mut found = HashSet::new();
@@ -51,7 +52,7 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon, known: &mut HashSet
         for bucket in places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|bucket| bucket.len() > 1) {
             let members = bucket.iter().map(|(_, _, node)| *node as usize);
             let place = Place::of(nodes, lexicon, members.clone(), bucket[0].1 as usize);
-            if place.is_variable(lexicon, known) {
+            if place.is_variable(lexicon, known) || told && place.are_values(lexicon) {
                 joined = true;
                 found.extend(place.words.iter().copied());
                 members.for_each(|node| sets.join(bucket[0].2 as usize, node));
@@ -61,6 +62,15 @@ pub(super) fn join(nodes: &mut Vec<Node>, lexicon: &Lexicon, known: &mut HashSet
     known.extend(found);
     unite(nodes, sets);
     joined
+}
+
+/// The nodes that differ in one place each, as [`fill`] gives them. All places are held at once.
+pub(super) fn places(nodes: &[Node], lexicon: &Lexicon) -> Vec<Vec<(u64, u32, u32)>> {
+    let mut places = Vec::new();
+    fill(&mut places, nodes, lexicon, |_| true);
+    places.sort_unstable();
+    let same = places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    same.filter(|bucket| bucket.len() > 1).map(<[_]>::to_vec).collect()
 }
 
 /// Joins nodes of the same outline.
@@ -145,6 +155,11 @@ impl Place {
             last: position + 1 == first.len(),
             events: bucket.map(|node| nodes[node].events).sum(),
         }
+    }
+
+    /// Whether none of the words says how things stand.
+    fn are_values(&self, lexicon: &Lexicon) -> bool {
+        self.words.len() + usize::from(self.slot) > 1 && !self.words.iter().any(|word| is_state(lexicon.word(*word)))
     }
 
     fn is_variable(&self, lexicon: &Lexicon, known: &HashSet<u32>) -> bool {

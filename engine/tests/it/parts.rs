@@ -291,3 +291,83 @@ fn dumps_of_bytes_are_one_variable_of_any_length_and_what_is_done_to_them_stays(
         }
     }
 }
+
+/// What a small log says of a few dozen things that all have names: each kind in a handful of lines, with other names.
+const SMALL: [&str; 16] = [
+    "mail sent to {u}",
+    "password changed for {u}",
+    "account {u} locked",
+    "account {u} unlocked",
+    "profile of {u} updated",
+    "cart of {u} abandoned",
+    "cart of {u} restored",
+    "token for {u} issued",
+    "token for {u} expired",
+    "role admin granted to {u}",
+    "role admin revoked from {u}",
+    "lock {n} acquired by {u}",
+    "lock {n} released by {u}",
+    "VM started",
+    "VM stopped",
+    "job {n} succeeded",
+];
+
+#[test]
+fn names_that_stand_for_each_other_in_several_messages_are_values_in_few_lines() {
+    let users = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy"];
+    for lines in [4, 5, 6] {
+        let mut lot = Lot(lines);
+        let text: String = (0..lines)
+            .flat_map(|_| SMALL)
+            .map(|said| {
+                let said = said.replace("{u}", one(&users, &mut lot)).replace("{n}", &lot.below(900).to_string());
+                format!("2026-05-01T10:00:00Z INFO {said}\n")
+            })
+            .collect();
+        let report = run_with(vec![reader(text)], &Settings::default()).report;
+        let found: Vec<(u64, &str)> = report.clusters.iter().map(|c| (c.events, c.template.as_str())).collect();
+        assert!((16..=24).contains(&found.len()), "{found:#?}");
+    }
+}
+
+#[test]
+fn what_is_done_and_how_things_stand_is_not_exchanged_in_few_lines() {
+    let said = [
+        ("failed to {} file", ["open", "read", "write", "close", "delete"]),
+        ("failed to {} socket", ["open", "read", "write", "close", "bind"]),
+        ("link eth is {}", ["up", "down", "slow", "bad", "ok"]),
+        ("disk sda is {}", ["full", "bad", "slow", "ok", "gone"]),
+        ("service {} on main host", ["started", "stopped", "paused", "resumed", "crashed"]),
+        ("worker {} on main host", ["started", "stopped", "paused", "resumed", "killed"]),
+        ("client will {} at once", ["connect", "retry", "stop", "wait", "read"]),
+        ("server will {} at once", ["connect", "retry", "stop", "wait", "write"]),
+    ];
+    let three = |words: [&'static str; 5]| words.into_iter().take(3);
+    let lines = || said.into_iter().flat_map(|(said, words)| three(words).map(move |word| said.replace("{}", word)));
+    let text: String = lines().chain(lines()).map(|line| line + "\n").collect();
+    let report = run_with(vec![reader(text)], &Settings::default()).report;
+    let found: Vec<&str> = report.clusters.iter().map(|cluster| cluster.template.as_str()).collect();
+    assert_eq!(found.len(), lines().count(), "{found:#?}");
+}
+
+#[test]
+fn names_of_persons_before_what_they_did_are_values() {
+    let first = ["Ann", "Bob", "Carl", "Dora", "Emil", "Fay", "Gus", "Hana"];
+    let last = ["Lee", "Ray", "Stone", "Hill", "Woods", "Park", "King", "Long"];
+    for count in [40, 100, 1000] {
+        let mut lot = Lot(count);
+        let mut name = || format!("{} {}", one(&first, &mut lot), one(&last, &mut lot));
+        let lines: String = (0..count)
+            .map(|i| format!("{} joined the room\n{} left the room\nroom {i} is empty\n", name(), name()))
+            .collect();
+        let report = run_with(vec![reader(lines)], &Settings::default()).report;
+        let found: Vec<(u64, &str)> = report.clusters.iter().map(|c| (c.events, c.template.as_str())).collect();
+        assert_eq!(found.iter().map(|(events, _)| *events).collect::<Vec<_>>(), [count; 3], "{found:#?}");
+    }
+    let kinds = ["Volume", "Index", "Topic", "Shard", "Plugin", "Queue"];
+    let things =
+        ["Alpha", "Bravo", "Carrot", "Delta", "Eagle", "Ferry", "Grape", "House", "Igloo", "Jolly", "Kettle", "Lemon"];
+    let line = |i: usize| format!("{} {} was deleted\n", kinds[i % 6], things[i % 12]);
+    let report = run_with(vec![reader((0..600).map(line).collect::<String>())], &Settings::default()).report;
+    assert!(report.clusters.len() >= kinds.len(), "{} clusters", report.clusters.len());
+}

@@ -234,3 +234,98 @@ fn a_dump_without_end_is_one_event_in_each_chunk_at_most() {
     let chunks = dump.len() as u64 / (200_000 * 33 / (200_000 / (16 << 10))) + 2;
     assert!(report.totals.events <= 2 + chunks, "{} events", report.totals.events);
 }
+
+/// What a program writes of an error that says this, is of that name, and was found in that function.
+type Said = fn(&str, &str, &str) -> String;
+
+/// The languages with the names of two exceptions each; where there are none, with what the language says of two panics.
+const EXCEPTIONS: [(&str, [&str; 2], Said); 9] = [
+    ("Java", ["java.lang.IllegalStateException", "java.io.IOException"], |said, name, called| {
+        format!("{name}: {said}\n\tat a.b.C.{called}(E.java:10)\n\tat a.b.C.main(E.java:20)\n")
+    }),
+    ("Java, a cause", ["java.lang.IllegalStateException", "java.io.IOException"], |said, name, called| {
+        format!(
+            "java.lang.Error: {said}\n\tat a.b.D.d(E.java:10)\nCaused by: {name}: {said} too\n\tat a.b.C.{called}(E.java:10)\n\t... 3 more\n"
+        )
+    }),
+    ("Python", ["ValueError", "demo.Wrong"], |said, name, called| {
+        format!(
+            "Traceback (most recent call last):\n  File \"/srv/a.py\", line 1, in {called}\n    run()\n{name}: {said}\n"
+        )
+    }),
+    ("Go", ["", "close of closed channel: "], |said, name, called| {
+        format!(
+            "panic: {name}{said}\n\ngoroutine 1 [running]:\nmain.{called}(0xc000012345, 0x5)\n\t/srv/a.go:31 +0x1d\nexit status 2\n"
+        )
+    }),
+    ("Rust", ["", "index out of bounds: "], |said, name, called| {
+        format!(
+            "thread 'main' panicked at src/main.rs:1:2:\n{name}{said}\nstack backtrace:\n   0: demo::{called}\n             at ./src/main.rs:1:2\n"
+        )
+    }),
+    (".NET", ["System.InvalidOperationException", "System.IO.IOException"], |said, name, called| {
+        format!(
+            "Unhandled exception. {name}: {said}\n   at Demo.Orders.{called}(Order order) in /src/Orders.cs:line 41\n"
+        )
+    }),
+    ("Node", ["TypeError", "RangeError"], |said, name, called| {
+        format!("{name}: {said}\n    at {called} (/srv/shop.js:1:2)\n    at Shop.main (/srv/shop.js:3:4)\n")
+    }),
+    ("Ruby", ["ArgumentError", "KeyError"], |said, name, called| {
+        format!("/srv/a.rb:12:in '{called}': {said} ({name})\n\tfrom /srv/a.rb:31:in 'main'\n")
+    }),
+    ("PHP", ["DomainException", "LogicException"], |said, name, called| {
+        format!(
+            "PHP Fatal error:  Uncaught {name}: {said} in /srv/a.php:31\nStack trace:\n#0 /srv/a.php(1): Cart->{called}(Array)\n#1 {{main}}\n  thrown in /srv/a.php on line 31\n"
+        )
+    }),
+];
+
+#[test]
+fn traces_of_one_exception_and_the_same_frames_are_one_cluster_whatever_they_say() {
+    let all: [&[&str]; 4] = [
+        &["value was 5 in cache", "value was 5 in cache"],
+        &["value was 5 in cache", "value was 6789 in cache"],
+        &["Something bad happened", "value was 5 in cache"],
+        &["Something bad happened", "value was 5 in cache", "empty", "it has (no) lines: cannot go on"],
+    ];
+    let mut wrong = Vec::new();
+    for (language, names, text) in EXCEPTIONS {
+        for said in all {
+            let kinds = [(names[0], "sell"), (names[0], "buy"), (names[1], "sell")];
+            let events: String =
+                said.iter().flat_map(|said| kinds.map(|(name, called)| text(said, name, called))).collect();
+            let clusters = run(&events).report.clusters;
+            let found: Vec<(u64, &str)> = clusters.iter().map(|c| (c.events, c.template.as_str())).collect();
+            if found.iter().map(|(events, _)| *events).collect::<Vec<_>>() != [said.len() as u64; 3] {
+                wrong.push(format!("{language} {said:?}: {found:#?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Templates of a log in which each trace stands behind a line that says what failed.
+fn behind(heads: &[&str]) -> Vec<String> {
+    let (_, names, text) = EXCEPTIONS[0];
+    let event = |head: &&str| format!("2026-05-01 10:00:00 ERROR {head}\n{}", text("disk full", names[0], "sell"));
+    let events: String = heads.iter().map(event).collect();
+    run(&events).report.clusters.into_iter().map(|cluster| cluster.template).collect()
+}
+
+#[test]
+fn lines_before_a_trace_that_differ_in_a_word_are_one_message_and_states_are_none() {
+    let trace = "java.lang.IllegalStateException: disk full ⏎ at a.b.C.sell(E.java:<*>) ⏎ at a.b.C.main(E.java:<*>)";
+    for said in ["<*> could not be served", "Job <*> has ended badly", "cannot load order of <*>"] {
+        let heads = ["alice", "bob"].map(|name| said.replace("<*>", name));
+        assert_eq!(behind(&heads.each_ref().map(String::as_str)), [format!("{said} ⏎ {trace}")]);
+    }
+    assert_eq!(behind(&["VM started with problems", "VM stopped with problems"]).len(), 2);
+}
+
+#[test]
+fn what_an_exception_says_tells_it_from_others_where_there_are_no_frames() {
+    let event = |said: &str| format!("2026-05-01 10:00:00 ERROR job failed\njava.io.IOException: {said}\n");
+    let events = [event("disk full"), event("connection reset by peer")].concat().repeat(3);
+    assert_eq!(run(&events).report.clusters.len(), 2);
+}

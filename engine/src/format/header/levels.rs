@@ -238,6 +238,11 @@ impl Header<'_> {
         }
         let upper = word.iter().all(u8::is_ascii_uppercase);
         let colon = after.first() == Some(&b':');
+        // What Go says of a panic, no column.
+        if colon && word == b"panic" {
+            self.level = Some(found).filter(|_| first).or(self.level);
+            return false;
+        }
         let column = matches!(after, [b' ', b' ' | b'-' | b'[', ..] | [b'\t' | b'|' | b',', ..]);
         let statement = found == Level::Info && word.eq_ignore_ascii_case(b"log");
         if !(matches!(after.first(), Some(b' ' | b'\t' | b':' | b'|' | b',')) || after.is_empty())
