@@ -2,7 +2,7 @@
 //! They tell variables where each message has too few lines to tell its own; where there are many the siblings judge each place
 //! by itself. Names of persons at the front, of which the first part stands with many second ones, are told alike.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     outline::{Lexicon, SLOT, WORD},
@@ -25,12 +25,10 @@ type Classes = HashMap<u32, usize>;
 /// names do.
 pub(super) fn join_persons(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
     let is_part = |word: &u32| *word != SLOT && is_person(std::iter::once(Some(lexicon.word(*word))));
-    let mut by_rest: BTreeMap<&[u32], Vec<usize>> = BTreeMap::new();
-    for (n, node) in nodes.iter().enumerate() {
-        if let Some((_, rest)) = node.outline.split_at_checked(2).filter(|(_, rest)| lexicon.weight(rest) >= 2 * WORD) {
-            by_rest.entry(rest).or_default().push(n);
-        }
-    }
+    let rest = |node: &usize| nodes[*node].outline.get(2..).unwrap_or_default();
+    // Sorted, and no map: there may be as many nodes as there are shapes.
+    let mut by_rest: Vec<usize> = (0..nodes.len()).filter(|node| lexicon.weight(rest(node)) >= 2 * WORD).collect();
+    by_rest.sort_unstable_by(|a, b| (rest(a), a).cmp(&(rest(b), b)));
     let are_persons = |group: &[usize]| {
         let (mut first, mut second): (BTreeSet<u32>, HashMap<u32, usize>) = Default::default();
         for outline in group.iter().map(|n| &nodes[*n].outline) {
@@ -43,8 +41,9 @@ pub(super) fn join_persons(nodes: &mut Vec<Node>, lexicon: &Lexicon) {
             && shared * 2 >= second.len()
             && first.iter().chain(second.keys()).all(is_part)
     };
-    let persons = by_rest.into_iter().filter(|(_, group)| group.len() >= MANY && are_persons(group));
-    let groups = persons.map(|(rest, group)| ([&[SLOT], rest].concat(), group)).collect();
+    let alike = by_rest.chunk_by(|a, b| rest(a) == rest(b));
+    let persons = alike.filter(|group| group.len() >= MANY && are_persons(group));
+    let groups = persons.map(|group| ([&[SLOT], rest(&group[0])].concat(), group.to_vec())).collect();
     regroup(nodes, groups);
 }
 
