@@ -1,5 +1,5 @@
 //! Lists of any length: `a, b, c`, `a b c`, `a and b and c`, with other words around them or none. Known by their words, which
-//! recur at different places.
+//! recur at different places, each beside different ones.
 
 use std::collections::{HashMap, HashSet};
 
@@ -180,32 +180,69 @@ fn by_tail(nodes: &[Node], bucket: &[Stretch]) -> Vec<Vec<Stretch>> {
     done
 }
 
-/// What is known of a word in several stretches.
+/// What is known of a word, or a variable, in several stretches.
 struct Found {
     events: u64,
-    /// Of the first.
-    place: usize,
-    /// Whether it stands at another place too.
-    wanders: bool,
+    place: Only,
+    before: Only,
+    behind: Only,
 }
 
-/// Leaves out the stretches with a word that stands at one place always, as words of a sentence do.
-fn leave_telling(nodes: &[Node], bucket: &mut Vec<Stretch>) {
+impl Found {
+    /// Whether it stands at several places, among different words. With a part at the front that may be left out a sentence
+    /// stands at two places, but its words among the same ones.
+    fn wanders(&self) -> bool {
+        [&self.place, &self.before, &self.behind].into_iter().all(|only| only.several)
+    }
+}
+
+/// What was seen: the first of it, and whether there was anything else.
+struct Only {
+    first: u32,
+    several: bool,
+}
+
+impl Only {
+    fn of(first: u32) -> Self {
+        Self { first, several: false }
+    }
+
+    fn see(&mut self, other: u32) {
+        self.several |= other != self.first;
+    }
+}
+
+/// What is known of the words in the stretches, and between which other words they stand, whatever variables there are.
+fn found(nodes: &[Node], bucket: &[Stretch]) -> HashMap<u32, Found> {
     let mut found: HashMap<u32, Found> = HashMap::new();
-    for (_, node, from, to) in &*bucket {
-        let node = &nodes[*node];
-        for (place, word) in node.outline[*from..*to].iter().enumerate().filter(|(_, word)| **word != SLOT) {
-            let word = found.entry(*word).or_insert(Found { events: 0, place, wanders: false });
-            word.events += node.events;
-            word.wanders |= word.place != place;
+    for (_, node, from, to) in bucket {
+        let words = &nodes[*node].outline[*from..*to];
+        for (place, word) in words.iter().enumerate() {
+            let before = words[..place].iter().rev().find(|word| **word != SLOT).copied().unwrap_or(SLOT);
+            let behind = words[place + 1..].iter().find(|word| **word != SLOT).copied().unwrap_or(SLOT);
+            let known = found.entry(*word).or_insert_with(|| {
+                let [place, before, behind] = [place as u32, before, behind].map(Only::of);
+                Found { events: 0, place, before, behind }
+            });
+            known.events += nodes[*node].events;
+            known.place.see(place as u32);
+            known.before.see(before);
+            known.behind.see(behind);
         }
     }
-    let tells = |word: &u32| found.get(word).is_some_and(|found| found.events >= TELLING && !found.wanders);
+    found
+}
+
+/// Leaves out the stretches with a word that stands at one place always, or always beside the same, as words of a sentence do.
+fn leave_telling(nodes: &[Node], bucket: &mut Vec<Stretch>) {
+    let found = found(nodes, bucket);
+    let known = |word: &u32| found.get(word).filter(|_| *word != SLOT);
+    let tells = |word: &u32| known(word).is_some_and(|found| found.events >= TELLING && !found.wanders());
     bucket.retain(|(_, node, from, to)| !nodes[*node].outline[*from..*to].iter().any(tells));
 }
 
-/// Stretches of several lengths whose words recur at different places. Characters of scripts without blanks do that in any
-/// text.
+/// Stretches of several lengths whose words recur at different places, among different words. Characters of scripts without
+/// blanks do that in any text.
 fn is_list(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch], strict: bool) -> bool {
     let lengths: HashSet<usize> = bucket.iter().map(|(_, _, from, to)| to - from).collect();
     if bucket.len() < LISTS || lengths.len() < LENGTHS {
@@ -215,17 +252,12 @@ fn is_list(nodes: &[Node], lexicon: &Lexicon, bucket: &[Stretch], strict: bool) 
     if !strict && around(&nodes[first], lexicon, from, to) < AROUND {
         return false;
     }
-    let mut places: HashMap<u32, HashSet<usize>> = HashMap::new();
-    for (_, node, from, to) in bucket {
-        for (place, word) in nodes[*node].outline[*from..*to].iter().enumerate() {
-            places.entry(*word).or_default().insert(place);
-        }
-    }
-    if places.keys().filter(|word| lexicon.is_unspaced(**word)).count() * 2 > places.len() {
+    let found = found(nodes, bucket);
+    if found.keys().filter(|word| lexicon.is_unspaced(**word)).count() * 2 > found.len() {
         return false;
     }
-    let wandering = places.values().filter(|places| places.len() >= 2).count();
-    wandering * 2 >= places.len() && !is_told(nodes, lexicon, bucket)
+    let wandering = found.values().filter(|found| found.wanders()).count();
+    wandering * 2 >= found.len() && !is_told(nodes, lexicon, bucket)
 }
 
 /// Whether the stretches are rather sentences than lists: they have a negation, or a word that stands behind the same word

@@ -201,13 +201,20 @@ pub(super) fn is_unit(word: &str) -> bool {
     unit(word).is_some()
 }
 
-/// What stands behind a number: of what there are so many, or what goes with that.
+/// What stands behind a number: of what there are so many, or what goes with that. What stands behind a verb or a preposition
+/// is something else: `group 5 are hans`.
 pub(super) fn is_counted(tokens: &[Token<'_>]) -> bool {
     let is_number = |tokens: &[Token<'_>]| matches!(tokens, [.., Token::Slot(Kind::Number), Token::Blank]);
     match tokens {
-        [before @ .., Token::Word(word), Token::Blank] if is_lower(word) && !is_unit(word) => is_number(before),
+        [before @ .., Token::Word(word), Token::Blank] if is_lower(word) && !is_unit(word) && !is_copula(word) => {
+            !is_preposition(word) && !is_conjunction(word) && is_number(before)
+        }
         tokens => is_number(tokens),
     }
+}
+
+fn is_copula(word: &str) -> bool {
+    matches!(word, "is" | "are" | "was" | "were" | "has" | "have" | "had")
 }
 
 /// Whether a word is of small Latin letters alone.

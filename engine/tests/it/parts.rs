@@ -1,4 +1,6 @@
-use logkin_engine::Settings;
+use std::collections::HashMap;
+
+use logkin_engine::{Settings, evaluate::label_lines};
 
 use crate::harness::{Lot, reader, run_with};
 
@@ -147,6 +149,76 @@ fn lists_of_one_item_and_of_many_are_one_message() {
         let set: Vec<&str> = set.iter().map(String::as_str).collect();
         let alone: &[[&str; 3]] = if separator == " and " { &[] } else { &[[set[3], set[4], set[5]]] };
         assert_exact(&[&[[set[0], set[1], set[2]]], alone].concat(), &[300]);
+    }
+}
+
+#[test]
+fn names_that_end_as_plurals_do_are_items_behind_a_number_and_a_verb() {
+    const NAMES: [&str; 9] = ["anna", "hans", "ines", "james", "lucas", "mia", "paul", "rita", "thomas"];
+    let line = |lot: &mut Lot| {
+        let names: Vec<&str> = (0..=lot.below(15)).map(|_| one(&NAMES, lot)).collect();
+        format!(
+            "Members of group {} are {}\nRebalance finished in {} s\n",
+            lot.below(9),
+            names.join(" "),
+            lot.below(99)
+        )
+    };
+    for count in [30, 300] {
+        let mut lot = Lot(count);
+        let lines: String = (0..count).map(|_| line(&mut lot)).collect();
+        let report = run_with(vec![reader(&lines)], &Settings::default()).report;
+        assert_eq!(report.clusters.iter().map(|cluster| cluster.lines).collect::<Vec<_>>(), [count, count]);
+    }
+}
+
+#[test]
+fn a_front_that_some_lines_have_makes_no_two_messages_one_however_few_lines_there_are() {
+    let fronts = ["*{n} ", "({w}) ", "[{w}] ", "[{n}] ", "({n}) ", "{w}: ", "{w} | ", "{n} ", "<{w}> {n} ", "#{n}: "];
+    let sets: [&[&str]; 3] = [
+        &[
+            "Service started",
+            "Service stopped",
+            "Query finished in {n} ms, {n} rows",
+            "Worker {n} is ready",
+            "Connection to {i} lost, retrying in {n}s",
+            "Cache miss for key session:{n}",
+            "Wrote /var/data/{n}.dat ({n} KB)",
+        ],
+        &[
+            "reload complete",
+            "accepted peer {i}",
+            "dropped peer {i}",
+            "queue is empty",
+            "flushed {n} pages to disk",
+            "disk is almost full",
+            "job {n} done",
+        ],
+        &[
+            "leader elected",
+            "leader lost",
+            "node joined ring",
+            "node left ring",
+            "ring is stable",
+            "snapshot written to disk",
+            "snapshot read from disk",
+            "disk scrub started",
+            "disk scrub finished",
+        ],
+    ];
+    for case in 0..fronts.len() * 24 {
+        let (front, before, seed) = (fronts[case / 24], ["", "web-1 | "][case % 2], case % 24 / 2);
+        let (messages, mut lot) = (sets[seed % sets.len()], Lot(seed as u64));
+        let of: Vec<&str> = (0..8 + 9 * seed).map(|_| one(messages, &mut lot)).collect();
+        let front = format!("{before}⟨{front}⟩");
+        let lines: Vec<String> = of.iter().map(|message| filled(&(front.clone() + message), &mut lot)).collect();
+        let labels = label_lines(lines.iter().map(String::as_bytes), 4_102_444_800, 0.5);
+        let mut says: HashMap<usize, &str> = HashMap::new();
+        for (line, (cluster, message)) in labels.clusters.iter().zip(&of).enumerate() {
+            let first = says.entry(*cluster).or_insert(message);
+            let template = labels.templates[*cluster].typed();
+            assert_eq!(first, message, "{template} in line {line} of\n{}", lines.join("\n"));
+        }
     }
 }
 
