@@ -226,3 +226,23 @@ fn the_log_says_in_which_of_several_pools_a_backend_is_and_which_is_down() {
     }
     assert!(!log.contains("127.0.0.1:1 of pool shop gets requests"), "{log}");
 }
+
+#[test]
+fn a_client_that_closed_its_direction_while_its_answer_was_awaited_is_told_apart() {
+    let seen = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let closed = std::sync::Arc::clone(&seen);
+    let upstream = Upstream::scripted(move |_, peer| {
+        closed.wait();
+        closed.wait();
+        crate::upstream::answer(peer, b"late")
+    });
+    let (balancer, folder) =
+        logging("$status $flag $by", &format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address));
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    seen.wait();
+    client.finish();
+    seen.wait();
+    assert_eq!(client.answer().text(), "late");
+    assert_eq!(lines(balancer, &folder), "200 half_closed client\n");
+}
