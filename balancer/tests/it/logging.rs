@@ -24,6 +24,22 @@ fn the_access_log_is_opened_anew_on_request() {
 }
 
 #[test]
+fn where_nobody_reads_its_lines_any_more_they_are_lost_and_nothing_else_happens() {
+    let upstream = Upstream::saying("hi");
+    let address = upstream.address.to_string();
+    let more = ["--backend", &address, "--access-log", "/dev/stdout", "--threads", "1"];
+    let mut balancer = Balancer::unheard(&more);
+    let mut client = balancer.connect();
+    // More lines than a thread gathers before it writes.
+    for _ in 0..1000 {
+        assert_eq!(client.get("/").text(), "hi");
+    }
+    balancer.signal(Signal::USR2);
+    assert_eq!(balancer.get("/").text(), "hi", "there is still somebody who listens");
+    assert_eq!(balancer.stop(), Some(0));
+}
+
+#[test]
 fn a_line_has_the_form_of_the_file_and_nobody_forges_one() {
     let (upstream, folder) = (Upstream::saying("hi"), tempfile::tempdir().unwrap());
     let [log, file] = ["access.log", "balancer.toml"].map(|name| folder.path().join(name));
