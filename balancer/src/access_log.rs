@@ -97,6 +97,8 @@ pub(crate) struct Line<'a> {
     pub(crate) sent: &'a [String],
     /// Why it was tried again, once per retry.
     pub(crate) retries: &'a [Retry],
+    /// Whether it would have been once more, but for the bound on retries.
+    pub(crate) budget_spent: bool,
     /// How it ended otherwise than by a complete answer, or why we answered.
     pub(crate) flag: &'a str,
     /// Whose doing that was.
@@ -244,6 +246,9 @@ fn render(out: &mut String, time: &str, line: &Line<'_>) {
             let _ = write!(out, "{}{reason}@{after}", if number == 0 { ':' } else { ',' });
         }
     }
+    if line.budget_spent {
+        out.push_str(" retry_budget=spent");
+    }
     if !line.flag.is_empty() {
         let _ = write!(out, " flag={}", line.flag);
     }
@@ -292,6 +297,8 @@ fn push_value(out: &mut String, variable: Variable, [time, iso]: [&str; 2], line
         Variable::SentField(number) => line.sent.get(number).map_or("-", String::as_str),
         Variable::Upstream => line.upstream.unwrap_or("-"),
         Variable::RequestId => line.id.unwrap_or("-"),
+        Variable::RetryBudget if line.budget_spent => "spent",
+        Variable::RetryBudget => "-",
         Variable::Flag => or_none(line.flag),
         Variable::By => or_none(line.by),
         Variable::Chosen => or_none(line.chosen),
@@ -373,6 +380,7 @@ mod tests {
             tries: &[],
             sent: &[],
             retries: &*RETRIES,
+            budget_spent: false,
             flag: "",
             by: "",
             at: None,
@@ -409,7 +417,7 @@ mod tests {
             "\"request_method\":\"GET\",\"request_uri\":\"/\",\"server_protocol\":\"HTTP/1.1\",\"scheme\":\"http\",",
             "\"status\":200,\"body_bytes_sent\":5,\"http_referer\":\"-\",\"http_user_agent\":\"a\\\\x22 \\\\x5C\\\\x0A{b\",",
             "\"request_time\":0.001,\"upstream\":\"instance-8811\",\"upstream_addr\":\"-\",\"upstream_status\":\"-\",",
-            "\"queue_time\":0.000,\"chosen\":\"turn\",\"request_id\":\"7f\",\"retries\":\"connect\",\"flag\":\"-\",\"by\":\"-\",\"host\":\"-\"}\n",
+            "\"queue_time\":0.000,\"chosen\":\"turn\",\"request_id\":\"7f\",\"retries\":\"connect\",\"retry_budget\":\"-\",\"flag\":\"-\",\"by\":\"-\",\"host\":\"-\"}\n",
         ] {
             assert!(json.contains(part), "{part} is not in {json}");
         }

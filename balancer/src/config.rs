@@ -431,8 +431,12 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
 /// It cannot be read at all.
 pub(crate) fn read(path: &Path) -> Result<(Config, Vec<String>), Problems> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let bytes = std::fs::read(path).map_err(|error| {
         Problems(vec![format!("{shown}: cannot be read: {error}; check the path and its permissions")])
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
+        Problems(vec![format!("{shown}:{line}: this is not UTF-8; save the file as UTF-8 text")])
     })?;
     let (file, unread) = file::parse(&text);
     let mut problems: Vec<String> = unread.iter().map(|unread| format!("{shown}:{}", unread.problem)).collect();

@@ -60,6 +60,9 @@ impl ErrorLog {
         let is_terminal = self.file.is_none() && io::stderr().is_terminal();
         let colours = is_terminal && std::env::var_os("NO_COLOR").is_none();
         let log = fmt().with_writer(self.clone()).with_target(false).with_ansi(colours).with_max_level(most);
+        // A line that cannot be written is lost. The library would say so on standard error, and panic where nobody reads
+        // that any more: whatever had something to say would end of it.
+        let log = log.log_internal_errors(false);
         // Refused means that there is one.
         drop(log.try_init());
     }

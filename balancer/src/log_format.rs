@@ -57,6 +57,7 @@ pub enum Variable {
     RequestId,
     /// Why it was tried again, each time.
     Retries,
+    RetryBudget,
     /// How it ended otherwise than by a complete answer, or why we answered.
     Flag,
     /// Whose doing that was.
@@ -64,7 +65,7 @@ pub enum Variable {
 }
 
 /// The variables by their names; those of fields come besides.
-const VARIABLES: [(&str, Variable); 23] = [
+const VARIABLES: [(&str, Variable); 24] = [
     ("remote_addr", Variable::RemoteAddr),
     ("time_local", Variable::TimeLocal),
     ("time_iso8601", Variable::TimeIso),
@@ -86,6 +87,7 @@ const VARIABLES: [(&str, Variable); 23] = [
     ("chosen", Variable::Chosen),
     ("request_id", Variable::RequestId),
     ("retries", Variable::Retries),
+    ("retry_budget", Variable::RetryBudget),
     ("flag", Variable::Flag),
     ("by", Variable::By),
 ];

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::LocalSet,
+    task::{JoinSet, LocalSet},
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
@@ -131,12 +131,13 @@ async fn look_now_and_then(worker: &Worker) {
 }
 
 async fn accept_until_stopped(worker: &Rc<Worker>, entrances: Vec<Entrance>, shutdown: &Shutdown) -> io::Result<()> {
-    let mut accepting = Vec::new();
+    let mut accepting = JoinSet::new();
     for Entrance { listener, door } in entrances {
         let door = Rc::new(door);
         let listener = TcpListener::from_std(listener)?;
         let (worker, stop) = (Rc::clone(worker), shutdown.asked.clone());
-        accepting.push(worker.connections.clone().spawn_local(async move {
+        let tasks = worker.connections.clone();
+        accepting.spawn_local(tasks.track_future(async move {
             let mut next = None;
             tokio::select! {
                 () = accept(&worker, &listener, &door, &mut next) => unreachable!("accepting does not end"),
@@ -151,8 +152,9 @@ async fn accept_until_stopped(worker: &Rc<Worker>, entrances: Vec<Entrance>, shu
             accept_the_queued(&worker, listener, &door);
         }));
     }
-    for accepting in accepting {
-        accepting.await?;
+    // One that fails ends the thread at once: nobody would listen there any more.
+    while let Some(ended) = accepting.join_next().await {
+        ended?;
     }
     Ok(())
 }

@@ -388,7 +388,10 @@ fn start_threads(
             counters: Arc::clone(counters),
             log: log.cloned(),
         });
-    threads.map(|thread| DataThread::start(thread, shutdown)).collect()
+    let start = |thread: proxy::Thread| {
+        DataThread::start(format!("proxy-{}", thread.number), shutdown, move |shutdown| proxy::run(thread, shutdown))
+    };
+    threads.map(start).collect()
 }
 
 /// A pool with how many backends it shall have.
@@ -431,15 +434,18 @@ struct DataThread {
 }
 
 impl DataThread {
-    fn start(thread: proxy::Thread, shutdown: &Shutdown) -> io::Result<Self> {
+    fn start(
+        name: String,
+        shutdown: &Shutdown,
+        work: impl FnOnce(&Shutdown) -> io::Result<usize> + Send + 'static,
+    ) -> io::Result<Self> {
         let (report, end) = oneshot::channel();
         let shutdown = shutdown.clone();
-        let name = format!("proxy-{}", thread.number);
         let handle = thread::Builder::new().name(name).spawn(move || {
-            let ended = proxy::run(thread, &shutdown);
-            // A data plane with a thread missing would go on with a part of its clients unheard.
-            shutdown.ask();
-            drop(report.send(ended));
+            // A data plane with a thread missing would go on with a part of its clients unheard, so however it ends, by a
+            // panic too, all of them end, and whoever has started the process hears of it.
+            let _all_end = shutdown.asked.clone().drop_guard();
+            drop(report.send(work(&shutdown)));
         })?;
         Ok(Self { end, handle })
     }
@@ -457,4 +463,26 @@ async fn finish_requests(threads: Vec<DataThread>) -> Result<usize, RunError> {
         drop(thread.handle.join());
     }
     failed.map_or(Ok(cut), |failed| Err(RunError::Thread(failed)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_ends_all_of_them_and_is_told() {
+        let shutdown = Shutdown::default();
+        let waits = |shutdown: &Shutdown| -> io::Result<usize> {
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            runtime.block_on(shutdown.asked.cancelled());
+            Ok(0)
+        };
+        let threads = vec![
+            DataThread::start("good".to_owned(), &shutdown, waits).unwrap(),
+            DataThread::start("bad".to_owned(), &shutdown, |_| panic!("a bug")).unwrap(),
+        ];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ended = runtime.block_on(finish_requests(threads));
+        assert!(matches!(ended, Err(RunError::Thread(_))), "{ended:?}");
+    }
 }

@@ -1,6 +1,8 @@
 //! Which backend is next. Pure: what is known of the candidates in, a position out.
 
-use self::{least_requests::LeastRequests, round_robin::RoundRobin, smooth::Smooth, two_choices::TwoChoices};
+use self::{
+    ewma::Latency, least_requests::LeastRequests, round_robin::RoundRobin, smooth::Smooth, two_choices::TwoChoices,
+};
 
 pub mod ewma;
 pub mod key;
@@ -22,8 +24,8 @@ pub trait Candidates {
     fn weight(&self, place: usize) -> u32;
     /// Requests it is working on.
     fn in_flight(&self, place: usize) -> usize;
-    /// How long it takes for an answer lately, in any unit; 0 when that is not known.
-    fn latency(&self, place: usize) -> f64;
+    /// How long it takes for an answer lately.
+    fn latency(&self, place: usize) -> Latency;
     /// Its name, as a number.
     fn name(&self, place: usize) -> u64;
 }
@@ -58,14 +60,14 @@ impl Algorithm {
 
 #[cfg(test)]
 mod tests {
-    use super::Candidates;
+    use super::{Candidates, ewma::Latency};
 
     /// One backend of a test.
     #[derive(Debug, Clone)]
     pub(super) struct One {
         pub(super) weight: u32,
         pub(super) in_flight: usize,
-        pub(super) latency: f64,
+        pub(super) latency: Latency,
         pub(super) name: u64,
         pub(super) free: bool,
     }
@@ -75,7 +77,7 @@ mod tests {
         let one = |(name, weight): (usize, &u32)| One {
             weight: *weight,
             in_flight: 0,
-            latency: 0.0,
+            latency: Latency::default(),
             name: super::key::number(name.to_string().as_bytes()),
             free: true,
         };
@@ -99,7 +101,7 @@ mod tests {
             self[place].in_flight
         }
 
-        fn latency(&self, place: usize) -> f64 {
+        fn latency(&self, place: usize) -> Latency {
             self[place].latency
         }
 

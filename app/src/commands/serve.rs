@@ -131,6 +131,8 @@ fn address(listener: &Listener) -> io::Result<String> {
 /// To standard error; LOGKIN_LOG says how much.
 fn log() {
     let filter = EnvFilter::try_from_env("LOGKIN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    // A second call in one process (tests) leaves the first in place.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
+    // Where nobody reads standard error, the library would panic when it says that it cannot write there. A second call in
+    // one process (tests) leaves the first in place.
+    let _ = log.log_internal_errors(false).try_init();
 }

@@ -59,14 +59,29 @@ pub(crate) struct Wish {
 #[derive(Default)]
 pub(crate) struct Tried {
     turns: Vec<(BackendId, u32)>,
+    /// How many of them do not count: they were asked over held connections that had ended.
+    stale: usize,
     /// Whether one of them may have seen something of it.
     reached: bool,
 }
 
 impl Tried {
     pub(crate) fn add(&mut self, turn: (BackendId, u32), reached: bool) {
-        self.turns.push(turn);
+        if self.has(turn) {
+            // It was asked over a new connection after all.
+            self.stale -= 1;
+        } else {
+            self.turns.push(turn);
+        }
         self.reached |= reached;
+    }
+
+    /// One may have seen the request over a held connection that has ended: others are asked first. As with nginx that is no
+    /// try, or where there shall be only one, each connection that was idle for too long would cost a request.
+    pub(crate) fn pass_over(&mut self, turn: (BackendId, u32)) {
+        self.turns.push(turn);
+        self.stale += 1;
+        self.reached = true;
     }
 
     fn has(&self, turn: (BackendId, u32)) -> bool {
@@ -74,7 +89,7 @@ impl Tried {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.turns.len()
+        self.turns.len() - self.stale
     }
 }
 

@@ -74,6 +74,8 @@ pub(crate) struct Entry {
     /// Why it came to the last one.
     pub(crate) chosen: &'static str,
     retries: Vec<Retry>,
+    /// Whether it would have been tried again, had there not been too many retries already.
+    pub(crate) budget_spent: bool,
     /// What it is known by.
     pub(crate) id: Option<RequestId>,
     pub(crate) trace: Trace,
@@ -119,6 +121,7 @@ impl Entry {
             queued: Duration::ZERO,
             chosen: "",
             retries: Vec::new(),
+            budget_spent: false,
             id: None,
             trace: Trace::Ignored,
             cookie: None,
@@ -156,6 +159,12 @@ impl Entry {
         }
         let after = self.upstream.as_ref().map(|upstream| upstream.backend.name.clone()).unwrap_or_default();
         self.retries.push(Retry { reason, after });
+    }
+
+    /// A held connection to the one that was asked last had ended; that is no failure of its.
+    pub(crate) fn stale(&mut self) {
+        self.note_try(ProxyError::NoAnswer.facts().status.as_u16());
+        self.retry("stale");
     }
 
     /// A backend is asked.
@@ -269,6 +278,10 @@ impl Drop for Entry {
             last.took = self.asked_at.elapsed();
         }
         self.count();
+        // It has its answer, as far as anybody knows, so it counts as no failure; but who has gone altogether looks the same.
+        if self.flag.is_empty() && self.client.has_ended() {
+            (self.flag, self.by) = ("half_closed", Side::Client.name());
+        }
         let Some(asked) = &self.asked else { return };
         self.worker.note(&Line {
             client: &self.client.source().name,
@@ -282,6 +295,7 @@ impl Drop for Entry {
             tries: &self.tries,
             sent: &self.sent_fields,
             retries: &self.retries,
+            budget_spent: self.budget_spent,
             flag: self.flag,
             by: self.by,
             at: self.at.as_ref().map(|upstream| upstream.backend.name.as_str()),

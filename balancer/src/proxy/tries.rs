@@ -79,7 +79,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
         }
         exchange.entry().asks(&candidate);
         let turn = candidate.turn();
-        let asked = ask(exchange, branch, candidate).await;
+        let asked = ask(exchange, branch, candidate, &mut tried, &wish).await;
         let may_go_on = branch.limits.next_upstream_deadline.is_none_or(|deadline| started.elapsed() < deadline);
         match asked {
             Asked::Answered(candidate, answer) => {
@@ -97,7 +97,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 if may_go_on
                     && retry::after_status(exchange.request(), branch.limits.next_upstream)
                     && let Some(other) = branch.next(&tried, &wish)
-                    && branch.budget.borrow_mut().take()
+                    && is_in_budget(exchange, branch)
                 {
                     next = Some(other);
                 }
@@ -112,6 +112,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 }
                 exchange.entry().retry(case.name());
             }
+            Asked::Stale(other) => next = Some(other),
             Asked::Failed(error, suspect) => {
                 if let ProxyError::AnswerBroken(fault) = error {
                     let asked = exchange.asks_for();
@@ -154,18 +155,33 @@ enum Asked<A> {
     Answered(Candidate, A),
     /// With the backend, if this may be held against it.
     Failed(ProxyError, Option<Candidate>),
+    /// A held connection ended after the request had gone out on it; this one is asked next.
+    Stale(Candidate),
 }
 
-/// Asks one backend: over a held connection, or over a new one when those turn out to be stale. That a held connection
-/// was closed says nothing about the backend.
-async fn ask<E: Exchange>(exchange: &mut E, branch: &Branch, mut candidate: Candidate) -> Asked<E::Answer> {
+/// Asks one backend: over a held connection, or over a new one when those turn out to be closed. That one was says nothing
+/// about the backend, and where nothing of the request had gone out it is asked over another one.
+///
+/// Where something had, nobody can tell a connection that was idle for too long from a backend that has died of the request,
+/// so whoever else is free is asked first, and the same one, over a new connection, only where nobody is.
+async fn ask<E: Exchange>(
+    exchange: &mut E,
+    branch: &Branch,
+    mut candidate: Candidate,
+    tried: &mut Tried,
+    wish: &Wish,
+) -> Asked<E::Answer> {
     while let Some(connection) = exchange.held(&candidate.upstream).await {
         match exchange.send(&mut candidate, connection).await {
             Ok(answer) => return Asked::Answered(candidate, answer),
             Err(ProxyError::NotSent) if exchange.request().whole => {}
             Err(ProxyError::NoAnswer) if may_try_again(exchange, branch, ProxyError::NoAnswer) => {
-                exchange.entry().retry("stale");
-                break;
+                exchange.entry().stale();
+                tried.pass_over(candidate.turn());
+                match branch.next(tried, wish) {
+                    Some(other) => return Asked::Stale(other),
+                    None => break,
+                }
             }
             Err(error @ (ProxyError::NotSent | ProxyError::NoAnswer)) => return Asked::Failed(error, None),
             Err(error) => return failed(error, candidate),
@@ -184,9 +200,16 @@ fn failed<A>(error: ProxyError, candidate: Candidate) -> Asked<A> {
     Asked::Failed(error, error.facts().case.map(|_| candidate))
 }
 
-fn may_try_again<E: Exchange>(exchange: &E, branch: &Branch, error: ProxyError) -> bool {
+fn may_try_again<E: Exchange>(exchange: &mut E, branch: &Branch, error: ProxyError) -> bool {
     retry::after_error(error, exchange.request(), branch.limits.next_upstream)
-        && (error.facts().retry == Retry::Always || branch.budget.borrow_mut().take())
+        && (error.facts().retry == Retry::Always || is_in_budget(exchange, branch))
+}
+
+/// Takes a retry out of the budget; that there is none left is told in the log.
+fn is_in_budget<E: Exchange>(exchange: &mut E, branch: &Branch) -> bool {
+    let is_left = branch.budget.borrow_mut().take();
+    exchange.entry().budget_spent |= !is_left;
+    is_left
 }
 
 #[cfg(test)]

@@ -215,6 +215,7 @@ impl Worker {
             tries: &[],
             sent,
             retries: &[],
+            budget_spent: false,
             flag: "bad_request",
             by: "client",
             at: None,

@@ -27,7 +27,7 @@ impl FromStr for Name {
         match fields::standing(name.as_bytes()) {
             Standing::Free => Ok(Self(name.to_owned())),
             Standing::Bound => Err(format!(
-                "`{name}` tells where a message ends, whom it is for, or what belongs to one connection; that is the balancer's"
+                "`{name}` tells where a message ends, whom it is for, or what belongs to one connection; that is the balancer's, leave it out"
             )),
             Standing::None => Err(format!("`{name}` is no name of a field; write one such as X-Frame-Options")),
         }

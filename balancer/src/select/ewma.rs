@@ -5,6 +5,15 @@ use std::time::{Duration, Instant};
 /// What is a third as important as now.
 const MEMORY: f64 = 10.0;
 
+/// A latency as it is known now.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Latency {
+    /// The average.
+    pub seconds: f64,
+    /// How far it can be relied on: from 1, just heard, to 0, nothing known.
+    pub trust: f64,
+}
+
 /// A moving average of latencies, in seconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ewma(Option<(f64, Instant)>);
@@ -23,10 +32,10 @@ impl Ewma {
         self.0 = Some((known, now));
     }
 
-    /// The average; it fades while nothing is heard, so that whoever was slow is asked again. 0 when nothing is known.
+    /// The average; trust in it fades while nothing is heard, so that whoever was slow is asked again.
     #[must_use]
-    pub fn get(&self, now: Instant) -> f64 {
-        self.0.map_or(0.0, |(known, at)| known * fade(at, now))
+    pub fn get(&self, now: Instant) -> Latency {
+        self.0.map_or(Latency::default(), |(seconds, at)| Latency { seconds, trust: fade(at, now) })
     }
 }
 
@@ -45,8 +54,8 @@ mod tests {
         let (now, mut ewma) = (Instant::now(), Ewma::default());
         ewma.observe(Duration::from_millis(1), now);
         ewma.observe(Duration::from_secs(1), now);
-        assert_eq!(ewma.get(now), 1.0);
-        assert!(ewma.get(now + Duration::from_secs(60)) < 0.01);
+        assert_eq!(ewma.get(now), Latency { seconds: 1.0, trust: 1.0 });
+        assert!(ewma.get(now + Duration::from_secs(60)).trust < 0.01);
     }
 
     proptest! {
@@ -57,7 +66,7 @@ mod tests {
             for (took, gap) in steps {
                 now += Duration::from_millis(gap);
                 ewma.observe(Duration::from_millis(took), now);
-                let known = ewma.get(now);
+                let known = ewma.get(now).seconds;
                 prop_assert!(known >= Duration::from_millis(took).as_secs_f64() - 1e-9);
                 prop_assert!(known <= Duration::from_millis(worst).as_secs_f64() + 1e-9);
             }

@@ -1,7 +1,13 @@
 //! Two are drawn by lot, and the better one is taken: the one whose recent latency times its requests is less for its
 //! weight. Whoever is slow gets little, and nobody who looks best for a moment gets everything.
+//!
+//! What is not known of one, or was heard long ago, is taken from the other. So requests that wait count by themselves: at one
+//! who has never answered, or answers no more, they are as costly as elsewhere, and it draws no more than its share.
 
-use super::Candidates;
+use super::{Candidates, ewma::Latency};
+
+/// What is assumed of one who is not known, beside the other: a little less, or who was slow once would never be asked again.
+const HOPE: f64 = 0.75;
 
 /// The lots: a generator of numbers that nobody needs to be unable to foresee.
 #[derive(Debug, Clone)]
@@ -23,7 +29,7 @@ impl TwoChoices {
             return Some(first);
         }
         let second = free().filter(|place| *place != first).nth(self.below(count - 1)?)?;
-        Some(if cost(candidates, second) < cost(candidates, first) { second } else { first })
+        Some(if is_better(candidates, second, first) { second } else { first })
     }
 
     /// A number from 0 to `bound` without it.
@@ -34,10 +40,19 @@ impl TwoChoices {
     }
 }
 
-/// How long a request would take there.
-fn cost(candidates: &impl Candidates, place: usize) -> f64 {
-    let waiting = u32::try_from(candidates.in_flight(place)).unwrap_or(u32::MAX);
-    candidates.latency(place) * (f64::from(waiting) + 1.0) / f64::from(candidates.weight(place))
+/// Whether a request would be done sooner at the first than at the second.
+fn is_better(candidates: &impl Candidates, first: usize, second: usize) -> bool {
+    let known = [first, second].map(|place| candidates.latency(place));
+    let trust = known[0].trust + known[1].trust;
+    let heard = known[0].seconds * known[0].trust + known[1].seconds * known[1].trust;
+    // Any number will do where nothing is known of either.
+    let usual = if trust > 0.0 { heard / trust } else { 1.0 };
+    let cost = |place: usize, known: Latency| {
+        let waiting = u32::try_from(candidates.in_flight(place)).unwrap_or(u32::MAX);
+        let latency = known.seconds * known.trust + HOPE * usual * (1.0 - known.trust);
+        latency * (f64::from(waiting) + 1.0) / f64::from(candidates.weight(place))
+    };
+    cost(first, known[0]) < cost(second, known[1])
 }
 
 #[cfg(test)]
@@ -46,11 +61,53 @@ mod tests {
 
     use super::{super::tests::weighing, *};
 
+    fn heard(seconds: f64) -> Latency {
+        Latency { seconds, trust: 1.0 }
+    }
+
+    /// How many of 3,000 requests come to the first backend, which answers none of them; of the others a few are under way.
+    fn drawn_by_one_that_hangs(known: Latency, others: &[usize]) -> usize {
+        let mut backends = weighing(&vec![1; others.len() + 1]);
+        backends[0].latency = known;
+        for (backend, busy) in backends[1..].iter_mut().zip(others) {
+            (backend.latency, backend.in_flight) = (heard(0.01), *busy);
+        }
+        let mut lots = TwoChoices::seeded(3);
+        for _ in 0..3000 {
+            let chosen = lots.pick(&backends).unwrap();
+            backends[chosen].in_flight += usize::from(chosen == 0);
+        }
+        backends[0].in_flight
+    }
+
+    #[test]
+    fn one_that_never_answers_draws_no_more_than_waits_at_the_others() {
+        // Neither one that has just come, nor one of which nothing was heard for a minute or an hour.
+        for trust in [0.0, 1e-9, 0.002, 0.5, 1.0] {
+            for others in [&[0, 0][..], &[3, 3], &[0, 0, 0, 0, 0, 0, 0], &[20, 20, 20]] {
+                let drawn = drawn_by_one_that_hangs(Latency { seconds: 0.01, trust }, others);
+                assert!(drawn <= 2 * (others[0] + 1), "{drawn} with trust {trust} beside {others:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_was_slow_is_asked_again_after_a_while() {
+        let mut backends = weighing(&[1, 1]);
+        backends[1].latency = heard(0.01);
+        let mut lots = TwoChoices::seeded(3);
+        let mut asked = |trust| {
+            backends[0].latency = Latency { seconds: 1.0, trust };
+            (0..100).any(|_| lots.pick(&backends) == Some(0))
+        };
+        assert!(!asked(1.0) && !asked(0.1) && asked(0.001));
+    }
+
     #[test]
     fn the_slowest_of_all_gets_nothing_while_it_is_that() {
         let mut backends = weighing(&[1, 1, 1, 1]);
         for (backend, latency) in backends.iter_mut().zip([1.0, 1.0, 1.0, 50.0]) {
-            backend.latency = latency;
+            backend.latency = heard(latency);
         }
         let mut lots = TwoChoices::seeded(7);
         let mut counts = [0; 4];
@@ -69,7 +126,7 @@ mod tests {
         ) {
             let mut backends = weighing(&vec![1; loads.len()]);
             for (backend, (busy, latency, free)) in backends.iter_mut().zip(&loads) {
-                (backend.in_flight, backend.latency, backend.free) = (*busy, f64::from(*latency), *free);
+                (backend.in_flight, backend.latency, backend.free) = (*busy, heard(f64::from(*latency)), *free);
             }
             let free: Vec<usize> = (0..loads.len()).filter(|place| loads[*place].2).collect();
             let mut lots = TwoChoices::seeded(seed);
@@ -79,7 +136,7 @@ mod tests {
                     continue;
                 };
                 prop_assert!(free.contains(&chosen));
-                let worse = free.iter().any(|other| *other != chosen && cost(&backends, *other) >= cost(&backends, chosen));
+                let worse = free.iter().any(|other| *other != chosen && !is_better(&backends, *other, chosen));
                 prop_assert!(worse || free.len() == 1);
             }
         }

@@ -238,3 +238,22 @@ fn flags_without_a_backend_say_what_is_missing() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("give --backend HOST:PORT or unix:PATH"));
 }
+
+#[test]
+fn a_file_that_is_no_utf_8_and_a_route_that_is_no_list_are_told_as_such() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let problem = |bytes: &[u8]| {
+        std::fs::write(file.path(), bytes).unwrap();
+        let (code, said) = check(file.path());
+        assert_eq!(code, Some(2), "{said}");
+        said.replace(file.path().to_str().unwrap(), "FILE")
+    };
+    let said = problem(b"worker_threads = 1\n# caf\xe9\n");
+    assert_eq!(said, "logkin-balancer: FILE:2: this is not UTF-8; save the file as UTF-8 text\n");
+    let rest = "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"127.0.0.1:1\"\n";
+    let said = problem(format!("{rest}[route.request_headers]\nset = {{ X = \"a\" }}\n").as_bytes());
+    assert!(
+        said.contains(": route: ") && said.contains("is one table, and no list; write [[route]] ahead of it"),
+        "{said}"
+    );
+}

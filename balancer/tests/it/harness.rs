@@ -69,6 +69,13 @@ impl Balancer {
         Self::start(env, arguments, Path::new("/tmp")).unwrap()
     }
 
+    /// With all it says going to the same pipe, from which nobody reads once it is ready.
+    pub(crate) fn unheard(arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec \"$0\" \"$@\" 2>&1", env!("CARGO_BIN_EXE_logkin-balancer")]);
+        Self::start(shell, arguments, Path::new("/tmp")).unwrap()
+    }
+
     fn start(mut command: Command, arguments: &[&str], runtime_dir: &Path) -> Result<Self, String> {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut child = command
@@ -80,9 +87,10 @@ impl Balancer {
             .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        match line.trim().strip_prefix("logkin-balancer is ready: ") {
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let ready = lines.find_map(|line| Some(line.strip_prefix("logkin-balancer is ready: ")?.to_owned()));
+        drop(lines);
+        match ready {
             Some(addresses) => {
                 let bare = |address: &str| address.split_once("://").unwrap().1.parse::<SocketAddr>().unwrap();
                 let addresses: Vec<SocketAddr> = addresses.split(' ').map(bare).collect();
@@ -122,9 +130,14 @@ impl Balancer {
 
     /// One thread, with all that else is in the file.
     pub(crate) fn with_file(text: &str) -> Self {
+        Self::with_file_ahead("", text)
+    }
+
+    /// The same, with keys of no table too.
+    pub(crate) fn with_file_ahead(keys: &str, tables: &str) -> Self {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), format!("worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n{text}"))
-            .unwrap();
+        let text = format!("worker_threads = 1\n{keys}[[listen]]\naddress = \"127.0.0.1:0\"\n{tables}");
+        std::fs::write(file.path(), text).unwrap();
         Self::run(&["--config", file.path().to_str().unwrap()])
     }
 
@@ -270,10 +283,21 @@ impl Connection {
 
     /// Whether the other side has read all that was sent, as the kernel knows it.
     pub(crate) fn is_read(&self) -> bool {
+        self.is_read_in_state(|_| true)
+    }
+
+    /// Closes our direction, and waits until the other side has read the end.
+    pub(crate) fn finish(&self) {
+        self.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+        // CLOSE_WAIT; there the end counts as a byte until it is read.
+        eventually("the end is read", || self.is_read_in_state(|state| state == "08").then_some(()));
+    }
+
+    fn is_read_in_state(&self, is_meant: impl Fn(&str) -> bool) -> bool {
         let port = format!(":{:04X}", self.0.get_ref().local_addr().unwrap().port());
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         let mut theirs = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        theirs.any(|columns| columns[2].ends_with(&port) && columns[4].ends_with(":00000000"))
+        theirs.any(|columns| columns[2].ends_with(&port) && is_meant(columns[3]) && columns[4].ends_with(":00000000"))
     }
 
     /// Breaks it off, so that the other side is told at once.

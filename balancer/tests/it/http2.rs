@@ -252,7 +252,11 @@ fn a_client_that_takes_nothing_holds_its_backend_back_and_costs_no_memory() {
     }
     assert!(told.try_recv().is_err(), "no backend has got rid of all of it");
     let grown = scene.balancer.peak_memory() - before;
-    assert!(grown < 40 << 10, "{grown} KiB");
+    // As `check` tells them: of each answer 1 MiB and a buffer of 128 KiB are read ahead, and `h2` holds 64 KiB of it; heads
+    // have 64 KiB for that of the answer and less than as much for those of the request. How much of it is filled depends on
+    // who is faster. The answers are 5 GB.
+    let most = 50 * (1024 + 128 + 64 + 2 * 64);
+    assert!(grown < most, "{grown} KiB of {most}");
     drop(client);
     for _ in 0..50 {
         assert!(!told.recv_timeout(PATIENCE).unwrap(), "its backend is let go with it");

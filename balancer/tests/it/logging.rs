@@ -24,6 +24,22 @@ fn the_access_log_is_opened_anew_on_request() {
 }
 
 #[test]
+fn where_nobody_reads_its_lines_any_more_they_are_lost_and_nothing_else_happens() {
+    let upstream = Upstream::saying("hi");
+    let address = upstream.address.to_string();
+    let more = ["--backend", &address, "--access-log", "/dev/stdout", "--threads", "1"];
+    let mut balancer = Balancer::unheard(&more);
+    let mut client = balancer.connect();
+    // More lines than a thread gathers before it writes.
+    for _ in 0..1000 {
+        assert_eq!(client.get("/").text(), "hi");
+    }
+    balancer.signal(Signal::USR2);
+    assert_eq!(balancer.get("/").text(), "hi", "there is still somebody who listens");
+    assert_eq!(balancer.stop(), Some(0));
+}
+
+#[test]
 fn a_line_has_the_form_of_the_file_and_nobody_forges_one() {
     let (upstream, folder) = (Upstream::saying("hi"), tempfile::tempdir().unwrap());
     let [log, file] = ["access.log", "balancer.toml"].map(|name| folder.path().join(name));
@@ -225,4 +241,24 @@ fn the_log_says_in_which_of_several_pools_a_backend_is_and_which_is_down() {
         assert!(log.contains(&expected), "{expected}: {log}");
     }
     assert!(!log.contains("127.0.0.1:1 of pool shop gets requests"), "{log}");
+}
+
+#[test]
+fn a_client_that_closed_its_direction_while_its_answer_was_awaited_is_told_apart() {
+    let seen = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let closed = std::sync::Arc::clone(&seen);
+    let upstream = Upstream::scripted(move |_, peer| {
+        closed.wait();
+        closed.wait();
+        crate::upstream::answer(peer, b"late")
+    });
+    let (balancer, folder) =
+        logging("$status $flag $by", &format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address));
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    seen.wait();
+    client.finish();
+    seen.wait();
+    assert_eq!(client.answer().text(), "late");
+    assert_eq!(lines(balancer, &folder), "200 half_closed client\n");
 }

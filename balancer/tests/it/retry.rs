@@ -61,6 +61,54 @@ fn no_backend_is_asked_twice_and_the_last_error_is_the_answer() {
 }
 
 #[test]
+fn what_died_on_a_held_connection_goes_to_another_backend_if_one_is_free() {
+    let fragile = || Upstream::scripted(|head, peer| !head.starts_with("GET /die") && answer(peer, b"fragile"));
+    let deaths = |upstream: &Upstream, path: &str| {
+        let heads = upstream.heads.lock().unwrap();
+        heads.iter().filter(|head| head.starts_with(&format!("GET {path}"))).count()
+    };
+    let (bad, good) = (fragile(), Upstream::saying("good"));
+    let balancer = Balancer::with_pool("max_fails = 0", &[bad.address, good.address]);
+    for path in ["/die/1", "/die/2", "/die/3", "/die/4"] {
+        // They leave a held connection to each.
+        for _ in 0..2 {
+            balancer.get("/");
+        }
+        assert_eq!(balancer.get(path).text(), "good");
+        assert!(deaths(&bad, path) <= 1, "{path}");
+    }
+    assert!(deaths(&bad, "/die") >= 2);
+    // With nobody else there, once more on a new connection.
+    let alone = fragile();
+    let balancer = Balancer::with_pool("max_fails = 0", &[alone.address]);
+    assert_eq!((balancer.get("/").text(), balancer.get("/die").status), ("fragile", 502));
+    assert_eq!(deaths(&alone, "/die"), 2);
+}
+
+#[test]
+fn a_retry_that_the_budget_forbids_is_told_in_the_access_log() {
+    let bad = [Upstream::closing(), Upstream::closing()];
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    let servers = bad.each_ref().map(|bad| format!("[[pool.server]]\naddress = \"{}\"\n", bad.address)).concat();
+    let head = format!("access_log = \"{}\"\n", log.display());
+    let mut balancer = Balancer::with_file_ahead(&head, &format!("[pool]\nmax_fails = 0\n{servers}"));
+    // The reserve is 500 retries, and there are 10 more each second and one for each five requests.
+    let most = 5_000;
+    for _ in 0..most {
+        assert_eq!(balancer.get("/").status, 502);
+        if bad.iter().map(Upstream::requests).sum::<usize>() % 2 == 1 {
+            break;
+        }
+    }
+    assert_eq!(balancer.stop(), Some(0));
+    let lines = std::fs::read_to_string(&log).unwrap();
+    let last = lines.lines().last().unwrap();
+    assert!(last.contains(" retry_budget=spent flag=no_answer by=backend"), "{last}");
+    assert_eq!(lines.matches("retry_budget").count(), 1);
+}
+
+#[test]
 fn when_nobody_is_left_the_client_has_its_answer_at_once() {
     let closing = [Upstream::closing(), Upstream::closing()];
     let gone = nobody();

@@ -71,9 +71,18 @@ fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
     let sticky = file.sticky.as_ref().and_then(|cookie| check_sticky(found, cookie));
     let checks = file.health_check.as_ref().map(|checks| check_health(found, checks));
     let health_path = file.health_check.as_ref().and_then(|checks| checks.uri.clone());
-    let mut servers = Vec::new();
+    let mut servers: Vec<Server> = Vec::new();
     for (number, server) in file.server.iter().enumerate() {
         let server = check_server(found, &format!("pool.server[{number}]."), server, &pool.terms);
+        if let Some(Server { location, .. }) = &server
+            && servers.iter().any(|other| other.location == *location)
+        {
+            // It would be asked again by a request that is not to come to the same backend twice.
+            found.add(
+                &format!("pool.server[{number}].address"),
+                format!("{location} is in this pool twice; write it once, with a weight for a larger share"),
+            );
+        }
         servers.extend(server.map(|server| Server { health_path: health_path.clone(), ..server }));
     }
     Pool { sticky, checks, servers, ..pool }

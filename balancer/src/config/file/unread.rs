@@ -76,6 +76,7 @@ fn describe(place: &Place, value: &str, message: &str) -> String {
         "u16" => ("no number that it takes", "write a whole number from 0 to 65535".to_owned()),
         "u32" | "u64" | "usize" => ("no number that it takes", "write a whole number from 0 on".to_owned()),
         "a boolean" => ("neither true nor false", format!("write {} or {}", set("true"), set("false"))),
+        "a sequence" if about.ends_with("map") => ("one table, and no list", format!("write [[{name}]] ahead of it")),
         "a sequence" if is_number || bare != value => ("no list", format!("put it into brackets: {name} = [{shown}]")),
         "a sequence" => ("no list", "write one in brackets".to_owned()),
         "a map" => ("no table", "write one, with keys and values".to_owned()),

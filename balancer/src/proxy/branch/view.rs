@@ -13,8 +13,8 @@ use crate::{
     pool::{Change, Snapshot, Standing},
     proxy::upstream::Upstream,
     select::{
-        Algorithm, Candidates, least_requests::LeastRequests, round_robin::RoundRobin, smooth::Smooth, sticky::Token,
-        two_choices::TwoChoices,
+        Algorithm, Candidates, ewma::Latency, least_requests::LeastRequests, round_robin::RoundRobin, smooth::Smooth,
+        sticky::Token, two_choices::TwoChoices,
     },
 };
 
@@ -197,7 +197,7 @@ impl Candidates for Free<'_> {
         self.places[place].upstream.backend.in_flight()
     }
 
-    fn latency(&self, place: usize) -> f64 {
+    fn latency(&self, place: usize) -> Latency {
         self.places[place].upstream.latency.get().get(Instant::now())
     }
 

@@ -109,16 +109,16 @@ impl Serving<'_> {
         }
         loop {
             let accepted = self.connection.poll_accept(cx);
-            let flooded = self.wire.has_flooded();
-            if flooded {
-                self.worker.counters.floods.add_one();
-                self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            let refusal = self.wire.refusal();
+            if let Some(reason) = refusal {
+                self.worker.counters.floods.add(u64::from(reason == Reason::ENHANCE_YOUR_CALM));
+                self.connection.abrupt_shutdown(reason);
             }
             match accepted {
                 Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond),
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
                 // It has to say so.
-                Poll::Pending if flooded => {}
+                Poll::Pending if refusal.is_some() => {}
                 Poll::Pending => break,
             }
         }

@@ -51,6 +51,27 @@ fn ends(scene: &Scene, what: &str, code: u32, frames: &[Sent]) {
     assert!(seen == code || seen == PROTOCOL_ERROR, "{what}: {seen}");
 }
 
+/// RFC 9113, 3.4.
+#[test]
+fn a_preface_without_settings_ends_the_connection_and_reaches_nobody() {
+    let scene = Scene::of(Upstream::saying("hi"));
+    let ahead: [Sent; 4] = [
+        (HEADERS, 5, 1, head()),
+        (PING, 0, 0, vec![0; 8]),
+        (SETTINGS, 1, 0, vec![]),
+        (WINDOW_UPDATE, 0, 0, vec![0, 0, 1, 0]),
+    ];
+    for first in ahead {
+        let mut client = scene.connect().unsettled();
+        for (kind, flags, id, payload) in [&first, &(SETTINGS, 0, 0, vec![]), &(HEADERS, 5, 3, head())] {
+            client.frame(*kind, *flags, *id, payload);
+        }
+        let end = client.until(|frame| frame.kind == GOAWAY || frame.kind == HEADERS).unwrap();
+        assert_eq!((end.kind, &end.payload[4..8]), (GOAWAY, &PROTOCOL_ERROR.to_be_bytes()[..]), "{first:?}");
+    }
+    assert_eq!(scene.upstream.requests(), 0);
+}
+
 /// RFC 9113, 4.2, 6: lengths, streams and values that no frame has.
 #[test]
 fn frames_that_are_not_by_the_letter_end_their_connection() {

@@ -50,6 +50,12 @@ impl Raw {
         raw
     }
 
+    /// Takes back the settings that end the preface, as long as nothing has gone out.
+    pub(crate) fn unsettled(mut self) -> Self {
+        self.out.truncate(self.out.len() - 9);
+        self
+    }
+
     /// Takes a frame; it goes out with the next [`flush`](Self::flush).
     pub(crate) fn frame(&mut self, kind: u8, flags: u8, id: u32, payload: &[u8]) {
         self.out.extend_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes()[1..]);

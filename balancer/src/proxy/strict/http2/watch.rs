@@ -1,4 +1,5 @@
-//! Counts the frames that cost the client nothing and us something: resets, pings, settings, empty data and the like. Pure.
+//! Looks at frames as they come: that the first one is the client's settings, and how many there are of those that cost it
+//! nothing and us something, such as resets, pings, settings and empty data. Pure.
 
 /// Bytes that a client sends before its first frame.
 const PREFACE: usize = 24;
@@ -29,6 +30,16 @@ pub(crate) const MOST_IN_A_SECOND: [(&str, u32); KINDS] = [
 /// Bytes of answers for which a client may send one more update of its windows.
 const PER_UPDATE: u64 = 256;
 
+/// What is to be said of what has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Good,
+    /// There are too many frames of one kind.
+    Flood,
+    /// The preface does not end with settings (RFC 9113, 3.4).
+    Unsettled,
+}
+
 /// How many frames of the kinds that are counted have come in this second.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -39,13 +50,15 @@ pub(super) struct Watch {
     filled: usize,
     /// Bytes of the frame behind its head that are still to come.
     left: usize,
+    /// Whether the settings of the preface have come.
+    settled: bool,
     second: u64,
     counts: [u32; KINDS],
 }
 
 impl Watch {
-    /// Looks at what has come; whether it is still good. `sent`: bytes that went to the client in this second.
-    pub(super) fn see(&mut self, mut bytes: &[u8], second: u64, sent: u64) -> bool {
+    /// Looks at what has come. `sent`: bytes that went to the client in this second.
+    pub(super) fn see(&mut self, mut bytes: &[u8], second: u64, sent: u64) -> Verdict {
         if self.second != second {
             (self.second, self.counts) = (second, [0; KINDS]);
         }
@@ -64,12 +77,16 @@ impl Watch {
                 self.filled = 0;
                 let [high, middle, low, kind, flags, ..] = self.head;
                 self.left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+                self.settled |= kind == SETTINGS && flags & LAST_OR_ANSWER == 0;
+                if !self.settled {
+                    return Verdict::Unsettled;
+                }
                 if !self.count(kind, flags, sent) {
-                    return false;
+                    return Verdict::Flood;
                 }
             }
         }
-        true
+        Verdict::Good
     }
 
     fn count(&mut self, kind: u8, flags: u8, sent: u64) -> bool {
@@ -100,11 +117,17 @@ mod tests {
         frame
     }
 
+    /// One that has seen the preface, settings and all, in the second before the first.
+    fn greeted() -> Watch {
+        let mut watch = Watch::default();
+        assert_eq!(watch.see(&[&[b'P'; PREFACE], &frame(SETTINGS, 0, 0)[..]].concat(), u64::MAX, 0), Verdict::Good);
+        watch
+    }
+
     /// How many of these frames are good, sent in pieces of this size.
     fn good(frame: &[u8], piece: usize, sent: u64) -> usize {
-        let mut watch = Watch::default();
-        assert!(watch.see(&[b'P'; PREFACE], 0, 0));
-        let is_good = |_: &usize| frame.chunks(piece).all(|piece| watch.see(piece, 0, sent));
+        let mut watch = greeted();
+        let is_good = |_: &usize| frame.chunks(piece).all(|piece| watch.see(piece, 0, sent) == Verdict::Good);
         (0..5000).take_while(is_good).count()
     }
 
@@ -131,9 +154,20 @@ mod tests {
 
     #[test]
     fn another_second_begins_anew() {
-        let (mut watch, reset) = (Watch::default(), frame(RESET, 0, 4));
-        watch.see(&[b'P'; PREFACE], 0, 0);
-        assert!((0..2000).all(|number| watch.see(&reset, number / 200, 0)));
-        assert!(!watch.see(&reset, 9, 0));
+        let (mut watch, reset) = (greeted(), frame(RESET, 0, 4));
+        assert!((0..2000).all(|number| watch.see(&reset, number / 200, 0) == Verdict::Good));
+        assert_eq!(watch.see(&reset, 9, 0), Verdict::Flood);
+    }
+
+    #[test]
+    fn the_first_frame_is_settings() {
+        for first in [frame(HEADERS, 5, 20), frame(PING, 0, 8), frame(WINDOW_UPDATE, 0, 4), frame(SETTINGS, 1, 0)] {
+            let all = [&[b'P'; PREFACE], &first[..], &frame(SETTINGS, 0, 0)].concat();
+            for piece in [1, 30, 100] {
+                let mut watch = Watch::default();
+                let bad = all.chunks(piece).find(|piece| watch.see(piece, 0, 0) != Verdict::Good);
+                assert!(bad.is_some(), "{first:?}");
+            }
+        }
     }
 }

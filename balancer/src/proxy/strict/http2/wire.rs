@@ -10,13 +10,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use h2::Reason;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
 
-use super::watch::Watch;
+use super::watch::{Verdict, Watch};
 use crate::proxy::{client::Client, worker::Worker};
 
 /// Bytes that are gathered before more are taken.
@@ -36,17 +37,9 @@ struct Inner {
     /// Bytes that went out in this second.
     sent: u64,
     second: u64,
-    flood: Flood,
-}
-
-/// Whether too many frames have come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flood {
-    No,
-    /// Nothing more is read.
-    Seen,
-    /// And the connection knows.
-    Told,
+    verdict: Verdict,
+    /// Whether the connection knows of a bad one.
+    told: bool,
 }
 
 impl Wire {
@@ -59,18 +52,20 @@ impl Wire {
             watch: Watch::default(),
             sent: 0,
             second: 0,
-            flood: Flood::No,
+            verdict: Verdict::Good,
+            told: false,
         })))
     }
 
-    /// Whether the client has sent too many frames; says so once.
-    pub(super) fn has_flooded(&self) -> bool {
+    /// Why the connection has to end by what the client has sent; says so once.
+    pub(super) fn refusal(&self) -> Option<Reason> {
         let mut inner = self.0.borrow_mut();
-        let is_news = inner.flood == Flood::Seen;
-        if is_news {
-            inner.flood = Flood::Told;
-        }
-        is_news
+        let reason = match inner.verdict {
+            Verdict::Good => return None,
+            Verdict::Flood => Reason::ENHANCE_YOUR_CALM,
+            Verdict::Unsettled => Reason::PROTOCOL_ERROR,
+        };
+        (!std::mem::replace(&mut inner.told, true)).then_some(reason)
     }
 
     /// Sends what was gathered.
@@ -142,14 +137,17 @@ impl Inner {
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let inner = &mut *self.0.borrow_mut();
-        if inner.flood != Flood::No {
+        if inner.verdict != Verdict::Good {
             return Poll::Pending;
         }
         let before = into.filled().len();
         ready!(Pin::new(&mut inner.stream).poll_read(cx, into))?;
         inner.look_at_clock();
-        if !inner.watch.see(&into.filled()[before..], inner.second, inner.sent) {
-            inner.flood = Flood::Seen;
+        inner.verdict = inner.watch.see(&into.filled()[before..], inner.second, inner.sent);
+        if inner.verdict == Verdict::Unsettled {
+            // The library would take it.
+            into.set_filled(before);
+            return Poll::Pending;
         }
         Poll::Ready(Ok(()))
     }
