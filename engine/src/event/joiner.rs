@@ -1,6 +1,8 @@
 //! `Joiner`: whether a line goes on with the event before it. Goes through the lines in their order; what it remembers is of
 //! the event that is open only.
 
+use std::cell::Cell;
+
 use super::{
     BYTES, grammar, is_blank, lines, onset,
     source::{self, Content, Piece, split_name},
@@ -51,6 +53,9 @@ pub(crate) struct Joiner<'c> {
     gap: bool,
     /// Whether a bracket was opened.
     bracket: bool,
+    /// From where on an indented line was looked for, and where the first one begins, both in bytes before the end of all that
+    /// follows; 0 if there is none.
+    indented: Cell<(usize, usize)>,
 }
 
 /// What of a trace the open event has so far.
@@ -97,6 +102,8 @@ impl<'c> Joiner<'c> {
             awaits: false,
             gap: false,
             bracket: false,
+            // Looked for nowhere yet.
+            indented: Cell::new((0, usize::MAX)),
         }
     }
 
@@ -468,6 +475,9 @@ impl<'c> Joiner<'c> {
     /// Whether a frame follows before anything that begins an event. Asked of many lines, of which hardly any has one: frames,
     /// which are told at a glance, are looked for first.
     fn is_frame_ahead(&self, rest: &[u8]) -> bool {
+        if !self.behind && !self.named && !self.is_indented_ahead(rest) {
+            return false;
+        }
         let mut said = self.ahead(rest).take(AHEAD).take_while(|next| !next.text.is_empty());
         let Some(before) = said.position(|next| next.indented && grammar::is_frame(next.text)) else { return false };
         let begins = |Content { text, indented, .. }: Content<'_>| {
@@ -475,6 +485,19 @@ impl<'c> Joiner<'c> {
             !indented && other() || (self.is_led() || !indented) && self.is_headed(text, onset(text))
         };
         !self.ahead(rest).take(before).any(begins)
+    }
+
+    /// Whether an indented line follows within [`BYTES`]. Each line is looked at once, however often this is asked.
+    fn is_indented_ahead(&self, rest: &[u8]) -> bool {
+        let left = rest.len();
+        let (from, mut at) = self.indented.get();
+        if !(at..=from).contains(&left) {
+            let is_indented = |start: &usize| rest.get(*start).is_some_and(|b| is_blank(*b));
+            let mut starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', rest).map(|feed| feed + 1));
+            at = starts.find(is_indented).map_or(0, |start| left - start);
+            self.indented.set((left, at));
+        }
+        at > 0 && left - at < BYTES
     }
 
     /// Whether such a line comes soon.
