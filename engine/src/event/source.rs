@@ -1,9 +1,15 @@
 //! Who wrote a line, by what stands before its message. Where each line of a trace has a header of its own, the lines of one
-//! event have the same, times apart; what they say behind it is joined as if it were not there. Where the lines of an input
-//! begin with names of their writers, those are taken off before anything else is read.
+//! event have the same, with times that are nearly the same; what they say behind it is joined as if it were not there. Where
+//! the lines of an input begin with names of their writers, those are taken off before anything else is read.
 
 use super::{BYTES, LINES, SOME_DAY, is_blank};
 use crate::format::{self, Reader};
+
+/// How far apart the lines of one event may be written, in milliseconds: a trace is written at once, and clocks without fractions
+/// of seconds are a second apart where one begins between its lines.
+const GAP: u64 = 1000;
+
+const DAY: u64 = 86_400_000;
 
 /// How some writers of logs put down a tab.
 const TAB: &[u8] = b"#011";
@@ -173,19 +179,74 @@ pub(crate) fn start(line: &[u8], message: &[u8]) -> Option<usize> {
     (start <= line.len() && message.len() <= line.len() - start).then_some(start)
 }
 
-/// Where the columns of a header end in a line that begins with the same ones, times apart.
+/// Where the columns of a header end in a line that begins with the same ones, but for times that are nearly the same.
 fn shared(header: &[u8], line: &[u8]) -> Option<usize> {
-    let mut at = 0;
+    let (mut at, mut gap, mut is_another_day) = (0, 0, false);
     for column in header.split(|b| is_blank(*b)).filter(|column| !column.is_empty()) {
         at += line[at..].iter().take_while(|b| is_blank(**b)).count();
         let rest = &line[at..];
         let theirs = &rest[..rest.iter().position(|b| is_blank(*b)).unwrap_or(rest.len())];
-        if theirs != column && !(is_clock(theirs) && is_clock(column)) {
+        at += theirs.len();
+        if theirs == column {
+            continue;
+        }
+        if !(is_clock(theirs) && is_clock(column)) {
             return None;
         }
-        at += theirs.len();
+        match (Instant::of(theirs), Instant::of(column)) {
+            (Some(one), Some(other)) => {
+                gap = gap.max(one.millis.abs_diff(other.millis));
+                is_another_day |= one.day != other.day;
+            }
+            _ => is_another_day |= is_date(theirs),
+        }
     }
-    (at > 0).then_some(at)
+    let is_near = gap <= GAP && !is_another_day || DAY.abs_diff(gap) <= GAP;
+    (at > 0 && is_near).then_some(at)
+}
+
+/// What a column says of when a line was written.
+struct Instant<'c> {
+    /// What stands before the time of day.
+    day: &'c [u8],
+    /// Since midnight, or since 1970.
+    millis: u64,
+}
+
+impl<'c> Instant<'c> {
+    /// Of a column with a time of day, or with seconds or milliseconds since 1970.
+    fn of(column: &'c [u8]) -> Option<Self> {
+        let number = |digits: &[u8]| {
+            let is_number = !digits.is_empty() && digits.len() < 16 && digits.iter().all(u8::is_ascii_digit);
+            is_number.then(|| digits.iter().fold(0, |value, b| value * 10 + u64::from(b - b'0')))
+        };
+        // Milliseconds, of which some write fewer digits, and others more.
+        let thousandths = |digits: &[u8]| {
+            let digits = digits.iter().take_while(|b| b.is_ascii_digit()).chain(b"000").take(3);
+            digits.fold(0, |value, b| value * 10 + u64::from(b - b'0'))
+        };
+        let is_of_day = |part: &[u8]| part[2] == b':' && part[5] == b':';
+        if let Some(at) = column.windows(8).position(is_of_day) {
+            let (day, time) = column.split_at(at);
+            let seconds = (number(&time[..2])? * 60 + number(&time[3..5])?) * 60 + number(&time[6..8])?;
+            let fraction = time.get(8).filter(|b| matches!(b, b'.' | b',')).map_or(0, |_| thousandths(&time[9..]));
+            return Some(Self { day, millis: seconds * 1000 + fraction });
+        }
+        let column = column.strip_prefix(b"[").unwrap_or(column);
+        let whole = column.iter().take_while(|b| b.is_ascii_digit()).count();
+        let since = number(&column[..whole])?;
+        let fraction = column.get(whole).filter(|b| **b == b'.').map_or(0, |_| thousandths(&column[whole + 1..]));
+        match whole {
+            10 => Some(Self { day: &[], millis: since * 1000 + fraction }),
+            13 => Some(Self { day: &[], millis: since }),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a column is a date and nothing else.
+fn is_date(column: &[u8]) -> bool {
+    column.iter().filter(|b| b.is_ascii_digit()).count() <= 8 && column.iter().any(|b| matches!(b, b'-' | b'/'))
 }
 
 /// Whether a column may be a time, or a part of one: digits, and signs that stand between those of times.
@@ -194,4 +255,38 @@ fn is_clock(column: &[u8]) -> bool {
     let signs = column.iter().filter(|b| matches!(b, b':' | b'-' | b'/')).count();
     let others = column.iter().filter(|b| !matches!(b, b'.' | b',' | b'T' | b'Z' | b'+' | b'[' | b']' | b'(' | b')'));
     digits + signs == others.count() && (digits >= 10 || digits > 0 && signs > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_with_one_header_are_of_one_source_only_if_they_are_written_at_once() {
+        let pairs: [(&str, &str, bool); 19] = [
+            ("2024-05-01 09:07:53 ERROR", "2024-05-01 09:07:53 ERROR", true),
+            ("2024-05-01 09:07:53 ERROR", "2024-05-01 09:07:54 ERROR", true),
+            ("2024-05-01 09:07:53 ERROR", "2024-05-01 09:07:55 ERROR", false),
+            ("2024-05-01 09:07:53 ERROR", "2024-05-01 11:09:54 ERROR", false),
+            ("2024-05-01 09:07:53 ERROR", "2024-05-02 09:07:53 ERROR", false),
+            ("2024-05-01 23:59:59 ERROR", "2024-05-02 00:00:00 ERROR", true),
+            ("2024-05-01 23:59:59 ERROR", "2024-05-02 00:00:02 ERROR", false),
+            ("2024-05-01T09:07:53.999999Z stderr F", "2024-05-01T09:07:54.000001Z stderr F", true),
+            ("2024-05-01T09:07:53.1Z stderr F", "2024-05-01T09:07:54.2Z stderr F", false),
+            ("2024-05-01T09:07:53Z stderr F", "2024-05-02T09:07:53Z stderr F", false),
+            ("2024-05-01T23:59:59.9Z stderr F", "2024-05-02T00:00:00.1Z stderr F", true),
+            ("May  1 09:07:53 host7 shop[12]:", "May  1 09:07:54 host7 shop[12]:", true),
+            ("May  1 09:07:53 host7 shop[12]:", "May  1 09:08:53 host7 shop[12]:", false),
+            ("[09:07:53 ERR]", "[09:07:53 ERR]", true),
+            ("23:59:59.900 ERROR", "00:00:00.100 ERROR", true),
+            ("1714550000.900 ERROR", "1714550001.100 ERROR", true),
+            ("1714550000.900 ERROR", "1714550002.100 ERROR", false),
+            ("1714550000900 ERROR", "1714550001100 ERROR", true),
+            ("1714550000900 ERROR", "1714553600900 ERROR", false),
+        ];
+        for (first, next, is_one) in pairs {
+            assert_eq!(shared(next.as_bytes(), first.as_bytes()).is_some(), is_one, "{first} {next}");
+            assert_eq!(shared(first.as_bytes(), next.as_bytes()).is_some(), is_one, "{next} {first}");
+        }
+    }
 }

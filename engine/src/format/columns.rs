@@ -173,6 +173,20 @@ pub(super) fn is_context(inner: &[u8], after: &[u8]) -> bool {
     ids || (named && !inner.windows(2).any(|two| two == b": "))
 }
 
+/// Bytes of the number of a connection at the front, `*12`, with a blank behind it.
+pub(super) fn connection(rest: &[u8]) -> Option<usize> {
+    let digits = rest.strip_prefix(b"*")?.iter().take(COLUMN).take_while(|b| b.is_ascii_digit()).count();
+    (digits > 0 && rest.get(1 + digits) == Some(&b' ')).then_some(1 + digits)
+}
+
+/// Whether a column is a process and a thread of it, as nginx has them: `12#12:`.
+pub(super) fn is_process_and_thread(column: &[u8]) -> bool {
+    let pair = column.strip_suffix(b":").unwrap_or(column);
+    let mut numbers = pair.split(|b| *b == b'#');
+    let is_number = |part: Option<&[u8]>| part.is_some_and(|n| !n.is_empty() && n.iter().all(u8::is_ascii_digit));
+    is_number(numbers.next()) && is_number(numbers.next()) && numbers.next().is_none()
+}
+
 /// Where the colon of a syslog tag stands: after a name, perhaps with something in brackets.
 pub(super) fn tag_end(bytes: &[u8]) -> Option<usize> {
     let name = bytes

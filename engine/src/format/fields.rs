@@ -10,6 +10,8 @@ pub(super) trait Fields {
     fn value(&mut self, value: &[u8], quoted: bool);
     /// The end of what was entered.
     fn leave(&mut self, mark: usize);
+    /// What happened is this, whatever the names of fields say.
+    fn happened(&mut self, what: &[u8]);
 }
 
 /// Nobody wants them.
@@ -21,6 +23,8 @@ impl Fields for () {
     fn value(&mut self, _: &[u8], _: bool) {}
 
     fn leave(&mut self, _: usize) {}
+
+    fn happened(&mut self, _: &[u8]) {}
 }
 
 /// Bytes of a path of names that are kept.
@@ -115,6 +119,11 @@ impl Fields for Written {
     #[inline]
     fn leave(&mut self, mark: usize) {
         self.path.truncate(mark);
+    }
+
+    fn happened(&mut self, what: &[u8]) {
+        // No rank is better.
+        self.happened = Some((0, what.to_vec()));
     }
 }
 

@@ -4,12 +4,18 @@ use super::{
     fields::{Fields, happened},
     json,
     json::Found,
-    level,
+    level, time,
 };
 
 const TIMES: [&[u8]; 5] = [b"time", b"ts", b"timestamp", b"t", b"at"];
 const LEVELS: [&[u8]; 4] = [b"level", b"lvl", b"severity", b"log_level"];
 const MESSAGES: [&[u8]; 5] = [b"msg", b"message", b"event", b"err", b"desc"];
+
+/// The name of what kind of record a line is.
+const KIND: &[u8] = b"type";
+
+/// Separates groups of pairs.
+const SEPARATOR: u8 = 0x1d;
 
 /// Pairs that a line must begin with to be logfmt: two, one of them a time or a level.
 const PAIRS: usize = 2;
@@ -30,6 +36,8 @@ pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields)
     let mut at = 0;
     let mut pairs = 0;
     let mut said = false;
+    let mut kind: Option<&[u8]> = None;
+    let mut is_record = false;
     while at < line.len() {
         let Some((key, value, next)) = pair(line, at) else {
             if pairs < PAIRS || !(found.time.is_some() || found.level.is_some()) {
@@ -40,7 +48,16 @@ pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields)
             break;
         };
         pairs += 1;
-        if found.time.is_none() && TIMES.contains(&key) {
+        let quoted = matches!(line.get(next.wrapping_sub(1)), Some(b'"' | b'\''));
+        if found.time.is_none()
+            && key == MESSAGES[0]
+            && let Some(time) = record_time(value, reference)
+        {
+            (found.time, is_record) = (Some(time), true);
+            kind.into_iter().for_each(|kind| fields.happened(kind));
+        } else if is_record && key == MESSAGES[0] && pair(value, 0).is_some() {
+            keep_all(value, fields);
+        } else if found.time.is_none() && TIMES.contains(&key) {
             found.time = json::moment(value, reference);
             if found.time.is_none() {
                 // `at=info`: that names no time but a level.
@@ -56,9 +73,8 @@ pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields)
             found.message = Some(value);
         } else {
             said |= happened(key, value).is_some();
-            let mark = fields.enter(key);
-            fields.value(value, line.get(next.wrapping_sub(1)) == Some(&b'"'));
-            fields.leave(mark);
+            kind = kind.or((key == KIND).then_some(value));
+            keep(key, value, quoted, fields);
         }
         at = next + blanks(&line[next..]);
     }
@@ -66,8 +82,36 @@ pub(super) fn read<'a>(line: &'a [u8], reference: i64, fields: &mut impl Fields)
     (graded || (pairs >= ALL_PAIRS && said)).then_some(found)
 }
 
+/// Tells one pair.
+fn keep(key: &[u8], value: &[u8], quoted: bool, fields: &mut impl Fields) {
+    let mark = fields.enter(key);
+    fields.value(value, quoted);
+    fields.leave(mark);
+}
+
+/// Tells the pairs of a text, as far as it is made of them.
+fn keep_all(text: &[u8], fields: &mut impl Fields) {
+    let mut at = 0;
+    while let Some((key, value, next)) = pair(text, at) {
+        keep(key, value, text.get(next - 1) == Some(&b'"'), fields);
+        at = next + blanks(&text[next..]);
+    }
+}
+
+/// The time in what Linux's audit puts where others have a message: `audit(1714550000.123:456):`, seconds since 1970 and the
+/// number of the record.
+fn record_time(value: &[u8], reference: i64) -> Option<i64> {
+    let inner = value.strip_suffix(b":").unwrap_or(value).strip_suffix(b")")?;
+    let inner = &inner[inner.iter().position(|b| *b == b'(').filter(|at| *at > 0)? + 1..];
+    let (time, number) = inner.split_at(inner.iter().position(|b| *b == b':')?);
+    let is_number = number.len() > 1 && number[1..].iter().all(u8::is_ascii_digit);
+    let stamp = time::epoch(time, &mut ()).filter(|stamp| is_number && stamp.length == time.len())?;
+    stamp.millis(time, reference)
+}
+
+/// Blanks, and what stands between what audit writes and what it adds to that for people.
 fn blanks(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|b| **b == b' ').count()
+    bytes.iter().take_while(|b| matches!(**b, b' ' | SEPARATOR)).count()
 }
 
 /// Key, value and where the pair ends.
@@ -92,6 +136,13 @@ fn pair(line: &[u8], at: usize) -> Option<(&[u8], &[u8], usize)> {
             end += 2;
         }
     }
-    let end = start + line[start..].iter().position(|b| *b == b' ').unwrap_or(line.len() - start);
+    if line.get(start) == Some(&b'\'')
+        && let Some(length) = line[start + 1..].iter().position(|b| *b == b'\'')
+        && matches!(line.get(start + length + 2), None | Some(&(b' ' | SEPARATOR)))
+    {
+        return Some((&rest[..key], &line[start + 1..][..length], start + length + 2));
+    }
+    let ends = |b: &u8| matches!(*b, b' ' | SEPARATOR);
+    let end = start + line[start..].iter().position(ends).unwrap_or(line.len() - start);
     Some((&rest[..key], &line[start..end], end))
 }

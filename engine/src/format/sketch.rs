@@ -3,7 +3,7 @@
 
 use super::{
     clock,
-    columns::{COLUMN as COLUMN_BYTES, Column, closing},
+    columns::{COLUMN as COLUMN_BYTES, Column, closing, connection},
     contained, header, object,
 };
 
@@ -277,6 +277,13 @@ impl Pen<'_> {
                     && let Some(length) = embraced(rest) =>
             {
                 self.key.extend([rest[0], CONTENTS, rest[length - 1]]);
+                self.at += length;
+            }
+            Some(b'*')
+                if !self.in_core
+                    && let Some(length) = connection(rest) =>
+            {
+                self.key.extend([b'*', COLUMN]);
                 self.at += length;
             }
             Some(b'<') if self.at == 0 && rest.iter().take(5).any(|b| *b == b'>') => {

@@ -23,9 +23,15 @@ pub(super) fn parse(text: &str) -> Result<Vec<Rule>, Vec<Mistake>> {
     }
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut found = Found { text, mistakes: Vec::new() };
-    for error in errors {
-        let at = error.span().unwrap_or_default();
-        found.add(at, format!("{}; this is not TOML", error.message().replace('\n', ", ")));
+    // What follows from the first one, or from a file that is no TOML at all, would only hide it.
+    if let Some(error) = errors.iter().min_by_key(|error| error.span().unwrap_or_default().start) {
+        let others = match errors.len() - 1 {
+            0 => String::new(),
+            1 => ", and 1 mistake more".to_owned(),
+            more => format!(", and {more} mistakes more"),
+        };
+        let what = error.message().replace('\n', ", ");
+        found.add(error.span().unwrap_or_default(), format!("{what}; this is not TOML{others}"));
     }
     // What follows from broken syntax would only hide it.
     let rules = if found.mistakes.is_empty() { found.rules(table.get_ref()) } else { Vec::new() };

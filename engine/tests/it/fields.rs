@@ -1,6 +1,6 @@
 //! Lines made of fields: what says in them what happened, and the columns that the others become.
 
-use logkin_engine::record::Level;
+use logkin_engine::{record::Level, report::Cluster};
 
 use crate::harness::run;
 
@@ -61,4 +61,32 @@ fn pairs_behind_a_header_are_fields() {
     let report = run((0..300).map(line).collect::<String>()).report;
     assert_eq!(report.clusters[0].template, "job <*> is late");
     assert_eq!(report.columns[0].name, "shop");
+}
+
+#[test]
+fn records_of_audit_have_their_time_and_are_told_apart_by_their_type() {
+    let record = |n: usize| {
+        let stamp = format!("msg=audit({}.{:03}:{n})", 1_714_550_000 + n, n % 1000);
+        let call = format!("arch=c000003e syscall=2 success=no exit=-13 pid={n} comm=\"cat\"\u{1d}ARCH=x86_64");
+        let said = "msg='op=PAM:authentication acct=\"root\" terminal=pts/0 res=failed'";
+        format!(
+            "type=SYSCALL {stamp}: {call}\ntype=CWD {stamp}: cwd=\"/srv/{n}\"\n\
+             type=USER_AUTH {stamp}: pid={n} uid=1000 {said}\ntype=USER_ACCT {stamp}: pid={n} uid=1000 {said}\n\
+             type=AVC {stamp}: avc:  denied  {{ read }} for  pid={n}\n"
+        )
+    };
+    let report = run((0..50).map(record).collect::<String>()).report;
+    let mut found: Vec<_> = report.clusters.iter().map(|c| (c.template.as_str(), c.lines)).collect();
+    found.sort_unstable();
+    let said = "type=<*> pid=<*> uid=<*> op=<*> acct=<*> terminal=<*> res=<*>";
+    let expected = [
+        "CWD type=<*> cwd=<*>".to_owned(),
+        "SYSCALL type=<*> arch=<*> syscall=<*> success=<*> exit=<*> pid=<*> comm=<*> ARCH=<*>".to_owned(),
+        format!("USER_ACCT {said}"),
+        format!("USER_AUTH {said}"),
+        "avc: denied { read } for pid=<*>".to_owned(),
+    ];
+    assert_eq!(found, expected.each_ref().map(|template| (template.as_str(), 50)));
+    let times = |c: &Cluster| (c.first_seen_ms, c.last_seen_ms);
+    assert!(report.clusters.iter().all(|c| times(c) == (Some(1_714_550_000_000), Some(1_714_550_049_049))));
 }

@@ -112,7 +112,16 @@ slot = 1
     ];
     assert_eq!(mistakes, expected);
     let broken = Rules::parse("rules.toml", "[[rule]\nmute = \n").unwrap_err().0;
-    assert!(broken.iter().all(|m| m.starts_with("rules.toml:") && m.ends_with("this is not TOML")), "{broken:?}");
+    assert!(broken.iter().all(|m| m.starts_with("rules.toml:") && m.contains("; this is not TOML")), "{broken:?}");
+}
+
+#[test]
+fn a_log_where_rules_are_expected_is_one_mistake_with_how_many_more_there_are() {
+    let log = "2024-05-01 10:00:00 INFO user 7 left\n".repeat(100);
+    let mistakes = Rules::parse("app.log", &log).unwrap_err().0;
+    let [one] = &mistakes[..] else { panic!("{mistakes:?}") };
+    assert!(one.starts_with("app.log:1: ") && one.contains("; this is not TOML, and "), "{one}");
+    assert!(one.ends_with(" mistakes more"), "{one}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What stands behind the level: threads, loggers, spans; hosts and programs as syslog has them.
 
 use super::Header;
-use crate::format::columns::{COLUMN, closing, is_context, is_exception, tag_end};
+use crate::format::columns::{COLUMN, closing, connection, is_context, is_exception, is_process_and_thread, tag_end};
 
 impl Header<'_> {
     /// Thread, logger and the like behind the level.
@@ -51,6 +51,12 @@ impl Header<'_> {
                         self.at += 4;
                     }
                     self.separator();
+                    if is_process_and_thread(column.text)
+                        && let Some(length) = connection(self.rest())
+                    {
+                        self.at += length;
+                        self.blanks();
+                    }
                 }
             }
         }
