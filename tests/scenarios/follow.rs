@@ -75,6 +75,18 @@ fn nothing_to_do_costs_next_to_nothing() {
 }
 
 #[test]
+fn a_file_that_is_not_there_yet_is_told_once_and_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut following = Process::start(&mut follow(folder.path(), &["x.log"]));
+    let told = || following.output().matches("x.log: is not there yet; waiting for it").count();
+    until("it says that it waits", || (told() == 1).then_some(()));
+    append(&folder.path().join("x.log"), "job 1 done\n");
+    wait_for_lines(&following, 1);
+    assert_eq!(told(), 1, "{}", following.output());
+    assert_eq!(following.stop().code(), Some(0));
+}
+
+#[test]
 fn a_pipe_is_followed_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let out = run(&mut follow(folder.path(), &["-", "--format", "csv"]), b"job 1 done\njob 2 done\nthe end");

@@ -35,6 +35,7 @@ pub(super) fn run(flags: &Cluster) -> anyhow::Result<u8> {
     let shutdown = Shutdown::new();
     runtime.block_on(async { shutdown.on_signals() }).context("cannot wait for signals")?;
     let mut live = Live::begin(flags)?;
+    live.tell_what_is_missing();
     let mut view = View::of(flags);
     let mut due = Instant::now();
     let wrote = loop {
@@ -101,6 +102,17 @@ impl Live {
             sources.push(Source { input: counted.input(&name), name, kind, trouble: None });
         }
         Ok(Self { counted, sources, inputs, changed: true, lines: Vec::new() })
+    }
+
+    /// Tells which files are not there yet: they are waited for.
+    fn tell_what_is_missing(&self) {
+        for source in &self.sources {
+            if let Kind::File(follow) = &source.kind
+                && !follow.path().exists()
+            {
+                output::tell(format_args!("{}: is not there yet; waiting for it, Ctrl-C ends it", source.name));
+            }
+        }
     }
 
     /// Counts what came since; whether there is more right away.

@@ -67,7 +67,10 @@ fn joined(join: &JoinTold, out: &mut dyn Write) -> io::Result<()> {
 fn varying(number: usize, slot: &SlotTold, out: &mut dyn Write) -> io::Result<()> {
     let texts: Vec<String> =
         slot.most_frequent.iter().take(SHOWN).map(|(text, lines)| format!("{} ({lines})", visible(text))).collect();
-    writeln!(out, "  {number}. <{}>, {} different: {}", slot.kind.name(), slot.texts, texts.join(", "))?;
+    // What all shapes have there is what was masked: how many different values that stands for nobody counts.
+    let is_masked = slot.texts == 1 && slot.most_frequent.iter().all(|(text, _)| text.starts_with('<'));
+    let many = if is_masked { "masked".to_owned() } else { format!("{} different", slot.texts) };
+    writeln!(out, "  {number}. <{}>, {many}: {}", slot.kind.name(), texts.join(", "))?;
     let examples: Vec<String> = slot.examples.iter().map(|value| visible(value).into_owned()).collect();
     if examples.is_empty() {
         return Ok(());
