@@ -57,6 +57,7 @@ pub enum Variable {
     RequestId,
     /// Why it was tried again, each time.
     Retries,
+    /// Whether it would have been tried again if the budget of retries had not been spent.
     RetryBudget,
     /// How it ended otherwise than by a complete answer, or why we answered.
     Flag,
