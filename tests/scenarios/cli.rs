@@ -72,12 +72,9 @@ fn a_folder_and_a_glob_that_the_shell_left_alone_are_their_files() {
 #[test]
 fn where_there_is_nothing_to_read_it_says_so_and_exits_with_2() {
     let folder = tempfile::tempdir().unwrap();
-    for (argument, said) in [
-        (".", "is an empty folder"),
-        ("*.lgo", "matches no file"),
-        ("nope", "nope: cannot be opened: No such file"),
-        ("", "file 1 of those given has an empty name"),
-    ] {
+    for (argument, said) in
+        [(".", "is an empty folder"), ("*.lgo", "matches no file"), ("nope", "nope: cannot be opened: No such file")]
+    {
         for command in ["cluster", "label"] {
             let out = run(Command::new(logkin()).arg(command).current_dir(&folder).arg(argument), b"");
             assert_eq!((out.code, out.stdout.as_str()), (Some(2), ""), "{command}: {}", out.stderr);

@@ -59,9 +59,6 @@ impl Inputs {
         if arguments.iter().filter(|argument| is_stdin(argument)).count() > 1 {
             bail!("standard input (`-`) is given twice; it can be read once");
         }
-        if let Some(at) = arguments.iter().position(|argument| argument.as_os_str().is_empty()) {
-            bail!("file {} of those given has an empty name; expected a log file, a folder, or `-`", at + 1);
-        }
         if arguments.is_empty() {
             return Ok((vec![None], Self::default()));
         }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use crate::{
     harness::{Balancer, Connection, eventually},
-    upstream::{Upstream, nobody},
+    upstream::{Absent, Upstream, nobody},
 };
 
 #[test]
@@ -20,13 +20,14 @@ fn requests_go_round() {
 
 #[test]
 fn a_backend_out_of_reach_gets_nothing_until_it_is_back() {
-    let (upstream, gone) = (Upstream::saying("a"), nobody());
+    let (upstream, absent) = (Upstream::saying("a"), Absent::new());
+    let gone = absent.address;
     let balancer = Balancer::with(&[upstream.address, gone], &["--threads", "1"]);
     for _ in 0..10 {
         assert_eq!(balancer.get("/").text(), "a");
     }
     assert!(balancer.log().contains(&format!("{gone} cannot be reached")));
-    let back = std::net::TcpListener::bind(gone).unwrap();
+    let back = absent.listen();
     eventually("it is asked again", || balancer.log().contains(&format!("{gone} can be reached again")).then_some(()));
     drop(back);
 }
@@ -47,12 +48,12 @@ fn when_nobody_is_ready_the_client_is_asked_to_come_back() {
 
 #[test]
 fn a_request_waits_for_a_backend_that_is_about_to_come_back() {
-    let gone = nobody();
-    let balancer = Balancer::with(&[gone], &[]);
+    let absent = Absent::new();
+    let balancer = Balancer::with(&[absent.address], &[]);
     let mut client = balancer.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
     eventually("it is noticed", || balancer.log().contains("cannot be reached").then_some(()));
-    let back = std::net::TcpListener::bind(gone).unwrap();
+    let back = absent.listen();
     std::thread::spawn(move || {
         for stream in back.incoming().flatten() {
             let mut peer = std::io::BufReader::new(stream);

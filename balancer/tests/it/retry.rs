@@ -105,7 +105,7 @@ fn a_retry_that_the_budget_forbids_is_told_in_the_access_log() {
     let lines = std::fs::read_to_string(&log).unwrap();
     let last = lines.lines().last().unwrap();
     assert!(last.contains(" retry_budget=spent flag=no_answer by=backend"), "{last}");
-    assert_eq!(lines.matches("retry_budget").count(), 1);
+    assert!(!lines.lines().next().unwrap().contains("retry_budget"), "{lines}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use crate::{
     harness::{Answer, Balancer, Connection, eventually},
-    upstream::{Upstream, nobody},
+    upstream::{Absent, Upstream},
 };
 
 const POOL: &str = "[pool.sticky]\ncookie = \"route\"\nkey = \"sixteen letters or more\"";
@@ -57,8 +57,8 @@ fn a_cookie_that_is_none_of_ours_is_replaced() {
 
 #[test]
 fn a_client_whose_backend_is_gone_gets_another_one_and_its_cookie() {
-    let (good, gone) = (Upstream::saying("good"), nobody());
-    let back = std::net::TcpListener::bind(gone).unwrap();
+    let (good, absent) = (Upstream::saying("good"), Absent::new());
+    let (gone, back) = (absent.address, absent.listen());
     std::thread::spawn(move || {
         let mut peer = std::io::BufReader::new(back.accept().unwrap().0);
         drop(back);

@@ -106,9 +106,32 @@ impl Upstream {
     }
 }
 
-/// An address at which nobody listens.
+/// An address at which nobody listens, nor will: it stays taken until the tests end.
 pub(crate) fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    let absent = Absent::new();
+    let address = absent.address;
+    std::mem::forget(absent);
+    address
+}
+
+/// An address that is taken, and at which nobody listens before it is told to.
+pub(crate) struct Absent {
+    socket: socket2::Socket,
+    pub(crate) address: SocketAddr,
+}
+
+impl Absent {
+    pub(crate) fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        Self { socket, address }
+    }
+
+    pub(crate) fn listen(self) -> TcpListener {
+        self.socket.listen(128).unwrap();
+        self.socket.into()
+    }
 }
 
 /// Writes a 200 with this body.

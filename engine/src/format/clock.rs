@@ -100,20 +100,18 @@ impl Clock {
         let length = self.pattern.len();
         if let Some(text) = bytes.get(..length).filter(|_| length > 0)
             && !bytes.get(length).is_some_and(u8::is_ascii_digit)
+            && self.fits(text)
             && let Some(of_day) = millis_of_day(&text[self.of_day..])
         {
             let behind = self.of_day + OF_DAY.len();
             let (before, fraction, after) =
                 (&text[..self.of_day], &text[behind..behind + self.fraction], &text[behind + self.fraction..]);
-            let marked = fraction.first().is_none_or(|mark| *mark == self.pattern[behind]);
-            if let Some(millis) = fraction_millis(fraction).filter(|_| marked) {
+            if let Some(millis) = fraction_millis(fraction) {
                 let day = days.place(before);
                 if day.before == before && day.after == after {
                     return Some((length, day.begin.map(|begin| begin + of_day + millis)));
                 }
-                if self.fits(text)
-                    && let Some(stamp) = time::in_columns(text, &mut ()).filter(|stamp| stamp.length == length)
-                {
+                if let Some(stamp) = time::in_columns(text, &mut ()).filter(|stamp| stamp.length == length) {
                     let time = stamp.millis(text, reference);
                     if stamp.is_of_one_year(text, reference) {
                         day.before.clear();
@@ -224,4 +222,24 @@ fn fraction_millis(text: &[u8]) -> Option<i64> {
         return None;
     }
     Some((0..3).fold(0, |millis, i| millis * 10 + digits.get(i).map_or(0, |digit| i64::from(digit - b'0'))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_that_is_remembered_is_one_of_the_clock_s_own_manner() {
+        let [dashes, slashes] =
+            ["2026-11-20 10:00:00", "2026/11/20 10:00:00"].map(|t| Clock::of(&pattern(t.as_bytes())));
+        let mut days = Days::default();
+        for _ in 0..2 {
+            let mut read = |clock: &Clock| {
+                days.seen = Seen::default();
+                clock.read(b"2026/11/20 10:36:12 up", Manner::Own, 0, &mut days)
+            };
+            assert_eq!(read(&slashes).map(|(length, time)| (length, time.is_some())), Some((19, true)));
+            assert_eq!(read(&dashes), None);
+        }
+    }
 }
