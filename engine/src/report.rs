@@ -82,8 +82,8 @@ pub struct InputSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormatShare {
     /// Fields in braces, as `{time} {level} [{thread}] {message}`, which is also what [`crate::Settings::line_format`] takes; or
-    /// `json`, `logfmt`, `klog`, `cri` (what container runtimes write down of a program, by its own header; Docker's objects too), `other` (another
-    /// header that was read line by line), `plain` (no header).
+    /// `json`, `logfmt`, `klog`, `cri` (what container runtimes write down of a program, by its own header; Docker's objects
+    /// too), `other` (another header that was read line by line), `plain` (no header).
     pub form: String,
     /// Lines read so.
     pub lines: u64,

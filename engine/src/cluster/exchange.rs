@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     outline::{Lexicon, SLOT, WORD},
-    sequence::{is_conjunction, is_person, is_preposition, is_state},
+    sequence::{is_auxiliary, is_conjunction, is_participle, is_person, is_preposition, is_state},
     tree::Sets,
     words::{self, MANY, Node, RARE, equal_by, regroup},
 };
@@ -129,79 +129,4 @@ fn need(outline: &[u32], at: usize, lexicon: &Lexicon) -> Option<usize> {
         0 => Some(2 * MANY),
         _ => Some(MANY),
     }
-}
-
-fn is_auxiliary(word: &str) -> bool {
-    matches!(
-        word,
-        "is" | "are"
-            | "was"
-            | "were"
-            | "be"
-            | "been"
-            | "has"
-            | "have"
-            | "had"
-            | "will"
-            | "would"
-            | "can"
-            | "could"
-            | "may"
-            | "must"
-            | "should"
-            | "did"
-            | "does"
-            | "do"
-            | "now"
-            | "still"
-            | "already"
-    )
-}
-
-/// Whether a word says what happened though it does not end as most of those do.
-fn is_participle(word: &str) -> bool {
-    matches!(
-        word,
-        "begun"
-            | "bound"
-            | "broken"
-            | "built"
-            | "done"
-            | "down"
-            | "found"
-            | "frozen"
-            | "full"
-            | "given"
-            | "gone"
-            | "held"
-            | "hit"
-            | "in"
-            | "kept"
-            | "left"
-            | "lost"
-            | "made"
-            | "met"
-            | "miss"
-            | "off"
-            | "ok"
-            | "open"
-            | "out"
-            | "paid"
-            | "put"
-            | "read"
-            | "run"
-            | "seen"
-            | "sent"
-            | "set"
-            | "shut"
-            | "shown"
-            | "sold"
-            | "split"
-            | "taken"
-            | "thrown"
-            | "up"
-            | "won"
-            | "write"
-            | "written"
-    )
 }

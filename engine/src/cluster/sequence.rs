@@ -103,6 +103,30 @@ pub(super) fn is_state(word: &str) -> bool {
     is_code(word) || word.len() >= 5 && (word.ends_with("ed") || word.ends_with("ing"))
 }
 
+/// Whether a word says what happened though it does not end as most of those do.
+pub(super) fn is_participle(word: &str) -> bool {
+    const PARTICIPLES: [&str; 41] = [
+        "begun", "bound", "broken", "built", "done", "down", "found", "frozen", "full", "given", "gone", "held", "hit",
+        "in", "kept", "left", "lost", "made", "met", "miss", "off", "ok", "open", "out", "paid", "put", "read", "run",
+        "seen", "sent", "set", "shut", "shown", "sold", "split", "taken", "thrown", "up", "won", "write", "written",
+    ];
+    PARTICIPLES.contains(&word)
+}
+
+/// Whether a word binds what is told to what it is told of: `group 5 are hans`.
+fn is_copula(word: &str) -> bool {
+    matches!(word, "is" | "are" | "was" | "were" | "has" | "have" | "had")
+}
+
+/// Whether a verb follows a word: `will retry`, `is still open`.
+pub(super) fn is_auxiliary(word: &str) -> bool {
+    const AUXILIARIES: [&str; 15] = [
+        "be", "been", "will", "would", "can", "could", "may", "must", "should", "did", "does", "do", "now", "still",
+        "already",
+    ];
+    is_copula(word) || AUXILIARIES.contains(&word)
+}
+
 /// Whether a word is in capitals, as states and codes are.
 pub(super) fn is_code(word: &str) -> bool {
     word.len() >= 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
@@ -211,10 +235,6 @@ pub(super) fn is_counted(tokens: &[Token<'_>]) -> bool {
         }
         tokens => is_number(tokens),
     }
-}
-
-fn is_copula(word: &str) -> bool {
-    matches!(word, "is" | "are" | "was" | "were" | "has" | "have" | "had")
 }
 
 /// Whether a word is of small Latin letters alone.

@@ -9,8 +9,11 @@ use super::{
     fields,
 };
 
-/// How Docker's objects begin.
-const OBJECT: &[u8] = b"{\"log\":\"";
+/// How Docker's objects begin, behind the line before them.
+const NEXT_OBJECT: &[u8] = b"\n{\"log\":\"";
+
+/// The same without that.
+const OBJECT: &[u8] = NEXT_OBJECT.split_at(1).1;
 
 /// What stands behind the line in one, before `out` or `err`.
 const STREAM: &[u8] = b",\"stream\":\"std";
@@ -33,7 +36,7 @@ impl Bare {
     /// Looks at a text, of which only the last line may be without its end.
     pub(crate) fn look_at(&mut self, text: &[u8]) {
         self.text.clear();
-        let objects = || text.starts_with(OBJECT) || memmem::find(text, b"\n{\"log\":\"").is_some();
+        let objects = || text.starts_with(OBJECT) || memmem::find(text, NEXT_OBJECT).is_some();
         self.is_plain = memchr(ESCAPE, text).is_none();
         self.differs = !self.is_plain || objects();
         if !self.differs {
