@@ -30,7 +30,7 @@ const LONGEST: usize = 512;
 const WAYS: usize = 4;
 
 /// Places.
-const PLACES: usize = 1 << 13;
+const PLACES: usize = 1 << 14;
 
 /// Bytes kept at most, about; past it all is forgotten.
 const KEPT: usize = 12 << 20;

@@ -151,10 +151,12 @@ pub(super) fn is_python_frame(text: &[u8]) -> bool {
 
 /// `/a/b.rb:12:in 'f'`.
 pub(super) fn is_ruby_frame(text: &[u8]) -> bool {
-    let Some(at) = memchr::memmem::find(text, b":in ") else { return false };
-    let place = &text[..at];
+    // A place has no blank, so that the first one of the line stands behind it.
+    let Some(place) = memchr::memchr(b' ', text).and_then(|blank| text[..blank].strip_suffix(b":in")) else {
+        return false;
+    };
     let digits = place.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    digits > 0 && place.len() > digits + 1 && place[place.len() - digits - 1] == b':' && !place.contains(&b' ')
+    digits > 0 && place.len() > digits + 1 && place[place.len() - digits - 1] == b':'
 }
 
 /// `/a/b.rb:12:in 'f': why (CError)`: the first line of what Ruby did not catch.
