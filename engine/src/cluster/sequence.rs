@@ -127,6 +127,40 @@ pub(super) fn is_auxiliary(word: &str) -> bool {
     is_copula(word) || AUXILIARIES.contains(&word)
 }
 
+/// Whether a word says how something was done, and no more: `forcibly`, `again`. With `un` and the like before it, or where it
+/// says how much of it was done, it says something else.
+pub(super) fn is_adverb(word: &str) -> bool {
+    const OTHERS: [&str; 18] = [
+        "abnormally",
+        "almost",
+        "anomaly",
+        "apply",
+        "assembly",
+        "barely",
+        "badly",
+        "family",
+        "hardly",
+        "nearly",
+        "only",
+        "partially",
+        "partly",
+        "poorly",
+        "prematurely",
+        "reply",
+        "supply",
+        "wrongly",
+    ];
+    let is_manner = word.len() > 4 && word.ends_with("ly") && is_lower(word);
+    let undoes = ["un", "in", "im", "ir", "dis", "mis"].iter().any(|prefix| word.starts_with(prefix));
+    matches!(word, "again" | "anyway" | "once" | "twice")
+        || is_manner && (!undoes || word.starts_with("imm")) && !word.ends_with("only") && !OTHERS.contains(&word)
+}
+
+/// Whether a word names what went wrong.
+pub(super) fn is_failure(word: &str) -> bool {
+    ["error", "fail", "fault", "problem", "warning"].iter().any(|failure| word.starts_with(failure))
+}
+
 /// Whether a word is in capitals, as states and codes are.
 pub(super) fn is_code(word: &str) -> bool {
     word.len() >= 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
