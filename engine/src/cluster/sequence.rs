@@ -18,7 +18,7 @@ pub(crate) enum Token<'a> {
     Slot(Kind),
     /// A sign between words.
     Sign(&'a str),
-    /// Letters and what joins them; one character in scripts without blanks.
+    /// Letters and what joins them; one character in scripts without blanks, with the vowels and marks that belong to it.
     Word(&'a str),
 }
 
@@ -57,12 +57,27 @@ impl<'a> Iterator for Tokens<'a> {
             self.rest = &self.rest[1..];
             return Some(Token::Slot(kind));
         }
-        let length = if is_unspaced(first) { first.len_utf8() } else { word_length(self.rest) };
+        let length = if is_unspaced(first) { character_length(self.rest) } else { word_length(self.rest) };
         let is_word = length > 0;
         let (token, rest) = self.rest.split_at(if is_word { length } else { first.len_utf8() });
         self.rest = rest;
         Some(if is_word { Token::Word(token) } else { Token::Sign(token) })
     }
+}
+
+/// Bytes of the character at the front, in a script without blanks. In alphabets the vowels and marks around a consonant belong to
+/// it: `ไม่` in Thai is one, of a vowel before it, the consonant, and a mark above it.
+fn character_length(text: &str) -> usize {
+    let is_before = |c: char| matches!(c, 'เ'..='ไ' | 'ເ'..='ໄ');
+    let is_behind = |c: char| {
+        matches!(u32::from(c),
+            0x0e30..=0x0e3a | 0x0e45 | 0x0e47..=0x0e4e | 0x0eb0..=0x0ebc | 0x0ec8..=0x0ece | 0x102b..=0x103e
+            | 0x1056..=0x1060 | 0x17b4..=0x17d3)
+    };
+    let consonant = text.trim_start_matches(is_before);
+    let mut rest = consonant.chars();
+    rest.next();
+    text.len() - rest.as_str().trim_start_matches(is_behind).len()
 }
 
 /// Signs in a row after which a word has ended for certain, so that no text is looked at again for each of its bytes.
@@ -180,7 +195,7 @@ pub(super) fn is_conjunction(word: &str) -> bool {
 pub(super) fn is_negation(word: &str) -> bool {
     let is_word =
         ["not", "no", "never", "cannot", "without"].iter().any(|negation| word.eq_ignore_ascii_case(negation));
-    is_word || matches!(word, "未" | "不" | "没")
+    is_word || matches!(word, "未" | "不" | "没" | "ไม่")
 }
 
 /// Whether words may be the name of a person, by how it is written: `Anna Meyer`, `Anna van der Berg`. `None` stands for a
