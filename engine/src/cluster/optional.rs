@@ -5,7 +5,7 @@ use std::{collections::HashMap, ops::Range};
 use super::{
     align::{self, as_shape},
     fronts,
-    outline::{Lexicon, WORD},
+    outline::{Lexicon, Outlines, WORD},
     sequence::{Token, is_adverb, is_failure, is_negation, is_preposition, is_state, tokens},
     tree::Sets,
     words::{MANY, Node, RARE, regroup},
@@ -42,12 +42,12 @@ const TOLD: u64 = 3;
 /// Nodes that one of few lines is compared with at most, for each of its ends.
 const TRIES: usize = 64;
 
-/// Joins a node to the one that says the same without a part that may be left out.
-pub(super) fn join(nodes: &mut Vec<Node>, shapes: &[(&str, u64)], lexicon: &Lexicon) {
+/// Joins a node to the one that says the same without a part that may be left out. `all` are the outlines of the shapes.
+pub(super) fn join(nodes: &mut Vec<Node>, all: &Outlines, shapes: &[(&str, u64)], lexicon: &Lexicon) {
     let mut sets = Sets::new(nodes.len());
     let joined = join_equal(nodes, shapes, lexicon, &mut sets)
         | join_few(nodes, shapes, &mut sets)
-        | fronts::join(nodes, lexicon, &mut sets);
+        | fronts::join(nodes, all, shapes, lexicon, &mut sets);
     if !joined {
         return;
     }
@@ -237,6 +237,7 @@ fn may_be_absent(long: &[Token<'_>], part: Range<usize>) -> bool {
         // Who writes keys with nothing behind them leaves none out.
         [Token::Word(_), Token::Sign("="), Token::Slot(_)] => !has_empty_key(&rest),
         [Token::Slot(_), Token::Sign(":")] => first,
+        [Token::Word(word), Token::Sign(":")] => first && is_quiet(word),
         [Token::Word(word)] if is_adverb(word) => last,
         [Token::Word(word), phrase @ ..] if leads(word) => is_phrase(phrase, last),
         // At the beginning it says who did it, which is not for nothing.

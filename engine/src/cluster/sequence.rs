@@ -315,3 +315,8 @@ pub(super) fn singular(word: &str) -> Cow<'_, str> {
 pub(super) fn is_name(word: &str) -> bool {
     word.bytes().any(|b| matches!(b, b'.' | b'/' | b'\\' | b'@' | b'~' | b'0'))
 }
+
+/// Whether a word is a name of several parts with dots between, as classes and modules have: `org.example.Thing`.
+pub(super) fn is_dotted(word: &str) -> bool {
+    word.split('.').count() > 1 && word.split('.').all(|part| part.starts_with(char::is_alphabetic))
+}
