@@ -137,7 +137,7 @@ pub(crate) fn dendrogram(shapes: &[(&str, u64)], whole: bool) -> Dendrogram {
     growth.take(parts.iter().flatten(), NAMES, Step::Words);
     for nodes in &mut parts {
         lists::join_repeated(nodes, &lexicon);
-        optional::join(nodes, shapes, &lexicon);
+        optional::join(nodes, &all, shapes, &lexicon);
         stretches::join(nodes, &lexicon);
         absorb::tell(nodes, &all, &lexicon);
     }

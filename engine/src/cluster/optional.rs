@@ -5,8 +5,8 @@ use std::{collections::HashMap, ops::Range};
 use super::{
     align::{self, as_shape},
     fronts,
-    outline::{Lexicon, WORD},
-    sequence::{Token, is_negation, is_preposition, is_state, tokens},
+    outline::{Lexicon, Outlines, WORD},
+    sequence::{Token, is_adverb, is_failure, is_negation, is_preposition, is_state, tokens},
     tree::Sets,
     words::{MANY, Node, RARE, regroup},
 };
@@ -27,6 +27,9 @@ const SAMPLE: usize = 8;
 /// Words beside a value of a phrase that may be left out, at most.
 const PHRASE: usize = 3;
 
+/// Words of a phrase without a value that may be left out at the end, at most: `by peer`, `with mode rw`.
+const PLAIN: usize = 2;
+
 /// Words of a message at least that may have a word and its value besides.
 const FEW: usize = 3;
 
@@ -39,12 +42,12 @@ const TOLD: u64 = 3;
 /// Nodes that one of few lines is compared with at most, for each of its ends.
 const TRIES: usize = 64;
 
-/// Joins a node to the one that says the same without a part that may be left out.
-pub(super) fn join(nodes: &mut Vec<Node>, shapes: &[(&str, u64)], lexicon: &Lexicon) {
+/// Joins a node to the one that says the same without a part that may be left out. `all` are the outlines of the shapes.
+pub(super) fn join(nodes: &mut Vec<Node>, all: &Outlines, shapes: &[(&str, u64)], lexicon: &Lexicon) {
     let mut sets = Sets::new(nodes.len());
     let joined = join_equal(nodes, shapes, lexicon, &mut sets)
         | join_few(nodes, shapes, &mut sets)
-        | fronts::join(nodes, lexicon, &mut sets);
+        | fronts::join(nodes, all, shapes, lexicon, &mut sets);
     if !joined {
         return;
     }
@@ -216,8 +219,8 @@ fn inserted<'a>(
 }
 
 /// Whether a part may as well be left out, by how it is written: a remark in brackets, a key and its value, a phrase that a
-/// preposition begins, a word and the value behind it, a value alone, a reason. Words that say what happened, or that it did
-/// not, make another message.
+/// preposition begins, a word and the value behind it, a value alone, an adverb, a reason. Words that say what happened, or that
+/// it did not, make another message.
 fn may_be_absent(long: &[Token<'_>], part: Range<usize>) -> bool {
     let (first, last) = (part.start == 0, part.end == long.len());
     let rest = [&long[..part.start], &long[part.end..]].concat();
@@ -234,6 +237,8 @@ fn may_be_absent(long: &[Token<'_>], part: Range<usize>) -> bool {
         // Who writes keys with nothing behind them leaves none out.
         [Token::Word(_), Token::Sign("="), Token::Slot(_)] => !has_empty_key(&rest),
         [Token::Slot(_), Token::Sign(":")] => first,
+        [Token::Word(word), Token::Sign(":")] => first && is_quiet(word),
+        [Token::Word(word)] if is_adverb(word) => last,
         [Token::Word(word), phrase @ ..] if leads(word) => is_phrase(phrase, last),
         // At the beginning it says who did it, which is not for nothing.
         [Token::Word(word), Token::Slot(_)] => !first && words(&rest) >= FEW && is_quiet(word),
@@ -244,7 +249,8 @@ fn may_be_absent(long: &[Token<'_>], part: Range<usize>) -> bool {
     }
 }
 
-/// Whether what a preposition or a comma begins names something: up to [`PHRASE`] words with a value, or one at the end.
+/// Whether what a preposition or a comma begins names something: up to [`PHRASE`] words with a value, or [`PLAIN`] ones at the
+/// end.
 fn is_phrase(phrase: &[Token<'_>], last: bool) -> bool {
     let is_quiet = |token: &Token<'_>| match token {
         Token::Word(word) => is_quiet(word),
@@ -252,14 +258,16 @@ fn is_phrase(phrase: &[Token<'_>], last: bool) -> bool {
     };
     let is_short = match words(phrase) {
         count if count < phrase.len() => count <= PHRASE,
-        count => last && count == 1,
+        count => last && (1..=PLAIN).contains(&count),
     };
     is_short && phrase.iter().all(is_quiet)
 }
 
 /// Whether a word says neither what happened nor how things stand.
 fn is_quiet(word: &str) -> bool {
-    !is_state(word) && !matches!(word, "is" | "are" | "was" | "were" | "has" | "have" | "had" | "will" | "can")
+    !is_state(word)
+        && !is_failure(word)
+        && !matches!(word, "is" | "are" | "was" | "were" | "has" | "have" | "had" | "will" | "can")
 }
 
 /// Whether a word begins a phrase that tells more of what is said already.

@@ -14,7 +14,7 @@ use super::{
 const LONGEST: usize = 64;
 
 /// Words of a name at most.
-const NAME: usize = 6;
+const NAME: usize = 10;
 
 /// Outlines with a word that are looked at to say what stands beside it.
 const SAMPLE: usize = 256;

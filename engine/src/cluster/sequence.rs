@@ -18,7 +18,7 @@ pub(crate) enum Token<'a> {
     Slot(Kind),
     /// A sign between words.
     Sign(&'a str),
-    /// Letters and what joins them; one character in scripts without blanks.
+    /// Letters and what joins them; one character in scripts without blanks, with the vowels and marks that belong to it.
     Word(&'a str),
 }
 
@@ -57,12 +57,27 @@ impl<'a> Iterator for Tokens<'a> {
             self.rest = &self.rest[1..];
             return Some(Token::Slot(kind));
         }
-        let length = if is_unspaced(first) { first.len_utf8() } else { word_length(self.rest) };
+        let length = if is_unspaced(first) { character_length(self.rest) } else { word_length(self.rest) };
         let is_word = length > 0;
         let (token, rest) = self.rest.split_at(if is_word { length } else { first.len_utf8() });
         self.rest = rest;
         Some(if is_word { Token::Word(token) } else { Token::Sign(token) })
     }
+}
+
+/// Bytes of the character at the front, in a script without blanks. In alphabets the vowels and marks around a consonant belong to
+/// it: `ไม่` in Thai is one, of a vowel before it, the consonant, and a mark above it.
+fn character_length(text: &str) -> usize {
+    let is_before = |c: char| matches!(c, 'เ'..='ไ' | 'ເ'..='ໄ');
+    let is_behind = |c: char| {
+        matches!(u32::from(c),
+            0x0e30..=0x0e3a | 0x0e45 | 0x0e47..=0x0e4e | 0x0eb0..=0x0ebc | 0x0ec8..=0x0ece | 0x102b..=0x103e
+            | 0x1056..=0x1060 | 0x17b4..=0x17d3)
+    };
+    let consonant = text.trim_start_matches(is_before);
+    let mut rest = consonant.chars();
+    rest.next();
+    text.len() - rest.as_str().trim_start_matches(is_behind).len()
 }
 
 /// Signs in a row after which a word has ended for certain, so that no text is looked at again for each of its bytes.
@@ -127,6 +142,40 @@ pub(super) fn is_auxiliary(word: &str) -> bool {
     is_copula(word) || AUXILIARIES.contains(&word)
 }
 
+/// Whether a word says how something was done, and no more: `forcibly`, `again`. With `un` and the like before it, or where it
+/// says how much of it was done, it says something else.
+pub(super) fn is_adverb(word: &str) -> bool {
+    const OTHERS: [&str; 18] = [
+        "abnormally",
+        "almost",
+        "anomaly",
+        "apply",
+        "assembly",
+        "barely",
+        "badly",
+        "family",
+        "hardly",
+        "nearly",
+        "only",
+        "partially",
+        "partly",
+        "poorly",
+        "prematurely",
+        "reply",
+        "supply",
+        "wrongly",
+    ];
+    let is_manner = word.len() > 4 && word.ends_with("ly") && is_lower(word);
+    let undoes = ["un", "in", "im", "ir", "dis", "mis"].iter().any(|prefix| word.starts_with(prefix));
+    matches!(word, "again" | "anyway" | "once" | "twice")
+        || is_manner && (!undoes || word.starts_with("imm")) && !word.ends_with("only") && !OTHERS.contains(&word)
+}
+
+/// Whether a word names what went wrong.
+pub(super) fn is_failure(word: &str) -> bool {
+    ["error", "fail", "fault", "problem", "warning"].iter().any(|failure| word.starts_with(failure))
+}
+
 /// Whether a word is in capitals, as states and codes are.
 pub(super) fn is_code(word: &str) -> bool {
     word.len() >= 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
@@ -146,7 +195,7 @@ pub(super) fn is_conjunction(word: &str) -> bool {
 pub(super) fn is_negation(word: &str) -> bool {
     let is_word =
         ["not", "no", "never", "cannot", "without"].iter().any(|negation| word.eq_ignore_ascii_case(negation));
-    is_word || matches!(word, "未" | "不" | "没")
+    is_word || matches!(word, "未" | "不" | "没" | "ไม่")
 }
 
 /// Whether words may be the name of a person, by how it is written: `Anna Meyer`, `Anna van der Berg`. `None` stands for a
@@ -265,4 +314,9 @@ pub(super) fn singular(word: &str) -> Cow<'_, str> {
 /// Whether a word is built like the name of a thing in a program: `org.example.Thing`, `a/b`, `disk_0`.
 pub(super) fn is_name(word: &str) -> bool {
     word.bytes().any(|b| matches!(b, b'.' | b'/' | b'\\' | b'@' | b'~' | b'0'))
+}
+
+/// Whether a word is a name of several parts with dots between, as classes and modules have: `org.example.Thing`.
+pub(super) fn is_dotted(word: &str) -> bool {
+    word.split('.').count() > 1 && word.split('.').all(|part| part.starts_with(char::is_alphabetic))
 }

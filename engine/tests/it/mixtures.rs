@@ -184,6 +184,34 @@ fn what_a_header_may_leave_before_a_message_is_no_other_message_where_it_recurs_
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Six lines under each header, so that a message has two under it, with names of parts of a program that vary from line to line.
+#[test]
+fn names_of_parts_of_a_program_before_a_message_make_no_others_in_thirty_lines() {
+    let named = ["{level} com.acme.{part} {message}", "{LEVEL} {part}: {message}", "{LEVEL} {part} {message}"];
+    let clear = [
+        "%Y-%m-%d %H:%M:%S,{ms} {LEVEL5} [pool-{n}] org.demo.Shop - {message}",
+        "%b %e %H:%M:%S web1 shop[{n}]: {message}",
+        "%Y/%m/%d %H:%M:%S {message}",
+        "{message}",
+    ];
+    let mut wrong = String::new();
+    for case in 0..60 {
+        let mut lot = Lot(case);
+        let named = format!("%Y-%m-%dT%H:%M:%SZ {}", named[case as usize % 3]);
+        let mut log: Vec<String> = clear.iter().flat_map(|format| lines(format, 6, &mut lot)).collect();
+        // Each part of the program says something that another says too.
+        for (i, part) in ["Net", "Pool", "Store", "Pool", "Net", "Pool"].iter().enumerate() {
+            log.push(line(&named.replace("{part}", part), i, &mut lot));
+        }
+        shuffle(&mut log, &mut lot);
+        let report = report(&log);
+        if report.clusters.iter().map(|cluster| cluster.lines).collect::<Vec<_>>() != [10; 3] {
+            wrong += &format!("{named}\n{:?}\n", counts(&report));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 /// What kinds there are, and how many lines each has.
 fn counts(report: &Report) -> BTreeMap<&str, u64> {
     report.clusters.iter().map(|cluster| (cluster.template.as_str(), cluster.lines)).collect()

@@ -16,11 +16,12 @@ fn one<'a>(of: &[&'a str], lot: &mut Lot) -> &'a str {
     of[lot.below(of.len() as u64) as usize]
 }
 
-/// A value of a kind: `w` a word, `n` a number, `i` an address, `z` a Chinese name, `c` a Japanese city, `l,` and the like a list.
+/// A value of a kind: `w` a word, `n` a number, `i` an address, `m` one of three modes, `z` a Chinese name, `c` a Japanese city, `l,` and the like a list.
 fn value(kind: &str, lot: &mut Lot) -> String {
     match kind {
         "w" => one(&WORDS, lot).to_owned(),
         "n" => (1 + lot.below(9000)).to_string(),
+        "m" => one(&["r", "w", "rw"], lot).to_owned(),
         "i" => format!("10.0.{}.{}", lot.below(9), 1 + lot.below(250)),
         "z" => one(&SURNAMES, lot).to_owned() + &(0..=lot.below(2)).map(|_| one(&GIVEN, lot)).collect::<String>(),
         "c" => one(&CITIES, lot).to_owned(),
@@ -95,6 +96,8 @@ fn a_part_that_may_be_left_out_makes_no_other_message() {
         ["request {n} failed⟨ after {n} tries⟩", "request {n} done⟨ in {n} ms⟩", "request {n} queued"],
         ["Retrying request⟨ {n}⟩ to {w}.example.com", "Gave up on {w}.example.com", "Resolver answered {n} queries"],
         ["cannot open /a/{w}⟨: permission denied⟩", "opened /a/{w}", "closed all files"],
+        ["Closed file /a/{w}⟨ forcibly⟩", "Opened file /a/{w}⟨ with mode {m}⟩", "Rotated file /a/{w}⟨ again⟩"],
+        ["Stored image {n}⟨ in read mode⟩", "Dropped image {n}⟨ silently⟩", "Image {n}⟨ of {w}⟩ is broken"],
     ];
     assert_exact(&sets, &[40, 300]);
 }
@@ -106,6 +109,9 @@ fn what_says_that_something_else_happened_stays_apart() {
         ["job {n} finished", "job {n} nearly finished", "job {n} failed to finish"],
         ["file /a/{w} opened", "file /a/{w} opened read only", "file /a/{w} could not be opened"],
         ["checking disk {w}", "checking disk {w} failed", "checking disk {w} done"],
+        ["disk {w} mounted", "disk {w} mounted readonly", "disk {w} unmounted"],
+        ["backup of {n} written", "backup of {n} written partially", "backup of {n} written with errors"],
+        ["closed file {n}", "closed file {n} unexpectedly", "closed file {n} without flush"],
         ["access by uid={n} user= rhost={i}", "access by uid={n} user= rhost={i} name={w}", "session {n} closed"],
     ];
     assert_exact(&sets, &[40, 300]);

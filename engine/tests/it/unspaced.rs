@@ -96,3 +96,47 @@ fn names_before_a_title_are_names_whatever_they_have_in_common() {
         ["<*>さんがログアウトしました", "<*>さんがログインしました"].map(|template| (template.to_owned(), 180));
     assert_eq!(templates(&lines), BTreeMap::from(expected));
 }
+
+#[test]
+fn names_in_thai_sentences_are_variables_and_what_is_said_of_them_is_not() {
+    let names = [
+        "สมชาย",
+        "สมหญิง",
+        "วิชัย",
+        "ประยุทธ์",
+        "อนงค์",
+        "กมล",
+        "ปราณี",
+        "สุดา",
+        "มานี",
+        "ชูใจ",
+        "ปิติ",
+        "วีระ",
+        "ดวงใจ",
+        "จันทร์",
+        "นภา",
+        "พิมพ์",
+        "อรุณ",
+        "บุญมี",
+        "ทองดี",
+        "มาลี",
+        "สมศักดิ์",
+        "สุรชัย",
+        "นารี",
+        "วรรณา",
+    ];
+    for count in [30, 100, 300] {
+        let mut lot = Lot(count as u64);
+        let mut name = || names[lot.below(names.len() as u64) as usize];
+        let line = |i: usize| match i % 4 {
+            0 => format!("ผู้ใช้{}เข้าสู่ระบบจาก10.0.0.{}", name(), i % 250),
+            1 => format!("ผู้ใช้{}ออกจากระบบ", name()),
+            2 => format!("คำขอ{i}ของผู้ใช้{}ถูกปฏิเสธ", name()),
+            _ => format!("คำขอ{i}ของผู้ใช้{}ไม่ถูกปฏิเสธ", name()),
+        };
+        let lines: Vec<String> = (0..4 * count).map(line).collect();
+        let expected =
+            ["ผู้ใช้<*>เข้าสู่ระบบจาก<*>", "ผู้ใช้<*>ออกจากระบบ", "คำขอ<*>ของผู้ใช้<*>ถูกปฏิเสธ", "คำขอ<*>ของผู้ใช้<*>ไม่ถูกปฏิเสธ"];
+        assert_eq!(templates(&lines), BTreeMap::from(expected.map(|template| (template.to_owned(), count))));
+    }
+}
