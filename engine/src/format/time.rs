@@ -416,6 +416,7 @@ impl<'a, W: Witness> Reader<'a, '_, W> {
         self.blanks()?;
         stamp.year = self.perhaps(|reader| {
             let year = reader.digits(4, 4)?;
+            reader.byte(b',').unwrap_or_default();
             reader.blanks()?;
             Some(year)
         });
