@@ -54,10 +54,14 @@ fn label(text: &[u8]) -> Option<usize> {
     (length > 0 && matches!(text.get(length), Some(b' ') | None)).then_some(length)
 }
 
-/// Whether a name ends as those of pods do that nobody named: with letters and digits that make no word.
+/// Whether a name ends as those of pods do that nobody named: with letters and digits that make no word, or with any behind such a
+/// piece of more.
 fn is_pod(name: &[u8]) -> bool {
-    let (before, end) = name.split_at(name.len().saturating_sub(POD));
-    before.len() > 1 && before.ends_with(b"-") && end.iter().all(|b| b"bcdfghjklmnpqrstvwxz2456789".contains(b))
+    let mut pieces = name.rsplit(|b| *b == b'-');
+    let (Some(end), Some(before)) = (pieces.next(), pieces.next()) else { return false };
+    let makes_no_word = end.iter().all(|b| b"bcdfghjklmnpqrstvwxz2456789".contains(b));
+    let is_hash = (6..=10).contains(&before.len()) && before.iter().any(u8::is_ascii_digit);
+    end.len() == POD && !before.is_empty() && (makes_no_word || is_hash && pieces.next().is_some())
 }
 
 /// Bytes of the names in brackets.
@@ -82,6 +86,7 @@ mod tests {
             ("PM2        |", "App [api:0] online"),
             ("web-7d9f8c6b5d-x2k9p app", "up"),
             ("web-7d9f8c6b5d-x2k9p app", "  at a.b(C.java:1)"),
+            ("web-6c9fd7b8d5-abcde app", "up"),
             ("default agent-qzrt5 log-agent", "2026-11-20 10:00:00 up"),
             ("[pod/web-0/app]", "up"),
         ] {

@@ -114,7 +114,7 @@ fn what_is_said_is_read_alike_whoever_says_it() {
         _ => format!("2026-05-01T10:00:{:02}: ERROR disk {i} is full", i % 60),
     };
     let writers: [[&str; 3]; 4] = [
-        ["0|shop   | ", "1|mailer | ", "12|shop  | "],
+        ["0|shop   | ", "1|mailer | ", "12|worker | "],
         ["shop-7d9f8c6b5d-x2k9p app ", "shop-7d9f8c6b5d-m4n2v istio-proxy ", "mail-6bbf9c7d4f-zq8rt app "],
         ["default agent-qzrt5 agent ", "kube-system agent-m4n2v agent ", "default shop-7d9f8c6b5d-x2k9p app "],
         ["[pod/shop-0/app] ", "[pod/shop-1/app] ", "[pod/mailer-0/app] "],
