@@ -10,7 +10,7 @@ use self::{
 };
 pub(crate) use self::{
     names::{ends_with_half, is_name},
-    stamp::{Bounds, Number, Stamp, Witness, is_day},
+    stamp::{Bounds, LABEL, Number, Stamp, Witness, is_day},
 };
 use super::columns;
 

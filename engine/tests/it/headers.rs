@@ -202,7 +202,7 @@ fn headers_of_known_families_are_forms() {
             [("Default    ", Level::Notice), ("Error      ", Level::Error), ("Fault      ", Level::Fatal)],
         ),
         (
-            "@400000006632307b{}75bca00 osd.3 e12 tick N",
+            "@4000000066323{}7b075bca00 osd.3 e12 tick N",
             "{time} {message}",
             [("0", Level::Info), ("1", Level::Info), ("a", Level::Info)],
         ),
