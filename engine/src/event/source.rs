@@ -176,7 +176,7 @@ fn shared(header: &[u8], line: &[u8]) -> Option<usize> {
         if is_same && !is_date(column) && !time::is_name(column) {
             continue;
         }
-        if !is_same && !(is_clock(theirs) && is_clock(column)) {
+        if !(is_same || is_clock(theirs) && is_clock(column)) {
             return None;
         }
         let apart = match (Instant::of(theirs), Instant::of(column)) {
