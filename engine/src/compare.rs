@@ -154,7 +154,7 @@ impl Difference {
 /// When they were made with different [`max_shapes`](crate::Settings::max_shapes).
 pub fn compare(base: Partial, other: Partial, bar: Bar) -> Comparison {
     let tables = [base.table.clone(), other.table.clone()];
-    let of = |side: &Partial| (side.inputs.clone(), side.set_aside(), side.shortened);
+    let of = |side: &Partial| (side.told_inputs(), side.set_aside(), side.shortened);
     let sides = [of(&base), of(&other)];
     // Its examples are those of the first one: of OTHER, where it has some.
     let mut both = other;

@@ -20,6 +20,7 @@
 //! The lines of an event are joined by [`BREAK`] in its text and its template, so that both are one line in any table.
 
 mod grammar;
+mod names;
 mod source;
 mod lead;
 mod joiner;
@@ -31,7 +32,8 @@ use crate::{format, record::Onset};
 pub(crate) use cut::last_start;
 pub(crate) use joiner::Joiner;
 pub(crate) use lead::Lead;
-pub(crate) use source::{Contents, split_name};
+pub(crate) use names::split_name;
+pub(crate) use source::Contents;
 
 /// Stands between the lines of an event in its text, with a blank on both sides.
 pub(crate) const BREAK: &str = "⏎";

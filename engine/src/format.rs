@@ -14,6 +14,7 @@ mod logfmt;
 pub(crate) mod clock;
 pub(crate) mod digits;
 mod status;
+mod w3c;
 mod form;
 mod sketch;
 mod crossing;
@@ -42,16 +43,17 @@ pub(crate) use self::{level::is_level_word, vote::front};
 use crate::record::{Onset, Record};
 
 /// What a line may turn out to be: of one of the forms of its layout, or one of the ways behind them.
-pub(crate) const WAYS: usize = FORMS + 6;
+pub(crate) const WAYS: usize = FORMS + 7;
 const JSON: usize = FORMS;
 const LOGFMT: usize = FORMS + 1;
 const KLOG: usize = FORMS + 2;
 const CONTAINED: usize = FORMS + 3;
 const OTHER: usize = FORMS + 4;
 const PLAIN: usize = FORMS + 5;
+const W3C: usize = FORMS + 6;
 
 /// What the ways behind the forms are called.
-pub(crate) const WAYS_BEHIND_FORMS: [&str; WAYS - FORMS] = ["json", "logfmt", "klog", "cri", "other", "plain"];
+pub(crate) const WAYS_BEHIND_FORMS: [&str; WAYS - FORMS] = ["json", "logfmt", "klog", "cri", "other", "plain", "w3c"];
 
 /// Reads lines by the layout of their input, reusing its buffers. Counts what it reads.
 #[derive(Debug, Default)]
@@ -99,6 +101,12 @@ impl Reader {
         if *coloured && memchr::memchr(ESCAPE, line).is_some() {
             colours::strip(line, plain);
             line = plain;
+        }
+        if let Some(row) = layout.tables.iter().find_map(|table| table.row(line)) {
+            ways[W3C] += 1;
+            let record = row.read(*reference, written, text);
+            written.each(|name, value| values.count(name, value));
+            return record;
         }
         let found = match line.first() {
             _ if layout.given => None,
@@ -172,7 +180,7 @@ impl Reader {
             Some(b'@') => true,
             _ => has_pairs(line),
         };
-        !fields && !self.layout.given
+        !fields && !self.layout.given && self.layout.tables.is_empty()
     }
 
     /// Reads a line that [takes it](Self::takes_outline) by its outline: what it says and which way it was read, uncounted.

@@ -265,6 +265,15 @@ impl Partial {
         assemble::hierarchy(found, &settings)
     }
 
+    /// The inputs, with what is to be said of each.
+    pub(crate) fn told_inputs(&self) -> Vec<InputSummary> {
+        let mut inputs = self.inputs.clone();
+        if self.settings.line_format.given().is_some() {
+            assemble::tell_what_hardly_fits(&mut inputs, &self.table.clone().finish(), &self.settings);
+        }
+        inputs
+    }
+
     /// Lines in no cluster.
     pub(crate) fn set_aside(&self) -> u64 {
         let ignored = self.settings.rules.as_ref().map_or(0, |_| self.table.ignored_lines());

@@ -83,7 +83,8 @@ pub struct InputSummary {
 pub struct FormatShare {
     /// Fields in braces, as `{time} {level} [{thread}] {message}`, which is also what [`crate::Settings::line_format`] takes; or
     /// `json`, `logfmt`, `klog`, `cri` (what container runtimes write down of a program, by its own header; Docker's objects
-    /// too), `other` (another header that was read line by line), `plain` (no header).
+    /// too), `other` (another header that was read line by line), `plain` (no header), `w3c` (requests in a
+    /// table that says itself what its columns are, as IIS writes them).
     pub form: String,
     /// Lines read so.
     pub lines: u64,

@@ -4,8 +4,10 @@
 use std::cell::Cell;
 
 use super::{
-    BYTES, grammar, is_blank, lines, onset,
-    source::{self, Content, Piece, split_name},
+    BYTES, grammar, is_blank, lines,
+    names::split_name,
+    onset,
+    source::{self, Content, Piece},
 };
 use crate::{
     aside::Aside,

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{SOME_DAY, is_blank, joiner, lines, onset, source, split_name};
+use super::{
+    SOME_DAY, is_blank, joiner, lines,
+    names::{NAME, split_name},
+    onset,
+};
 use crate::{
     format::{Layout, LineFormat, Reader},
     record::Onset,
@@ -20,7 +24,8 @@ const NAMED: u32 = 3;
 pub(crate) struct Lead {
     /// What three in four of those that may begin an event begin with, or with more than that.
     pub(crate) onset: Onset,
-    /// With names of those who wrote them ([`split_name`]), before anything else: nine in ten do, with the bar at one place.
+    /// With names of those who wrote them ([`split_name`]), before anything else: nine in ten do, with the bar at one place
+    /// where nothing else tells that it is one.
     pub(crate) named: bool,
     /// With names before half of them at least, and not before enough to be `named`: they are part of what is said.
     pub(crate) half_named: bool,
@@ -66,13 +71,17 @@ fn judged<'l>(lines: impl Iterator<Item = &'l [u8]>) -> impl Iterator<Item = &'l
     lines.into_iter().step_by(every).map(|(_, line)| line)
 }
 
-/// How many of the lines have names with the bar at one place, of those that are not empty.
+/// How many of the lines have names, of those that are not empty: with the bar at one place, but for those that a number or the
+/// end of a pod's name tells.
 fn named_share<'l>(lines: impl Iterator<Item = &'l [u8]>) -> f64 {
-    let mut bars = [0_u32; source::NAME + 1];
+    // By where the bar is; at first those that are names wherever it is.
+    let mut bars = [0_u32; 2 * NAME];
     let mut all = 0_u32;
     for line in lines.filter(|line| !line.is_empty()) {
         let (name, _) = split_name(line);
-        bars[name.len().min(source::NAME)] += u32::from(!name.is_empty());
+        let is_table = name.ends_with(b"|") && name[0].is_ascii_alphabetic();
+        let bar = if is_table { name.len().min(bars.len() - 1) } else { 0 };
+        bars[bar] += u32::from(!name.is_empty());
         all += 1;
     }
     let most = bars.into_iter().max().filter(|most| *most >= NAMED);

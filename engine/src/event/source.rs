@@ -1,15 +1,18 @@
 //! Who wrote a line, by what stands before its message. Where each line of a trace has a header of its own, the lines of one
-//! event have the same, with times that are nearly the same; what they say behind it is joined as if it were not there. Where
-//! the lines of an input begin with names of their writers, those are taken off before anything else is read.
+//! event have the same, with times that are nearly the same; what they say behind it is joined as if it were not there. Names of
+//! writers that stand before a line are `names`'s.
 
-use super::{BYTES, LINES, SOME_DAY, is_blank};
-use crate::format::{self, Reader};
+use super::{
+    BYTES, LINES, SOME_DAY, is_blank,
+    names::{NAME, split_name},
+};
+use crate::format::{self, Reader, time};
 
 /// How far apart the lines of one event may be written, in milliseconds: a trace is written at once, and clocks without fractions
 /// of seconds are a second apart where one begins between its lines.
-const GAP: u64 = 1000;
+const GAP: i64 = 1000;
 
-const DAY: u64 = 86_400_000;
+const DAY: i64 = 86_400_000;
 
 /// How some writers of logs put down a tab.
 const TAB: &[u8] = b"#011";
@@ -58,25 +61,6 @@ impl<'l> Content<'l> {
 
 /// Bytes of the name of a stream.
 const STREAM: usize = 6;
-
-/// Bytes of a name at most.
-pub(super) const NAME: usize = 64;
-
-/// Splits a line behind the name that it begins with and the bar behind that: `web-1  | `, as programs that show the output of
-/// several others write it. The name is empty where there is none.
-#[inline]
-pub(crate) fn split_name(line: &[u8]) -> (&[u8], &[u8]) {
-    let length =
-        line.iter().take(NAME).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')).count();
-    let bar = length + line[length..].iter().take_while(|b| **b == b' ').count();
-    // What names programs numbers them; other words before a bar may be what was logged.
-    let is_name = bar > length && line[0].is_ascii_alphabetic() && line[length - 1].is_ascii_digit();
-    match line.get(bar..).filter(|_| is_name).and_then(|rest| rest.strip_prefix(b"|")) {
-        Some([b' ', content @ ..]) => (&line[..=bar], content),
-        Some([]) => (&line[..=bar], &[]),
-        _ => (&[], line),
-    }
-}
 
 /// A line of a container runtime, which cuts what is longer than its buffer.
 #[derive(Debug, Clone, Copy)]
@@ -181,28 +165,44 @@ pub(crate) fn start(line: &[u8], message: &[u8]) -> Option<usize> {
 
 /// Where the columns of a header end in a line that begins with the same ones, but for times that are nearly the same.
 fn shared(header: &[u8], line: &[u8]) -> Option<usize> {
-    let (mut at, mut gap, mut is_another_day) = (0, 0, false);
+    // By how much the times of day are apart, and by how many days the dates, where there are some.
+    let (mut at, mut gap, mut days) = (0, 0_i64, None::<i64>);
     for column in header.split(|b| is_blank(*b)).filter(|column| !column.is_empty()) {
         at += line[at..].iter().take_while(|b| is_blank(**b)).count();
         let rest = &line[at..];
         let theirs = &rest[..rest.iter().position(|b| is_blank(*b)).unwrap_or(rest.len())];
         at += theirs.len();
-        if theirs == column {
+        let is_same = theirs == column;
+        if is_same && !is_date(column) && !time::is_name(column) {
             continue;
         }
-        if !(is_clock(theirs) && is_clock(column)) {
+        if !(is_same || is_clock(theirs) && is_clock(column)) {
             return None;
         }
-        match (Instant::of(theirs), Instant::of(column)) {
+        let apart = match (Instant::of(theirs), Instant::of(column)) {
+            _ if is_same => Some(0),
             (Some(one), Some(other)) => {
-                gap = gap.max(one.millis.abs_diff(other.millis));
-                is_another_day |= one.day != other.day;
+                let this = one.millis - other.millis;
+                gap = if this.abs() > gap.abs() { this } else { gap };
+                one.days_from(&other)?
             }
-            _ => is_another_day |= is_date(theirs),
-        }
+            _ if is_date(theirs) => Some(days_between(theirs, column)?),
+            _ => None,
+        };
+        days = days.filter(|days| *days != 0).or(apart).or(days);
     }
-    let is_near = gap <= GAP && !is_another_day || DAY.abs_diff(gap) <= GAP;
+    let is_near = match days {
+        Some(days) => (days * DAY + gap).abs() <= GAP,
+        // Nothing says which day it was: midnight may be between them.
+        None => gap.abs() <= GAP || (DAY - gap.abs()).abs() <= GAP,
+    };
     (at > 0 && is_near).then_some(at)
+}
+
+/// How many days are between two dates; `None` where one cannot be read by itself.
+fn days_between(one: &[u8], other: &[u8]) -> Option<i64> {
+    let day = |text| time::stamp(text, &mut ())?.millis(text, SOME_DAY).map(|millis| millis.div_euclid(DAY));
+    Some(if one == other { 0 } else { day(one)? - day(other)? })
 }
 
 /// What a column says of when a line was written.
@@ -210,35 +210,50 @@ struct Instant<'c> {
     /// What stands before the time of day.
     day: &'c [u8],
     /// Since midnight, or since 1970.
-    millis: u64,
+    millis: i64,
+    /// Whether it is since 1970.
+    is_whole: bool,
 }
 
 impl<'c> Instant<'c> {
+    /// Days from another, what is told by `millis` apart: `Some(None)` where neither says which day it was, `None` where that is not
+    /// known of one.
+    fn days_from(&self, other: &Self) -> Option<Option<i64>> {
+        if self.is_whole || other.is_whole {
+            return Some(Some(0));
+        }
+        if self.day.is_empty() && other.day.is_empty() {
+            return Some(None);
+        }
+        days_between(self.day, other.day).map(Some)
+    }
+
     /// Of a column with a time of day, or with seconds or milliseconds since 1970.
     fn of(column: &'c [u8]) -> Option<Self> {
         let number = |digits: &[u8]| {
             let is_number = !digits.is_empty() && digits.len() < 16 && digits.iter().all(u8::is_ascii_digit);
-            is_number.then(|| digits.iter().fold(0, |value, b| value * 10 + u64::from(b - b'0')))
+            is_number.then(|| digits.iter().fold(0, |value, b| value * 10 + i64::from(b - b'0')))
         };
         // Milliseconds, of which some write fewer digits, and others more.
         let thousandths = |digits: &[u8]| {
             let digits = digits.iter().take_while(|b| b.is_ascii_digit()).chain(b"000").take(3);
-            digits.fold(0, |value, b| value * 10 + u64::from(b - b'0'))
+            digits.fold(0, |value, b| value * 10 + i64::from(b - b'0'))
         };
         let is_of_day = |part: &[u8]| part[2] == b':' && part[5] == b':';
         if let Some(at) = column.windows(8).position(is_of_day) {
             let (day, time) = column.split_at(at);
             let seconds = (number(&time[..2])? * 60 + number(&time[3..5])?) * 60 + number(&time[6..8])?;
             let fraction = time.get(8).filter(|b| matches!(b, b'.' | b',')).map_or(0, |_| thousandths(&time[9..]));
-            return Some(Self { day, millis: seconds * 1000 + fraction });
+            let day = day.strip_prefix(b"[").or(day.strip_prefix(b"(")).unwrap_or(day);
+            return Some(Self { day, millis: seconds * 1000 + fraction, is_whole: false });
         }
         let column = column.strip_prefix(b"[").unwrap_or(column);
         let whole = column.iter().take_while(|b| b.is_ascii_digit()).count();
         let since = number(&column[..whole])?;
         let fraction = column.get(whole).filter(|b| **b == b'.').map_or(0, |_| thousandths(&column[whole + 1..]));
         match whole {
-            10 => Some(Self { day: &[], millis: since * 1000 + fraction }),
-            13 => Some(Self { day: &[], millis: since }),
+            10 => Some(Self { day: &[], millis: since * 1000 + fraction, is_whole: true }),
+            13 => Some(Self { day: &[], millis: since, is_whole: true }),
             _ => None,
         }
     }
@@ -263,7 +278,7 @@ mod tests {
 
     #[test]
     fn lines_with_one_header_are_of_one_source_only_if_they_are_written_at_once() {
-        let pairs: [(&str, &str, bool); 19] = [
+        let pairs: [(&str, &str, bool); 27] = [
             ("2024-05-01 09:07:53 ERROR", "2024-05-01 09:07:53 ERROR", true),
             ("2024-05-01 09:07:53 ERROR", "2024-05-01 09:07:54 ERROR", true),
             ("2024-05-01 09:07:53 ERROR", "2024-05-01 09:07:55 ERROR", false),
@@ -283,6 +298,14 @@ mod tests {
             ("1714550000.900 ERROR", "1714550002.100 ERROR", false),
             ("1714550000900 ERROR", "1714550001100 ERROR", true),
             ("1714550000900 ERROR", "1714553600900 ERROR", false),
+            ("2024-05-01 23:59:59 ERROR", "2024-05-05 00:00:00 ERROR", false),
+            ("2024-05-01 00:00:00 ERROR", "2024-05-01 23:59:59 ERROR", false),
+            ("2024-04-30 23:59:59 ERROR", "2024-05-01 00:00:00 ERROR", true),
+            ("2024-05-01T23:59:59.9Z stderr F", "2024-05-05T00:00:00.1Z stderr F", false),
+            ("May  1 00:00:00 host7 shop[12]:", "May  1 23:59:59 host7 shop[12]:", false),
+            ("[23:59:59 ERR]", "[00:00:00 ERR]", true),
+            ("1714550000.900 ERROR", "1714636400.900 ERROR", false),
+            ("1714550000900 ERROR", "1714636400900 ERROR", false),
         ];
         for (first, next, is_one) in pairs {
             assert_eq!(shared(next.as_bytes(), first.as_bytes()).is_some(), is_one, "{first} {next}");

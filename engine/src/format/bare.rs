@@ -1,6 +1,6 @@
-//! `Bare`: the lines of a text as they are read, where that is not as they are written: without colours, and those in the objects
-//! of Docker's json-file as the lines that other container runtimes write, so that both are one family. Line for line: what is
-//! found in the one is told of the other by the number of its line.
+//! `Bare`: the lines of a text as they are read, where that is not as they are written: without colours, those in the objects
+//! of Docker's json-file as the lines that other container runtimes write, so that both are one family, and of progress that was
+//! written over itself what it came to. Line for line: what is found in the one is told of the other by the number of its line.
 
 use memchr::{memchr, memmem};
 
@@ -8,6 +8,9 @@ use super::{
     colours::{self, ESCAPE},
     fields,
 };
+
+/// Goes back to where the line begins.
+const RETURN: u8 = b'\r';
 
 /// How Docker's objects begin, behind the line before them.
 const NEXT_OBJECT: &[u8] = b"\n{\"log\":\"";
@@ -38,7 +41,7 @@ impl Bare {
         self.text.clear();
         let objects = || text.starts_with(OBJECT) || memmem::find(text, NEXT_OBJECT).is_some();
         self.is_plain = memchr(ESCAPE, text).is_none();
-        self.differs = !self.is_plain || objects();
+        self.differs = !self.is_plain || objects() || has_returns(text);
         if !self.differs {
             return;
         }
@@ -96,10 +99,34 @@ impl Bare {
 /// Adds a line without its colours to a text.
 fn strip(line: &[u8], buffer: &mut Vec<u8>, text: &mut Vec<u8>) {
     if memchr(ESCAPE, line).is_none() {
-        return text.extend_from_slice(line);
+        return add_last_written(line, text);
     }
     colours::strip(line, buffer);
-    text.extend_from_slice(buffer);
+    add_last_written(buffer, text);
+}
+
+/// Whether a carriage return is within a line.
+fn has_returns(text: &[u8]) -> bool {
+    memchr::memchr_iter(RETURN, text).any(|at| text.get(at + 1).is_some_and(|b| *b != b'\n'))
+}
+
+/// Adds a line, without what it says before a carriage return if that is written over by the same, the signs and digits of its
+/// progress apart, or by more. Something else may have been written there to hide what was: then both are read.
+fn add_last_written(line: &[u8], text: &mut Vec<u8>) {
+    let mut pieces = line.split(|b| *b == RETURN).filter(|piece| !piece.trim_ascii().is_empty()).peekable();
+    while let Some(piece) = pieces.next() {
+        match pieces.peek() {
+            Some(next) if goes_on(piece, next) => {}
+            Some(_) => text.extend([piece, &[RETURN]].concat()),
+            None => text.extend_from_slice(piece),
+        }
+    }
+}
+
+/// Whether the letters of a text are those that the next one begins with.
+fn goes_on(text: &[u8], next: &[u8]) -> bool {
+    let mut others = next.iter().filter(|b| b.is_ascii_alphabetic());
+    text.iter().filter(|b| b.is_ascii_alphabetic()).all(|b| others.next() == Some(b))
 }
 
 /// What an object of Docker's says.

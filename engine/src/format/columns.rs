@@ -187,6 +187,24 @@ pub(super) fn is_process_and_thread(column: &[u8]) -> bool {
     is_number(numbers.next()) && is_number(numbers.next()) && numbers.next().is_none()
 }
 
+/// Bytes of the field in quotes at the front, with its quotes; it has no blank, and `sign` stands behind it.
+pub(super) fn quoted(rest: &[u8], sign: u8) -> Option<usize> {
+    let inner = rest.strip_prefix(b"\"")?;
+    let length = inner.iter().take(COLUMN).position(|b| matches!(b, b'"' | b' '))?;
+    (length > 0 && inner[length..].starts_with(&[b'"', sign])).then_some(length + 2)
+}
+
+/// `main.py:12`: a file with an ending, and the number of a line.
+pub(super) fn is_source(text: &[u8]) -> bool {
+    let mut pieces = text.rsplitn(2, |b| *b == b':');
+    let is_number = pieces.next().is_some_and(|line| !line.is_empty() && line.iter().all(u8::is_ascii_digit));
+    let ending =
+        pieces.next().and_then(|file| file.rsplitn(2, |b| *b == b'.').next().filter(|end| end.len() < file.len()));
+    is_number
+        && !text.contains(&b' ')
+        && ending.is_some_and(|end| end.len() < 6 && end.iter().all(u8::is_ascii_alphabetic))
+}
+
 /// Where the colon of a syslog tag stands: after a name, perhaps with something in brackets.
 pub(super) fn tag_end(bytes: &[u8]) -> Option<usize> {
     let name = bytes

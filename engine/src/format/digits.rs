@@ -214,6 +214,10 @@ impl<'a> Digits<'a> {
         let place = self.place(part);
         let text = &self.line[place.clone()];
         let mut asked = asked.borrow_mut();
+        if text.first() == Some(&b'@') {
+            // Whether it is a label depends on all of its digits.
+            asked.exactly(&(place.start..place.end.min(place.start + time::LABEL)));
+        }
         let stamp = read(text, &mut asked.from(place.start))?;
         Some(Timed { stamp, text, number: asked.time(place.start, stamp) })
     }

@@ -318,7 +318,7 @@ impl Field {
                 let open = columns::opening(close);
                 let mut depth = 0_usize;
                 near.iter().position(|b| {
-                    depth += usize::from(*b == open);
+                    depth += usize::from(*b == open && open != close);
                     depth = if *b == close && depth > 0 { depth - 1 } else { return *b == close };
                     false
                 })
@@ -389,6 +389,11 @@ fn level_at(digits: Digits<'_>, rest: &[u8], short: bool) -> Option<(Option<Leve
         }
         let sign = *rest.first()?;
         return level::lettered(sign).or_else(|| level::signed(sign)).map(|level| (Some(level), 1));
+    }
+    if let [letter, other, b')', ..] = rest
+        && let Some(found) = level::doubled(*letter, *other)
+    {
+        return Some((Some(found), 2));
     }
     let before = rest.iter().take_while(|b| **b == b' ').count();
     let length = level::length(&rest[before..], true);

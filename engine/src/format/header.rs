@@ -40,6 +40,9 @@ pub(super) fn find(line: &[u8], reference: i64) -> Header<'_> {
 }
 
 fn found(mut header: Header<'_>, reference: i64) -> Header<'_> {
+    if header.angles(reference) {
+        return header;
+    }
     header.priority();
     if header.klog(reference) || header.logcat() || header.glued(reference) || header.colons(reference) {
         return header;
@@ -82,6 +85,8 @@ pub(super) struct Header<'a> {
     is_uptime: bool,
     /// Whether it is written as klog writes it.
     is_klog: bool,
+    /// Whether the message stands in brackets.
+    pub(super) is_enclosed: bool,
     /// Whether the line says to follow RFC 5424.
     versioned: bool,
     /// The time that was looked for last.
@@ -92,6 +97,7 @@ impl<'a> Header<'a> {
     /// What the line says.
     fn said(self) -> Said<'a> {
         let message = self.line[self.at..].trim_ascii();
+        let message = message.strip_suffix(b">").filter(|_| self.is_enclosed).unwrap_or(message).trim_ascii_end();
         let onset = match () {
             () if !self.time_at.is_empty() || self.is_uptime => Onset::Clock,
             () if self.level.is_some() && self.at > 0 => Onset::Level,

@@ -9,6 +9,7 @@ use super::{
     digits::{Digits, Said},
     form::{Form, FormError},
     vote::{self, FORMS},
+    w3c::{self, Table},
 };
 
 /// How the lines of an input begin.
@@ -18,6 +19,8 @@ pub struct Layout {
     pub(super) forms: Vec<Form>,
     /// The fronts of the lines that voted, as far as several have them.
     kinds: BTreeSet<u64>,
+    /// What the columns of lines are, where a line says it.
+    pub(super) tables: Vec<Table>,
     /// Whether every line is all message.
     pub(super) plain: bool,
     /// Whether someone said so; then fields of JSON and the like are looked for only in lines that do not fit.
@@ -63,7 +66,7 @@ impl LineFormat {
     pub(crate) fn after<'a>(&self, layouts: impl Iterator<Item = &'a Arc<Layout>>, named: Option<bool>) -> Self {
         let mut before: Vec<Arc<Layout>> = Vec::new();
         for layout in layouts {
-            if !before.iter().any(|known| known.forms == layout.forms) {
+            if !before.iter().any(|known| known.forms == layout.forms && known.tables == layout.tables) {
                 before.push(Arc::clone(layout));
             }
         }
@@ -106,8 +109,9 @@ impl Layout {
 
     /// The vote. A function of the set of lines: their order changes nothing.
     pub fn vote<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone, reference_time: i64) -> Self {
+        let tables = w3c::tables(lines.clone());
         let (forms, kinds) = vote::vote(lines, reference_time);
-        Self { forms, kinds, ..Self::default() }
+        Self { forms, kinds, tables, ..Self::default() }
     }
 
     /// With what lines further on voted: forms that begin as none here does.
@@ -118,7 +122,8 @@ impl Layout {
             let place = forms.iter().position(|before| vote::rank(before) > vote::rank(form));
             forms.insert(place.unwrap_or(forms.len()), form.clone());
         }
-        Self { forms, kinds: &self.kinds | &later.kinds, ..*self }
+        let tables = w3c::together(&self.tables, &later.tables);
+        Self { forms, kinds: &self.kinds | &later.kinds, tables, ..*self }
     }
 
     /// Whether a line begins as some of those do that voted; `None` where there is nothing to vote on.
@@ -155,13 +160,15 @@ impl Layout {
             }
         }
         forms.truncate(FORMS);
-        Self { forms, ..self }
+        let tables = others.iter().fold(self.tables, |tables, other| w3c::together(&tables, &other.tables));
+        Self { forms, tables, ..self }
     }
 
     /// Whether each of its forms is one of some others.
     pub(crate) fn is_of(&self, others: &[&Self]) -> bool {
         let in_some = |form: &Form| others.iter().any(|other| other.forms.iter().any(|theirs| theirs.is_like(form)));
-        self.forms.iter().all(in_some)
+        let tells = |table: &Table| others.iter().any(|other| other.tables.contains(table));
+        self.forms.iter().all(in_some) && self.tables.iter().all(tells)
     }
 
     /// The forms, as text.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     clock::{self, Clock, Days, Manner},
+    columns::is_source,
     digits::Digits,
     form::{End, Field, Form, Look, PARTS, Part},
     sketch::{self, Sketch},
@@ -144,6 +145,8 @@ fn name(values: &[&[u8]], place: Place) -> &'static str {
     };
     if most(is_number) {
         "number"
+    } else if most(is_source) {
+        "source"
     } else if place.behind && most(is_address) {
         "thread"
     } else if place.tag && most(is_process) {

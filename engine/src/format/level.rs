@@ -50,6 +50,22 @@ pub(super) fn lettered(letter: u8) -> Option<Level> {
     })
 }
 
+/// The level of a field that is one letter.
+pub(super) fn of_letter(field: &[u8]) -> Option<Level> {
+    <[u8; 1]>::try_from(field).ok().and_then(|[letter]| lettered(letter))
+}
+
+/// The level of a letter or sign that stands twice in parentheses, as X servers write it: `(EE)`; its signs say where a setting
+/// comes from.
+pub(super) fn doubled(letter: u8, other: u8) -> Option<Level> {
+    match letter {
+        _ if letter != other => None,
+        b'-' | b'+' | b'*' | b'=' => Some(Level::Info),
+        b'!' => Some(Level::Notice),
+        letter => lettered(letter),
+    }
+}
+
 /// Whether it is a word or a letter, in capitals, that names a level.
 pub(crate) fn is_level_word(word: &[u8]) -> bool {
     let is_letter = || matches!(word, [letter] if lettered(*letter).is_some());

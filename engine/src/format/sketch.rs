@@ -3,7 +3,7 @@
 
 use super::{
     clock,
-    columns::{COLUMN as COLUMN_BYTES, Column, closing, connection},
+    columns::{COLUMN as COLUMN_BYTES, Column, closing, connection, is_source, quoted},
     contained, header, object,
 };
 
@@ -91,7 +91,7 @@ impl<'a> Sketch<'a> {
     pub(super) fn value(&self, step: usize) -> &'a [u8] {
         let (start, end) = self.steps[step].written;
         match &self.line[start..end] {
-            [b'[' | b'(' | b'{' | b'<', inner @ .., b']' | b')' | b'}' | b'>'] => inner.trim_ascii(),
+            [b'[' | b'(' | b'{' | b'<' | b'"', inner @ .., b']' | b')' | b'}' | b'>' | b'"'] => inner.trim_ascii(),
             value => value,
         }
     }
@@ -136,8 +136,8 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
     let manner = clock::manner(&line[found.time_at.clone()]).collect();
     let mut sketch = Sketch { line, manner, ..Sketch::default() };
     let last = found.time_at.end.max(found.times_end).max(found.level_at.end);
-    // What a container runtime passes on has a header of its own.
-    if last == 0 || last > found.at || contained(line[found.at..].trim_ascii_start()).is_some() {
+    // What a container runtime passes on has a header of its own, and no form says where a message ends.
+    if last == 0 || found.is_enclosed || last > found.at || contained(line[found.at..].trim_ascii_start()).is_some() {
         return sketch;
     }
     let limit = line.len().min(NEAR);
@@ -146,7 +146,7 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
         if found.time_at.start == at && !found.time_at.is_empty() {
             pen.field(TIME, found.time_at.end);
         } else if found.level_at.start == at && !found.level_at.is_empty() {
-            let is_number = matches!(line[at], b'-' | b'0'..=b'9');
+            let is_number = line[found.level_at.clone()].iter().any(u8::is_ascii_digit);
             let short = found.level_at.len() == 1 || is_number;
             pen.field(if short { SHORT } else { LEVEL }, found.level_at.end);
         } else {
@@ -159,7 +159,7 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
         }
     }
     // What is glued to it, and blanks and signs behind it, belong to it.
-    if pen.peek() == b'[' && pen.at < limit {
+    while pen.peek() == b'[' && pen.at < limit {
         pen.unknown(limit);
     }
     pen.signs(limit);
@@ -200,7 +200,7 @@ pub(super) fn sketch(line: &[u8], reference: i64) -> Sketch<'_> {
             set_off,
             bracketed,
             dotted: is_dotted(text),
-            source: bracketed && is_source(text),
+            source: bracketed && is_source(&text[1..text.len().max(2) - 1]),
             recurs: false,
         });
     }
@@ -218,18 +218,6 @@ fn embraced(rest: &[u8]) -> Option<usize> {
     let name = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b':' | b'/');
     let length = 1 + rest[1..].iter().take(COLUMN_BYTES).take_while(name).count();
     (length > 1 && rest[length..].starts_with(&[close, b' '])).then_some(length + 1)
-}
-
-/// `(main.py:12)`: a file with an ending, and a number.
-fn is_source(text: &[u8]) -> bool {
-    let inner = &text[1..text.len().max(2) - 1];
-    let mut pieces = inner.rsplitn(2, |b| *b == b':');
-    let is_number = pieces.next().is_some_and(|line| !line.is_empty() && line.iter().all(u8::is_ascii_digit));
-    let ending =
-        pieces.next().and_then(|file| file.rsplitn(2, |b| *b == b'.').next().filter(|end| end.len() < file.len()));
-    is_number
-        && !inner.contains(&b' ')
-        && ending.is_some_and(|end| end.len() < 6 && end.iter().all(u8::is_ascii_alphabetic))
 }
 
 /// Whether it is written like the class of a logger: `org.example.Pool`.
@@ -277,6 +265,10 @@ impl Pen<'_> {
                     && let Some(length) = embraced(rest) =>
             {
                 self.key.extend([rest[0], CONTENTS, rest[length - 1]]);
+                self.at += length;
+            }
+            Some(b'"') if let Some(length) = quoted(rest, self.between) => {
+                self.key.extend([b'"', CONTENTS, b'"']);
                 self.at += length;
             }
             Some(b'*')
@@ -338,6 +330,7 @@ impl Pen<'_> {
                 b']' | b')' | b'>' | b'"' | b':' | b',' | b';' if matches!(next, b' ' | b'\t' | b':' | b'[' | b'|') => {
                     self.sign();
                 }
+                b'"' if next == self.between => self.sign(),
                 b'-' if matches!(next, b' ' | b'\t') && self.key.ends_with(b" ") => self.sign(),
                 b'-' if self.line[self.at..].starts_with(b"-- ") && self.key.ends_with(b" ") => {
                     self.sign();

@@ -10,7 +10,7 @@ use self::{
 };
 pub(crate) use self::{
     names::{ends_with_half, is_name},
-    stamp::{Bounds, Number, Stamp, Witness, is_day},
+    stamp::{Bounds, LABEL, Number, Stamp, Witness, is_day},
 };
 use super::columns;
 
@@ -416,6 +416,7 @@ impl<'a, W: Witness> Reader<'a, '_, W> {
         self.blanks()?;
         stamp.year = self.perhaps(|reader| {
             let year = reader.digits(4, 4)?;
+            reader.byte(b',').unwrap_or_default();
             reader.blanks()?;
             Some(year)
         });

@@ -55,7 +55,7 @@ const SHOWN: usize = 120;
 
 /// What was found, at every similarity that the settings may ask for.
 pub(crate) fn hierarchy(mut found: Found, settings: &Settings) -> Hierarchy {
-    tell_what_hardly_fits(&mut found, settings);
+    tell_what_hardly_fits(&mut found.inputs, &found.entries, settings);
     let mut set_aside = set_aside_lines(found.aside);
     let mut touched = std::mem::take(&mut found.masked);
     for entry in found.entries.extract_if(.., |entry| set_aside_by(&entry.shape).is_some()) {
@@ -333,18 +333,18 @@ fn problems(found: &Found, settings: &Settings) -> Vec<String> {
 }
 
 /// Tells of a form that was given and is that of hardly any line of an input, with the first line that was kept and does not fit.
-fn tell_what_hardly_fits(found: &mut Found, settings: &Settings) {
+pub(crate) fn tell_what_hardly_fits(inputs: &mut [InputSummary], entries: &[Box<Entry>], settings: &Settings) {
     let Some((layout, form)) = settings.line_format.given().and_then(|layout| Some((layout, layout.given_form()?)))
     else {
         return;
     };
-    for (position, input) in found.inputs.iter_mut().enumerate() {
+    for (position, input) in inputs.iter_mut().enumerate() {
         let all: u64 = input.formats.iter().map(|share| share.lines).sum();
         let fitting: u64 = input.formats.iter().filter(|share| share.form == form).map(|share| share.lines).sum();
         if fitting * HARDLY >= all {
             continue;
         }
-        let examples = found.entries.iter().flat_map(|entry| entry.examples.first());
+        let examples = entries.iter().flat_map(|entry| entry.examples.first());
         let lines = examples.filter(|example| example.input as usize == position).map(|example| {
             let end = memchr::memchr(b'\n', &example.text).unwrap_or(example.text.len());
             (example.line, &example.text[..end])

@@ -45,6 +45,24 @@ fn lines_that_one_side_has_few_of_are_read_as_on_the_other() {
 }
 
 #[test]
+fn a_line_format_that_fits_hardly_any_line_is_told_of_the_side_that_it_does_not_fit() {
+    let log = |between: &str| (0..200).map(|n| format!("web{between} job {n} done\n")).collect::<String>();
+    let settings = Settings { line_format: "{host}: {message}".parse().unwrap(), ..Settings::default() };
+    let side = |text: &str| gather(vec![reader(text)], &settings, &Progress::default(), None).unwrap();
+    for (base, other, [in_base, in_other]) in [(":", "", [0, 1]), ("", ":", [1, 0]), ("", "", [1, 1])] {
+        let comparison = compare(side(&log(base)), side(&log(other)), Bar::default());
+        for (side, notes) in [(comparison.base, in_base), (comparison.other, in_other)] {
+            let found = &side.inputs[0].notes;
+            assert_eq!(found.len(), notes, "{found:?}");
+            assert!(
+                found.iter().all(|note| note.contains("fits 0 of 200 lines") && note.contains("'web job ")),
+                "{found:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn errors_among_statements_are_new_and_the_rest_is_alike() {
     let line = |i: usize, kind: &str| format!("2024-05-01 12:00:{:02}.123 UTC [{i}] {kind} {i}\n", i % 60);
     let kinds = ["LOG:  duration", "DETAIL:  parameters", "STATEMENT:  SELECT"];

@@ -197,3 +197,19 @@ fn a_file_of_carriage_returns_is_read_again_where_it_lies() {
     let second = run.recording().labels().nth(1).unwrap().unwrap().0;
     assert_eq!(&text[second.offset as usize..][..second.length as usize], "server 2 failed");
 }
+
+#[test]
+fn progress_that_is_written_over_itself_is_read_as_what_it_came_to() {
+    let steps =
+        |n: usize| (0..n % 9).map(|step| format!("\rlayer {n}: {step}0% {}>", "=".repeat(step))).collect::<String>();
+    for end in ["\n", "\r\n"] {
+        let log: String = (0..200).map(|n| format!("pull {n}{end}{}\rlayer {n}: 100% done{end}", steps(n))).collect();
+        let report = run(&log).report;
+        let mut found: Vec<_> = report.clusters.iter().map(|c| (c.template.as_str(), c.lines)).collect();
+        found.sort_unstable();
+        assert_eq!(found, [("layer <*>: <*> done", 200), ("pull <*>", 200)]);
+    }
+    // Nothing is hidden by what is written over it.
+    let report = run("disk 7 is full\rall is well\n".repeat(20)).report;
+    assert!(report.clusters[0].template.starts_with("disk <*> is full"), "{}", report.clusters[0].template);
+}

@@ -64,8 +64,11 @@ fn lines_that_belong_together_are_one_event_and_no_others() {
 }
 
 /// What may stand before each line of a log.
-const HEADERS: [&str; 5] = [
+const HEADERS: [&str; 8] = [
     "web-1  | ",
+    "0|shop  | ",
+    "web-7d9f8c6b5d-x2k9p shop ",
+    "[pod/web-0/shop] ",
     "2026-05-01T10:00:00.0Z stderr F ",
     "May  1 10:00:00 host7 shop[12]: ",
     "05-01 10:00:00.000  123  456 E Shop: ",
@@ -101,6 +104,36 @@ fn a_trace_with_a_header_on_each_line_is_the_same_event_as_without() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_said_is_read_alike_whoever_says_it() {
+    let said = |i: usize| match i % 3 {
+        0 => format!("2026-05-01T10:00:{:02}: order {i} is packed", i % 60),
+        1 => format!("2026-05-01T10:00:{:02}: no answer from 10.0.0.{i}", i % 60),
+        _ => format!("2026-05-01T10:00:{:02}: ERROR disk {i} is full", i % 60),
+    };
+    let writers: [[&str; 3]; 4] = [
+        ["0|shop   | ", "1|mailer | ", "12|worker | "],
+        ["shop-7d9f8c6b5d-x2k9p app ", "shop-7d9f8c6b5d-m4n2v istio-proxy ", "mail-6bbf9c7d4f-zq8rt app "],
+        ["default agent-qzrt5 agent ", "kube-system agent-m4n2v agent ", "default shop-7d9f8c6b5d-x2k9p app "],
+        ["[pod/shop-0/app] ", "[pod/shop-1/app] ", "[pod/mailer-0/app] "],
+    ];
+    for writers in writers {
+        for count in [30, 900] {
+            let line = |i: usize| format!("{}{}\n", writers[i / 3 % 3], said(i));
+            let report = run((0..count).map(line).collect::<String>()).report;
+            let mut found: Vec<_> = report
+                .clusters
+                .iter()
+                .map(|c| (c.template.as_str(), c.over_time.counts().iter().sum::<u64>()))
+                .collect();
+            found.sort_unstable();
+            let each = count as u64 / 3;
+            let expected = [("disk <*> is full", each), ("no answer from <*>", each), ("order <*> is packed", each)];
+            assert_eq!(found, expected, "{writers:?}");
+        }
+    }
 }
 
 /// Events, templates and levels.

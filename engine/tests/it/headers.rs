@@ -202,7 +202,7 @@ fn headers_of_known_families_are_forms() {
             [("Default    ", Level::Notice), ("Error      ", Level::Error), ("Fault      ", Level::Fatal)],
         ),
         (
-            "@400000006632307b{}75bca00 osd.3 e12 tick N",
+            "@4000000066323{}7b075bca00 osd.3 e12 tick N",
             "{time} {message}",
             [("0", Level::Info), ("1", Level::Info), ("a", Level::Info)],
         ),
@@ -220,6 +220,54 @@ fn headers_of_known_families_are_forms() {
             assert_eq!(found, levels);
         }
     }
+}
+
+#[test]
+fn requests_in_tables_are_told_apart_as_those_of_access_logs() {
+    let table = |fields: &str, count: usize, line: &dyn Fn(usize, u32) -> String| {
+        let rows = (0..count).map(|n| line(n, [200, 200, 500, 404, 200][n % 5])).collect::<Vec<_>>();
+        format!("#Software: some\n#Fields: {fields}\n{}\n", rows.join("\n"))
+    };
+    let iis = |count: usize| {
+        let fields =
+            "date time s-ip cs-method cs-uri-stem cs-uri-query s-port c-ip cs(User-Agent) sc-status time-taken";
+        table(fields, count, &|n, status| {
+            let agent = ["Mozilla/5.0+(Windows+NT+10.0)", "curl/8"][n % 2];
+            format!("2024-05-01 10:00:{:02} 10.0.0.5 GET /a/{n} id={n} 443 10.0.1.{n} {agent} {status} {n}", n % 60)
+        })
+    };
+    let edge = |count: usize| {
+        let fields = "date time x-edge c-ip cs-method cs-uri-stem sc-status cs-uri-query cs-protocol-version";
+        table(fields, count, &|n, status| {
+            format!("2024-05-01\t10:00:{:02}\tFRA{n}\t10.0.1.{n}\tGET\t/a/{n}\t{status}\t-\tHTTP/2.0", n % 60)
+        })
+    };
+    for count in [30, 400] {
+        for (text, version) in [(iis(count), "HTTP/-"), (edge(count), "HTTP/2.0")] {
+            let report = run(&text).report;
+            assert_eq!(report.inputs[0].formats[0].form, "w3c");
+            let mut found: Vec<_> = report
+                .clusters
+                .iter()
+                .filter(|cluster| cluster.lines > 1)
+                .map(|cluster| {
+                    let timed = cluster.over_time.counts().iter().sum::<u64>();
+                    let level = cluster.levels.each().next().map(|(level, _)| level);
+                    (cluster.template.clone(), level, timed, cluster.lines)
+                })
+                .collect();
+            found.sort();
+            let of = |class: &str, level, share: usize| {
+                let lines = (count * share / 5) as u64;
+                (format!("\"GET <*> {version}\" {class}<*>"), level, lines, lines)
+            };
+            let expected = [of("2", None, 3), of("4", Some(Level::Warn), 1), of("5", Some(Level::Error), 1)];
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+    let report = run(iis(400)).report;
+    let names: Vec<&str> = report.columns.iter().map(|column| column.name.as_str()).collect();
+    assert!(names.contains(&"cs(User-Agent)") && !names.contains(&"sc-status"), "{names:?}");
 }
 
 #[test]

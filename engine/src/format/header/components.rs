@@ -1,7 +1,9 @@
 //! What stands behind the level: threads, loggers, spans; hosts and programs as syslog has them.
 
 use super::Header;
-use crate::format::columns::{COLUMN, closing, connection, is_context, is_exception, is_process_and_thread, tag_end};
+use crate::format::columns::{
+    COLUMN, closing, connection, is_context, is_exception, is_process_and_thread, is_source, tag_end,
+};
 
 impl Header<'_> {
     /// Thread, logger and the like behind the level.
@@ -42,10 +44,12 @@ impl Header<'_> {
                         && after.starts_with(b" ")
                         && !column.text.contains(&b'=');
                     let number = column.is_digits() && after.starts_with(b" ---");
-                    if column.len() > COLUMN || after.trim_ascii().is_empty() || !(tail || dotted || tagged || number) {
+                    let source = is_source(column.text) && after.starts_with(b" ");
+                    let fits = tail || dotted || tagged || number || source;
+                    if column.len() > COLUMN || after.trim_ascii().is_empty() || !fits {
                         return self.tight_component(column.text);
                     }
-                    self.component = !number;
+                    self.component = !number && (!source || tail);
                     self.at += column.len();
                     if number {
                         self.at += 4;

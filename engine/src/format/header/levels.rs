@@ -3,14 +3,14 @@
 use super::{BEFORE, BETWEEN, Header};
 use crate::{
     format::{
-        columns::{COLUMN, Column, closing},
+        columns::{COLUMN, Column, closing, quoted},
         level,
     },
     record::Level,
 };
 
 impl Header<'_> {
-    /// Fields between bars: `counter|30012|message`.
+    /// Fields between bars: `counter|30012|message`, `I|worker|message`.
     pub(super) fn bars(&mut self) -> bool {
         let (mut name, mut number, mut any) = (false, false, false);
         if self.line[..self.at].last() != Some(&b'|') && !self.line[..self.at].ends_with(b"| ") {
@@ -21,7 +21,7 @@ impl Header<'_> {
             let rest = self.rest();
             let Some(end) = rest.iter().take(COLUMN).position(|b| *b == b'|') else { break };
             let field = rest[..end].trim_ascii();
-            let found = level::named(field).filter(|_| self.level.is_none());
+            let found = level::named(field).or_else(|| level::of_letter(field)).filter(|_| self.level.is_none());
             if field.contains(&b' ') || (name && number && found.is_none()) {
                 break;
             }
@@ -40,22 +40,24 @@ impl Header<'_> {
     }
 
     /// Fields between commas or semicolons from the time to a level, and two behind it at most that are no pairs and have no blank:
-    /// `time;INFO;worker-1;message`.
+    /// `time;INFO;worker-1;message`, `"time","INFO","worker-1","message"`.
     pub(super) fn separated(&mut self) -> bool {
         let sign @ (b',' | b';') = self.peek(0) else { return false };
         let start = self.at;
         let (mut found, mut behind) = (false, 0);
         for _ in 0..=BETWEEN {
             let field = &self.rest()[1..];
-            let length = field.iter().take(COLUMN).take_while(|b| **b != sign && **b != b' ').count();
+            let plain = || field.iter().take(COLUMN).take_while(|b| **b != sign && **b != b' ').count();
+            let in_quotes = quoted(field, sign);
+            let length = in_quotes.unwrap_or_else(plain);
             let is_pair = field[..length].contains(&b'=');
             if field.get(length) != Some(&sign) || length == 0 || behind == 2 || is_pair {
                 break;
             }
             behind += usize::from(found);
-            let at = self.at + 1;
-            if !found && let Some(level) = level::named(&field[..length]) {
-                (self.level, self.level_at) = (Some(level), at..at + length);
+            let (at, quote) = (self.at + 1, usize::from(in_quotes.is_some()));
+            if !found && let Some(level) = level::named(&field[quote..length - quote]) {
+                (self.level, self.level_at) = (Some(level), at + quote..at + length - quote);
                 found = true;
             }
             self.at = at + length;
@@ -213,6 +215,13 @@ impl Header<'_> {
             }
             return found.is_some();
         }
+        if let [b'(', letter, other, b')', b' ', ..] = rest
+            && let Some(found) = level::doubled(*letter, *other)
+        {
+            (self.level, self.level_at) = (Some(found), self.at + 1..self.at + 3);
+            self.at += 4;
+            return true;
+        }
         // The signs of Redis.
         if first && let [sign @ (b'*' | b'#' | b'.'), b' ', ..] = rest {
             self.level = level::signed(*sign);
@@ -237,6 +246,8 @@ impl Header<'_> {
             return true;
         }
         let upper = word.iter().all(u8::is_ascii_uppercase);
+        let process = if upper { process(after) } else { 0 };
+        let after = &after[process..];
         let colon = after.first() == Some(&b':');
         // What Go says of a panic, no column.
         if colon && word == b"panic" {
@@ -264,8 +275,8 @@ impl Header<'_> {
             return mild && first;
         }
         (self.level, self.level_at) = (Some(found), written);
-        self.ended = colon && !after.starts_with(b": [");
-        self.at += length + usize::from(colon);
+        self.ended = colon && process == 0 && !after.starts_with(b": [");
+        self.at += length + process + usize::from(colon);
         true
     }
 
@@ -278,6 +289,22 @@ impl Header<'_> {
         self.at += text.len();
         true
     }
+}
+
+/// Bytes of what is glued to a level: a process or thread by its number in brackets, and what else is in brackets behind it, as in
+/// `NOTICE[1234][C-00000001]:`.
+fn process(rest: &[u8]) -> usize {
+    let number = rest.get(1..).unwrap_or_default().iter().take(COLUMN).take_while(|b| b.is_ascii_digit()).count();
+    if number == 0 || rest[0] != b'[' || rest.get(1 + number) != Some(&b']') {
+        return 0;
+    }
+    let mut length = number + 2;
+    while rest[length..].first() == Some(&b'[')
+        && let Some(more) = closing(&rest[length..])
+    {
+        length += more;
+    }
+    length
 }
 
 /// Bytes of the name of a logger at the front, before a colon.

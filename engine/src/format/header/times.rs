@@ -12,13 +12,15 @@ impl Header<'_> {
     pub(super) fn first_time(&mut self, reference: i64) -> bool {
         let start = self.at;
         let numbered = self.peek(0).is_ascii_digit();
-        let (mut before_is_dash, mut words) = (false, false);
+        let (mut before_is_dash, mut words, mut threads) = (false, false, 0);
         for i in 0..=BEFORE {
+            let alone = i == 0 || (i == threads && self.is_column_before_level());
             // Behind words only what can be nothing else: seconds since the epoch.
-            if (!words || self.digits.time(self.rest(), How::Epoch).is_some()) && self.stamp(reference, i == 0) {
+            if (!words || self.digits.time(self.rest(), How::Epoch).is_some()) && self.stamp(reference, alone) {
                 return true;
             }
             if self.peek(0) == b'[' {
+                threads += 1;
                 // A thread or the like; whether it is part of a header is seen when a time follows.
                 let Some(end) = closing(self.rest()) else { break };
                 if !matches!(self.peek(end), b' ' | b'\t' | b'[') {
@@ -56,6 +58,14 @@ impl Header<'_> {
         self.level = self.level.filter(|_| start > 0);
         self.level_at = 0..0;
         false
+    }
+
+    /// Whether a level in capitals stands behind this column, as it does behind a time of day that has a thread before it.
+    fn is_column_before_level(&self) -> bool {
+        let behind = self.rest()[self.column().len()..].trim_ascii_start();
+        let behind = behind.strip_prefix(b"[").unwrap_or(behind);
+        let word = &behind[..level::length(behind, false)];
+        word.len() > 3 && word.iter().all(u8::is_ascii_uppercase) && level::named(word).is_some()
     }
 
     /// A time at this place, perhaps in brackets or quotes. `anywhere`: a time of day alone will do.

@@ -16,7 +16,7 @@ pub(crate) struct Stamp {
 }
 
 /// Bytes of a label of TAI64N: a sign, sixteen hexadecimal digits of seconds, eight of nanoseconds.
-const LABEL: usize = 1 + 16 + 8;
+pub(crate) const LABEL: usize = 1 + 16 + 8;
 
 /// The label of the epoch, 1970 having been ten seconds behind.
 const LABEL_OF_EPOCH: u64 = (1 << 62) + 10;
@@ -184,7 +184,8 @@ impl Stamp {
     pub(super) fn of_label(bytes: &[u8]) -> Option<Self> {
         let digits = bytes.strip_prefix(b"@")?;
         let is_one = digits.iter().take(LABEL).take_while(|b| b.is_ascii_hexdigit()).count() == LABEL - 1;
-        is_one.then(|| Self { length: LABEL, is_label: true, ..Self::default() })
+        // What can be no time is what was logged.
+        (is_one && label_millis(bytes).is_some()).then(|| Self { length: LABEL, is_label: true, ..Self::default() })
     }
 
     /// Whether it says which day it was.
