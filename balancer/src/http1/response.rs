@@ -21,6 +21,8 @@ pub struct Response {
     pub framing: Framing,
     /// The length that it tells, of a body that may not follow.
     pub length_told: Option<u64>,
+    /// Whether it tells of content that does not follow, as an answer to HEAD does.
+    pub withholds: bool,
     /// Whether the connection stays for another request.
     pub stays: bool,
     /// The protocol that it switches to.
@@ -109,11 +111,13 @@ impl Reader {
         if status == 205 && matches!(framing, Some(Framing::Length(1..))) {
             return Err(Refusal::Bad("a 205 has no content, but the head tells of some"));
         }
+        let is_bare = never || to_head || status == 304;
         Ok(Response {
             status,
             reason,
             version,
-            framing: if never || to_head || status == 304 { Framing::None } else { framing.unwrap_or(Framing::Close) },
+            framing: if is_bare { Framing::None } else { framing.unwrap_or(Framing::Close) },
+            withholds: is_bare && !matches!(framing, None | Some(Framing::Length(0))),
             length_told: match framing {
                 Some(Framing::Length(length)) if !never => Some(length),
                 _ => None,

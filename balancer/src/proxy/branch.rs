@@ -63,6 +63,8 @@ pub(crate) struct Tried {
     stale: usize,
     /// Whether one of them may have seen something of it.
     reached: bool,
+    /// Whether one was asked again.
+    again: bool,
 }
 
 impl Tried {
@@ -82,6 +84,11 @@ impl Tried {
         self.turns.push(turn);
         self.stale += 1;
         self.reached = true;
+    }
+
+    /// Whether the one that was passed over last may be asked again, where nobody else is free: that is for one of them.
+    pub(crate) fn ask_again(&mut self) -> bool {
+        !std::mem::replace(&mut self.again, true)
     }
 
     fn has(&self, turn: (BackendId, u32)) -> bool {

@@ -12,7 +12,7 @@ pub(crate) fn is_idempotent(method: &[u8]) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request {
     pub(crate) idempotent: bool,
-    /// Nothing of its body was taken yet, or it has none.
+    /// It can be sent again from its beginning, and the client has seen nothing of an answer.
     pub(crate) whole: bool,
 }
 

@@ -257,6 +257,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         request,
         idempotent: retry::is_idempotent(request.method.of(&desk.buffer)),
         to_head,
+        is_answered: false,
         switching: request.upgrade.is_some_and(|offered| may_switch(offered.of(&desk.buffer))),
         desk: &mut *desk,
         upload: &mut upload,

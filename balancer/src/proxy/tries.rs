@@ -163,7 +163,7 @@ enum Asked<A> {
 /// about the backend, and where nothing of the request had gone out it is asked over another one.
 ///
 /// Where something had, nobody can tell a connection that was idle for too long from a backend that has died of the request,
-/// so whoever else is free is asked first, and the same one, over a new connection, only where nobody is.
+/// so whoever else is free is asked first, and the same one, over a new connection, only where nobody is, and once.
 async fn ask<E: Exchange>(
     exchange: &mut E,
     branch: &Branch,
@@ -180,7 +180,8 @@ async fn ask<E: Exchange>(
                 tried.pass_over(candidate.turn());
                 match branch.next(tried, wish) {
                     Some(other) => return Asked::Stale(other),
-                    None => break,
+                    None if tried.ask_again() => break,
+                    None => return Asked::Failed(ProxyError::NoAnswer, None),
                 }
             }
             Err(error @ (ProxyError::NotSent | ProxyError::NoAnswer)) => return Asked::Failed(error, None),

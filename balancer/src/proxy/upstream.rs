@@ -211,12 +211,16 @@ pub(crate) struct Lease {
     pub(crate) in_flight: InFlight,
     /// Until when it may be idle once it is given back.
     pub(crate) until: Duration,
+    /// Whether it may be used again.
+    pub(crate) may_stay: bool,
 }
 
 impl Lease {
     /// The answer is complete: the connection may be used again.
     pub(crate) fn give_back(self) {
         let upstream = &self.in_flight.0;
-        upstream.senders.keep(self.sender, self.until, upstream.most_idle);
+        if self.may_stay {
+            upstream.senders.keep(self.sender, self.until, upstream.most_idle);
+        }
     }
 }

@@ -105,6 +105,36 @@ fn a_tunnel_that_is_done_keeps_nothing_from_stopping_and_is_in_the_log_with_its_
 }
 
 #[test]
+fn behind_an_interim_answer_nothing_is_tried_again() {
+    let early = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    let upstream = || {
+        Upstream::scripted(move |head, peer| {
+            if head.starts_with("GET /warm") {
+                return answer(peer, b"warm");
+            }
+            let status =
+                if head.starts_with("GET /busy") { "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n" } else { "" };
+            drop(write!(peer.get_mut(), "{early}{status}"));
+            false
+        })
+    };
+    let upstreams = [upstream(), upstream()];
+    let addresses = upstreams.each_ref().map(|upstream| upstream.address);
+    let balancer = Balancer::with_pool("next_upstream = [\"error\", \"http_503\"]\nmax_fails = 0", &addresses);
+    // Over new connections, and over held ones, whose end says nothing about the backend otherwise.
+    for (path, last) in [("/", 502), ("/", 502), ("/warm", 0), ("/warm", 0), ("/", 502), ("/busy", 503)] {
+        let mut client = balancer.connect();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        if last == 0 {
+            assert_eq!(client.answer().text(), "warm");
+        } else {
+            assert_eq!((client.answer().status, client.answer().status), (103, last), "{path}");
+        }
+    }
+    assert_eq!(upstreams.iter().map(Upstream::requests).sum::<usize>(), 6);
+}
+
+#[test]
 fn a_client_that_reads_no_interim_answers_is_let_go_and_its_backend_with_it() {
     // Nearly all there is to read is interim answers, and more of it than kernels hold for a client.
     let upstream = Upstream::scripted(move |_, peer| {

@@ -1,4 +1,7 @@
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    sync::atomic::Ordering,
+};
 
 use crate::{
     harness::{Balancer, eventually, read_body, read_head},
@@ -81,6 +84,25 @@ fn a_head_request_gets_the_length_but_no_body() {
     for _ in 0..2 {
         client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(client.answer_to_head().field("content-length"), Some("1000000"));
+    }
+}
+
+#[test]
+fn a_connection_on_which_content_was_withheld_is_not_used_again() {
+    let upstream = Upstream::scripted(|head, peer| {
+        let told = if head.contains("/bare") { "" } else { "Content-Length: 1000000\r\n" };
+        let status = if head.starts_with("GET") { "304 Not Modified" } else { "200 OK" };
+        write!(peer.get_mut(), "HTTP/1.1 {status}\r\n{told}\r\n").is_ok()
+    });
+    let balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
+    let mut client = balancer.connect();
+    // What it tells of may come late, as if it were the answer to the next request.
+    for (request, connections) in
+        [("HEAD /bare", 1), ("GET /bare", 1), ("HEAD /", 1), ("HEAD /bare", 2), ("GET /", 2), ("HEAD /bare", 3)]
+    {
+        client.send(format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client.answer_to_head();
+        assert_eq!(upstream.connections.load(Ordering::SeqCst), connections, "{request}");
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use hyper::{
-    HeaderMap, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode,
     body::{Body, Frame, Incoming},
     header::{self, HeaderValue},
     http::{request, response},
@@ -225,12 +225,13 @@ impl tries::Exchange for Exchange<'_> {
             Some(Ok(response)) => response,
         };
         candidate.begins();
+        let (head, body) = response.into_parts();
         let lease = Lease {
             sender,
             in_flight: candidate.take_in_flight(),
             until: self.worker.branch().idle_until(self.worker.clock.now()),
+            may_stay: !self.withholds(&head),
         };
-        let (head, body) = response.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.is_agreed(&head) {
             return Err(ProxyError::AnswerBroken(Fault::Switch));
         }
@@ -248,6 +249,13 @@ impl tries::Exchange for Exchange<'_> {
 }
 
 impl Exchange<'_> {
+    /// Whether a head tells of content that does not follow. A backend that sends it after all may do so late.
+    fn withholds(&self, head: &response::Parts) -> bool {
+        let tells = |name| head.headers.get(name).is_some_and(|value| value != "0");
+        let is_bare = self.head.method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED;
+        is_bare && (tells(header::CONTENT_LENGTH) || tells(header::TRANSFER_ENCODING))
+    }
+
     /// Whether a switch of protocols is one that the client has asked for.
     fn is_agreed(&self, head: &response::Parts) -> bool {
         let (Some(chosen), Some(offered)) = (headers::the_upgrade(&head.headers), &self.offered) else { return false };

@@ -71,6 +71,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) idempotent: bool,
     pub(crate) to_head: bool,
     pub(crate) switching: bool,
+    /// Whether the client has seen something of an answer: an interim one.
+    pub(crate) is_answered: bool,
 }
 
 impl tries::Exchange for Exchange<'_> {
@@ -82,7 +84,7 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     fn request(&self) -> retry::Request {
-        retry::Request { idempotent: self.idempotent, whole: self.upload.is_whole() }
+        retry::Request { idempotent: self.idempotent, whole: self.upload.is_whole() && !self.is_answered }
     }
 
     async fn held(&mut self, upstream: &Upstream) -> Option<Stream> {
@@ -270,6 +272,7 @@ impl Exchange<'_> {
     async fn pass_interim(&mut self, head: &Response, download: &mut Download) -> Result<(), ProxyError> {
         // An old client knows of none (RFC 9110, 15.2).
         if head.status != 100 && self.request.version == Version::Http11 {
+            self.is_answered = true;
             let onward = rewrite::Onward::as_read(Framing::None);
             let desk = &mut *self.desk;
             rewrite::response(&mut desk.down.front, download.bytes(), head, desk.response.fields(), onward);

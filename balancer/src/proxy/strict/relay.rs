@@ -66,7 +66,8 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     // Not before: another try would have to ask for the body.
     upload.keep_quiet();
     let mut backend = Some((backend, in_flight));
-    let may_stay = head.stays && head.framing != Framing::Close;
+    // A backend that sends what is withheld after all may do so late, and it would be the answer to somebody else's request.
+    let may_stay = head.stays && head.framing != Framing::Close && !head.withholds;
     let (packed, all_packed, broken) = (0, false, None);
     let mut relay =
         Relay { worker, client, stream, desk, upload, entry, framing, press, packed, all_packed, may_stay, broken };

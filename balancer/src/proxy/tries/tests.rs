@@ -205,6 +205,16 @@ async fn inject(worker: &Rc<Worker>, guest: &Guest, world: &World) {
 }
 
 #[test]
+fn where_others_come_and_go_one_backend_is_asked_again_and_no_second_one() {
+    let mut tried = Tried::default();
+    tried.pass_over((BackendId(1), 0));
+    assert!(tried.ask_again());
+    tried.add((BackendId(1), 0), true);
+    tried.pass_over((BackendId(2), 0));
+    assert!(!tried.ask_again());
+}
+
+#[test]
 fn of_a_hundred_thousand_faults_none_executes_a_post_twice_or_asks_a_backend_again() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
