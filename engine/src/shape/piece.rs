@@ -266,8 +266,10 @@ fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
         {
             return writer.slot(kind);
         }
-        if classes & SLASH != 0 && is_address_beside_slash(piece) {
-            return halves(writer, piece, key);
+        if classes & SLASH != 0
+            && let Some(at) = slash_beside_address(piece)
+        {
+            return halves(writer, piece, at, key);
         }
         let mut addressed = false;
         if is_host_and_port(writer, piece) {
@@ -314,22 +316,27 @@ fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
         trimmed(writer, before, mask::classes(before), false);
         return trimmed(writer, after, mask::classes(after), key);
     }
-    let slashes = if classes & SLASH == 0 { 0 } else { piece.iter().filter(|b| matches!(b, b'/' | b'\\')).count() };
+    let slashes = if classes & SLASH == 0 { 0 } else { piece.iter().filter(|b| is_slash(b)).count() };
     match slashes {
         0 => plain(writer, piece, mask::classes(piece), key),
-        1 => halves(writer, piece, key),
+        1 => halves(writer, piece, piece.iter().position(is_slash).unwrap_or(0), key),
         _ if piece.contains(&b'/') || classes & DIGIT != 0 => writer.slot(Kind::Path),
         _ => writer.literal(piece),
     }
 }
 
-/// `2001:db8::/32`, and `eth0/fe80::1`: masking would come to that address when what is before it is masked, so it does
-/// at once.
-fn is_address_beside_slash(piece: &[u8]) -> bool {
-    let Some(at) = piece.iter().position(|b| matches!(b, b'/' | b'\\')) else { return false };
+fn is_slash(b: &u8) -> bool {
+    matches!(b, b'/' | b'\\')
+}
+
+/// Where the slash is behind or before an address: `2001:db8::/32`, and `eth0/fe80::1`. Masking would come to that address when
+/// what is before it is masked, so it does at once.
+fn slash_beside_address(piece: &[u8]) -> Option<usize> {
     let is_address = |part: &[u8]| mask::classes(part) & (LETTER | SLASH) == 0 && mask::colon_address(part).is_some();
-    let after = &piece[at + 1..];
-    is_address(&piece[..at]) || is_address(after) || is_address(&after[without_ends(after)])
+    let (first, last) = (piece.iter().position(is_slash)?, piece.iter().rposition(is_slash)?);
+    let after = &piece[last + 1..];
+    let is_behind = || is_address(after) || is_address(&after[without_ends(after)]);
+    if is_address(&piece[..first]) { Some(first) } else { is_behind().then_some(last) }
 }
 
 /// A name in small letters before a number: `example.asia:8080`, `redis:6379`. In code, names before a line number have
@@ -346,9 +353,8 @@ fn is_host_and_port(writer: &Writer<'_>, piece: &[u8]) -> bool {
     is_port && (mask::may_be_host(host) || short())
 }
 
-/// Two words with a slash between; `HTTP/1.1` is one.
-fn halves(writer: &mut Writer<'_>, piece: &[u8], key: bool) {
-    let at = piece.iter().position(|b| matches!(b, b'/' | b'\\')).unwrap_or(0);
+/// What stands before and behind the slash at this place; `HTTP/1.1` is one.
+fn halves(writer: &mut Writer<'_>, piece: &[u8], at: usize, key: bool) {
     let (before, after) = (&piece[..at], &piece[at + 1..]);
     let protocol = before.iter().all(u8::is_ascii_uppercase) && after.iter().all(|b| b.is_ascii_digit() || *b == b'.');
     if protocol {
