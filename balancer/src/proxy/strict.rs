@@ -232,7 +232,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             return turn_away(worker, client, stream, desk, entry, &request, failed(error, false)).await;
         }
         entry.status = 308;
-        entry.bytes = redirect(worker, stream, desk, &request, port).await;
+        entry.bytes = redirect(worker, &entry, stream, desk, &request, port).await;
         entry.finish();
         return Next::Leave;
     }
