@@ -181,6 +181,33 @@ const NEVER_LAST: [&[u8]; 30] = [
     b"x-request-id",
 ];
 
+/// Fields that an answer has once at most (RFC 9110, 5.3) and that say what its body is or where its client goes; two of them
+/// are two answers, of which everybody may take another one. Each with what is said of two. Others that the standard has
+/// once, such as `Date`, `Server` or `Retry-After`, are written twice by many, and make no other answer of it.
+pub(crate) const ONCE: [(&str, &str); 6] = [
+    ("content-type", "there is more than one Content-Type"),
+    ("location", "there is more than one Location"),
+    ("etag", "there is more than one ETag"),
+    ("last-modified", "there is more than one Last-Modified"),
+    ("content-range", "there is more than one Content-Range"),
+    ("content-location", "there is more than one Content-Location"),
+];
+
+/// Which of [`ONCE`] a head has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Once(u8);
+
+impl Once {
+    /// Takes note of one field.
+    pub(super) fn note(&mut self, name: &[u8]) -> Result<(), Refusal> {
+        let place = ONCE.iter().position(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+        let Some(place) = place else { return Ok(()) };
+        let before = self.0;
+        self.0 |= 1 << place;
+        if before == self.0 { Err(Refusal::Bad(ONCE[place].1)) } else { Ok(()) }
+    }
+}
+
 /// One field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
