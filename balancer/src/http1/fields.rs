@@ -44,7 +44,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(name: &[u8]) -> Result<Self, Refusal> {
+    /// That of the field with this name.
+    ///
+    /// # Errors
+    ///
+    /// It could be taken for one that frames or routes a message.
+    pub(crate) fn of(name: &[u8]) -> Result<Self, Refusal> {
         let kind = Self::named(name);
         if kind != Self::Other || !name.contains(&b'_') {
             return Ok(kind);
@@ -95,7 +100,7 @@ impl Kind {
 
     /// Whether it may stand in trailers: what tells framing, routing or whom to trust comes first, and who sends it last
     /// means to deceive somebody.
-    fn may_trail(self) -> bool {
+    pub(crate) fn may_trail(self) -> bool {
         matches!(
             self,
             Self::Other
@@ -272,6 +277,9 @@ pub fn named(bytes: &[u8], fields: &[Field]) -> Vec<u8> {
     named
 }
 
+/// There is a field in the trailers that [may not](Kind::may_trail) be there.
+pub(crate) const NO_TRAILER: Refusal = Refusal::Bad("there is a field in the trailers that may not be there");
+
 /// Checks one line of trailers, with its end: whether it goes on. `named`: what `Connection` names.
 pub(super) fn check_trailer(text: &[u8], named: &[u8]) -> Result<bool, Refusal> {
     let Some(line) = Lines::default().next(text)? else { return Err(Refusal::Bad("a trailer has no end")) };
@@ -280,7 +288,7 @@ pub(super) fn check_trailer(text: &[u8], named: &[u8]) -> Result<bool, Refusal> 
     }
     let field = parse(text, line)?;
     if !field.kind.may_trail() {
-        return Err(Refusal::Bad("there is a field in the trailers that may not be there"));
+        return Err(NO_TRAILER);
     }
     let name = field.name.of(text);
     let is_one = |other: &[u8]| name.eq_ignore_ascii_case(other);

@@ -55,6 +55,9 @@ impl Request {
     }
 }
 
+/// A TRACE comes with a body (RFC 9110, 9.3.8).
+pub(crate) const TRACE_BODY: Refusal = Refusal::Bad("a TRACE has no body");
+
 #[derive(Debug, Clone, Copy)]
 struct Line {
     method: Span,
@@ -150,7 +153,7 @@ impl Reader {
         }
         let framing = said.framing(line.version)?.unwrap_or(Framing::None);
         if framing != Framing::None && line.method.of(bytes) == b"TRACE" {
-            return Err(Refusal::Bad("a TRACE has no body"));
+            return Err(TRACE_BODY);
         }
         Ok(Request {
             method: line.method,
