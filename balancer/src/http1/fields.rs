@@ -255,7 +255,7 @@ pub(super) fn are_options(value: &[u8]) -> bool {
 }
 
 /// Whether a value is a list of protocols (RFC 9110, 7.8), each with a version or without.
-pub(super) fn are_protocols(value: &[u8]) -> bool {
+pub(crate) fn are_protocols(value: &[u8]) -> bool {
     options(value).all(|protocol| {
         let mut parts = protocol.splitn(2, |&byte| byte == b'/');
         parts.all(grammar::is_token)

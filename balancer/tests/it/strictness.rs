@@ -65,9 +65,13 @@ fn lengths_that_contradict_or_are_none_are_refused() {
 }
 
 #[test]
-fn fields_that_could_be_taken_for_others_are_refused() {
+fn fields_that_could_be_taken_for_others_and_protocols_that_are_none_are_refused() {
     for field in ["Content_Length: 5", "Transfer_Encoding: chunked", "Connection: close close"] {
         assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n")), (400, 0), "{field}");
+    }
+    for upgrade in ["a\r\nUpgrade: b", "a b"] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: {upgrade}\r\n\r\n");
+        assert_eq!(status(&request), (400, 0), "{upgrade}");
     }
     assert_eq!(status("TRACE / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"), (400, 0));
 }

@@ -12,7 +12,7 @@ use crate::{
     http1::{
         fields::{self, Kind},
         framing,
-        request::TRACE_BODY,
+        request::{BAD_UPGRADE, TRACE_BODY, UPGRADES},
     },
     proxy::{error::ProxyError, switch},
 };
@@ -39,6 +39,12 @@ pub(crate) fn prepare(
         [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
     if is_framed && head.method == Method::TRACE {
         return Err(TRACE_BODY.into());
+    }
+    let mut upgrades = head.headers.get_all(header::UPGRADE).iter();
+    match (upgrades.next(), upgrades.next()) {
+        (Some(_), Some(_)) => return Err(UPGRADES.into()),
+        (Some(protocol), None) if !fields::are_protocols(protocol.as_bytes()) => return Err(BAD_UPGRADE.into()),
+        _ => {}
     }
     let protocol = wanted_protocol(head);
     strip_hop_by_hop(&mut head.headers);
