@@ -99,6 +99,8 @@ impl Bounds {
         self.add("options of a Connection", framing::MOST_OPTIONS, "400, or 502 for an answer");
         self.add("extensions of a body's chunks", size(chunked::MOST_EXTENSIONS), "the same");
         self.add("trailers of a body", size(chunked::MOST_TRAILERS), "431, or 502 for an answer");
+        self.add("trailers of a body, by number", config.limits.head_fields, "431");
+        self.add("trailers of an answer, by number", memory::ANSWER_FIELDS, "502");
         self.add("size of an answer's head", size(memory::ANSWER_HEAD), "502");
         self.add("fields of an answer's head", memory::ANSWER_FIELDS, "502");
         self.add("interim answers before an answer", memory::MOST_INTERIM, "502");

@@ -438,14 +438,24 @@ pub(crate) fn read(path: &Path) -> Result<(Config, Vec<String>), Problems> {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
         Problems(vec![format!("{shown}:{line}: this is not UTF-8; save the file as UTF-8 text")])
     })?;
-    let (file, unread) = file::parse(&text);
-    let mut problems: Vec<String> = unread.iter().map(|unread| format!("{shown}:{}", unread.problem)).collect();
-    let Some(file) = file else { return Err(Problems(problems)) };
-    let unread: Vec<&str> = unread.iter().filter_map(|unread| unread.key.as_deref()).collect();
-    let (mut config, found) = check::check(file, &unread);
+    let file::Parsed { file, unread, places } = file::parse(&text);
+    let mut problems: Vec<_> = unread.iter().map(|unread| (Some(unread.at), unread.problem.clone())).collect();
+    let Some(file) = file else { return Err(Problems(told(&shown, problems))) };
+    let keys: Vec<&str> = unread.iter().filter_map(|unread| unread.key.as_deref()).collect();
+    let (mut config, found) = check::check(file, &keys);
+    problems.extend(found.into_iter().map(|problem| (places.find(check::key(&problem)), problem)));
     for files in &mut config.tls.certificates {
         files.place = format!("{shown}: {}", files.place);
     }
-    problems.extend(found.into_iter().map(|problem| format!("{shown}: {problem}")));
-    Ok((config, problems))
+    Ok((config, told(&shown, problems)))
+}
+
+/// The words of problems: those with a place in the file first, in its order.
+fn told(shown: &impl std::fmt::Display, mut problems: Vec<(Option<file::Place>, String)>) -> Vec<String> {
+    problems.sort_by_key(|(at, _)| (at.is_none(), *at));
+    let words = problems.into_iter().map(|(at, problem)| match at {
+        Some(at) => format!("{shown}:{at}: {problem}"),
+        None => format!("{shown}: {problem}"),
+    });
+    words.collect()
 }

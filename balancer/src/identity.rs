@@ -35,11 +35,10 @@ pub fn is_parent(text: &[u8]) -> bool {
 
 /// Whether these are the values of a valid `tracestate`, as far as its bounds and its form go.
 pub fn is_state<'a>(values: impl Iterator<Item = &'a [u8]>) -> bool {
-    let (mut length, mut members) = (0, 0);
+    let (mut length, mut keys) = (0, Vec::new());
     for value in values {
         length += value.len() + 1;
         for member in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty()) {
-            members += 1;
             let Some(equals) = member.iter().position(|&byte| byte == b'=') else { return false };
             let (key, value) = (&member[..equals], &member[equals + 1..]);
             let is_key = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9') || b"_-*/@".contains(byte);
@@ -47,9 +46,14 @@ pub fn is_state<'a>(values: impl Iterator<Item = &'a [u8]>) -> bool {
             if key.is_empty() || !key.iter().all(is_key) || value.is_empty() || !value.iter().all(is_value) {
                 return false;
             }
+            // Each key once (3.3.1.3).
+            if keys.len() == MOST_MEMBERS || keys.contains(&key) {
+                return false;
+            }
+            keys.push(key);
         }
     }
-    length <= LONGEST_STATE + 1 && members <= MOST_MEMBERS
+    length <= LONGEST_STATE + 1
 }
 
 /// The id of one request.
@@ -182,9 +186,13 @@ mod tests {
     fn a_state_is_a_short_list_of_pairs() {
         let is_state = |values: &[&str]| super::is_state(values.iter().map(|value| value.as_bytes()));
         assert!(is_state(&["a=b, c@d=e f", ""]) && is_state(&[]));
-        let (long, many) = ("a=".to_owned() + &"b".repeat(600), vec!["a=b"; 33].join(","));
-        for odd in ["a", "=b", "a=", "A=b", "a=b=c", "a=\u{e4}", &long, &many] {
+        let (long, many) = (
+            "a=".to_owned() + &"b".repeat(600),
+            (0..33).map(|number| format!("a{number}=b")).collect::<Vec<_>>().join(","),
+        );
+        for odd in ["a", "=b", "a=", "A=b", "a=b=c", "a=\u{e4}", "a=b,a=c", &long, &many] {
             assert!(!is_state(&[odd]), "{odd}");
         }
+        assert!(!is_state(&["a=b", "c=d, a=b"]) && is_state(&["a=b", "a@b=c"]));
     }
 }

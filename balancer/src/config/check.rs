@@ -31,6 +31,15 @@ impl Found {
         text.and_then(|text| self.take(key, units::duration(text))).unwrap_or(default)
     }
 
+    /// One within which something has to happen: of nothing would be done in none.
+    fn time(&mut self, key: &str, text: Option<&String>, default: Duration) -> Duration {
+        let time = self.duration(key, text, default);
+        if time.is_zero() {
+            self.add(key, format!("0 is no time; write some, such as {}", units::written_duration(default)));
+        }
+        time
+    }
+
     /// What browsers are told in whole seconds.
     fn seconds(&mut self, key: &str, text: Option<&String>) -> Option<Duration> {
         let time = self.take(key, units::duration(text?))?;
@@ -114,11 +123,13 @@ pub(super) fn check(file: file::File, unread: &[&str]) -> (Config, Vec<String>) 
         config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
         config.tls_problems().into_iter().for_each(|problem| found.add("tls", problem));
     }
-    found.0.retain(|problem| {
-        let key = problem.split(": ").next().unwrap_or_default();
-        !unread.iter().any(|unread| is_below(unread, key))
-    });
+    found.0.retain(|problem| !unread.iter().any(|unread| is_below(unread, key(problem))));
     (config, found.0)
+}
+
+/// What a problem is about.
+pub(super) fn key(problem: &str) -> &str {
+    problem.split(": ").next().unwrap_or_default()
 }
 
 /// Whether a key is another one, or in it.
@@ -157,25 +168,17 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
             .and_then(|text| found.take("buffer_requests", super::buffer(text)))
             .unwrap_or(default.body_buffer),
         read_rate: found.size("client_read_min_rate", file.client_read_min_rate.as_ref(), default.read_rate),
-        read_patience: found.duration(
-            "client_read_patience",
-            file.client_read_patience.as_ref(),
-            default.read_patience,
-        ),
+        read_patience: found.time("client_read_patience", file.client_read_patience.as_ref(), default.read_patience),
         body: body.and_then(|text| found.take("client_max_body_size", units::size(text))),
-        head_deadline: found.duration("client_header_timeout", head, default.head_deadline),
-        handshake_deadline: found.duration(
+        head_deadline: found.time("client_header_timeout", head, default.head_deadline),
+        handshake_deadline: found.time(
             "tls.handshake_timeout",
             file.tls.handshake_timeout.as_ref(),
             default.handshake_deadline,
         ),
         body_rate: found.size("client_body_min_rate", file.client_body_min_rate.as_ref(), default.body_rate),
-        body_patience: found.duration(
-            "client_body_patience",
-            file.client_body_patience.as_ref(),
-            default.body_patience,
-        ),
-        tunnel_deadline: found.duration("tunnel_timeout", file.tunnel_timeout.as_ref(), default.tunnel_deadline),
+        body_patience: found.time("client_body_patience", file.client_body_patience.as_ref(), default.body_patience),
+        tunnel_deadline: found.time("tunnel_timeout", file.tunnel_timeout.as_ref(), default.tunnel_deadline),
         connections_per_address: found.positive("limit_conn", file.limit_conn, default.connections_per_address),
         connections: found.positive("worker_connections", file.worker_connections, default.connections),
         lenient_query: file.lenient_query,
@@ -249,7 +252,7 @@ fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program 
         program.health_path.clone_from(path);
     }
     let start = file.start_timeout.as_ref();
-    program.start_deadline = found.duration(&format!("{key}.start_timeout"), start, program.start_deadline);
+    program.start_deadline = found.time(&format!("{key}.start_timeout"), start, program.start_deadline);
     let stop = file.stop_timeout.as_ref();
     program.stop_deadline = found.duration(&format!("{key}.stop_timeout"), stop, program.stop_deadline);
     program.log_dir.clone_from(&file.log_dir);

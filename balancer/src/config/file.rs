@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 pub(super) use self::{
     compress::Compress,
+    places::{Place, Places},
     pools::Pools,
     route::{Cors, Edits, Route},
     unread::Unread,
@@ -18,6 +19,7 @@ use crate::{error_log::Level, select::sticky::SameSite, trust::RealIpHeader};
 mod pools;
 mod compress;
 mod route;
+mod places;
 mod unread;
 
 /// The whole file.
@@ -197,11 +199,23 @@ pub(super) struct Program {
     pub(super) log_dir: Option<PathBuf>,
 }
 
+/// What a text has come to.
+pub(super) struct Parsed<'a> {
+    /// The file, if there is one.
+    pub(super) file: Option<File>,
+    /// What could not be read, and was left out.
+    pub(super) unread: Vec<Unread>,
+    /// Where the rest stands.
+    pub(super) places: Places<'a>,
+}
+
 /// Reads the form. What is no key, or no value for its key, is a problem and is left out; the rest can be checked too.
-pub(super) fn parse(text: &str) -> (Option<File>, Vec<Unread>) {
+pub(super) fn parse(text: &str) -> Parsed<'_> {
     let mut table = match DeTable::parse(text) {
         Ok(table) => table,
-        Err(error) => return (None, vec![Unread::syntax(text, &error)]),
+        Err(error) => {
+            return Parsed { file: None, unread: vec![Unread::syntax(text, &error)], places: Places::none(text) };
+        }
     };
     let mut unread = Vec::new();
     let file = loop {
@@ -216,8 +230,7 @@ pub(super) fn parse(text: &str) -> (Option<File>, Vec<Unread>) {
             break None;
         }
     };
-    unread.sort_by_key(|unread| unread.at);
-    (file, unread)
+    Parsed { file, unread, places: Places::new(text, table.into_inner()) }
 }
 
 /// Reads a backend as flags have it.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
+
 /// Reads a duration: a whole number with `ms`, `s`, `m` or `h`.
 ///
 /// # Errors
@@ -20,23 +22,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     millis.map(Duration::from_millis).ok_or_else(expected)
 }
 
-/// Reads a size in bytes: a whole number, alone or with `KiB`, `MiB`, `GiB`, or nginx's `k`, `m`, `g` for the same.
+/// Reads a size in bytes as the other programs do: a number, alone or with a unit such as `KiB`, `MB` or `GiB`; but a letter
+/// alone (`k`, `m`, `g`) is nginx's: 1024, not 1000.
 ///
 /// # Errors
 ///
 /// What was expected instead.
 pub fn size(text: &str) -> Result<u64, String> {
-    let expected =
-        || format!("`{text}` is no size; write a whole number of bytes, or with KiB, MiB or GiB, such as 64KiB");
-    let (number, unit) = split(text).ok_or_else(expected)?;
-    let factor = match unit {
-        "" | "B" => 1,
-        "KiB" | "k" | "K" => 1 << 10,
-        "MiB" | "m" | "M" => 1 << 20,
-        "GiB" | "g" | "G" => 1 << 30,
-        _ => return Err(expected()),
+    let expected = || format!("`{text}` is no size; write bytes, alone or with a unit, such as 64KiB, 10MB or 1GiB");
+    let size = match split(text) {
+        Some((number, "k" | "K")) => number.checked_mul(1 << 10),
+        Some((number, "m" | "M")) => number.checked_mul(1 << 20),
+        Some((number, "g" | "G")) => number.checked_mul(1 << 30),
+        // What is too large comes as the largest.
+        _ => text.parse::<ByteSize>().ok().map(|size| size.as_u64()).filter(|size| *size < u64::MAX),
     };
-    number.checked_mul(factor).ok_or_else(expected)
+    size.ok_or_else(expected)
 }
 
 /// Writes a duration as it is read: in the largest unit in which it is a whole number.
@@ -85,6 +86,7 @@ mod tests {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!((size("64KiB"), size("1g"), size("7")), (Ok(65_536), Ok(1 << 30), Ok(7)));
+        assert_eq!((size("10MB"), size("1.5 GiB"), size("1m")), (Ok(10_000_000), Ok(3 << 29), Ok(1 << 20)));
     }
 
     #[test]
@@ -92,7 +94,7 @@ mod tests {
         for text in ["", "s", "1", "1.5s", "-1s", "1d", "99999999999999999999s", "9999999999999999h"] {
             assert!(duration(text).unwrap_err().contains("such as 30s"), "{text}");
         }
-        for text in ["", "KiB", "1KB", "-1", "17179869184GiB"] {
+        for text in ["", "KiB", "1 lot", "-1", "17179869184GiB"] {
             assert!(size(text).unwrap_err().contains("such as 64KiB"), "{text}");
         }
     }

@@ -59,6 +59,8 @@ pub struct Decoder {
     /// Bytes of trailers that came, also of those that do not go on.
     trailed: usize,
     trailers: Vec<u8>,
+    /// How many more of them may come.
+    fields_left: usize,
     /// Where the trailer line begins that is being read.
     line: usize,
     /// What the head's `Connection` names.
@@ -67,16 +69,17 @@ pub struct Decoder {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self::leaving_out(Vec::new())
+        Self::leaving_out(Vec::new(), usize::MAX)
     }
 }
 
 impl Decoder {
-    /// Leaves out of the trailers what the head's `Connection` [names](fields::named), besides what may be in none.
+    /// Leaves out of the trailers what the head's `Connection` [names](fields::named), besides what may be in none; takes at
+    /// most so many of them.
     #[must_use]
-    pub fn leaving_out(named: Vec<u8>) -> Self {
+    pub fn leaving_out(named: Vec<u8>, most_trailers: usize) -> Self {
         let (place, trailers) = (Place::Size { digits: 0 }, Vec::new());
-        Self { place, left: 0, extensions: 0, trailed: 0, trailers, line: 0, named }
+        Self { place, left: 0, extensions: 0, trailed: 0, trailers, fields_left: most_trailers, line: 0, named }
     }
 
     /// Reads on from `at`, and moves it to where it has read to.
@@ -103,6 +106,12 @@ impl Decoder {
             *at += 1;
         }
         Ok(if self.place == Place::End { Part::End } else { Part::More })
+    }
+
+    /// What the chunk that is being read still owes of its data, as its size says.
+    #[must_use]
+    pub fn owed(&self) -> u64 {
+        if self.place == Place::Data { self.left } else { 0 }
     }
 
     /// The trailers that go on, whole lines each with its end; complete once the body has ended.
@@ -203,6 +212,7 @@ impl Decoder {
             self.trailers.truncate(self.line);
             return Ok(Place::End);
         }
+        self.fields_left = self.fields_left.checked_sub(1).ok_or(Refusal::TooManyTrailers)?;
         if !goes_on {
             self.trailers.truncate(self.line);
         }

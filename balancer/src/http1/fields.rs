@@ -44,7 +44,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(name: &[u8]) -> Result<Self, Refusal> {
+    /// That of the field with this name.
+    ///
+    /// # Errors
+    ///
+    /// It could be taken for one that frames or routes a message.
+    pub(crate) fn of(name: &[u8]) -> Result<Self, Refusal> {
         let kind = Self::named(name);
         if kind != Self::Other || !name.contains(&b'_') {
             return Ok(kind);
@@ -95,7 +100,7 @@ impl Kind {
 
     /// Whether it may stand in trailers: what tells framing, routing or whom to trust comes first, and who sends it last
     /// means to deceive somebody.
-    fn may_trail(self) -> bool {
+    pub(crate) fn may_trail(self) -> bool {
         matches!(
             self,
             Self::Other
@@ -181,6 +186,33 @@ const NEVER_LAST: [&[u8]; 30] = [
     b"x-request-id",
 ];
 
+/// Fields that an answer has once at most (RFC 9110, 5.3) and that say what its body is or where its client goes; two of them
+/// are two answers, of which everybody may take another one. Each with what is said of two. Others that the standard has
+/// once, such as `Date`, `Server` or `Retry-After`, are written twice by many, and make no other answer of it.
+pub(crate) const ONCE: [(&str, &str); 6] = [
+    ("content-type", "there is more than one Content-Type"),
+    ("location", "there is more than one Location"),
+    ("etag", "there is more than one ETag"),
+    ("last-modified", "there is more than one Last-Modified"),
+    ("content-range", "there is more than one Content-Range"),
+    ("content-location", "there is more than one Content-Location"),
+];
+
+/// Which of [`ONCE`] a head has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Once(u8);
+
+impl Once {
+    /// Takes note of one field.
+    pub(super) fn note(&mut self, name: &[u8]) -> Result<(), Refusal> {
+        let place = ONCE.iter().position(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+        let Some(place) = place else { return Ok(()) };
+        let before = self.0;
+        self.0 |= 1 << place;
+        if before == self.0 { Err(Refusal::Bad(ONCE[place].1)) } else { Ok(()) }
+    }
+}
+
 /// One field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
@@ -223,7 +255,7 @@ pub(super) fn are_options(value: &[u8]) -> bool {
 }
 
 /// Whether a value is a list of protocols (RFC 9110, 7.8), each with a version or without.
-pub(super) fn are_protocols(value: &[u8]) -> bool {
+pub(crate) fn are_protocols(value: &[u8]) -> bool {
     options(value).all(|protocol| {
         let mut parts = protocol.splitn(2, |&byte| byte == b'/');
         parts.all(grammar::is_token)
@@ -245,6 +277,9 @@ pub fn named(bytes: &[u8], fields: &[Field]) -> Vec<u8> {
     named
 }
 
+/// There is a field in the trailers that [may not](Kind::may_trail) be there.
+pub(crate) const NO_TRAILER: Refusal = Refusal::Bad("there is a field in the trailers that may not be there");
+
 /// Checks one line of trailers, with its end: whether it goes on. `named`: what `Connection` names.
 pub(super) fn check_trailer(text: &[u8], named: &[u8]) -> Result<bool, Refusal> {
     let Some(line) = Lines::default().next(text)? else { return Err(Refusal::Bad("a trailer has no end")) };
@@ -253,7 +288,7 @@ pub(super) fn check_trailer(text: &[u8], named: &[u8]) -> Result<bool, Refusal> 
     }
     let field = parse(text, line)?;
     if !field.kind.may_trail() {
-        return Err(Refusal::Bad("there is a field in the trailers that may not be there"));
+        return Err(NO_TRAILER);
     }
     let name = field.name.of(text);
     let is_one = |other: &[u8]| name.eq_ignore_ascii_case(other);

@@ -92,6 +92,16 @@ fn length(value: &[u8]) -> Result<u64, Refusal> {
 /// Most options in `Connection`. Each is looked for in each field, so many of them would only keep us busy.
 pub const MOST_OPTIONS: usize = 32;
 
+/// Checks the values of `Connection`.
+///
+/// # Errors
+///
+/// They are no list of options, or too long a one.
+pub(crate) fn check_connection<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<(), Refusal> {
+    let mut connection = Connection::default();
+    values.try_for_each(|value| connection.note(value))
+}
+
 /// What `Connection` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Connection {

@@ -24,4 +24,7 @@ pub enum Refusal {
     /// The trailers have too many bytes.
     #[error("the trailers are larger than this server takes")]
     TrailersTooLarge,
+    /// There are too many trailers.
+    #[error("there are more trailers than this server takes")]
+    TooManyTrailers,
 }

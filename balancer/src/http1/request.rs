@@ -55,6 +55,13 @@ impl Request {
     }
 }
 
+/// It asks for other protocols twice, or for what are none (RFC 9110, 7.8).
+pub(crate) const UPGRADES: Refusal = Refusal::Bad("the request has more than one Upgrade");
+pub(crate) const BAD_UPGRADE: Refusal = Refusal::Bad("the Upgrade of the request is not valid");
+
+/// A TRACE comes with a body (RFC 9110, 9.3.8).
+pub(crate) const TRACE_BODY: Refusal = Refusal::Bad("a TRACE has no body");
+
 #[derive(Debug, Clone, Copy)]
 struct Line {
     method: Span,
@@ -133,12 +140,8 @@ impl Reader {
                 Kind::Host => host = Some(field.value),
                 Kind::ContentLength | Kind::TransferEncoding => said.note(bytes, field)?,
                 Kind::Connection => connection.note(value)?,
-                Kind::Upgrade if upgrade.is_some() => {
-                    return Err(Refusal::Bad("the request has more than one Upgrade"));
-                }
-                Kind::Upgrade if !fields::are_protocols(value) => {
-                    return Err(Refusal::Bad("the Upgrade of the request is not valid"));
-                }
+                Kind::Upgrade if upgrade.is_some() => return Err(UPGRADES),
+                Kind::Upgrade if !fields::are_protocols(value) => return Err(BAD_UPGRADE),
                 Kind::Upgrade => upgrade = Some(field.value),
                 Kind::Expect => expects = true,
                 _ => {}
@@ -150,7 +153,7 @@ impl Reader {
         }
         let framing = said.framing(line.version)?.unwrap_or(Framing::None);
         if framing != Framing::None && line.method.of(bytes) == b"TRACE" {
-            return Err(Refusal::Bad("a TRACE has no body"));
+            return Err(TRACE_BODY);
         }
         Ok(Request {
             method: line.method,

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds, Refusal, Span, Version,
-    fields::{self, Field, Kind},
+    fields::{self, Field, Kind, Once},
     framing::{Connection, Framing, Said},
     grammar,
     lines::Lines,
@@ -85,7 +85,7 @@ impl Reader {
         to_head: bool,
     ) -> Result<Response, Refusal> {
         let (mut said, mut connection) = (Said::default(), Connection::default());
-        let (mut upgrade, mut dated) = (None, false);
+        let (mut upgrade, mut dated, mut once) = (None, false, Once::default());
         for field in &self.fields {
             match field.kind {
                 Kind::ContentLength | Kind::TransferEncoding => said.note(bytes, field)?,
@@ -95,6 +95,7 @@ impl Reader {
                 }
                 Kind::Upgrade if upgrade.is_none() => upgrade = Some(field.value),
                 Kind::Date => dated = true,
+                Kind::ContentType | Kind::Leading | Kind::Other => once.note(field.name.of(bytes))?,
                 _ => {}
             }
         }

@@ -111,6 +111,8 @@ pub(crate) struct Client {
     patience: Cell<Option<Duration>>,
     /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
     ended: Cell<bool>,
+    /// It has sent a part of its next head (HTTP/2).
+    in_head: Cell<bool>,
     /// How fast it sends the body of its request, and takes that of its answer.
     sending: Pace,
     taking: Pace,
@@ -213,6 +215,11 @@ impl Client {
         self.progress();
     }
 
+    /// Whether a part of its next head has come, and the rest has not.
+    pub(crate) fn is_in_head(&self, is_in_head: bool) {
+        self.in_head.set(is_in_head);
+    }
+
     /// Whether it has closed its direction.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.get()
@@ -270,9 +277,11 @@ impl Client {
         self.taking.look(passed);
         let patience = self.patience.get().unwrap_or(limits.stall_deadline);
         let still = self.still.look(now);
+        let is_late = self.in_head.get() && !self.is_let_go();
         match self.phase.get() {
             _ if self.ended.get() && still >= LAST_WORDS => self.give(Order::Abort),
             Phase::Handshaking if still >= limits.handshake_deadline => self.give(Order::Abort),
+            Phase::Resting if still >= limits.head_deadline && is_late => self.give(Order::Abort),
             // One that has been told to go, and may have sent something before it knew, has a moment for that.
             Phase::Resting if still >= limits.head_deadline + LAST_WORDS => self.give(Order::Abort),
             Phase::Resting if still >= limits.head_deadline => self.give(Order::Close),
@@ -344,6 +353,7 @@ impl Clients {
             overdue: Cell::new(false),
             patience: Cell::new(None),
             ended: Cell::new(false),
+            in_head: Cell::new(false),
             sending: Pace::default(),
             taking: Pace::default(),
             order: Cell::default(),

@@ -224,6 +224,10 @@ impl Entry {
     pub(crate) fn answer_failure(&mut self, error: ProxyError) {
         let facts = error.facts();
         (self.status, self.flag, self.by) = (facts.status.as_u16(), facts.flag, facts.side.name());
+        if matches!(error, ProxyError::ClientGone | ProxyError::ClientLeft) {
+            // What it is told, should it still read, does not matter.
+            self.status = CLIENT_LEFT;
+        }
         self.at = self.upstream.take().filter(|_| facts.side == Side::Backend);
     }
 

@@ -19,7 +19,7 @@ pub(crate) enum ProxyError {
     TargetTooLong,
     /// The head of the request is too large.
     HeadTooLarge,
-    /// It has too many fields.
+    /// It has too many fields, or trailers.
     TooManyFields,
     /// CONNECT: we are no forward proxy.
     MethodRefused,
@@ -131,7 +131,7 @@ impl From<Refusal> for ProxyError {
             Refusal::Coding => Self::CodingUnknown,
             Refusal::TargetTooLong => Self::TargetTooLong,
             Refusal::HeadTooLarge | Refusal::TrailersTooLarge => Self::HeadTooLarge,
-            Refusal::TooManyFields => Self::TooManyFields,
+            Refusal::TooManyFields | Refusal::TooManyTrailers => Self::TooManyFields,
         }
     }
 }
@@ -210,7 +210,7 @@ impl ProxyError {
             Self::VersionUnknown => "HTTP/1.1 and HTTP/1.0 are the only versions spoken here",
             Self::TargetTooLong => "the target is longer than this server takes",
             Self::HeadTooLarge => "the head is larger than this server takes",
-            Self::TooManyFields => "the head has more fields than this server takes",
+            Self::TooManyFields => "there are more fields than this server takes",
             Self::MethodRefused => "this server does not open tunnels",
             Self::TraceRefused => "this server does not show requests",
             Self::Misdirected => "this connection is for another host",

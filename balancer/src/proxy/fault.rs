@@ -10,7 +10,7 @@ use crate::{
 /// Most bytes of a backend's head.
 pub(crate) const ANSWER_HEAD: usize = 64 * 1024;
 
-/// Most fields of it.
+/// Most fields of it, and most trailers behind it.
 pub(crate) const ANSWER_FIELDS: usize = 256;
 
 /// Most interim answers (100 to 199) before the final one.
@@ -44,6 +44,7 @@ impl fmt::Display for Fault {
                 write!(out, "its trailers are larger than {}", units::written_size(MOST_TRAILERS))
             }
             Self::Refused(Refusal::TooManyFields) => write!(out, "its head has more than {ANSWER_FIELDS} fields"),
+            Self::Refused(Refusal::TooManyTrailers) => write!(out, "it has more than {ANSWER_FIELDS} trailers"),
             Self::Interim => write!(out, "there are more than {MOST_INTERIM} interim answers before it"),
             Self::Switch => out.write_str("it switches to a protocol that was not asked for"),
             Self::Memory => out.write_str("there is no memory left for its head"),

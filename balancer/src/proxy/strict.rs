@@ -232,14 +232,14 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
             return turn_away(worker, client, stream, desk, entry, &request, failed(error, false)).await;
         }
         entry.status = 308;
-        entry.bytes = redirect(worker, stream, desk, &request, port).await;
+        entry.bytes = redirect(worker, &entry, stream, desk, &request, port).await;
         entry.finish();
         return Next::Leave;
     }
     let checked = check(client, desk, &request).and_then(|()| check_host(client, stream, desk, &request));
     let routed = checked.and_then(|()| worker.find(&request, &desk.buffer));
     let routed = routed.and_then(|routed| worker.admit(client, routed.1).map(|()| routed));
-    let ready = routed.and_then(|routed| Ok((routed, Upload::new(&request, desk, worker.limits.body)?)));
+    let ready = routed.and_then(|routed| Ok((routed, Upload::new(&request, desk, &worker.limits)?)));
     let ((branch, route), mut upload) = match ready {
         Ok(ready) => ready,
         Err(error) => return turn_away(worker, client, stream, desk, entry, &request, failed(error, false)).await,

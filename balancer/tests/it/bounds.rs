@@ -227,6 +227,33 @@ fn what_connection_names_and_what_may_not_come_last_is_in_no_trailers() {
 }
 
 #[test]
+fn trailers_are_bounded_by_number_as_heads_are() {
+    let trailers = |most: usize| format!("0\r\n{}\r\n", "X:\r\n".repeat(most));
+    let upstream = Upstream::scripted(move |head, peer| {
+        let most = head.split(' ').nth(1).and_then(|path| path[1..].parse().ok()).unwrap_or_default();
+        if head.starts_with("POST") {
+            let mut seen = String::new();
+            while !seen.ends_with("\r\n\r\n") && std::io::BufRead::read_line(peer, &mut seen).is_ok_and(|read| read > 0)
+            {
+            }
+        }
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        peer.get_mut().write_all(format!("{head}{}", trailers(most)).as_bytes()).is_ok()
+    });
+    let balancer = with_lines(&upstream, "", "");
+    let ask = |request: &str| {
+        let mut client = balancer.connect();
+        client.send(request);
+        client.answer().status
+    };
+    let post =
+        |most| ask(&format!("POST /0 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{}", trailers(most)));
+    assert_eq!((post(100), post(101)), (200, 431));
+    let get = |most| ask(&format!("GET /{most} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_eq!((get(256), get(257)), (200, 502));
+}
+
+#[test]
 fn a_body_that_comes_too_slowly_is_answered_and_its_client_let_go() {
     let upstream = Upstream::echoing();
     let lines = "client_body_min_rate = \"100KiB\"\nclient_body_patience = \"1s\"";

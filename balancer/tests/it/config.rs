@@ -136,6 +136,55 @@ fn what_is_suggested_for_a_number_without_quotes_is_taken() {
 }
 
 #[test]
+fn a_deadline_of_nothing_is_refused_but_where_it_has_a_meaning() {
+    for key in ["client_header_timeout", "client_body_patience", "client_read_patience", "tunnel_timeout"] {
+        let (code, said) = check_lines(&format!("{key} = \"0s\""));
+        let at = key.len() + 4;
+        assert!(said.contains(&format!("FILE:1:{at}: {key}: 0 is no time; write some, such as ")), "{said}");
+        assert_eq!(code, Some(2));
+    }
+    let tables = [
+        ("[tls]\nhandshake_timeout", "tls.handshake_timeout"),
+        ("[pool]\nconnect_timeout", "pool.connect_timeout"),
+        ("[pool]\nread_timeout", "pool.read_timeout"),
+        ("[pool]\nresolve", "pool.resolve"),
+        ("[pool]\nnext_upstream_timeout", "pool.next_upstream_timeout"),
+        ("[pool.health_check]\ninterval", "pool.health_check.interval"),
+        ("[pool.health_check]\ntimeout", "pool.health_check.timeout"),
+        ("[pool.sticky]\ncookie = \"a\"\nexpires", "pool.sticky.expires"),
+        (
+            "[[program]]\nname = \"a\"\ncommand = [\"a\", \"{socket}\"]\nports = [0]\nstart_timeout",
+            "program[0].start_timeout",
+        ),
+    ];
+    for (lines, key) in tables {
+        let (code, said) = check_lines(&format!("{lines} = \"0ms\""));
+        assert!(code == Some(2) && said.contains(&format!(": {key}: 0 is no time; write some, such as ")), "{said}");
+    }
+    let pool = ["keepalive_timeout", "fail_timeout", "slow_start", "queue_timeout"];
+    let pool = pool.map(|key| format!("{key} = \"0s\"\n")).concat();
+    assert_eq!(check_lines(&format!("shutdown_timeout = \"0s\"\n[pool]\n{pool}")), (Some(0), String::new()));
+}
+
+#[test]
+fn sizes_are_read_as_everywhere_and_what_is_none_is_told_with_its_place() {
+    assert_eq!(bounds("client_max_body_size = \"20MB\"")["client_max_body_size"], "20MiB");
+    let (_, said) = check_lines("buffer_requests = \"1 lot\"\nclient_header_timeout = \"5\"");
+    assert_eq!(
+        said,
+        "logkin-balancer: FILE:1:19: buffer_requests: `1 lot` is no size; write bytes, alone or with a unit, such as 64KiB, 10MB or 1GiB\n\
+         FILE:2:25: client_header_timeout: `5` is no duration; write a whole number with ms, s, m or h, such as 30s\n"
+    );
+    let run = |limit: &str| {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"));
+        let output = run.args(["run", "--body-limit", limit]).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(run("10MB").contains("there is no address to listen on"));
+    assert!(run("1 lot").contains("`1 lot` is no size"));
+}
+
+#[test]
 fn logs_that_cannot_be_written_are_told_and_none_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();

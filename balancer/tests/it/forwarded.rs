@@ -223,8 +223,10 @@ fn a_trace_goes_on_or_begins() {
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let head = seen(&mut client, &format!("traceparent: {parent}\r\ntracestate: a=b\r\n"));
     assert_eq!((field(&head, "traceparent"), field(&head, "tracestate")), (Some(parent), Some("a=b")));
-    let head = seen(&mut client, &format!("traceparent: {parent}\r\ntracestate: odd\r\n"));
-    assert_eq!((field(&head, "traceparent"), field(&head, "tracestate")), (Some(parent), None));
+    for odd in ["odd", "a=b,a=c", "a=b\r\ntracestate: c=d,a=b"] {
+        let head = seen(&mut client, &format!("traceparent: {parent}\r\ntracestate: {odd}\r\n"));
+        assert_eq!((field(&head, "traceparent"), field(&head, "tracestate")), (Some(parent), None));
+    }
     for odd in
         ["traceparent: odd\r\ntracestate: a=b\r\n", &format!("traceparent: {parent}\r\ntraceparent: {parent}\r\n"), ""]
     {

@@ -45,10 +45,15 @@ impl Scene {
 
     /// With places for so many connections, and as many requests.
     fn with_places(upstream: Upstream, most: usize) -> Self {
+        Self::with_keys(upstream, &format!("worker_connections = {most}\n"))
+    }
+
+    /// With these keys at the top of its file.
+    pub(crate) fn with_keys(upstream: Upstream, keys: &str) -> Self {
         let file = tempfile::NamedTempFile::new().unwrap();
         let server = format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address);
         let listen = "[[listen]]\naddress = \"127.0.0.1:0\"\n";
-        std::fs::write(file.path(), format!("worker_connections = {most}\n{listen}{server}")).unwrap();
+        std::fs::write(file.path(), format!("{keys}{listen}{server}")).unwrap();
         Self::with(upstream, &["--config", file.path().to_str().unwrap()])
     }
 

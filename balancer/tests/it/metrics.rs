@@ -47,6 +47,17 @@ fn becomes(address: SocketAddr, samples: &[(String, &str)]) {
 }
 
 #[test]
+fn old_clients_read_the_metrics_too() {
+    let (_balancer, metrics) = metered(&[at(nobody())], "");
+    let mut client = Connection::to(metrics);
+    client.send("GET /metrics HTTP/1.0\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.field("transfer-encoding")), (200, None));
+    assert_eq!(answer.field("content-length"), Some(&*answer.body.len().to_string()));
+    assert!(answer.text().contains("logkin_balancer_client_connections") && client.is_closed());
+}
+
+#[test]
 fn requests_are_counted_by_pool_and_backend() {
     let upstream = Upstream::scripted(|head, peer| {
         drop(crate::harness::read_body(peer, head, false));

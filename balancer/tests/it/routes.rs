@@ -149,6 +149,7 @@ fn questions_about_other_sites_are_answered_in_front() {
         (told.field("access-control-allow-methods"), told.field("access-control-max-age")),
         (Some("PUT"), Some("3600"))
     );
+    assert!(told.field("x-request-id").is_some_and(|id| id.len() == 32), "{told:?}");
     let refused = ask("OPTIONS", &question.replace("a.example", "b.example"));
     assert_eq!((refused.status, refused.field("access-control-allow-origin")), (204, None));
     assert_eq!(upstream.requests(), 0);

@@ -1,6 +1,9 @@
-use std::io::Read;
+use std::io::{Read, Write};
 
-use crate::{harness::Balancer, upstream::Upstream};
+use crate::{
+    harness::{Balancer, eventually},
+    upstream::Upstream,
+};
 
 /// Sends it raw and gives the status and what the backend saw.
 fn status(request: &str) -> (u16, usize) {
@@ -62,6 +65,49 @@ fn lengths_that_contradict_or_are_none_are_refused() {
 }
 
 #[test]
+fn fields_that_could_be_taken_for_others_and_protocols_that_are_none_are_refused() {
+    for field in ["Content_Length: 5", "Transfer_Encoding: chunked", "Connection: close close"] {
+        assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n")), (400, 0), "{field}");
+    }
+    for upgrade in ["a\r\nUpgrade: b", "a b"] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: {upgrade}\r\n\r\n");
+        assert_eq!(status(&request), (400, 0), "{upgrade}");
+    }
+    assert_eq!(status("TRACE / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"), (400, 0));
+}
+
+#[test]
+fn whoever_claims_to_speak_for_others_is_not_believed_in_any_spelling() {
+    let upstream = Upstream::echoing();
+    let balancer = Balancer::in_front_of(&[upstream.address]);
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 6.6.6.6\r\nX-Real_IP: 6.6.6.6\r\nX-Forwarded-Any: 6.6.6.6\r\n\r\n");
+    let seen = client.answer();
+    assert!(!seen.text().contains("6.6.6.6"), "{}", seen.text());
+}
+
+#[test]
+fn trailers_that_frame_or_route_are_refused() {
+    for name in ["Content-Length", "Host", "Transfer-Encoding", "Authorization"] {
+        let upstream = Upstream::saying("hi");
+        let balancer = Balancer::in_front_of(&[upstream.address]);
+        let mut client = balancer.connect();
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nTrailer: {name}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n{name}: 1\r\n\r\n"));
+        assert_eq!(client.answer().status, 400, "{name}");
+    }
+}
+
+#[test]
+fn an_answer_of_two_types_is_none() {
+    let upstream = Upstream::scripted(|_, peer| {
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi";
+        peer.get_mut().write_all(head.as_bytes()).is_ok()
+    });
+    assert_eq!(Balancer::in_front_of(&[upstream.address]).get("/").status, 502);
+}
+
+#[test]
 fn a_second_request_cannot_hide_in_the_body_of_the_first() {
     let upstream = Upstream::echoing();
     let balancer = Balancer::in_front_of(&[upstream.address]);
@@ -82,7 +128,13 @@ fn unknown_expectations_are_not_met() {
 fn unknown_transfer_codings_are_refused_and_not_dropped() {
     for fields in ["Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"]
     {
-        assert_eq!(status(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n0\r\n\r\n")), (501, 0), "{fields}");
+        let upstream = Upstream::echoing();
+        let balancer = Balancer::in_front_of(&[upstream.address]);
+        let mut client = balancer.connect();
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n0\r\n\r\n"));
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.field("connection")), (501, Some("close")), "{fields}");
+        assert!(client.is_closed() && upstream.requests() == 0, "{fields}");
     }
 }
 
@@ -104,6 +156,23 @@ fn a_head_that_cannot_be_read_leaves_a_line_in_the_access_log() {
     for status in ["\" 400 ", "\" 431 "] {
         assert!(lines.contains(status) && lines.contains("flag=bad_request by=client"), "{lines}");
     }
+}
+
+#[test]
+fn a_client_that_leaves_in_the_middle_of_its_body_is_logged_as_one_that_has_left() {
+    let upstream = Upstream::echoing();
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let mut balancer = Balancer::with(&[upstream.address], &["--access-log", log.to_str().unwrap()]);
+    for (path, part) in [("/short", 1), ("/long", 100_000)] {
+        let mut client = balancer.connect();
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n{}", "x".repeat(part)));
+        eventually("it is read", || client.is_read().then_some(()));
+    }
+    balancer.stop();
+    let lines = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(lines.matches(" HTTP/1.1\" 499 ").count(), 2, "{lines}");
+    assert_eq!(lines.matches("by=client").count(), 2, "{lines}");
 }
 
 #[test]

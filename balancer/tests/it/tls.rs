@@ -307,6 +307,7 @@ fn whoever_comes_without_tls_is_sent_to_it_when_that_is_wanted() {
         let answer = client.answer();
         assert_eq!((answer.status, answer.field("location")), (308, Some(place.as_str())));
         assert_eq!(answer.field("strict-transport-security"), None);
+        assert!(answer.field("x-request-id").is_some_and(|id| id.len() == 32), "{answer:?}");
         assert!(client.is_closed());
     }
     let mut client = balancer.connect();

@@ -122,16 +122,25 @@ pub(crate) struct Absent {
 
 impl Absent {
     pub(crate) fn new() -> Self {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let socket = taking(SocketAddr::from(([127, 0, 0, 1], 0)));
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         Self { socket, address }
     }
 
+    /// Listens there from now on. When nobody does so any more, the address stays taken all the same.
     pub(crate) fn listen(self) -> TcpListener {
+        std::mem::forget(taking(self.address));
         self.socket.listen(128).unwrap();
         self.socket.into()
     }
+}
+
+/// A socket that takes an address, as others of this kind may.
+fn taking(address: SocketAddr) -> socket2::Socket {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_reuse_port(true).unwrap();
+    socket.bind(&address.into()).unwrap();
+    socket
 }
 
 /// Writes a 200 with this body.

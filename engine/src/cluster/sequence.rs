@@ -74,10 +74,13 @@ fn character_length(text: &str) -> usize {
             0x0e30..=0x0e3a | 0x0e45 | 0x0e47..=0x0e4e | 0x0eb0..=0x0ebc | 0x0ec8..=0x0ece | 0x102b..=0x103e
             | 0x1056..=0x1060 | 0x17b4..=0x17d3)
     };
-    let consonant = text.trim_start_matches(is_before);
-    let mut rest = consonant.chars();
-    rest.next();
-    text.len() - rest.as_str().trim_start_matches(is_behind).len()
+    let vowels = text.len() - text.trim_start_matches(is_before).len();
+    let mut rest = text[vowels..].chars();
+    match rest.next() {
+        Some(consonant) if is_unspaced(consonant) => text.len() - rest.as_str().trim_start_matches(is_behind).len(),
+        // Vowels that stand before nothing are characters all the same.
+        _ => vowels,
+    }
 }
 
 /// Signs in a row after which a word has ended for certain, so that no text is looked at again for each of its bytes.

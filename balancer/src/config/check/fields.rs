@@ -1,7 +1,10 @@
 //! The rules of what routes change about fields.
 
 use super::{Found, file};
-use crate::route::{cors::Cors, edits::Edits};
+use crate::{
+    http1::fields::ONCE,
+    route::{cors::Cors, edits::Edits},
+};
 
 /// Changes of one head.
 pub(super) fn check(found: &mut Found, key: &str, file: &file::Edits) -> Edits {
@@ -19,6 +22,15 @@ pub(super) fn check(found: &mut Found, key: &str, file: &file::Edits) -> Edits {
     let (set, add) = (pairs("set", &file.set), pairs("add", &file.add));
     let names = file.remove.iter().filter_map(|name| found.take(&format!("{key}.remove"), name.parse()));
     Edits { set, add, remove: names.collect() }
+}
+
+/// Changes of an answer's head.
+pub(super) fn check_answer(found: &mut Found, key: &str, file: &file::Edits) -> Edits {
+    let is_once = |name: &String| ONCE.iter().any(|(once, _)| name.eq_ignore_ascii_case(once));
+    for name in file.add.keys().filter(|name| is_once(name)) {
+        found.add(&format!("{key}.add.{name}"), "an answer has one of it at most; write it under set");
+    }
+    check(found, key, file)
 }
 
 /// What other sites are granted.

@@ -49,7 +49,7 @@ pub(super) fn check_all(found: &mut Found, file: &file::Pools, limits: &Limits) 
 fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
     let limits = check_limits(found, file, limits);
     let terms = check_terms(found, file);
-    let resolve = found.duration("pool.resolve", file.resolve.as_ref(), Duration::from_secs(10));
+    let resolve = found.time("pool.resolve", file.resolve.as_ref(), Duration::from_secs(10));
     let name = file.name.clone().unwrap_or_else(|| UNNAMED.to_owned());
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
     if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
@@ -65,9 +65,6 @@ fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
         servers: Vec::new(),
         terms,
     };
-    if resolve.is_zero() {
-        found.add("pool.resolve", "0 is no pause; write some time, such as 10s");
-    }
     let sticky = file.sticky.as_ref().and_then(|cookie| check_sticky(found, cookie));
     let checks = file.health_check.as_ref().map(|checks| check_health(found, checks));
     let health_path = file.health_check.as_ref().and_then(|checks| checks.uri.clone());
@@ -108,18 +105,14 @@ pub(super) fn check_backends(
 
 fn check_limits(found: &mut Found, pool: &file::Pool, default: &Limits) -> Limits {
     Limits {
-        stall_deadline: found.duration("pool.read_timeout", pool.read_timeout.as_ref(), default.stall_deadline),
-        connect_deadline: found.duration(
-            "pool.connect_timeout",
-            pool.connect_timeout.as_ref(),
-            default.connect_deadline,
-        ),
+        stall_deadline: found.time("pool.read_timeout", pool.read_timeout.as_ref(), default.stall_deadline),
+        connect_deadline: found.time("pool.connect_timeout", pool.connect_timeout.as_ref(), default.connect_deadline),
         tries: found.positive("pool.next_upstream_tries", pool.next_upstream_tries, default.tries),
         next_upstream: pool.next_upstream.as_ref().map_or(default.next_upstream, |cases| check_cases(found, cases)),
         next_upstream_deadline: pool
             .next_upstream_timeout
             .as_ref()
-            .and_then(|text| found.take("pool.next_upstream_timeout", units::duration(text))),
+            .and_then(|text| found.take("pool.next_upstream_timeout", bound(text))),
         outliers: check_outliers(found, pool, default.outliers),
         idle_connections: pool.keepalive.unwrap_or(default.idle_connections),
         idle_age: found.duration("pool.keepalive_timeout", pool.keepalive_timeout.as_ref(), default.idle_age),
@@ -127,6 +120,12 @@ fn check_limits(found: &mut Found, pool: &file::Pool, default: &Limits) -> Limit
         queue_deadline: found.duration("pool.queue_timeout", pool.queue_timeout.as_ref(), default.queue_deadline),
         ..default.clone()
     }
+}
+
+/// A time that is no bound when it is left out.
+fn bound(text: &str) -> Result<Duration, String> {
+    let time = units::duration(text)?;
+    if time.is_zero() { Err("0 is no time; write some, such as 10s, or leave it out".to_owned()) } else { Ok(time) }
 }
 
 fn check_outliers(found: &mut Found, pool: &file::Pool, default: Outliers) -> Outliers {
@@ -178,6 +177,9 @@ fn check_sticky(found: &mut Found, file: &file::Cookie) -> Option<Sticky> {
         found.add("pool.sticky.samesite", "browsers take none with secure = true only; set that, or write lax");
     }
     let expires = found.seconds("pool.sticky.expires", file.expires.as_ref());
+    if expires.is_some_and(|time| time.is_zero()) {
+        found.add("pool.sticky.expires", "0 is no time; write some, such as 1h, or leave it out");
+    }
     let key = match key {
         Some(key) => key.clone().into_bytes(),
         None => found.take(
@@ -198,13 +200,10 @@ fn check_health(found: &mut Found, file: &file::HealthCheck) -> Checks {
         }
         number.unwrap_or(default)
     };
-    let interval = found.duration("pool.health_check.interval", file.interval.as_ref(), Duration::from_secs(5));
-    if interval.is_zero() {
-        found.add("pool.health_check.interval", "0 is no pause; write some time, such as 5s");
-    }
+    let interval = found.time("pool.health_check.interval", file.interval.as_ref(), Duration::from_secs(5));
     Checks {
         interval,
-        deadline: found.duration("pool.health_check.timeout", file.timeout.as_ref(), Duration::from_secs(5)),
+        deadline: found.time("pool.health_check.timeout", file.timeout.as_ref(), Duration::from_secs(5)),
         fails: at_least(found, "pool.health_check.fails", file.fails, 3),
         passes: at_least(found, "pool.health_check.passes", file.passes, 2),
     }

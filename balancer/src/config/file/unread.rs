@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue, Error};
 
+use super::places::Place;
+
 /// Most bytes of a value that are shown.
 const SHOWN: usize = 40;
 
@@ -15,11 +17,11 @@ const DURATIONS: [&str; 7] =
 /// What could not be read.
 #[derive(Debug)]
 pub(in crate::config) struct Unread {
-    /// Where it begins, in bytes.
-    pub(super) at: usize,
+    /// Where it begins.
+    pub(in crate::config) at: Place,
     /// Its key, such as `pool.server[0].weight`.
     pub(in crate::config) key: Option<String>,
-    /// What is wrong, behind line and column.
+    /// What is wrong, with the key.
     pub(in crate::config) problem: String,
 }
 
@@ -31,7 +33,7 @@ impl Unread {
     }
 
     /// A key or value that was left out.
-    pub(super) fn new(text: &str, error: &Error, place: Option<Place>) -> Self {
+    pub(super) fn new(text: &str, error: &Error, place: Option<LeftOut>) -> Self {
         let (Some(place), Some(value)) = (place, error.span().and_then(|span| text.get(span))) else {
             return Self::syntax(text, error);
         };
@@ -41,16 +43,13 @@ impl Unread {
     }
 
     fn at(text: &str, error: &Error, key: Option<String>, problem: &str) -> Self {
-        let at = error.span().map_or(0, |span| span.start.min(text.len()));
-        let before = &text[..at];
-        let line = before.matches('\n').count() + 1;
-        let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
-        Self { at, key, problem: format!("{line}:{column}: {problem}") }
+        let at = Place::of(text, error.span().map_or(0, |span| span.start));
+        Self { at, key, problem: problem.to_owned() }
     }
 }
 
 /// What is wrong with a key or a value, by what serde says of it.
-fn describe(place: &Place, value: &str, message: &str) -> String {
+fn describe(place: &LeftOut, value: &str, message: &str) -> String {
     let (about, expected) = message.rsplit_once(", expected ").unwrap_or((message, "none"));
     let known = expected.strip_prefix("one of ").unwrap_or(expected);
     if about.starts_with("unknown field") {
@@ -101,36 +100,36 @@ fn quoted(name: &str, value: &str) -> String {
 }
 
 /// What was left out.
-pub(super) struct Place {
+pub(super) struct LeftOut {
     key: String,
     /// Whether it is a value in the list of this key.
     in_list: bool,
 }
 
-impl Place {
+impl LeftOut {
     fn below(self, start: &str) -> Self {
         Self { key: format!("{start}{}", self.key), ..self }
     }
 }
 
 /// Leaves out the key or the value that stands there.
-pub(super) fn take(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Place> {
+pub(super) fn take(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<LeftOut> {
     let found = table.iter().find(|(key, value)| key.span() == *span || value.span() == *span);
     let found = found.map(|(key, _)| key.get_ref().to_string());
     if let Some(key) = found {
         table.remove(key.as_str());
-        return Some(Place { key, in_list: false });
+        return Some(LeftOut { key, in_list: false });
     }
     table.iter_mut().find_map(|(key, value)| Some(take_below(value.get_mut(), span)?.below(key.get_ref())))
 }
 
-fn take_below(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<Place> {
+fn take_below(value: &mut DeValue<'_>, span: &Range<usize>) -> Option<LeftOut> {
     match value {
         DeValue::Table(table) => take(table, span).map(|place| place.below(".")),
         DeValue::Array(items) => {
             if items.iter().any(|item| item.span() == *span) {
                 *items = items.iter().filter(|item| item.span() != *span).cloned().collect();
-                return Some(Place { key: String::new(), in_list: true });
+                return Some(LeftOut { key: String::new(), in_list: true });
             }
             let mut items = items.iter_mut().enumerate();
             items.find_map(|(number, item)| Some(take_below(item.get_mut(), span)?.below(&format!("[{number}]"))))

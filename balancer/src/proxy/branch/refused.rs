@@ -34,7 +34,23 @@ impl Branch {
         for (why, more, seconds) in backend.complaints(Instant::now()) {
             let (pool, who) = (self.pool.name.as_str(), self.pool.member_name(&backend.name));
             let backend = backend.name.as_str();
-            tracing::warn!(pool, backend, more, "{more} more answers of {who} are refused in {seconds} s: {why}");
+            tracing::warn!(pool, backend, more, "{} in {seconds} s: {why}", more_refused(more, &who));
         }
+    }
+}
+
+fn more_refused(more: u64, who: &str) -> String {
+    let (answers, are) = if more == 1 { ("answer", "is") } else { ("answers", "are") };
+    format!("{more} more {answers} of {who} {are} refused")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::more_refused;
+
+    #[test]
+    fn one_more_answer_is_one() {
+        assert_eq!(more_refused(1, "a"), "1 more answer of a is refused");
+        assert_eq!(more_refused(2, "a"), "2 more answers of a are refused");
     }
 }

@@ -9,15 +9,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::{
+    body::{Body, Frame, Incoming, SizeHint},
+    header::HeaderName,
+};
 use tokio_util::task::TaskTracker;
 
-use crate::proxy::{
-    client::{Client, Phase},
-    entry::Entry,
-    error::ProxyError,
-    room::Room,
-    upstream::Lease,
+use crate::{
+    http1::fields::{Kind, NO_TRAILER},
+    proxy::{
+        client::{Client, Phase},
+        entry::Entry,
+        error::ProxyError,
+        room::Room,
+        upstream::Lease,
+    },
 };
 
 /// Most bytes read on from a client whose request was answered before its body was taken.
@@ -105,6 +111,11 @@ impl Source {
         self.client.progress();
         match frame {
             Some(Ok(frame)) => {
+                let may_trail = |name: &HeaderName| Kind::of(name.as_str().as_bytes()).is_ok_and(Kind::may_trail);
+                if !frame.trailers_ref().is_none_or(|trailers| trailers.keys().all(may_trail)) {
+                    self.failure.set(Some(NO_TRAILER.into()));
+                    return Poll::Ready(Some(Err(Broken("there is a trailer that may not be there"))));
+                }
                 let passed = self.passed.get() + frame.data_ref().map_or(0, |data| data.len() as u64);
                 self.passed.set(passed);
                 if passed > self.limit {

@@ -12,7 +12,7 @@ use crate::proxy::{
     answer::{Form, render},
     client::Client,
     entry::Entry,
-    error::ProxyError,
+    error::{ProxyError, Side},
 };
 
 /// The answer to a request that failed. `accept` is what the client said it reads.
@@ -30,6 +30,10 @@ pub(crate) fn failure(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if facts.side == Side::Client {
+        // What it has sent besides can be anything.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(methods) = error.allow() {
         headers.insert(header::ALLOW, HeaderValue::from_static(methods));
     }

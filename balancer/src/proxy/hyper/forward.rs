@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     access_log::Asked,
-    http1::Version,
+    http1::{Refusal, Version, fields::ONCE},
     log_format::is_called,
     proxy::{
         branch::{Candidate, asks_for},
@@ -232,6 +232,10 @@ impl tries::Exchange for Exchange<'_> {
             until: self.worker.branch().idle_until(self.worker.clock.now()),
             may_stay: !self.withholds(&head),
         };
+        let is_twice = |(name, _): &&(&str, _)| head.headers.get_all(*name).iter().nth(1).is_some();
+        if let Some((_, why)) = ONCE.iter().find(is_twice) {
+            return Err(ProxyError::of_answer(Refusal::Bad(why)));
+        }
         if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.is_agreed(&head) {
             return Err(ProxyError::AnswerBroken(Fault::Switch));
         }

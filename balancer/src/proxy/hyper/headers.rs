@@ -9,7 +9,11 @@ use hyper::{
 };
 
 use crate::{
-    http1::fields,
+    http1::{
+        fields::{self, Kind},
+        framing,
+        request::{BAD_UPGRADE, TRACE_BODY, UPGRADES},
+    },
     proxy::{error::ProxyError, switch},
 };
 
@@ -19,9 +23,6 @@ static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// What an untrusted client could say about where it comes from besides; we do not vouch for it.
-static CLAIMS: [HeaderName; 2] =
-    [HeaderName::from_static("x-forwarded-port"), HeaderName::from_static("x-forwarded-server")];
 
 /// Turns a client's head into the one for the backend. `protocol` is the protocol it wants to switch to, if it may.
 pub(crate) fn prepare(
@@ -33,12 +34,22 @@ pub(crate) fn prepare(
     check_target(head, server)?;
     check_expectation(&head.headers)?;
     check_coding(&head.headers)?;
+    framing::check_connection(head.headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes))?;
+    let is_framed =
+        [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
+    if is_framed && head.method == Method::TRACE {
+        return Err(TRACE_BODY.into());
+    }
+    let mut upgrades = head.headers.get_all(header::UPGRADE).iter();
+    match (upgrades.next(), upgrades.next()) {
+        (Some(_), Some(_)) => return Err(UPGRADES.into()),
+        (Some(protocol), None) if !fields::are_protocols(protocol.as_bytes()) => return Err(BAD_UPGRADE.into()),
+        _ => {}
+    }
     let protocol = wanted_protocol(head);
     strip_hop_by_hop(&mut head.headers);
     head.headers.remove(header::EXPECT);
-    for name in &CLAIMS {
-        head.headers.remove(name);
-    }
+    remove_claims(&mut head.headers)?;
     let client = client.to_canonical();
     let address = text_value(&client);
     if let Some(host) = head.headers.get(header::HOST).cloned() {
@@ -60,6 +71,17 @@ pub(crate) fn prepare(
     head.headers.append(header::VIA, HeaderValue::from_static(via));
     head.version = Version::HTTP_11;
     Ok(protocol)
+}
+
+/// Removes what a client says about where it comes from, which we do not vouch for; refuses what could be taken for another
+/// field.
+fn remove_claims(headers: &mut HeaderMap) -> Result<(), ProxyError> {
+    for name in headers.keys().cloned().collect::<Vec<_>>() {
+        if Kind::of(name.as_str().as_bytes())? == Kind::Claim {
+            headers.remove(name);
+        }
+    }
+    Ok(())
 }
 
 /// Removes what belongs to one connection only: the fields of RFC 9110, 7.6.1, and all that `Connection` names.

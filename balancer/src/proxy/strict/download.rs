@@ -14,6 +14,7 @@ use crate::{
     http1::{Refusal, Span, chunked::Decoder, framing::Framing},
     proxy::{
         error::ProxyError,
+        fault::ANSWER_FIELDS,
         room::{Room, Taken},
     },
 };
@@ -73,7 +74,7 @@ impl Download {
     /// `named`: what `Connection` names.
     pub(crate) fn begin(&mut self, head: usize, framing: Framing, named: Vec<u8>) -> Result<(), Refusal> {
         self.framing = framing;
-        self.decoder = Decoder::leaving_out(named);
+        self.decoder = Decoder::leaving_out(named, ANSWER_FIELDS);
         if let Framing::Length(length) = framing {
             self.left = length;
         }

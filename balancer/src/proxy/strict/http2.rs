@@ -122,6 +122,7 @@ impl Serving<'_> {
                 Poll::Pending => break,
             }
         }
+        self.client.is_in_head(self.wire.is_in_head());
         // Whatever has been said to whichever request goes out together.
         match self.wire.poll_drain(cx) {
             Poll::Ready(Err(_)) => Poll::Ready(()),

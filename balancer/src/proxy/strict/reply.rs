@@ -96,9 +96,10 @@ pub(super) async fn say_nothing(
     client.enter(Phase::Answering);
     worker.counters.own_answers.add_one();
     let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
+    let id = request_id(entry);
     let close = if stays { "" } else { "Connection: close\r\n" };
     let start =
-        format!("{} 204 No Content\r\nDate: {}\r\n{hsts}{close}", Version::ANSWERED.name(), worker.date.borrow());
+        format!("{} 204 No Content\r\nDate: {}\r\n{hsts}{id}{close}", Version::ANSWERED.name(), worker.date.borrow());
     desk.down.clear();
     for part in [start.as_bytes(), lines, b"\r\n"] {
         desk.down.front.extend_from_slice(part);
@@ -109,13 +110,26 @@ pub(super) async fn say_nothing(
     drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
 }
 
+/// The line with what a request is known by, if it is.
+fn request_id(entry: &Entry) -> String {
+    entry.id.as_ref().map_or_else(String::new, |id| format!("X-Request-Id: {}\r\n", id.text()))
+}
+
 /// Sends a client that came without TLS to where there is TLS; says how long the body was.
-pub(super) async fn redirect(worker: &Worker, stream: &Stream, desk: &mut Desk, request: &Request, port: u16) -> u64 {
+pub(super) async fn redirect(
+    worker: &Worker,
+    entry: &Entry,
+    stream: &Stream,
+    desk: &mut Desk,
+    request: &Request,
+    port: u16,
+) -> u64 {
     worker.counters.own_answers.add_one();
     let (host, path) = request.place(&desk.buffer);
     let slash: &[u8] = if path.starts_with(b"/") { b"" } else { b"/" };
     let path = if path == b"*" { b"" } else { path };
     let text = "308 Permanent Redirect: this server speaks TLS\n";
+    let id = request_id(entry);
     let colon = if port == 443 { String::new() } else { format!(":{port}") };
     let head = [
         Version::ANSWERED.name().as_bytes(),
@@ -124,7 +138,9 @@ pub(super) async fn redirect(worker: &Worker, stream: &Stream, desk: &mut Desk, 
         colon.as_bytes(),
         slash,
         path,
-        b"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ",
+        b"\r\n",
+        id.as_bytes(),
+        b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: ",
         text.len().to_string().as_bytes(),
         b"\r\nDate: ",
         worker.date.borrow().as_bytes(),

@@ -15,6 +15,7 @@ use super::{
     stream::Stream,
 };
 use crate::{
+    config::Limits,
     http1::{
         Span,
         chunked::{Decoder, Part},
@@ -98,17 +99,18 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    pub(crate) fn new(request: &Request, desk: &Desk, limit: Option<u64>) -> Result<Self, ProxyError> {
-        let limit = limit.unwrap_or(u64::MAX);
+    pub(crate) fn new(request: &Request, desk: &Desk, limits: &Limits) -> Result<Self, ProxyError> {
+        let limit = limits.body.unwrap_or(u64::MAX);
         let left = match request.framing {
             Framing::Length(length) if length > limit => return Err(ProxyError::BodyTooLarge),
             Framing::Length(length) => length,
             Framing::None | Framing::Chunked | Framing::Close => 0,
         };
         let start = request.length;
+        let named = fields::named(&desk.buffer, desk.request.fields());
         Ok(Self {
             framing: request.framing,
-            decoder: Decoder::leaving_out(fields::named(&desk.buffer, desk.request.fields())),
+            decoder: Decoder::leaving_out(named, limits.head_fields),
             left,
             passed: 0,
             carried: Carried::default(),
@@ -204,7 +206,7 @@ impl Upload {
         if most == 0 || self.framing == Framing::None {
             return Ok(());
         }
-        let mut seen = Seen { decoder: Decoder::default(), at: self.start, data: 0, ended: false };
+        let mut seen = Seen { decoder: self.decoder.clone(), at: self.start, data: 0, ended: false };
         poll_fn(|cx| {
             loop {
                 if client.is_overdue() {
@@ -243,7 +245,7 @@ impl Upload {
                 Part::More => break,
             }
         }
-        if seen.data as u64 > self.limit {
+        if (seen.data as u64).saturating_add(seen.decoder.owed()) > self.limit {
             return Err(ProxyError::BodyTooLarge);
         }
         self.all_here = seen.ended;
@@ -386,7 +388,7 @@ impl Upload {
                 self.ended = ended;
                 self.passed += data.len() as u64;
                 self.carried.add(data.len());
-                if self.passed > self.limit {
+                if self.passed.saturating_add(self.decoder.owed()) > self.limit {
                     return Err(ProxyError::BodyTooLarge);
                 }
                 desk.up.chunk(data, ended.then(|| self.decoder.trailers()));

@@ -89,6 +89,30 @@ fn an_answer_whose_end_can_be_read_in_two_ways_goes_to_nobody() {
 }
 
 #[test]
+fn an_answer_that_says_twice_what_it_is_or_where_to_go_goes_to_nobody() {
+    are_refused(&[
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\ncontent-type: text/html\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nETag: \"b\"\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nLast-Modified: a\r\nLast-Modified: b\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 206 Part\r\nContent-Range: bytes 0-0/2\r\nContent-Range: bytes 1-1/2\r\nContent-Length: 1\r\n\r\na",
+        "HTTP/1.1 200 OK\r\nContent-Location: /a\r\nContent-Location: /b\r\nContent-Length: 0\r\n\r\n",
+    ]);
+}
+
+#[test]
+fn what_many_write_twice_goes_on() {
+    let twice = "HTTP/1.1 200 OK\r\nServer: a\r\nServer: b\r\nDate: c\r\nDate: d\r\nContent-Length: 2\r\n\r\nhi";
+    let upstream = answering(vec![twice].leak());
+    let answer = Balancer::in_front_of(&[upstream.address]).get("/0");
+    assert_eq!(
+        (answer.text(), answer.head.matches("Server: ").count(), answer.head.matches("Date: ").count()),
+        ("hi", 2, 2)
+    );
+}
+
+#[test]
 fn chunks_that_are_not_by_the_letter_go_to_nobody() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let bodies = [

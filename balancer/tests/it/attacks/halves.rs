@@ -89,8 +89,11 @@ fn requests_in_one_piece_or_in_bytes_are_the_same_requests() {
 fn a_body_over_the_bound_is_refused_however_it_is_framed() {
     let upstream = Upstream::echoing();
     let balancer = Balancer::with(&[upstream.address], &["--threads", "1", "--body-limit", "1KiB"]);
+    // Who announces too much need not send it.
     for body in [
         "Content-Length: 10737418240\r\n\r\n".to_owned(),
+        "Transfer-Encoding: chunked\r\n\r\n7fffffffffffffff\r\nx".to_owned(),
+        "Transfer-Encoding: chunked\r\n\r\n100\r\n".to_owned() + &"x".repeat(256) + "\r\n301;a=b\r\n",
         format!("Transfer-Encoding: chunked\r\n\r\n{}", "100\r\n".to_owned() + &"x".repeat(256) + "\r\n").repeat(1)
             + &("100\r\n".to_owned() + &"x".repeat(256) + "\r\n").repeat(5),
     ] {

@@ -315,3 +315,21 @@ fn bodies_that_nobody_reads_are_held_back_at_the_client() {
     let grown = scene.balancer.peak_memory() - before;
     assert!(grown < 16 << 10, "{grown} KiB");
 }
+
+#[test]
+fn a_head_that_stays_away_ends_its_connection_at_its_deadline() {
+    let scene = Scene::with_keys(Upstream::saying("hi"), "client_header_timeout = \"1s\"\n");
+    let part = block(&USUAL);
+    let length = u8::try_from(part.len()).unwrap();
+    for sent in [
+        // Without the flag for its end; without its end.
+        [&[0, 0, length, HEADERS, 1, 0, 0, 0, 1], &part[..]].concat(),
+        [&[0, 0, length + 1, HEADERS, 5, 0, 0, 0, 1], &part[..]].concat(),
+        vec![0, 0],
+    ] {
+        let mut client = scene.connect();
+        client.until(|frame| (frame.kind, frame.flags) == (SETTINGS, 1)).unwrap();
+        client.send(&sent);
+        assert!(client.until(|frame| frame.kind == GOAWAY).is_none(), "it is given no more time");
+    }
+}

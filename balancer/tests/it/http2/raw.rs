@@ -64,6 +64,12 @@ impl Raw {
         self.out.extend_from_slice(payload);
     }
 
+    /// Sends bytes, whether or not they are frames.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+        self.flush();
+    }
+
     /// Sends a head; `last` if no body follows.
     pub(crate) fn request(&mut self, id: u32, fields: &[(&str, &str)], last: bool) {
         self.frame(HEADERS, 4 | u8::from(last), id, &block(fields));

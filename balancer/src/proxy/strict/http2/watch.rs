@@ -15,6 +15,8 @@ const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 /// The flag of DATA that ends a stream, and that of PING and SETTINGS that answers one.
 const LAST_OR_ANSWER: u8 = 1;
+/// The flag of HEADERS and CONTINUATION with the end of a head.
+const END_HEADERS: u8 = 4;
 
 const KINDS: usize = 7;
 /// Most of each kind in a second.
@@ -89,6 +91,13 @@ impl Watch {
         Verdict::Good
     }
 
+    /// Whether a part of a head has come, and the rest has not; what of a frame has come may be one.
+    pub(super) fn is_in_head(&self) -> bool {
+        let [_, _, _, kind, flags, ..] = self.head;
+        let is_part = self.left > 0 || flags & END_HEADERS == 0;
+        self.filled > 0 || matches!(kind, HEADERS | CONTINUATION) && is_part
+    }
+
     fn count(&mut self, kind: u8, flags: u8, sent: u64) -> bool {
         let place = match kind {
             RESET => 0,
@@ -150,6 +159,18 @@ mod tests {
         assert_eq!(good(&frame(DATA, LAST_OR_ANSWER, 0), 100, 0), 5000);
         assert_eq!(good(&frame(WINDOW_UPDATE, 0, 4), 100, 0), 1000);
         assert_eq!(good(&frame(WINDOW_UPDATE, 0, 4), 100, 1 << 20), 5000);
+    }
+
+    #[test]
+    fn a_head_is_under_way_until_its_last_byte() {
+        let mut watch = greeted();
+        let mut sees = |bytes: &[u8]| {
+            watch.see(bytes, 0, 0);
+            watch.is_in_head()
+        };
+        let (part, whole) = (frame(HEADERS, 1, 20), frame(CONTINUATION, END_HEADERS, 20));
+        assert!(!sees(&[]) && sees(&part[..3]) && sees(&part[3..12]) && sees(&part[12..]));
+        assert!(sees(&whole[..28]) && !sees(&whole[28..]) && !sees(&frame(HEADERS, 5, 0)) && !sees(&frame(PING, 0, 8)));
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl Wire {
         (!std::mem::replace(&mut inner.told, true)).then_some(reason)
     }
 
+    /// Whether a part of a head has come, and the rest has not.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.0.borrow().watch.is_in_head()
+    }
+
     /// Sends what was gathered.
     pub(super) fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.borrow_mut().poll_drain(cx)
