@@ -3,6 +3,7 @@
 
 mod file;
 mod ledger;
+mod inflate;
 mod packing;
 mod archive;
 pub(crate) mod text;

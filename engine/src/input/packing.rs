@@ -6,9 +6,9 @@ use std::{
     rc::Rc,
 };
 
-use flate2::bufread::GzDecoder;
 use lzma_rust2::{Action, Status, XzStream};
 
+use super::inflate::Gzip;
 use crate::settings::Unpacking;
 
 /// Bytes that tell a packing: a header of tar.
@@ -58,7 +58,7 @@ impl Packing {
     /// Takes a compression off; archives are not read here.
     pub(crate) fn decoder<'t>(self, packed: impl BufRead + 't, bounds: Unpacking) -> io::Result<Box<dyn Read + 't>> {
         Ok(match self {
-            Self::Gzip => Box::new(Gzip { member: Some(GzDecoder::new(packed)) }),
+            Self::Gzip => Box::new(Gzip::new(packed)),
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
                 // Below 10 and above 31 are not windows that zstd has.
@@ -90,47 +90,6 @@ pub(crate) fn is_tar(head: &[u8]) -> bool {
     let blank = |at: usize| (148..156).contains(&at);
     let real: u32 = block.iter().enumerate().map(|(at, b)| if blank(at) { 32 } else { u32::from(*b) }).sum();
     (block[0] != 0 || &block[257..262] == b"ustar") && sum.is_ok_and(|sum| sum == real)
-}
-
-/// Reads members of gzip one after the other. Zeros behind the last are passed over, as gzip(1) does: tapes and some programs
-/// fill up with them.
-struct Gzip<R> {
-    /// `None` is the end.
-    member: Option<GzDecoder<R>>,
-}
-
-impl<R: BufRead> Read for Gzip<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(member) = &mut self.member {
-            let n = member.read(buffer)?;
-            if n > 0 || buffer.is_empty() {
-                return Ok(n);
-            }
-            let mut packed = self.member.take().map(GzDecoder::into_inner).expect("it was there a moment ago");
-            match after_zeros(&mut packed)? {
-                None => {}
-                Some(0x1f) => self.member = Some(GzDecoder::new(packed)),
-                Some(_) => return Err(io::Error::other("what follows is no gzip")),
-            }
-        }
-        Ok(0)
-    }
-}
-
-/// The next byte that is not zero.
-fn after_zeros(packed: &mut impl BufRead) -> io::Result<Option<u8>> {
-    loop {
-        let bytes = match packed.fill_buf() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            bytes => bytes?,
-        };
-        let zeros = bytes.iter().take_while(|b| **b == 0).count();
-        let (next, is_end) = (bytes.get(zeros).copied(), bytes.is_empty());
-        packed.consume(zeros);
-        if next.is_some() || is_end {
-            return Ok(next);
-        }
-    }
 }
 
 /// Reads xz by the decoder that takes bytes as they come: the one that reads by itself wants a block of 64 KiB whole, and loses

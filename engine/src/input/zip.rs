@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use super::{
     archive::{Reason, Skipped},
+    inflate::Inflate,
     ledger::{BUFFER, Body, Broken},
     packing::Packing,
     text::member_name,
@@ -202,7 +203,7 @@ fn long_sizes(mut extra: &[u8]) -> Option<&[u8]> {
 fn decoder<'t>(method: Method, body: &'t mut Body<'_, '_, '_>, bounds: Unpacking) -> Box<dyn Read + 't> {
     match method {
         Method::Stored => Box::new(body),
-        Method::Deflate => Box::new(flate2::bufread::DeflateDecoder::new(body)),
+        Method::Deflate => Box::new(Inflate::new(body)),
         Method::Deflate64 => Box::new(deflate64::Deflate64Decoder::with_buffer(body)),
         Method::Packed(packing) => packing.decoder(body, bounds).unwrap_or_else(|error| Box::new(Broken(Some(error)))),
     }
