@@ -28,15 +28,13 @@ mod cut;
 pub(crate) mod signature;
 pub(crate) mod skeleton;
 
+pub(crate) use crate::token::BREAK;
 use crate::{format, record::Onset};
 pub(crate) use cut::last_start;
 pub(crate) use joiner::Joiner;
 pub(crate) use lead::Lead;
 pub(crate) use names::split_name;
 pub(crate) use source::Contents;
-
-/// Stands between the lines of an event in its text, with a blank on both sides.
-pub(crate) const BREAK: &str = "⏎";
 
 /// Lines of an event that are looked at for its text. The others are counted as lines of it.
 pub(crate) const LINES: usize = 1000;

@@ -12,9 +12,10 @@ use crate::{
     mask,
     tally::whole_letters,
     template::Kind,
-    token::{self, BLANK, CLASS, COLON, Class, Clean, DIGIT, MARK, STOP},
+    token::{self, BLANK, BREAK, CLASS, COLON, Class, Clean, DIGIT, MARK, STOP},
 };
 
+mod frame;
 mod piece;
 
 /// Bytes of a shape, at most. Of what is longer the beginning is kept, and a slot stands for the rest: nobody reads a template of
@@ -123,6 +124,21 @@ impl<'d> Writer<'d> {
         self.out.extend_from_slice(self.digits.exactly(text));
     }
 
+    /// A part of the text as it is, but for slots in it.
+    fn kept(&mut self, text: &[u8]) {
+        let mut rest = text;
+        while let Some(slot) = memchr::memmem::find(rest, b"<*>") {
+            if slot > 0 {
+                self.literal(&rest[..slot]);
+            }
+            self.slot(Kind::Any);
+            rest = &rest[slot + 3..];
+        }
+        if !rest.is_empty() {
+            self.literal(rest);
+        }
+    }
+
     fn sign(&mut self, sign: u8) {
         self.catch_up();
         self.out.push(sign);
@@ -193,6 +209,13 @@ fn write(writer: &mut Writer<'_>, text: &[u8]) {
             writer.run(&text[run..at]);
             writer.slot(Kind::Any);
             at += 3;
+            run = at;
+        } else if *first == BREAK.as_bytes()[0]
+            && let Some(name) = frame::name(&text[at..])
+        {
+            writer.run(&text[run..at + name.start]);
+            writer.kept(&text[at..][name.clone()]);
+            at += name.end;
             run = at;
         } else {
             at += 1;

@@ -56,6 +56,9 @@ pub(crate) const CLASS: [Class; 256] = {
     class
 };
 
+/// Stands between the lines of an event of several in its text, with a blank on both sides.
+pub(crate) const BREAK: &str = "⏎";
+
 /// Whether the character is of a script that is written without blanks between words.
 pub(crate) fn is_unspaced(c: char) -> bool {
     matches!(u32::from(c),

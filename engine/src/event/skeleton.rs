@@ -217,13 +217,19 @@ fn head(out: &mut Vec<u8>, message: &[u8]) {
 
 /// A place in a file, its folder a slot.
 fn file(out: &mut Vec<u8>, place: &[u8]) {
-    let name = place.iter().position(|b| *b == b' ').unwrap_or(place.len());
-    match place[..name].iter().rposition(|b| matches!(b, b'/' | b'\\')) {
+    let end = place.iter().position(|b| *b == b' ').unwrap_or(place.len());
+    path(out, &place[..end]);
+    out.extend_from_slice(&place[end..]);
+}
+
+/// The path of a file, its folder a slot; that may have blanks in its name.
+fn path(out: &mut Vec<u8>, path: &[u8]) {
+    match path.iter().rposition(|b| matches!(b, b'/' | b'\\')) {
         Some(slash) => {
             out.extend_from_slice(SLOT);
-            out.extend_from_slice(&place[slash..]);
+            out.extend_from_slice(&path[slash..]);
         }
-        None => out.extend_from_slice(place),
+        None => out.extend_from_slice(path),
     }
 }
 
@@ -232,14 +238,8 @@ fn python_frame(out: &mut Vec<u8>, text: &[u8]) {
     let rest = text.strip_prefix(b"File \"").unwrap_or(text);
     let end = memchr::memmem::find(rest, b"\", line ").unwrap_or(rest.len());
     out.extend_from_slice(b"File \"");
-    // A folder may have blanks in its name.
-    match rest[..end].iter().rposition(|b| matches!(b, b'/' | b'\\')) {
-        Some(slash) => {
-            out.extend_from_slice(SLOT);
-            out.extend_from_slice(&rest[slash..]);
-        }
-        None => out.extend_from_slice(rest),
-    }
+    path(out, &rest[..end]);
+    out.extend_from_slice(&rest[end..]);
 }
 
 /// A frame, by how it is written.
@@ -341,6 +341,11 @@ impl<'t> Frame<'t> {
 /// What stands behind `at `.
 fn at(out: &mut Vec<u8>, call: &[u8]) {
     let Some(open) = memchr::memchr(b'(', call) else {
+        // What no function encloses has the name of its script only.
+        let place = call.strip_suffix(b" {").unwrap_or(call);
+        let numbers = place.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b':').count();
+        path(out, &place[..place.len() - numbers]);
+        out.push(b':');
         out.extend_from_slice(SLOT);
         return;
     };

@@ -194,6 +194,19 @@ pub(super) fn quoted(rest: &[u8], sign: u8) -> Option<usize> {
     (length > 0 && inner[length..].starts_with(&[b'"', sign])).then_some(length + 2)
 }
 
+/// The message without the quotes that writers of columns put around it, where `sign` is one that they put between: those inside are
+/// doubled then, and stay so.
+#[inline]
+pub(super) fn unquoted(message: &[u8], sign: u8) -> &[u8] {
+    match message {
+        [b'"', inner @ .., b'"'] if matches!(sign, b',' | b';') && !inner.is_empty() => {
+            let is_one = inner.split(|b| *b != b'"').all(|quotes| quotes.len().is_multiple_of(2));
+            if is_one { inner.trim_ascii() } else { message }
+        }
+        _ => message,
+    }
+}
+
 /// `main.py:12`: a file with an ending, and the number of a line.
 pub(super) fn is_source(text: &[u8]) -> bool {
     let mut pieces = text.rsplitn(2, |b| *b == b':');

@@ -119,7 +119,7 @@ impl Form {
     ) -> Option<Said<'a>> {
         let mut at = 0;
         let said = self.walk(digits, manner, reference, days, &mut at, seen)?;
-        let message = digits.outline()[at..].trim_ascii();
+        let message = columns::unquoted(digits.outline()[at..].trim_ascii(), self.last_sign());
         Some(Said { level: said.level.or_else(|| level::leading(message)), message, ..said })
     }
 
@@ -172,6 +172,14 @@ impl Form {
             };
         }
         Some(Said { time, level: level.or(in_field), onset, message: &[] })
+    }
+
+    /// The sign before the message; 0 is none.
+    fn last_sign(&self) -> u8 {
+        match self.parts.last() {
+            Some(Part::Literal(text)) => text.last().copied().unwrap_or(0),
+            _ => 0,
+        }
     }
 
     /// As much of it as goes to the last time or level.

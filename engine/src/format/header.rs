@@ -11,7 +11,7 @@ mod times;
 use std::ops::Range;
 
 use super::{
-    columns::Column,
+    columns::{self, Column},
     digits::{Digits, Moment, Said},
     level,
     time::Seen,
@@ -98,6 +98,7 @@ impl<'a> Header<'a> {
     fn said(self) -> Said<'a> {
         let message = self.line[self.at..].trim_ascii();
         let message = message.strip_suffix(b">").filter(|_| self.is_enclosed).unwrap_or(message).trim_ascii_end();
+        let message = columns::unquoted(message, self.between);
         let onset = match () {
             () if !self.time_at.is_empty() || self.is_uptime => Onset::Clock,
             () if self.level.is_some() && self.at > 0 => Onset::Level,

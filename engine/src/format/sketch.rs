@@ -3,7 +3,7 @@
 
 use super::{
     clock,
-    columns::{COLUMN as COLUMN_BYTES, Column, closing, connection, is_source, quoted},
+    columns::{COLUMN as COLUMN_BYTES, Column, closing, connection, is_source, quoted, unquoted},
     contained, header, object,
 };
 
@@ -105,6 +105,12 @@ impl<'a> Sketch<'a> {
     /// What stands behind a field and its signs.
     pub(super) fn behind(&self, step: usize) -> &'a [u8] {
         &self.line[self.steps[step].next..]
+    }
+
+    /// The message behind a field, without the quotes of columns around it.
+    pub(super) fn said(&self, step: usize) -> &'a [u8] {
+        let sign = self.key[..self.steps[step].end].last().copied().unwrap_or(0);
+        unquoted(self.behind(step).trim_ascii(), sign)
     }
 
     /// What the line by itself says is header behind time and level, if that ends with a colon and has no number of a process, with

@@ -11,7 +11,7 @@ use super::{
     clock,
     colours::{self, ESCAPE},
     columns::is_exception,
-    crossing,
+    crossing::{self, Apart},
     form::Form,
     learn::form,
     level,
@@ -291,17 +291,26 @@ fn stands_before_all(those: &[&Sketch<'_>], depth: usize) -> bool {
         return false;
     }
     let recurring = those.iter().filter(|sketch| sketch.steps[depth].recurs).count();
-    let set_off = those.iter().all(|sketch| sketch.set_off(depth));
     recurring * 10 >= those.len() * 8
-        || crossing::is_where_for_all(value, those.iter().map(|sketch| sketch.behind(depth)), set_off)
+        || crossing::is_where_for_all(value, those.iter().map(|sketch| sketch.said(depth)), apart(those, depth))
+}
+
+/// What sets a field off from the messages behind it.
+fn apart(those: &[&Sketch<'_>], depth: usize) -> Apart {
+    // Columns have quotes around what has the sign between them in it, and only around that as some write them.
+    let quoted = those.iter().filter(|sketch| sketch.said(depth) != sketch.behind(depth).trim_ascii());
+    match () {
+        () if !those.iter().all(|sketch| sketch.set_off(depth)) => Apart::Blank,
+        () if quoted.count() * 10 >= those.len() => Apart::Quotes,
+        () => Apart::Sign,
+    }
 }
 
 /// Whether the words of a field are names of something in which the same happens whatever the name.
 fn says_where(those: &[&Sketch<'_>], depth: usize) -> bool {
     let is_word = |value: &[u8]| is_plain(value) && is_name(value);
-    let lines: Vec<_> = those.iter().map(|sketch| (sketch.value(depth), sketch.behind(depth))).collect();
-    lines.iter().all(|(value, _)| is_word(value))
-        && crossing::is_where(&lines, those.iter().all(|sketch| sketch.set_off(depth)))
+    let lines: Vec<_> = those.iter().map(|sketch| (sketch.value(depth), sketch.said(depth))).collect();
+    lines.iter().all(|(value, _)| is_word(value)) && crossing::is_where(&lines, apart(those, depth))
 }
 
 /// Whether what every line has in brackets is rather a thread or a logger: one word, not all in capitals.
