@@ -179,7 +179,7 @@ fn long(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) -> Optio
         && !is_tag
         && (piece[1].is_ascii_alphanumeric() || matches!(piece[1], b'.' | b'_' | b'%'));
     // What is asked for of a server is a path however short.
-    let rooted = rooted || (piece == b"/" && text[end..].starts_with(b" HTTP/"));
+    let rooted = rooted || (piece == b"/" && is_asked_for(&text[end..]));
     let near = piece.len() > 2 && (piece.starts_with(b"./") || piece.starts_with(b"../") || piece.starts_with(b"~/"));
     if rooted && piece.len() > 1 && piece[1].is_ascii_digit() && is_slashed_address(&piece[1..]) {
         trimmed(writer, &piece[1..], mask::classes(&piece[1..]), false);
@@ -210,6 +210,12 @@ fn long(writer: &mut Writer<'_>, text: &[u8], start: usize, end: usize) -> Optio
         debug_assert!(start + colon < to);
     }
     Some(to)
+}
+
+/// Whether the version of HTTP follows, as behind the target of a request.
+fn is_asked_for(rest: &[u8]) -> bool {
+    let blanks = rest.iter().take_while(|b| CLASS[usize::from(**b)] & BLANK != 0).count();
+    blanks > 0 && rest[blanks..].starts_with(b"HTTP/")
 }
 
 /// `10.0.0.1:80`, the form in which some languages print an address after a slash.

@@ -144,7 +144,7 @@ fn names_in_thai_sentences_are_variables_and_what_is_said_of_them_is_not() {
 #[test]
 fn vowels_that_stand_before_nothing_are_characters_all_the_same() {
     for message in ["__::\u{e44}\\\\O&\\", "\u{e40}", "\u{e40} x", "\u{e44}\u{e40}1"] {
-        let labels = label_messages([message.as_bytes()].into_iter(), 0.14);
+        let labels = label_messages([message.as_bytes()], 0.14);
         assert!(labels.templates[0].spans(message.as_bytes()).is_some(), "{message}");
     }
 }
