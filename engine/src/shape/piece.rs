@@ -339,10 +339,16 @@ fn is_slash(b: &u8) -> bool {
 /// what is before it is masked, so it does at once.
 fn slash_beside_address(piece: &[u8]) -> Option<usize> {
     let is_address = |part: &[u8]| mask::classes(part) & (LETTER | SLASH) == 0 && mask::colon_address(part).is_some();
-    let (first, last) = (piece.iter().position(is_slash)?, piece.iter().rposition(is_slash)?);
-    let after = &piece[last + 1..];
-    let is_behind = || is_address(after) || is_address(&after[without_ends(after)]);
-    if is_address(&piece[..first]) { Some(first) } else { is_behind().then_some(last) }
+    let mut start = 0;
+    for part in piece.split(is_slash) {
+        let end = start + part.len();
+        if is_address(part) || end == piece.len() && is_address(&part[without_ends(part)]) {
+            let at = if start == 0 { end } else { start - 1 };
+            return (at < piece.len()).then_some(at);
+        }
+        start = end + 1;
+    }
+    None
 }
 
 /// A name in small letters before a number: `example.asia:8080`, `redis:6379`. In code, names before a line number have
