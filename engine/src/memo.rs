@@ -29,7 +29,7 @@ const LONGEST: usize = 512;
 /// Outlines that share a place.
 const WAYS: usize = 4;
 
-/// Places.
+/// Places: with few more of them than outlines, which a large log has twenty thousand of, many outlines would push each other out.
 const PLACES: usize = 1 << 14;
 
 /// Bytes kept at most, about; past it all is forgotten.

@@ -117,7 +117,10 @@ fn add_last_written(line: &[u8], text: &mut Vec<u8>) {
     while let Some(piece) = pieces.next() {
         match pieces.peek() {
             Some(next) if goes_on(piece, next) => {}
-            Some(_) => text.extend([piece, &[RETURN]].concat()),
+            Some(_) => {
+                text.extend_from_slice(piece);
+                text.push(RETURN);
+            }
             None => text.extend_from_slice(piece),
         }
     }
