@@ -3,7 +3,7 @@
 //! shuffling its lines changes nothing. Byte loops over the line, no allocation.
 
 pub(crate) mod time;
-mod level;
+pub(crate) mod level;
 mod colours;
 mod columns;
 mod header;

@@ -1,6 +1,8 @@
 //! What single lines of a trace look like, by their bytes alone. Lines come without indentation and line end; whether a line
 //! belongs to an event is decided in `joiner`.
 
+use crate::format::level;
+
 /// Ends of the names of exceptions.
 const EXCEPTIONS: [&[u8]; 12] = [
     b"Exception",
@@ -265,13 +267,11 @@ pub(super) fn is_node_source(line: &[u8]) -> bool {
     is_numbered && (place.starts_with(b"node:") || is_script()) && !place.contains(&b' ')
 }
 
-/// `fail: Some.Category[0]`: the console of .NET says the rest on lines of its own.
+/// `fail: Some.Category[0]`, also behind a time: the console of .NET says the rest on lines of its own.
 pub(super) fn is_dotnet_head(line: &[u8]) -> bool {
-    const LEVELS: [&[u8]; 6] = [b"trce: ", b"dbug: ", b"info: ", b"warn: ", b"fail: ", b"crit: "];
-    let Some(inner) = line.strip_suffix(b"]") else { return false };
-    let Some(inner) = LEVELS.iter().find_map(|level| inner.strip_prefix(*level)) else { return false };
-    memchr::memrchr(b'[', inner).is_some_and(|at| inner[at + 1..].iter().all(u8::is_ascii_digit))
-        && !inner.contains(&b' ')
+    let blank = || memchr::memrchr(b' ', line).filter(|_| line.ends_with(b"]"));
+    let start = |blank: usize| memchr::memrchr(b' ', &line[..blank]).map_or(0, |before| before + 1);
+    blank().is_some_and(|blank| level::of_console(&line[start(blank)..]).is_some())
 }
 
 /// `thread 'x' panicked at …`.

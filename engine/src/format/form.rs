@@ -406,7 +406,10 @@ fn level_at(digits: Digits<'_>, rest: &[u8], short: bool) -> Option<(Option<Leve
     let before = rest.iter().take_while(|b| **b == b' ').count();
     let length = level::length(&rest[before..], true);
     let word = &rest[before..before + length];
-    let found = level::named(word).or_else(|| level::bracketed(word)).or_else(|| level::unified(word));
+    let found = level::named(word)
+        .or_else(|| level::bracketed(word))
+        .or_else(|| level::unified(word))
+        .or_else(|| level::of_console(&rest[before..]));
     // A word that is not known counts if it is written like one.
     if length == 0 || (found.is_none() && !word.iter().all(|b| b.is_ascii_uppercase() || !b.is_ascii())) {
         return None;

@@ -204,7 +204,7 @@ impl<'a> Header<'a> {
             if !self.component && !self.ended {
                 self.component();
             }
-        } else if !self.tag() {
+        } else if !self.level_in_tag() && !self.tag() {
             self.program();
         }
     }

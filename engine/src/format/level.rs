@@ -1,5 +1,6 @@
 //! Level words: how bad a line says it is.
 
+use super::columns::Column;
 use crate::{record::Level, tally::whole_letters};
 
 /// The level that a word names, in any case; `None` for any other word.
@@ -30,6 +31,26 @@ pub(super) fn beside(name: &[u8]) -> Option<Level> {
     let (Some(first), Some(last), None) = (pieces.next(), pieces.next(), pieces.next()) else { return None };
     let written = |word: &&[u8]| word.len() > 3 && word.iter().all(u8::is_ascii_uppercase);
     [first, last].into_iter().filter(written).find_map(named)
+}
+
+/// The level that .NET's console begins a message with, before its category and the number of the event: `fail: Shop.Orders[7]`. Its
+/// short words mean nothing elsewhere.
+pub(crate) fn of_console(text: &[u8]) -> Option<Level> {
+    let (word, rest) = text.split_at_checked(4)?;
+    let found = match word {
+        b"trce" => Level::Trace,
+        b"dbug" => Level::Debug,
+        b"info" => Level::Info,
+        b"warn" => Level::Warn,
+        b"fail" => Level::Error,
+        b"crit" => Level::Fatal,
+        _ => return None,
+    };
+    let column = Column::of(rest.strip_prefix(b": ")?).text.strip_suffix(b"]")?;
+    let (name, number) = column.split_at(column.iter().position(|b| *b == b'[')?);
+    let is_name = name.first()?.is_ascii_alphabetic()
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'+' | b'`'));
+    (is_name && number.len() > 1 && number[1..].iter().all(u8::is_ascii_digit)).then_some(found)
 }
 
 /// Whether any level word begins so. Most words that are asked about are none, and this tells most of them.
@@ -183,7 +204,7 @@ pub(super) fn leading(message: &[u8]) -> Option<Level> {
     let word = &message[..message.iter().take(12).take_while(|b| b.is_ascii_alphabetic()).count()];
     let found = named(word);
     match message.get(word.len()) {
-        Some(b':') => found,
+        Some(b':') => found.or_else(|| of_console(message)),
         Some(b' ') => found.filter(|level| *level >= Level::Warn).or_else(|| before_colon(message)),
         _ => before_colon(message),
     }

@@ -4,7 +4,7 @@
 use super::{
     clock,
     columns::{COLUMN as COLUMN_BYTES, Column, closing, connection, is_source, quoted, unquoted},
-    contained, header, object,
+    contained, header, level, object,
 };
 
 /// Fields that are told apart behind the time and level.
@@ -113,12 +113,12 @@ impl<'a> Sketch<'a> {
         unquoted(self.behind(step).trim_ascii(), sign)
     }
 
-    /// What the line by itself says is header behind time and level, if that ends with a colon and has no number of a process, with
-    /// one sign for a run of digits; and the message behind it.
+    /// What the line by itself says is header behind time and level, if that ends with a colon and has neither a level nor the number
+    /// of a process, with one sign for a run of digits; and the message behind it.
     pub(super) fn own_tag(&self) -> Option<(Vec<u8>, &'a [u8])> {
         let last = self.steps.iter().rposition(|step| step.own)?;
         let text = &self.line[self.steps[0].written.0..self.steps[last].written.1];
-        let is_tag = self.steps[last].tag && !text.contains(&b'[');
+        let is_tag = self.steps[last].tag && !text.contains(&b'[') && level::beside(text).is_none();
         is_tag.then(|| (clock::without_digits(text), self.behind(last)))
     }
 

@@ -81,7 +81,8 @@ fn a_trace_with_a_header_on_each_line_is_the_same_event_as_without() {
     let found = |text: &str| {
         // What is a header at the front of a line may be read as part of the message behind another.
         let said = |template: String| {
-            let header = ["ERROR:root:", "panic: ", "info: "].into_iter().find(|header| template.starts_with(header));
+            let header =
+                ["ERROR:root:", "panic: ", "info: ", "fail: "].into_iter().find(|header| template.starts_with(header));
             template[header.map_or(0, str::len)..].to_owned()
         };
         let clusters = run(text).report.clusters.into_iter();

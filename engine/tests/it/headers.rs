@@ -189,6 +189,30 @@ fn levels_and_loggers_with_nothing_but_colons_between_them_are_header() {
 }
 
 #[test]
+fn a_channel_and_its_level_are_no_part_of_the_message_however_few_lines_there_are() {
+    let said = |i: usize| match i % 4 {
+        0 => format!("ERROR: Payment of {i} EUR refused"),
+        1 => "DEBUG: Cache cleared".to_owned(),
+        2 => format!("NOTICE: Order {i} was packed"),
+        _ => "ALERT: Disk is full".to_owned(),
+    };
+    for count in [4, 8, 400] {
+        let line = |i: usize| format!("[2026-11-20 10:00:{:02}] production.{}\n", i % 60, said(i));
+        let clusters = run((0..count).map(line).collect::<String>()).report.clusters;
+        let mut found: Vec<_> = clusters.iter().map(|c| (c.template.as_str(), c.level, c.lines)).collect();
+        found.sort_unstable();
+        let each = count as u64 / 4;
+        let expected = [
+            ("Cache cleared", Some(Level::Debug), each),
+            ("Disk is full", Some(Level::Fatal), each),
+            ("Order <*> was packed", Some(Level::Notice), each),
+            ("Payment of <*> EUR refused", Some(Level::Error), each),
+        ];
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
 fn headers_of_known_families_are_forms() {
     for (line, form, levels) in [
         (

@@ -233,9 +233,8 @@ impl Header<'_> {
         if first && rest.first().is_some_and(|b| !b.is_ascii()) {
             return self.word_of_other_language();
         }
-        let Some(found) = level::named(word).or_else(|| level::bracketed(word).filter(|_| bracket)) else {
-            return false;
-        };
+        let other = || if bracket { level::bracketed(word) } else { level::of_console(rest) };
+        let Some(found) = level::named(word).or_else(other) else { return false };
         if bracket {
             let gap = after.iter().take_while(|b| **b == b' ').count();
             let Some(b']' | b')' | b'>') = after.get(gap) else {
@@ -278,6 +277,18 @@ impl Header<'_> {
         self.ended = colon && process == 0 && !after.starts_with(b": [");
         self.at += length + process + usize::from(colon);
         true
+    }
+
+    /// A level in a name before a colon, as Monolog writes it behind its channel: `production.ERROR: `. It is no field of its own.
+    pub(super) fn level_in_tag(&mut self) -> bool {
+        let column = self.column();
+        let found = column.text.strip_suffix(b":").and_then(level::beside);
+        let is_one = found.is_some() && self.peek(column.len()) == b' ';
+        if is_one {
+            self.level = found;
+            self.at += column.len();
+        }
+        is_one
     }
 
     /// A level in another script, between blanks.
