@@ -33,7 +33,7 @@ use crate::{format, record::Onset};
 pub(crate) use cut::last_start;
 pub(crate) use joiner::Joiner;
 pub(crate) use lead::Lead;
-pub(crate) use names::split_name;
+pub(crate) use names::Names;
 pub(crate) use source::Contents;
 
 /// Lines of an event that are looked at for its text. The others are counted as lines of it.

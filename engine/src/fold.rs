@@ -161,9 +161,9 @@ impl Fold {
         let (bytes, _) = chunk.said();
         self.reader.coloured = chunk.bare.may_have_escapes();
         let lead = &chunk.lead;
-        let mut joiner = Joiner::new(lead.onset, lead.named);
+        let mut joiner = Joiner::new(lead.onset, lead.names);
         let mut writer: &[u8] = &[];
-        self.events.contents.named = lead.named;
+        self.events.contents.names = lead.names;
         let mut open: Option<Open<'_>> = None;
         let mut lines = Lines::of(chunk);
         let mut batch = Vec::with_capacity(BATCH);
@@ -189,7 +189,7 @@ impl Fold {
                     joiner.end();
                     writer = name;
                 }
-                let said = if lead.named { *text } else { line.text };
+                let said = if lead.names.are_some() { *text } else { line.text };
                 let index = match chunk.aside.or_else(|| Aside::of_line(said, nul)) {
                     Some(aside) => {
                         self.aside[aside as usize] += 1;
@@ -333,7 +333,7 @@ impl Events {
         }
         let (mut text, mut more) = (open.text, &bytes[open.more..open.end]);
         let (mut header_end, whole) = (0, &mut Vec::new());
-        if open.headed || contents.named {
+        if open.headed || contents.names.are_some() {
             let said = contents.of(text, more, again);
             (header_end, more) = (said.header_end, said.lines);
             if !said.pieces.is_empty() {

@@ -96,8 +96,8 @@ impl Partial {
     /// have it, and part of the message on the other; so may the names of programs before the lines.
     pub fn line_format(&self) -> LineFormat {
         let leads = || self.leads.iter().chain(self.growing.iter().map(|input| &input.place.lead));
-        let are_many = leads().any(|lead| lead.named || lead.half_named);
-        let named = are_many.then(|| leads().any(|lead| lead.named));
+        let are_many = leads().any(|lead| lead.names.are_some() || lead.half_named);
+        let named = are_many.then(|| leads().any(|lead| lead.names.are_some()));
         self.settings.line_format.after(leads().map(|lead| &lead.layout), named)
     }
 

@@ -2,7 +2,7 @@
 //! ends decides nothing.
 
 use super::{
-    BYTES, LINES, Lead, is_blank,
+    BYTES, LINES, Lead, Names, is_blank,
     joiner::{AHEAD, Joiner},
     line_at,
 };
@@ -48,7 +48,7 @@ fn is_apart(line: &[u8], before: &[u8], onset: Onset, reader: &mut Reader) -> bo
     if [line, before].iter().any(|line| line.first().is_none_or(|b| is_blank(*b))) {
         return false;
     }
-    let mut joiner = Joiner::new(onset, false);
+    let mut joiner = Joiner::new(onset, Names::None);
     let said = reader.read(before);
     let begins = joiner.may_begin(before, said.onset);
     joiner.begin(before, said);
@@ -72,7 +72,7 @@ fn last_joined(text: &[u8], first: usize, settled: usize, lead: &Lead, reader: &
 /// Tells where events begin, the first one at `first`, as long as that is wanted.
 fn each_start(text: &[u8], first: usize, lead: &Lead, reader: &mut Reader, mut tell: impl FnMut(usize) -> bool) {
     let nul = memchr::memchr(0, &text[first..]).is_some();
-    let mut joiner = Joiner::new(lead.onset, lead.named);
+    let mut joiner = Joiner::new(lead.onset, lead.names);
     let mut writer: &[u8] = &[];
     let mut at = first;
     while at < text.len() {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use super::{
     BYTES, grammar, is_blank, lines,
-    names::split_name,
+    names::Names,
     onset,
     source::{self, Content, Piece},
 };
@@ -28,8 +28,8 @@ const SECOND_TIME: usize = 16;
 pub(crate) struct Joiner<'c> {
     /// What the lines of the input begin with that begin an event; nothing, where that does not tell them.
     onset: Onset,
-    /// Whether they begin with names, which those that are looked at come without, but not those that follow.
-    named: bool,
+    /// The names before them, which those that are looked at come without, but not those that follow.
+    names: Names,
     /// The first line of the open event; empty if none is open.
     head: &'c [u8],
     /// What that says behind its header, until it was looked at.
@@ -87,10 +87,10 @@ enum Trace {
 
 impl<'c> Joiner<'c> {
     /// For the lines of an input, see [`Lead`](super::Lead).
-    pub(crate) fn new(onset: Onset, named: bool) -> Self {
+    pub(crate) fn new(onset: Onset, names: Names) -> Self {
         Self {
             onset,
-            named,
+            names,
             head: &[],
             message: None,
             start: 0,
@@ -285,9 +285,8 @@ impl<'c> Joiner<'c> {
 
     /// The lines that follow; where the header of the one that is looked at is not to be seen, as far as they have it too.
     fn ahead<'r>(&self, rest: &'r [u8]) -> impl Iterator<Item = Content<'r>> + use<'r, 'c> {
-        let (head, behind, named) = (self.head, self.behind, self.named);
-        let lines =
-            lines(&rest[..rest.len().min(BYTES)]).map(move |line| if named { split_name(line).1 } else { line });
+        let (head, behind, names) = (self.head, self.behind, self.names);
+        let lines = lines(&rest[..rest.len().min(BYTES)]).map(move |line| names.split(line).1);
         lines.map_while(move |line| if behind { Content::alone(head, line) } else { Some(Content::bare(line)) })
     }
 
@@ -462,7 +461,7 @@ impl<'c> Joiner<'c> {
 
     #[inline]
     fn is_indented_next(&self, rest: &[u8]) -> bool {
-        if self.named || self.behind {
+        if self.names.are_some() || self.behind {
             self.ahead(rest).next().is_some_and(|next| next.indented)
         } else {
             rest.first().is_some_and(|b| is_blank(*b))
@@ -477,7 +476,7 @@ impl<'c> Joiner<'c> {
     /// Whether a frame follows before anything that begins an event. Asked of many lines, of which hardly any has one: frames,
     /// which are told at a glance, are looked for first.
     fn is_frame_ahead(&self, rest: &[u8]) -> bool {
-        if !self.behind && !self.named && !self.is_indented_ahead(rest) {
+        if !self.behind && !self.names.are_some() && !self.is_indented_ahead(rest) {
             return false;
         }
         let mut said = self.ahead(rest).take(AHEAD).take_while(|next| !next.text.is_empty());

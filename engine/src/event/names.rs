@@ -4,6 +4,39 @@
 /// Bytes of a name at most.
 pub(super) const NAME: usize = 64;
 
+/// Which names the lines of an input begin with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Names {
+    #[default]
+    None,
+    /// Those that tell by themselves that they are some ([`split_name`]).
+    Told,
+    /// Any, before a bar at this byte: `web   | `, as `docker compose` pads what someone called a container.
+    Padded(usize),
+}
+
+impl Names {
+    /// What a line by itself may have: none, one that tells, and whatever stands before a bar.
+    pub(crate) fn each(line: &[u8]) -> impl Iterator<Item = Self> {
+        [Self::None, Self::Told].into_iter().chain(padded(line).map(|(_, bar)| Self::Padded(bar)))
+    }
+
+    pub(crate) fn are_some(self) -> bool {
+        self != Self::None
+    }
+
+    /// The name before a line, with its bar, and what it says behind that.
+    #[inline]
+    pub(crate) fn split(self, line: &[u8]) -> (&[u8], &[u8]) {
+        let length = match self {
+            Self::None => None,
+            Self::Told => return split_name(line),
+            Self::Padded(bar) => padded(line).filter(|(_, at)| *at == bar).map(|_| bar + 1),
+        };
+        split_at(line, length)
+    }
+}
+
 /// Bytes that Kubernetes ends the name of a pod with.
 const POD: usize = 5;
 
@@ -11,13 +44,18 @@ const POD: usize = 5;
 /// before one blank, `web-7d9f8c6b5d-x2k9p app `, as stern has them, perhaps with a namespace before; `[pod/web-1/app] `, as
 /// kubectl. The name is empty where there is none.
 #[inline]
-pub(crate) fn split_name(line: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_name(line: &[u8]) -> (&[u8], &[u8]) {
     let length = match line.first() {
         Some(b'[') => before_bracket(line),
         Some(_) => before_bar(line).or_else(|| before_container(line)),
         None => None,
     };
-    // Of what was written nothing may be left but the blank.
+    split_at(line, length)
+}
+
+/// Splits a line behind so many bytes of a name. Of what was written nothing may be left but the blank.
+#[inline]
+fn split_at(line: &[u8], length: Option<usize>) -> (&[u8], &[u8]) {
     length.map_or((&[], line), |length| (&line[..length], line.get(length + 1..).unwrap_or_default()))
 }
 
@@ -25,14 +63,21 @@ pub(crate) fn split_name(line: &[u8]) -> (&[u8], &[u8]) {
 fn before_bar(line: &[u8]) -> Option<usize> {
     let number = line.iter().take(NAME).take_while(|b| b.is_ascii_digit()).count();
     let start = if number > 0 && line.get(number) == Some(&b'|') { number + 1 } else { 0 };
-    let name = &line[start..];
-    let length =
-        name.iter().take(NAME).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')).count();
-    let bar = length + name[length..].iter().take_while(|b| **b == b' ').count();
+    let (name, bar) = padded(&line[start..])?;
     // What names programs numbers them; other words before a bar may be what was logged.
-    let is_name = bar > length && name[0].is_ascii_alphabetic() && (start > 0 || name[length - 1].is_ascii_digit());
-    let behind = name.get(bar..).filter(|_| is_name)?.strip_prefix(b"|")?;
-    matches!(behind.first(), Some(b' ') | None).then_some(start + bar + 1)
+    let is_name = start > 0 || name[name.len() - 1].is_ascii_digit();
+    is_name.then_some(start + bar + 1)
+}
+
+/// The word at the front with nothing but blanks between it and a bar, and where that is.
+#[inline]
+pub(super) fn padded(line: &[u8]) -> Option<(&[u8], usize)> {
+    let is_part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let length = line.iter().take(NAME).take_while(is_part).count();
+    let bar = length + line[length..].iter().take_while(|b| **b == b' ').count();
+    let is_word = bar > length && line[0].is_ascii_alphabetic();
+    let behind = line.get(bar..).filter(|_| is_word)?.strip_prefix(b"|")?;
+    matches!(behind.first(), Some(b' ') | None).then_some((&line[..length], bar))
 }
 
 /// Bytes of the names of a pod and its container.
@@ -98,6 +143,16 @@ mod tests {
             ["", "started | now", "0| | up", "web-1 up", "web-7d9f8c6b5d-x2k9p Up", "job-batch app up", "[pod/a b] up"]
         {
             assert_eq!(split_name(line.as_bytes()), (&b""[..], line.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn names_of_any_kind_end_at_the_bar_of_all_lines() {
+        let names = Names::Padded(7);
+        assert_eq!(names.split(b"web    | up"), (&b"web    |"[..], &b"up"[..]));
+        assert_eq!(names.split(b"worker |"), (&b"worker |"[..], &b""[..]));
+        for line in ["", "web   | up", "web up | a", "worker1| up", "web    |up"] {
+            assert_eq!(names.split(line.as_bytes()), (&b""[..], line.as_bytes()));
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     BYTES, LINES, SOME_DAY, is_blank,
-    names::{NAME, split_name},
+    names::{NAME, Names},
 };
 use crate::format::{self, Reader, time};
 
@@ -110,8 +110,8 @@ pub(crate) struct Said<'c> {
 /// Takes off the headers of the lines of an event, reusing its buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// Whether the lines of the input begin with names.
-    pub(crate) named: bool,
+    /// What the lines of the input begin with.
+    pub(crate) names: Names,
     text: Vec<u8>,
     pieces: Vec<u8>,
 }
@@ -123,7 +123,7 @@ impl Contents {
         self.pieces.clear();
         let (mut header_end, mut in_pieces) = (0, Piece::goes_on(head));
         for line in more[..more.len().min(BYTES)].split(|b| *b == b'\n').take(LINES) {
-            let line = if self.named { split_name(line).1 } else { line };
+            let line = self.names.split(line).1;
             if let Some(piece) = Piece::of(line).filter(|_| in_pieces) {
                 self.pieces.extend_from_slice(piece.text);
                 in_pieces = !piece.is_last;
@@ -147,7 +147,7 @@ impl Contents {
     pub(crate) fn object(&mut self, lines: &[u8]) -> Option<&[u8]> {
         self.text.clear();
         for line in lines[..lines.len().min(BYTES)].split(|b| *b == b'\n') {
-            let line = if self.named { split_name(line).1 } else { line };
+            let line = self.names.split(line).1;
             self.text.extend_from_slice(line.trim_ascii());
             self.text.push(b' ');
         }

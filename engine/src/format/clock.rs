@@ -187,7 +187,7 @@ fn written(text: &[u8]) -> &[u8] {
 }
 
 /// A text with one sign for a run of digits.
-pub(super) fn without_digits(text: &[u8]) -> Vec<u8> {
+pub(crate) fn without_digits(text: &[u8]) -> Vec<u8> {
     let mut short: Vec<u8> = text.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }).collect();
     short.dedup_by(|b, before| *b == b'0' && *before == b'0');
     short

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{Cluster, Hierarchy, Report, hierarchy::Leaf};
 use crate::{
     cluster::{self, Step, dendrogram::similarity},
-    event,
+    event::{self, Names},
     format::{self, LineFormat, bare::Bare},
     tally::{Example, Examples},
     template::{ClusterId, Kind, Template},
@@ -268,8 +268,8 @@ impl<'h> Explained<'h> {
             reader.begin(&layout, 0);
             // The message may be that of the second line, and names may stand before both.
             let texts = [text, after_first].into_iter();
-            let mut either = texts.flat_map(|text| [(text, false), (text, true)]);
-            either.find_map(|(text, named)| said(text, named, &mut reader).filter(fits))
+            let mut each = texts.flat_map(|text| Names::each(text).map(move |names| (text, names)));
+            each.find_map(|(text, names)| said(text, names, &mut reader).filter(fits))
         })
     }
 
@@ -321,12 +321,12 @@ impl<'h> Explained<'h> {
     }
 }
 
-/// What the lines of an event say, as one; `named`: behind names.
-fn said(text: &[u8], named: bool, reader: &mut format::Reader) -> Option<Vec<u8>> {
+/// What the lines of an event say, as one, behind names.
+fn said(text: &[u8], names: Names, reader: &mut format::Reader) -> Option<Vec<u8>> {
     let (first, rest) = text.split_once_str(b"\n").unwrap_or((text, b""));
     let mut contents = event::Contents::default();
-    contents.named = named;
-    let first = if named { event::split_name(first).1 } else { first }.trim_ascii_end();
+    contents.names = names;
+    let first = names.split(first).1.trim_ascii_end();
     if first.trim_ascii() == b"{" {
         return Some(reader.read_object(contents.object(text)?)?.message.to_vec());
     }

@@ -114,11 +114,14 @@ fn what_is_said_is_read_alike_whoever_says_it() {
         1 => format!("2026-05-01T10:00:{:02}: no answer from 10.0.0.{i}", i % 60),
         _ => format!("2026-05-01T10:00:{:02}: ERROR disk {i} is full", i % 60),
     };
-    let writers: [[&str; 3]; 4] = [
+    let writers: [[&str; 3]; 7] = [
         ["0|shop   | ", "1|mailer | ", "12|worker | "],
         ["shop-7d9f8c6b5d-x2k9p app ", "shop-7d9f8c6b5d-m4n2v istio-proxy ", "mail-6bbf9c7d4f-zq8rt app "],
         ["default agent-qzrt5 agent ", "kube-system agent-m4n2v agent ", "default shop-7d9f8c6b5d-x2k9p app "],
         ["[pod/shop-0/app] ", "[pod/shop-1/app] ", "[pod/mailer-0/app] "],
+        ["web    | ", "db     | ", "worker | "],
+        ["web      | ", "db-1     | ", "worker-1 | "],
+        ["web-1 | ", "db-1 | ", "worker-1 | "],
     ];
     for writers in writers {
         for count in [30, 900] {
@@ -135,6 +138,34 @@ fn what_is_said_is_read_alike_whoever_says_it() {
             assert_eq!(found, expected, "{writers:?}");
         }
     }
+}
+
+#[test]
+fn words_before_bars_that_are_no_names_of_writers_stay() {
+    let rows = |count: usize, row: fn(usize) -> String| -> Vec<String> {
+        let log: String = (0..count).map(|i| row(i) + "\n").collect();
+        let mut templates: Vec<_> = run(log).report.clusters.into_iter().map(|c| c.template).collect();
+        templates.sort_unstable();
+        templates
+    };
+    let what = |i: usize| ["created", "packed", "refused"][i % 3];
+    let done = rows(300, |i| format!("{:8}| order {i}", ["created", "packed", "refused"][i % 3]));
+    assert_eq!(done.len(), 3, "{done:?}");
+    assert!((0..3).all(|i| done.iter().any(|template| template.starts_with(what(i)))), "{done:?}");
+    let moved = rows(300, |i| format!("{:6}| order {i}", ["open", "close"][i % 2]));
+    assert!(moved.iter().all(|template| template != "order <*>"), "{moved:?}");
+    // A table, each of whose rows is there once or twice.
+    let table = rows(6, |i| format!("{:8}| on", ["host", "cache", "mirror"][i % 3]));
+    assert!(table.iter().all(|template| template != "on"), "{table:?}");
+    // One column, which nothing is padded to.
+    let column = rows(300, |i| format!("{} | order {i}", ["open", "shut", "sent"][i % 3]));
+    assert!(column.iter().all(|template| template != "order <*>"), "{column:?}");
+    // As many as there are lines.
+    let numbered = rows(300, |i| format!("item{i} | order {}", i % 7));
+    assert!(numbered.iter().all(|template| template != "order <*>"), "{numbered:?}");
+    let levels = run((0..300).map(|i| format!("{:8}| order {i}\n", ["INFO", "WARNING"][i % 2])).collect::<String>());
+    let each: Vec<_> = levels.report.clusters.iter().flat_map(|c| c.levels.each()).collect();
+    assert_eq!(each.iter().map(|(_, events)| *events).filter(|events| *events > 0).collect::<Vec<_>>(), [150, 150]);
 }
 
 /// Events, templates and levels.
