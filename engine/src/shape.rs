@@ -2,8 +2,8 @@
 //! written; what is written of one is `piece`'s, what it is `mask`'s.
 //!
 //! A shape is the message's text with each variable as one control byte that tells its kind. Control characters of the
-//! message itself become U+FFFD, so none can be taken for a slot; the text `<*>` in a message is a slot already, so
-//! masking what was masked changes nothing.
+//! message itself become U+FFFD, so none can be taken for a slot; the text `<*>` in a message is a slot already, and what
+//! is masked is masked until nothing changes: of a word beside a slot less is left than of the whole.
 
 use std::ops::Range;
 
@@ -22,10 +22,15 @@ mod piece;
 /// that size, and few shapes would fill the memory that many are to have.
 const LONGEST: usize = 4 << 10;
 
+/// Times that a message is masked at most. Two do for nearly all, of which the second finds nothing; none is known that needs more
+/// than four.
+const PASSES: usize = 8;
+
 /// Turns messages into shapes, reusing its buffers.
 #[derive(Debug, Default)]
 pub struct Shaper {
     shape: Vec<u8>,
+    again: Again,
     clean: Clean,
     /// Messages that had bytes which are no UTF-8.
     pub(crate) broken: u64,
@@ -41,12 +46,14 @@ impl Shaper {
             self.broken += u64::from(self.clean.fill(message));
             write_into(&mut self.shape, Digits::open(&self.clean.text), &self.clean.text);
         }
+        self.again.settle(&mut self.shape);
         &self.shape
     }
 
     /// The shape of a message that is clean, by its outline, which is a part of `digits`.
     pub(crate) fn shape_outline(&mut self, digits: Digits<'_>, message: &[u8]) -> &[u8] {
         write_into(&mut self.shape, digits, message);
+        self.again.settle(&mut self.shape);
         &self.shape
     }
 
@@ -70,12 +77,39 @@ impl Shaper {
         write(&mut writer, &text[at..]);
         self.shape = writer.out;
         shorten(&mut self.shape);
+        self.again.settle(&mut self.shape);
         &self.shape
     }
 
     /// The shape that was made last.
     pub(crate) fn last(&self) -> &[u8] {
         &self.shape
+    }
+}
+
+/// What a shape is masked again with.
+#[derive(Debug, Default)]
+struct Again {
+    text: Vec<u8>,
+    shape: Vec<u8>,
+}
+
+impl Again {
+    /// Masks the text of a shape until it stays as it is. Only where it does not, the kinds of its slots are forgotten.
+    fn settle(&mut self, shape: &mut Vec<u8>) {
+        let is_slot = |b: u8| Kind::of_byte(b).is_some();
+        for _ in 1..PASSES {
+            self.text.clear();
+            for b in shape.iter() {
+                if is_slot(*b) { self.text.extend_from_slice(b"<*>") } else { self.text.push(*b) }
+            }
+            write_into(&mut self.shape, Digits::open(&self.text), &self.text);
+            let same = |(one, other): (&u8, &u8)| one == other || is_slot(*one) && is_slot(*other);
+            if shape.len() == self.shape.len() && shape.iter().zip(&self.shape).all(same) {
+                return;
+            }
+            std::mem::swap(shape, &mut self.shape);
+        }
     }
 }
 
