@@ -7,6 +7,8 @@ pub(crate) enum Reason {
     Sparse,
     Encrypted,
     Method,
+    /// Its length stands only behind it.
+    Endless,
 }
 
 /// Counts of members left out.
@@ -28,6 +30,7 @@ impl Skipped {
                 Reason::NoFile => "links, devices or pipes and no files",
                 Reason::Sparse => "stored with holes, which is not read; unpack it first",
                 Reason::Encrypted => "encrypted; unpack it first",
+                Reason::Endless => "of a length that is told only behind them; unpack it first",
                 Reason::Method => "packed by a method that is not read; unpack it first",
             };
             format!("has members that are left out: {count}, the first is {first}; they are {what}")

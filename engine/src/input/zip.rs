@@ -1,7 +1,7 @@
 //! The members of a zip archive, in the order they lie in it, each by the header before it. So a pipe, a member of another
 //! archive and an archive whose end is missing are read like a whole file, without a copy on the disk, and what the
-//! directory at the end claims does not matter: it is not read. A member that was deleted in place but is still there is
-//! read as well. PKWARE APPNOTE 6.3.10, sections 4.3 and 4.4.
+//! directory at the end claims does not matter: it is passed over. A member that was deleted in place but is still there is
+//! read as well, and so is an archive that was put behind another. PKWARE APPNOTE 6.3.10, sections 4.3 and 4.4.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -35,26 +35,23 @@ struct Header {
     packed: Option<u64>,
 }
 
-/// Why the walk ends before the directory.
-enum Stop {
-    Directory,
-    Damage(io::Error),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Damage(error)
-    }
-}
+/// The marks of what stands in an archive: a member, and the records of the directory (4.3.7 to 4.3.16).
+const MEMBER: &[u8] = b"PK\x03\x04";
+const LISTED: &[u8] = b"PK\x01\x02";
+const SIGNATURE: &[u8] = b"PK\x05\x05";
+const EXTRA: &[u8] = b"PK\x06\x08";
+const LONG_END: &[u8] = b"PK\x06\x06";
+const LOCATOR: &[u8] = b"PK\x06\x07";
+const END: &[u8] = b"PK\x05\x06";
 
 /// Hands on all members.
 pub(super) fn members(walker: &mut Walker<'_, '_>, bytes: &mut dyn BufRead, archive: &Place) -> Result<(), Error> {
     let mut skipped = Skipped::default();
     loop {
-        let header = match header(bytes) {
-            Ok(header) => header,
-            Err(Stop::Directory) => break,
-            Err(Stop::Damage(error)) => {
+        let header = match next(bytes) {
+            Ok(Some(header)) => header,
+            Ok(None) => break,
+            Err(error) => {
                 walker.ledger.damage(NAME, archive.depth(), &error);
                 break;
             }
@@ -134,7 +131,7 @@ enum Method {
 }
 
 impl Header {
-    /// How the member is packed (4.4.5), if that is read. What is stored must say how long it is.
+    /// How the member is packed (4.4.5), if that is read. What does not show where it ends must say how long it is.
     fn readable(&self) -> Result<Method, Reason> {
         match (self.method, self.packed) {
             _ if self.is_encrypted => Err(Reason::Encrypted),
@@ -144,19 +141,62 @@ impl Header {
             (12, Some(_)) => Ok(Method::Packed(Packing::Bzip2)),
             (93, Some(_)) => Ok(Method::Packed(Packing::Zstd)),
             (95, Some(_)) => Ok(Method::Packed(Packing::Xz)),
+            (0 | 12 | 93 | 95, None) => Err(Reason::Endless),
             _ => Err(Reason::Method),
         }
     }
 }
 
-fn header(bytes: &mut dyn BufRead) -> Result<Header, Stop> {
+/// The header of the next member, be it of an archive that follows the directory of this one; `None` at the end, behind which
+/// zeros are nothing.
+fn next(bytes: &mut dyn BufRead) -> io::Result<Option<Header>> {
     let mut mark = [0; 4];
     bytes.read_exact(&mut mark)?;
-    match &mark {
-        b"PK\x03\x04" => {}
-        b"PK\x01\x02" | b"PK\x05\x06" | b"PK\x06\x06" | b"PK\x06\x08" => return Err(Stop::Directory),
-        _ => return Err(io::Error::other("the header of a member was expected").into()),
+    let mut in_directory = false;
+    loop {
+        let passed = match &mark[..] {
+            MEMBER => return header(bytes).map(Some),
+            LISTED => lengths(bytes, 42, &[24, 26, 28]),
+            SIGNATURE => lengths(bytes, 2, &[0]),
+            EXTRA => long_length::<4>(bytes),
+            LONG_END => long_length::<8>(bytes),
+            LOCATOR => pass(bytes, 16),
+            END => lengths(bytes, 18, &[16]),
+            [0, 0, 0, 0] if in_directory => return Ok(None),
+            _ if in_directory => return Err(io::Error::other("what follows its end is no archive")),
+            _ => return Err(io::Error::other("the header of a member was expected")),
+        };
+        in_directory = true;
+        // All members are read by then: a directory that is cut takes nothing away.
+        if passed.is_err() || bytes.read_exact(&mut mark).is_err() {
+            return Ok(None);
+        }
     }
+}
+
+/// Passes over a record of so many bytes, and what it has besides, the lengths of which, of two bytes, are at these places in it.
+fn lengths(bytes: &mut dyn BufRead, fixed: usize, places: &[usize]) -> io::Result<()> {
+    let mut record = [0; 42];
+    let record = &mut record[..fixed];
+    bytes.read_exact(record)?;
+    pass(bytes, places.iter().map(|at| u64::from(u16::from_le_bytes([record[*at], record[at + 1]]))).sum())
+}
+
+/// Passes over a record that begins with its length, in so many bytes.
+fn long_length<const BYTES: usize>(bytes: &mut dyn BufRead) -> io::Result<()> {
+    let mut length = [0; 8];
+    bytes.read_exact(&mut length[..BYTES])?;
+    pass(bytes, u64::from_le_bytes(length))
+}
+
+/// Passes over so many bytes.
+fn pass(bytes: &mut dyn BufRead, length: u64) -> io::Result<()> {
+    let passed = io::copy(&mut bytes.take(length), &mut io::sink())?;
+    if passed < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
+
+/// The rest of the header of a member, behind its mark.
+fn header(bytes: &mut dyn BufRead) -> io::Result<Header> {
     let mut fixed = [0; 26];
     bytes.read_exact(&mut fixed)?;
     let two = |at: usize| u16::from_le_bytes([fixed[at], fixed[at + 1]]);

@@ -331,6 +331,43 @@ fn what_the_directory_of_a_zip_claims_does_not_matter() {
 }
 
 #[test]
+fn archives_behind_one_another_are_all_read_and_other_bytes_are_told() {
+    let (one, two) = (deflated(&[("a.log", b"one\ntwo\n")]), zip_stream(&[("b.log", b"three\n")]));
+    let both = [("lines/a.log", 2), ("lines/b.log", 1)];
+    for padding in [0, 3, 512] {
+        let run = run([&one[..], &two, &vec![0; padding]].concat());
+        assert_eq!((read(&run), problems(&run)), (both.to_vec(), vec![]), "{padding}");
+    }
+    let followed = run([&one[..], &two, b"and more"].concat());
+    assert_eq!(read(&followed), both);
+    let problem = followed.problem();
+    assert!(problem.starts_with("lines: has damaged zip data at byte "), "{problem}");
+    assert!(problem.ends_with(" (what follows its end is no archive); the members before it are read"), "{problem}");
+    // A directory that is cut lists nothing that was not read.
+    let directory = one.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    for end in directory + 4..one.len() {
+        let run = run(&one[..end]);
+        assert_eq!((read(&run), problems(&run)), (both[..1].to_vec(), vec![]), "{end}");
+    }
+}
+
+#[test]
+fn a_member_stored_without_its_length_is_told_as_such() {
+    let mut stored = zip(&[("a.log", b"one\n")], CompressionMethod::Stored);
+    // A bit says that the sizes come behind it.
+    stored[6] |= 8;
+    stored[14..26].fill(0);
+    assert_eq!(
+        problems(&run(stored)),
+        [
+            "lines: its member a.log does not say where it ends; the members after it cannot be found",
+            "lines: has members that are left out: 1, the first is a.log; they are of a length that is told only behind \
+             them; unpack it first",
+        ]
+    );
+}
+
+#[test]
 fn packings_deeper_than_the_bound_are_left_out_and_told() {
     let mut packed = b"line\n".to_vec();
     for _ in 0..6 {
