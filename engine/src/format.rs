@@ -18,6 +18,7 @@ mod w3c;
 mod form;
 mod sketch;
 mod crossing;
+mod named;
 mod learn;
 mod vote;
 mod layout;

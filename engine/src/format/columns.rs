@@ -113,6 +113,16 @@ impl<'a> Column<'a> {
     }
 }
 
+/// Whether a column is a name of several parts, with dots, dashes or capitals between them: `app.db`, `node-exporter`, `JobQueue`.
+pub(super) fn is_joined(column: &[u8]) -> bool {
+    let joins = |b: &u8| matches!(b, b'.' | b'-' | b'_');
+    let is_part = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_alphanumeric);
+    let camel = |two: &[u8]| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase();
+    column.first().is_some_and(u8::is_ascii_alphabetic)
+        && column.split(joins).all(is_part)
+        && (column.iter().any(joins) || column.windows(2).any(camel))
+}
+
 /// Whether a column is the name of an exception, which is what was logged and not where.
 pub(super) fn is_exception(column: &[u8]) -> bool {
     let name = column.strip_suffix(b":").unwrap_or(column);

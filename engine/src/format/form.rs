@@ -59,12 +59,14 @@ pub(super) enum End {
 }
 
 /// What a field must look like.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Look {
     /// The parts behind it tell.
     Any,
     /// Not like a word of a sentence, or padded with blanks to this width (0: to any).
     Column { width: usize },
+    /// A name of several parts, or one of these words, which are in order.
+    Name { words: Box<[Box<[u8]>]> },
 }
 
 /// A line-format that cannot be read.
@@ -348,15 +350,19 @@ impl Field {
 }
 
 impl Look {
-    fn allows(self, rest: &[u8], length: usize, bare: bool) -> bool {
-        let Self::Column { width } = self else { return true };
-        let behind = &rest[length..];
+    fn allows(&self, rest: &[u8], length: usize, bare: bool) -> bool {
+        let (column, behind) = rest.split_at(length);
         let blanks = behind.iter().take_while(|b| **b == b' ').count();
-        !bare
-            || behind.first() == Some(&b'\t')
-            || blanks > 1
-            || (width > 0 && length + blanks == width)
-            || Column::of(&rest[..length]).is_column()
+        let apart = !bare || behind.first() == Some(&b'\t') || blanks > 1;
+        match self {
+            Self::Any => true,
+            Self::Column { width } => {
+                apart || (*width > 0 && length + blanks == *width) || Column::of(column).is_column()
+            }
+            Self::Name { words } => {
+                apart || columns::is_joined(column) || words.binary_search_by(|word| (**word).cmp(column)).is_ok()
+            }
+        }
     }
 }
 

@@ -13,7 +13,9 @@ use super::{
 };
 
 /// The form that a key describes; its times and columns are looked at in the lines that have it.
-pub(super) fn form(key: &[u8], members: &[&Sketch<'_>], reference: i64) -> Option<Form> {
+/// Where its last field is a column of components with nothing but a blank behind it, `words` are those that are not written like
+/// names.
+pub(super) fn form(key: &[u8], members: &[&Sketch<'_>], words: Option<Vec<&[u8]>>, reference: i64) -> Option<Form> {
     let mut parts: Vec<Part> = Vec::new();
     for b in key {
         let field = |end| Part::Field(Field { name: "".into(), end, look: Look::Any });
@@ -46,7 +48,9 @@ pub(super) fn form(key: &[u8], members: &[&Sketch<'_>], reference: i64) -> Optio
         && bare
         && field.end == End::Blank
     {
-        field.look = Look::Column { width: 0 };
+        field.look = words.map_or(Look::Column { width: 0 }, |words| Look::Name {
+            words: words.into_iter().map(Box::from).collect(),
+        });
     }
     let mut form = Form { parts };
     learn_times(&mut form, members, reference);

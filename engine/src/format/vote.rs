@@ -14,7 +14,7 @@ use super::{
     crossing::{self, Apart},
     form::Form,
     learn::form,
-    level,
+    level, named,
     sketch::{self, Sketch, Step, sketch},
 };
 use crate::tally::Key;
@@ -222,7 +222,8 @@ fn grow(members: &[&Sketch<'_>], depth: usize, least: usize, reference: i64, for
     }
     let unsaid = members.iter().filter(|sketch| !sketch.whole).count();
     if unsaid * 10 <= members.len() {
-        forms.extend(form(&members[0].key[..from], members, reference));
+        let words = depth.checked_sub(1).and_then(|last| component_words(members, members.len(), last));
+        forms.extend(form(&members[0].key[..from], members, words, reference));
     }
 }
 
@@ -306,6 +307,17 @@ fn apart(those: &[&Sketch<'_>], depth: usize) -> Apart {
     }
 }
 
+/// The words in a column of components that nothing but a blank sets off from the messages behind it; `None` where the field is
+/// no such column.
+fn component_words<'a>(those: &[&Sketch<'a>], all: usize, depth: usize) -> Option<Vec<&'a [u8]>> {
+    let bare = |step: &Step| !(step.tag || step.set_off || step.bracketed || step.number);
+    let before = depth.checked_sub(1).map(|before| those[0].steps[before]);
+    let stands = before.is_none_or(|step| step.bracketed || step.number)
+        && those.iter().all(|sketch| bare(&sketch.steps[depth]) && sketch.has_level());
+    let lines = || those.iter().map(|sketch| (sketch.value(depth), sketch.said(depth))).collect::<Vec<_>>();
+    stands.then(lines).and_then(|lines| named::words(&lines, all))
+}
+
 /// Whether the words of a field are names of something in which the same happens whatever the name.
 fn says_where(those: &[&Sketch<'_>], depth: usize) -> bool {
     let is_word = |value: &[u8]| is_plain(value) && is_name(value);
@@ -354,5 +366,9 @@ fn goes_on(those: &[&Sketch<'_>], own: usize, all: usize, depth: usize) -> bool 
     // A number in a column of its own behind the level is a thread, a process or a line of source.
     let column = every(|step| step.number) && those.iter().all(|sketch| sketch.set_off(depth) && sketch.has_level());
     let open = open || column || (those.iter().all(|sketch| sketch.set_off(depth)) && says_where(those, depth));
-    all >= MANY && open && (number >= 0.97 || (share >= 0.97 && every(|step| step.tag || step.set_off || step.dotted)))
+    if all < MANY {
+        return false;
+    }
+    let tells = number >= 0.97 || (share >= 0.97 && every(|step| step.tag || step.set_off || step.dotted));
+    (open && tells) || component_words(those, all, depth).is_some()
 }

@@ -551,3 +551,33 @@ fn words_that_name_what_was_done_to_things_are_no_components() {
         assert!(with("open") && with("close"), "{header}: {templates:?}");
     }
 }
+
+#[test]
+fn components_that_only_a_blank_sets_off_are_taken_off() {
+    let messages = [
+        "Connection opened",
+        "Query took 12 ms",
+        "Retrying after 3 failures",
+        "Cache miss for 7",
+        "Token was refreshed",
+        "Snapshot was written",
+        "Shutting down now",
+    ];
+    for names in [["app.db", "app.web", "app.auth"], ["node-exporter", "kube-proxy", "worker"]] {
+        for header in ["2026-11-20 10:00:00 INFO", "2026-11-20T10:00:00Z [INFO]"] {
+            let line = |i: usize| format!("{header} {} {}\n", names[i % 3], messages[i / 3 % 7]);
+            let found = templates((0..420).map(line).collect());
+            assert_eq!(found.len(), 7, "{header} {names:?}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn verbs_behind_levels_stay_in_the_message() {
+    let things = ["server", "the cache", "worker 3", "listener on port 80", "HTTP server", "jobs of Ann"];
+    for verbs in [["Starting", "Stopping"], ["starting", "stopping"], ["create", "delete"], ["Re-opening", "closing"]] {
+        let line = |i: usize| format!("2026-11-20 10:00:00 INFO {} {}\n", verbs[i % 2], things[i / 2 % 6]);
+        let found = templates((0..240).map(line).collect());
+        assert!(verbs.iter().all(|verb| found.iter().any(|template| template.contains(verb))), "{found:?}");
+    }
+}
