@@ -131,6 +131,28 @@ pub(super) fn is_participle(word: &str) -> bool {
     PARTICIPLES.contains(&word)
 }
 
+/// Whether one of two words undoes what the other says, by how it begins: `healthy` and `unhealthy`, `online` and `offline`.
+pub(super) fn are_opposed(one: &str, other: &str) -> bool {
+    const PAIRS: [(&str, &str); 9] = [
+        ("", "un"),
+        ("", "in"),
+        ("", "im"),
+        ("", "dis"),
+        ("", "non"),
+        ("", "non-"),
+        ("", "not-"),
+        ("on", "off"),
+        ("in", "out"),
+    ];
+    let undoes = |one: &str, other: &str| {
+        PAIRS.iter().any(|(plain, undone)| {
+            let rests = one.strip_prefix(plain).zip(other.strip_prefix(undone));
+            rests.is_some_and(|(one, other)| one == other && one.len() > 2)
+        })
+    };
+    undoes(one, other) || undoes(other, one)
+}
+
 /// Whether a word binds what is told to what it is told of: `group 5 are hans`.
 fn is_copula(word: &str) -> bool {
     matches!(word, "is" | "are" | "was" | "were" | "has" | "have" | "had")

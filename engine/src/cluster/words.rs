@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     outline::{Lexicon, SLOT, WORD},
-    sequence::{is_code, is_cue, is_name, is_state},
+    sequence::{are_opposed, is_code, is_cue, is_name, is_participle, is_state},
     tree::Sets,
 };
 
@@ -24,7 +24,7 @@ pub(super) struct Node {
 pub(super) const MANY: usize = 5;
 
 /// Weight of the words that need not be written again when messages share a template, from which on few different words
-/// make a variable: two messages of twelve words that differ within are one kind, of four words it takes four.
+/// make a variable: two messages of twelve words that differ within are one kind, if each has few lines; of four words it takes four.
 const SAVED: usize = 12 * WORD;
 
 /// Events per word up to which words are rather values than states.
@@ -162,6 +162,11 @@ impl Place {
         self.words.len() + usize::from(self.slot) > 1 && !self.words.iter().any(|word| is_state(lexicon.word(*word)))
     }
 
+    /// Whether there are two words of which one undoes the other.
+    fn is_opposed(&self, lexicon: &Lexicon) -> bool {
+        matches!(self.words[..], [one, other] if are_opposed(lexicon.word(one), lexicon.word(other)))
+    }
+
     fn is_variable(&self, lexicon: &Lexicon, known: &HashSet<u32>) -> bool {
         if self.constants < WORD {
             return false;
@@ -181,19 +186,20 @@ impl Place {
         let rare = self.events <= RARE * count as u64;
         // In capitals are states and codes, of which each stands in one line.
         let once = self.events <= ONCE * count as u64;
-        let (mut names, mut states) = (0, 0);
+        let (mut names, mut states, mut done) = (0, 0, 0);
         for word in &self.words {
             let word = lexicon.word(*word);
             names += usize::from(is_name(word));
             states += usize::from(is_state(word) && !(once && is_code(word)));
+            done += usize::from(is_participle(word));
         }
         let mut need = if self.constants < 2 * WORD || self.first { 2 * MANY } else { MANY };
         if names == count && rare {
             need = if self.first { MANY } else { 2 };
         }
         let saved = (count - 1) * self.constants;
-        let is_inner = !self.first && !self.last && states * 2 <= count;
-        count_of_values(count, states) >= need || is_inner && saved >= SAVED
+        let is_inner = !self.first && !self.last && (states + done) * 2 <= count && !self.is_opposed(lexicon);
+        count_of_values(count, states) >= need || is_inner && saved >= SAVED && rare
     }
 }
 

@@ -269,9 +269,12 @@ pub(super) fn is_node_source(line: &[u8]) -> bool {
 
 /// `fail: Some.Category[0]`, also behind a time: the console of .NET says the rest on lines of its own.
 pub(super) fn is_dotnet_head(line: &[u8]) -> bool {
-    let blank = || memchr::memrchr(b' ', line).filter(|_| line.ends_with(b"]"));
-    let start = |blank: usize| memchr::memrchr(b' ', &line[..blank]).map_or(0, |before| before + 1);
-    blank().is_some_and(|blank| level::of_console(&line[start(blank)..]).is_some())
+    if !line.ends_with(b"]") {
+        return false;
+    }
+    let Some(blank) = memchr::memrchr(b' ', line) else { return false };
+    let start = memchr::memrchr(b' ', &line[..blank]).map_or(0, |before| before + 1);
+    level::of_console(&line[start..]).is_some()
 }
 
 /// `thread 'x' panicked at …`.

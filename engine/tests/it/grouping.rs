@@ -7,6 +7,8 @@ use logkin_engine::{
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
+use crate::harness;
+
 /// Words, values and signs as logs have them, and some that no log should have.
 fn piece() -> impl Strategy<Value = String> {
     let fixed = select(vec![
@@ -214,4 +216,25 @@ fn many_long_shapes_are_grouped_at_once() {
 /// A word without digits for each number.
 fn letters(number: usize) -> String {
     number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
+}
+
+#[test]
+fn what_is_otherwise_within_a_long_sentence_stays_apart() {
+    let pairs = [
+        ("node core is {} since the last heartbeat was seen by the cluster manager of it", "online", "offline"),
+        ("the pool member web is {} according to the last probe of the monitor for requests", "healthy", "unhealthy"),
+        ("could not open the file for {} because of a missing permission on the parent folder", "read", "write"),
+        ("the interface is {} again as was seen by the monitor of all links of the cluster", "up", "down"),
+        ("database node is now {} after the election among the members of the set was done", "primary", "standby"),
+        ("nightly backup of the files ended with {} after copying all of the volumes", "success", "failure"),
+    ];
+    // Where each has a few lines, what they say has to tell; that it is otherwise in many is enough.
+    for (lines, known) in [(6, 4), (200, 6)] {
+        let found = pairs.iter().filter(|(message, one, other)| {
+            let line = |n: usize| format!("{}\n", message.replace("{}", if n % 2 == 0 { one } else { other }));
+            let run = harness::run((0..lines).map(line).collect::<String>());
+            run.report.clusters.len() == 2
+        });
+        assert_eq!(found.count(), known, "{lines}");
+    }
 }

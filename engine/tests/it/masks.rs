@@ -30,6 +30,7 @@ fn what_is_left_of_a_value_is_none_when_it_is_masked_again() {
         (":::A:::1A:::A::AC:A1A/", ":::A:::<*>:::A::AC:A1A/"),
         ("e2:e2::BB::BBBB..9", "e2:e2::BB::BBBB..<*>"),
         ("1/::A9::A", "<*>/::<*>"),
+        ("0HTTP/x\" 404", "<*>/x\" <*>"),
         ("<*>:50010 /mnt/<*>/data <*>12", "<*>:<*> /mnt/<*>/data <*>"),
     ] {
         let once = Template::of_shape(shaper.shape(message.as_bytes())).text();
