@@ -91,6 +91,11 @@ impl Tried {
         !std::mem::replace(&mut self.again, true)
     }
 
+    /// Whether one that was passed over is well for all that is known, and still to be asked.
+    fn may_ask_again(&self) -> bool {
+        self.stale > 0 && !self.again
+    }
+
     fn has(&self, turn: (BackendId, u32)) -> bool {
         self.turns.contains(&turn)
     }

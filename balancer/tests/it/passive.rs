@@ -139,6 +139,24 @@ fn when_all_are_out_they_are_asked_anyway() {
 }
 
 #[test]
+fn those_that_are_out_are_asked_where_all_that_serve_have_failed() {
+    let ((one, one_well), (other, other_well)) = (closing_until_told(), closing_until_told());
+    other_well.store(true, Ordering::SeqCst);
+    let pool = "max_fails = 1\nfail_timeout = \"1h\"";
+    let balancer = Balancer::with_pool(pool, &[one.address, other.address]);
+    eventually("one is out", || {
+        assert_eq!(balancer.get("/").text(), "well");
+        rests(&balancer, &one).then_some(())
+    });
+    one_well.store(true, Ordering::SeqCst);
+    other_well.store(false, Ordering::SeqCst);
+    // The other one still serves and is asked first, over connections of before too.
+    for _ in 0..3 {
+        assert_eq!(balancer.get("/").text(), "well");
+    }
+}
+
+#[test]
 fn a_backend_that_answers_with_errors_only_is_out_while_the_others_answer_well() {
     let (bad, good) = (Upstream::refusing(500), Upstream::saying("good"));
     let balancer = Balancer::with_pool("max_errors = 3", &[bad.address, good.address]);

@@ -68,6 +68,11 @@ impl Place {
         self.upstream.token.as_ref().is_some_and(|ours| sticky::is_same(ours, token))
     }
 
+    /// Whether it is in no trouble.
+    pub(super) fn serves(&self) -> bool {
+        self.trouble.is_none()
+    }
+
     /// Whether another request is on trial there.
     pub(super) fn is_on_trial(&self) -> bool {
         matches!(&self.trouble, Some((_, Some(seat))) if seat.load(Ordering::Relaxed))

@@ -32,7 +32,7 @@ pub(super) struct View {
     pub(super) version: u64,
     /// Those that get requests, or one; first the usual ones, then the backups.
     tiers: [Tier; 2],
-    /// Those in trouble by what requests told: on trial or resting. Asked only when nobody serves.
+    /// Those in trouble by what requests told: on trial or resting. Asked only when nobody serves who was not asked.
     troubled: Tier,
     /// Whether anybody serves.
     pub(super) serves: bool,
@@ -115,7 +115,8 @@ impl View {
                 }
             }
         }
-        if self.serves {
+        let is_left = |place: &Place| place.serves() && !tried.has(place.id_and_turn());
+        if self.serves && (tried.may_ask_again() || self.tiers.iter().flat_map(|tier| &tier.places).any(is_left)) {
             return None;
         }
         while let Some(place) = self.troubled.pick(tried, key, true) {

@@ -159,8 +159,11 @@ async fn answer(
     respond: SendResponse<Bytes>,
 ) {
     let client = &guest.client;
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = (!body.is_end_stream()).then_some(body);
+    if body.is_some() {
+        head::wait_for_nothing(&mut parts.headers);
+    }
     let size = worker.limits.head_size;
     let mut desk = worker.shelf.desk(size);
     let written = head::write(&mut desk.buffer[..size], &parts, body.is_some());

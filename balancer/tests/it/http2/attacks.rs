@@ -147,11 +147,18 @@ fn a_length_that_is_not_that_of_the_data_is_never_taken_for_a_whole_request() {
         assert!(client.answer(1).is_err() || client.statuses.last().is_some_and(|status| *status >= 400), "{length}");
     }
     assert_eq!(whole.load(Ordering::SeqCst), 0, "no backend has seen one whole");
+    // A length of 0 is not believed before the stream has ended, whenever that is.
+    let asked = scene.upstream.requests();
     let mut client = scene.connect();
-    // In one piece: without the data it is a request, and may be answered before they come.
-    client.frame(HEADERS, 4, 1, &block(&posting("0")));
+    client.request(1, &posting("0"), false);
+    client.request(3, &usual("GET", "/"), true);
+    assert!(client.answer(3).is_ok(), "what came first has been looked at");
     client.frame(DATA, 1, 1, b"x");
     assert!(client.answer(1).is_err(), "there is nothing that it could be taken for");
+    assert_eq!(scene.upstream.requests(), asked + 1, "it was not passed on");
+    client.request(5, &posting("0"), false);
+    client.frame(DATA, 1, 5, b"");
+    assert!(client.answer(5).is_ok(), "nothing has come");
 }
 
 #[test]

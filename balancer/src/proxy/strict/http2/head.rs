@@ -47,6 +47,17 @@ pub(super) fn write(out: &mut [u8], parts: &Parts, has_body: bool) -> Result<usi
     Ok(page.at)
 }
 
+/// Takes off a length of 0 where the stream has not ended: no body may follow, but until it has ended that is not known, and what
+/// is against its length may not be passed on (RFC 9113, 8.1.1). `h2` resets it then.
+pub(super) fn wait_for_nothing(fields: &mut HeaderMap) {
+    let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
+    if let (Some(length), None) = (lengths.next(), lengths.next())
+        && length == "0"
+    {
+        fields.remove(CONTENT_LENGTH);
+    }
+}
+
 /// Writes the lines of trailers.
 pub(super) fn trailers(out: &mut Vec<u8>, fields: &HeaderMap) {
     for (name, value) in fields {
