@@ -53,6 +53,8 @@ pub(crate) struct Joiner<'c> {
     awaits: bool,
     /// Whether blank lines came last.
     gap: bool,
+    /// Whether that was one, behind the first line of the event.
+    is_gap_behind_head: bool,
     /// Whether a bracket was opened.
     bracket: bool,
     /// From where on an indented line was looked for, and where the first one begins, both in bytes before the end of all that
@@ -103,6 +105,7 @@ impl<'c> Joiner<'c> {
             trace: Trace::None,
             awaits: false,
             gap: false,
+            is_gap_behind_head: false,
             bracket: false,
             // Looked for nowhere yet.
             indented: Cell::new((0, usize::MAX)),
@@ -111,6 +114,7 @@ impl<'c> Joiner<'c> {
 
     /// A line came that is set aside. Blank ones may stand in an event, others end it.
     pub(crate) fn set_aside(&mut self, aside: Aside) {
+        self.is_gap_behind_head = !self.gap && self.message.is_some();
         self.gap = true;
         if aside != Aside::Blank {
             self.end();
@@ -430,7 +434,10 @@ impl<'c> Joiner<'c> {
     fn begins_trace(&mut self, line: &[u8], rest: &[u8]) -> bool {
         // Rails leaves a line blank between an exception and its frames.
         let is_placed = self.awaits && grammar::is_ruby_frame(line);
-        if self.gap && !is_placed || !matches!(self.trace, Trace::None | Trace::Frames) || is_crash(line) {
+        // Spring and Tomcat leave one blank between a message and the exception that it is about.
+        let is_set_off = || self.is_gap_behind_head && self.is_led() && grammar::exception(line).is_some();
+        let is_apart = self.gap && !is_placed && !(is_set_off() && self.is_frame_ahead(rest));
+        if is_apart || !matches!(self.trace, Trace::None | Trace::Frames) || is_crash(line) {
             return false;
         }
         let stack = matches!(line, b"Stack trace:" | b"[stacktrace]" | b"PHP Stack trace:");
