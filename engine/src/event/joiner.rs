@@ -392,7 +392,7 @@ impl<'c> Joiner<'c> {
         let opened = self.is_led() && matches!(line, [b'{' | b'[' | b'(']);
         self.bracket |= opened;
         let closes = self.is_led() && self.bracket || self.trace == Trace::Frames;
-        drawn || opened || closes && matches!(line[0], b'}' | b']' | b')')
+        drawn || opened || closes && grammar::is_close(line)
     }
 
     /// Whether another trace begins here, of which that which is open says nothing: the messages of panics, and what Node shows
@@ -419,11 +419,17 @@ impl<'c> Joiner<'c> {
             Trace::Chained if line.starts_with(grammar::TRACEBACK) => (Trace::Python, false),
             Trace::Go if is_of_go(line) || grammar::is_go_place(self.next(rest).trim_ascii()) => (Trace::Go, false),
             Trace::Panic if !self.gap => (Trace::Backtrace, false),
-            Trace::Backtrace if is_note(line) => (Trace::Backtrace, false),
-            Trace::Backtrace if !self.gap && self.is_ahead(rest, is_note) => (Trace::Backtrace, false),
-            Trace::Source if !self.gap && (is_carets(line) || is_carets(self.next(rest))) => (Trace::Source, false),
+            Trace::Backtrace if grammar::is_note(line) => (Trace::Backtrace, false),
+            Trace::Backtrace if !self.gap && self.is_ahead(rest, grammar::is_note) => (Trace::Backtrace, false),
+            Trace::Source if !self.gap && (grammar::is_carets(line) || grammar::is_carets(self.next(rest))) => {
+                (Trace::Source, false)
+            }
             Trace::Source if grammar::exception(line).is_some() || self.is_frame_ahead(rest) => (Trace::Frames, true),
-            Trace::Frames if starts(&[b"Node.js v", b"Next "]) || grammar::is_elision(line) => (Trace::Frames, false),
+            Trace::Frames
+                if starts(&[b"Node.js v", b"Next "]) || grammar::is_elision(line) || grammar::is_php_chain(line) =>
+            {
+                (Trace::Frames, false)
+            }
             _ if cause && (self.is_led() || self.awaits || self.trace != Trace::None) => (Trace::Frames, true),
             _ => return None,
         };
@@ -440,8 +446,7 @@ impl<'c> Joiner<'c> {
         if is_apart || !matches!(self.trace, Trace::None | Trace::Frames) || is_crash(line) {
             return false;
         }
-        let stack = matches!(line, b"Stack trace:" | b"[stacktrace]" | b"PHP Stack trace:");
-        let listed = stack || grammar::is_numbered_frame(line) || grammar::is_ruby_frame(line);
+        let listed = grammar::is_php_stack(line) || grammar::is_numbered_frame(line) || grammar::is_ruby_frame(line);
         if listed && (self.is_led() || self.awaits || self.trace == Trace::Frames) {
             (self.trace, self.awaits) = (Trace::Frames, false);
             return true;
@@ -547,14 +552,17 @@ fn announced(line: &[u8], before: &[u8], message: &[u8]) -> (Trace, bool) {
 /// What a line begins with; the name of an exception may read like a level, and so may a note (`Error: why`, `note: how`).
 pub(super) fn onset_outside_traces(line: &[u8], onset: Onset) -> Onset {
     let text = line.trim_ascii_start();
-    let is_of_trace = onset == Onset::Level && (grammar::exception(text).is_some() || is_note(text));
+    let is_of_trace = onset == Onset::Level && (grammar::exception(text).is_some() || grammar::is_note(text));
     if is_of_trace { Onset::Bare } else { onset }
 }
 
 /// Whether a line that has no time may be of the inside of an event wherever it stands, so that it says nothing about its
 /// input.
 pub(super) fn is_inner(line: &[u8]) -> bool {
-    matches!(line[0], b'}' | b']' | b')' | b'{' | b'#')
+    matches!(line[0], b'{' | b'#')
+        || grammar::is_close(line)
+        || grammar::is_php_stack(line)
+        || grammar::is_php_chain(line)
         || line.starts_with(grammar::TRACEBACK)
         || grammar::exception(line).is_some()
         || grammar::is_chain(line)
@@ -563,7 +571,7 @@ pub(super) fn is_inner(line: &[u8]) -> bool {
         || grammar::is_frame(line)
         || is_of_go(line)
         || grammar::is_go_place(line)
-        || is_note(line)
+        || grammar::is_note(line)
 }
 
 /// Whether a program that is about to end says so: that is about no line before it.
@@ -581,15 +589,6 @@ fn is_of_go(line: &[u8]) -> bool {
     grammar::is_goroutine(line)
         || grammar::is_go_call(line)
         || starts(&[b"[signal ", b"exit status ", b"runtime stack:", b"...additional frames elided"])
-}
-
-fn is_note(line: &[u8]) -> bool {
-    [&b"note: "[..], b"stack backtrace:", b"Stack backtrace:"].iter().any(|begin| line.starts_with(begin))
-}
-
-fn is_carets(line: &[u8]) -> bool {
-    let text = line.trim_ascii();
-    !text.is_empty() && text.iter().all(|b| matches!(b, b'^' | b'~'))
 }
 
 /// Whether the line ends with a bracket that is closed on a later one.
