@@ -205,6 +205,23 @@ fn is_php_frame(line: &[u8]) -> bool {
     digits > 0 && place[..place.len() - digits].ends_with(b"(") && is_numbered_frame(line)
 }
 
+/// What announces frames of PHP.
+pub(super) fn is_php_stack(line: &[u8]) -> bool {
+    matches!(line, b"Stack trace:" | b"[stacktrace]" | b"PHP Stack trace:")
+}
+
+/// What joins two traces of PHP: `Next CException: why in /a/b.php:12`, `[previous exception] [object] (CException(code: 0): why`.
+pub(super) fn is_php_chain(line: &[u8]) -> bool {
+    line.starts_with(b"[previous exception] ")
+        || line.strip_prefix(b"Next ").is_some_and(|next| exception(next).is_some())
+}
+
+/// A bracket that was opened on a line before, also at the end of a text in quotes.
+pub(super) fn is_close(line: &[u8]) -> bool {
+    let line = line.strip_prefix(b"\"").unwrap_or(line);
+    matches!(line.first(), Some(b'}' | b']' | b')'))
+}
+
 /// `#0 /a/b.php(12): f()`, `#1 {main}`, `#2  0x1 in f () at a.c:1`.
 pub(super) fn is_numbered_frame(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"#") else { return false };
@@ -265,6 +282,17 @@ pub(super) fn is_node_source(line: &[u8]) -> bool {
     let is_script = || [&b".js"[..], b".mjs", b".cjs", b".ts"].iter().any(|end| place.ends_with(end));
     let is_numbered = digits > 0 && line[place.len()] == b':';
     is_numbered && (place.starts_with(b"node:") || is_script()) && !place.contains(&b' ')
+}
+
+/// What Rust says below a panic.
+pub(super) fn is_note(line: &[u8]) -> bool {
+    [&b"note: "[..], b"stack backtrace:", b"Stack backtrace:"].iter().any(|begin| line.starts_with(begin))
+}
+
+/// What Node and Python set below the place of an error.
+pub(super) fn is_carets(line: &[u8]) -> bool {
+    let text = line.trim_ascii();
+    !text.is_empty() && text.iter().all(|b| matches!(b, b'^' | b'~'))
 }
 
 /// `fail: Some.Category[0]`, also behind a time: the console of .NET says the rest on lines of its own.

@@ -53,6 +53,8 @@ pub(crate) struct Joiner<'c> {
     awaits: bool,
     /// Whether blank lines came last.
     gap: bool,
+    /// Whether that was one, behind the first line of the event.
+    is_gap_behind_head: bool,
     /// Whether a bracket was opened.
     bracket: bool,
     /// From where on an indented line was looked for, and where the first one begins, both in bytes before the end of all that
@@ -103,6 +105,7 @@ impl<'c> Joiner<'c> {
             trace: Trace::None,
             awaits: false,
             gap: false,
+            is_gap_behind_head: false,
             bracket: false,
             // Looked for nowhere yet.
             indented: Cell::new((0, usize::MAX)),
@@ -111,6 +114,7 @@ impl<'c> Joiner<'c> {
 
     /// A line came that is set aside. Blank ones may stand in an event, others end it.
     pub(crate) fn set_aside(&mut self, aside: Aside) {
+        self.is_gap_behind_head = !self.gap && self.message.is_some();
         self.gap = true;
         if aside != Aside::Blank {
             self.end();
@@ -388,7 +392,7 @@ impl<'c> Joiner<'c> {
         let opened = self.is_led() && matches!(line, [b'{' | b'[' | b'(']);
         self.bracket |= opened;
         let closes = self.is_led() && self.bracket || self.trace == Trace::Frames;
-        drawn || opened || closes && matches!(line[0], b'}' | b']' | b')')
+        drawn || opened || closes && grammar::is_close(line)
     }
 
     /// Whether another trace begins here, of which that which is open says nothing: the messages of panics, and what Node shows
@@ -415,11 +419,17 @@ impl<'c> Joiner<'c> {
             Trace::Chained if line.starts_with(grammar::TRACEBACK) => (Trace::Python, false),
             Trace::Go if is_of_go(line) || grammar::is_go_place(self.next(rest).trim_ascii()) => (Trace::Go, false),
             Trace::Panic if !self.gap => (Trace::Backtrace, false),
-            Trace::Backtrace if is_note(line) => (Trace::Backtrace, false),
-            Trace::Backtrace if !self.gap && self.is_ahead(rest, is_note) => (Trace::Backtrace, false),
-            Trace::Source if !self.gap && (is_carets(line) || is_carets(self.next(rest))) => (Trace::Source, false),
+            Trace::Backtrace if grammar::is_note(line) => (Trace::Backtrace, false),
+            Trace::Backtrace if !self.gap && self.is_ahead(rest, grammar::is_note) => (Trace::Backtrace, false),
+            Trace::Source if !self.gap && (grammar::is_carets(line) || grammar::is_carets(self.next(rest))) => {
+                (Trace::Source, false)
+            }
             Trace::Source if grammar::exception(line).is_some() || self.is_frame_ahead(rest) => (Trace::Frames, true),
-            Trace::Frames if starts(&[b"Node.js v", b"Next "]) || grammar::is_elision(line) => (Trace::Frames, false),
+            Trace::Frames
+                if starts(&[b"Node.js v", b"Next "]) || grammar::is_elision(line) || grammar::is_php_chain(line) =>
+            {
+                (Trace::Frames, false)
+            }
             _ if cause && (self.is_led() || self.awaits || self.trace != Trace::None) => (Trace::Frames, true),
             _ => return None,
         };
@@ -430,11 +440,13 @@ impl<'c> Joiner<'c> {
     fn begins_trace(&mut self, line: &[u8], rest: &[u8]) -> bool {
         // Rails leaves a line blank between an exception and its frames.
         let is_placed = self.awaits && grammar::is_ruby_frame(line);
-        if self.gap && !is_placed || !matches!(self.trace, Trace::None | Trace::Frames) || is_crash(line) {
+        // Spring and Tomcat leave one blank between a message and the exception that it is about.
+        let is_set_off = || self.is_gap_behind_head && self.is_led() && grammar::exception(line).is_some();
+        let is_apart = self.gap && !is_placed && !(is_set_off() && self.is_frame_ahead(rest));
+        if is_apart || !matches!(self.trace, Trace::None | Trace::Frames) || is_crash(line) {
             return false;
         }
-        let stack = matches!(line, b"Stack trace:" | b"[stacktrace]" | b"PHP Stack trace:");
-        let listed = stack || grammar::is_numbered_frame(line) || grammar::is_ruby_frame(line);
+        let listed = grammar::is_php_stack(line) || grammar::is_numbered_frame(line) || grammar::is_ruby_frame(line);
         if listed && (self.is_led() || self.awaits || self.trace == Trace::Frames) {
             (self.trace, self.awaits) = (Trace::Frames, false);
             return true;
@@ -540,14 +552,17 @@ fn announced(line: &[u8], before: &[u8], message: &[u8]) -> (Trace, bool) {
 /// What a line begins with; the name of an exception may read like a level, and so may a note (`Error: why`, `note: how`).
 pub(super) fn onset_outside_traces(line: &[u8], onset: Onset) -> Onset {
     let text = line.trim_ascii_start();
-    let is_of_trace = onset == Onset::Level && (grammar::exception(text).is_some() || is_note(text));
+    let is_of_trace = onset == Onset::Level && (grammar::exception(text).is_some() || grammar::is_note(text));
     if is_of_trace { Onset::Bare } else { onset }
 }
 
 /// Whether a line that has no time may be of the inside of an event wherever it stands, so that it says nothing about its
 /// input.
 pub(super) fn is_inner(line: &[u8]) -> bool {
-    matches!(line[0], b'}' | b']' | b')' | b'{' | b'#')
+    matches!(line[0], b'{' | b'#')
+        || grammar::is_close(line)
+        || grammar::is_php_stack(line)
+        || grammar::is_php_chain(line)
         || line.starts_with(grammar::TRACEBACK)
         || grammar::exception(line).is_some()
         || grammar::is_chain(line)
@@ -556,7 +571,7 @@ pub(super) fn is_inner(line: &[u8]) -> bool {
         || grammar::is_frame(line)
         || is_of_go(line)
         || grammar::is_go_place(line)
-        || is_note(line)
+        || grammar::is_note(line)
 }
 
 /// Whether a program that is about to end says so: that is about no line before it.
@@ -574,15 +589,6 @@ fn is_of_go(line: &[u8]) -> bool {
     grammar::is_goroutine(line)
         || grammar::is_go_call(line)
         || starts(&[b"[signal ", b"exit status ", b"runtime stack:", b"...additional frames elided"])
-}
-
-fn is_note(line: &[u8]) -> bool {
-    [&b"note: "[..], b"stack backtrace:", b"Stack backtrace:"].iter().any(|begin| line.starts_with(begin))
-}
-
-fn is_carets(line: &[u8]) -> bool {
-    let text = line.trim_ascii();
-    !text.is_empty() && text.iter().all(|b| matches!(b, b'^' | b'~'))
 }
 
 /// Whether the line ends with a bracket that is closed on a later one.

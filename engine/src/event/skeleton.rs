@@ -61,7 +61,7 @@ impl Skeleton {
         if !self.statement(message, more) {
             // What a first line leaves to the next one.
             let said_next = message.is_empty() || grammar::is_dotnet_head(line) || self.rust && message.ends_with(b":");
-            self.lines(more, said_next || is_unnamed(more));
+            self.lines(more, said_next || is_place(message) && is_said(more) || is_unnamed(more));
         }
         if self.left_out {
             line_break(&mut self.text);
@@ -178,6 +178,18 @@ fn lines(more: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
     lines
         .map(|line| (line.trim_ascii(), line.first().is_some_and(|b| is_blank(*b))))
         .filter(|(text, _)| !text.is_empty())
+}
+
+/// Whether a message is nothing but a qualified name or a place, which says where it was written: `a.b.C:`, `../a/b.c:12(f)`.
+fn is_place(message: &[u8]) -> bool {
+    let is_ended = message.last().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b')' | b']'));
+    is_ended && message.contains(&b'.') && !message.iter().any(|b| is_blank(*b))
+}
+
+/// Whether the first line is indented and no part of a trace.
+fn is_said(more: &[u8]) -> bool {
+    let is_one = |text| grammar::exception(text).is_none() && !grammar::is_frame(text) && Frame::of(text).is_none();
+    lines(more).next().is_some_and(|(text, indented)| indented && is_one(text))
 }
 
 /// Whether the first line is what frames are about, though it has not the name of an exception.

@@ -257,6 +257,27 @@ fn an_exception_that_reads_like_a_level_is_of_the_event_before_it() {
 }
 
 #[test]
+fn what_stands_below_a_header_with_nothing_behind_it_is_the_message() {
+    let heads = [
+        "2026-05-01 10:00:SS INFO demo.shop.Svc:",
+        "2026-05-01 10:00:SS INFO  [main] demo.shop.Svc",
+        "[2026/05/01 10:00:SS.123456,  3] ../shop/auth/auth.c:189(auth_check)",
+    ];
+    let said = |n: usize| match n % 4 {
+        0 => format!("user {n} logged in"),
+        1 => "cache cleared".to_owned(),
+        2 => format!("order {n} refused by 10.0.0.{n}"),
+        _ => format!("disk {n} is full"),
+    };
+    for head in heads {
+        let event = |n: usize| format!("{}\n  {}\n", head.replace("SS", &format!("{n:02}")), said(n));
+        let report = run((0..40).map(event).collect::<String>()).report;
+        let kinds: Vec<_> = report.clusters.iter().map(|c| (c.events, c.template.as_str())).collect();
+        assert_eq!(kinds.iter().map(|(events, _)| *events).collect::<Vec<_>>(), [10; 4], "{kinds:#?}");
+    }
+}
+
+#[test]
 fn an_object_of_json_over_several_lines_is_what_it_is_on_one() {
     let fields = |n: usize| match n % 3 {
         0 => format!("\"level\": \"error\",\n  \"msg\": \"order {n} failed\",\n  \"at\": {{\n    \"shop\": {n}\n  }}"),
