@@ -241,9 +241,14 @@ fn trimmed(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
     if classes & COLON != 0
         && mask::may_be_colon_address(piece, classes)
         && (piece.starts_with(b"::") || piece.ends_with(b"::"))
-        && let Some(kind) = mask::colon_address(piece)
     {
-        return writer.slot(kind);
+        // What ends a sentence or introduces a reason is not part of the address.
+        let end = usize::from(matches!(piece, [.., b'.']) || matches!(piece, [.., b, b':'] if *b != b':'));
+        let (address, end) = piece.split_at(piece.len() - end);
+        if let Some(kind) = mask::colon_address(address) {
+            writer.slot(kind);
+            return writer.literal(end);
+        }
     }
     let Range { start, end } = without_ends(piece);
     writer.literal(&piece[..start]);
