@@ -129,15 +129,6 @@ pub(crate) fn is_host(piece: &[u8]) -> bool {
     }
 }
 
-/// Ports of well-known services (IANA), and those that their second servers usually have.
-pub(crate) fn is_service_port(port: &[u8]) -> bool {
-    const PORTS: [&[u8]; 20] = [
-        b"21", b"22", b"25", b"53", b"80", b"110", b"143", b"389", b"443", b"636", b"993", b"1433", b"2181", b"3306",
-        b"5432", b"5672", b"6379", b"8080", b"8443", b"9092",
-    ];
-    PORTS.contains(&port)
-}
-
 /// A dotted name that may be a host's, where the place speaks for one.
 pub(crate) fn may_be_host(piece: &[u8]) -> bool {
     labels(piece).is_some_and(|(_, last, _)| {
