@@ -217,6 +217,7 @@ fn of_fields<'a>(
     written: &'a mut Written,
     text: &'a mut Vec<u8>,
 ) -> Record<'a> {
+    let level = found.level.or_else(|| found.message.is_none().then(|| written.level()).flatten());
     let message = match found.message {
         Some(message) if message.contains(&b'\\') => {
             fields::unescape(message, text);
@@ -225,7 +226,7 @@ fn of_fields<'a>(
         Some(message) => message,
         None => Some(written.names()).filter(|names| !names.is_empty()).unwrap_or(line),
     };
-    let record = found.record(message);
+    let record = Found { level, ..*found }.record(message);
     if !found.is_contained() {
         return record;
     }

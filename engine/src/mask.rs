@@ -79,17 +79,18 @@ pub(crate) fn may_be_colon_address(piece: &[u8], classes: Class) -> bool {
     classes & LETTER == 0 || piece.contains(&b'%')
 }
 
-/// Addresses with colons: `fe80::1`, `fe80::1%eth0`, `00:1b:44:11:3a:b7`.
+/// Addresses with colons: `fe80::1`, `fe80::1%eth0`, `::ffff:10.0.0.3`, `00:1b:44:11:3a:b7`.
 pub(crate) fn colon_address(piece: &[u8]) -> Option<Kind> {
     if let Some(at) = piece.iter().position(|b| *b == b'%') {
         let zone = &piece[at + 1..];
         let is_zone = !zone.is_empty() && zone.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b));
         return colon_address(&piece[..at]).filter(|kind| is_zone && *kind == Kind::Ip);
     }
-    let mut groups = 0;
-    let mut pairs = 0;
-    let mut gap = false;
-    for (i, group) in piece.split(|b| *b == b':').enumerate() {
+    // What an IPv4 address is mapped to ends with it, in place of two groups.
+    let mapped = piece.iter().rposition(|b| *b == b':').filter(|colon| dotted_address(&piece[colon + 1..]).is_some());
+    let mut groups = mapped.map_or(0, |_| 2);
+    let (mut pairs, mut gap) = (0, false);
+    for (i, group) in piece[..mapped.unwrap_or(piece.len())].split(|b| *b == b':').enumerate() {
         if group.len() > 4 || !group.iter().all(u8::is_ascii_hexdigit) {
             return None;
         }
@@ -126,15 +127,6 @@ pub(crate) fn is_host(piece: &[u8]) -> bool {
         2 => is_country(last) && labels(piece).is_some_and(|(first, _, labels)| labels >= 3 || first.contains(&b'-')),
         _ => DOMAINS.contains(&last) && labels(piece).is_some(),
     }
-}
-
-/// Ports of well-known services (IANA), and those that their second servers usually have.
-pub(crate) fn is_service_port(port: &[u8]) -> bool {
-    const PORTS: [&[u8]; 20] = [
-        b"21", b"22", b"25", b"53", b"80", b"110", b"143", b"389", b"443", b"636", b"993", b"1433", b"2181", b"3306",
-        b"5432", b"5672", b"6379", b"8080", b"8443", b"9092",
-    ];
-    PORTS.contains(&port)
 }
 
 /// A dotted name that may be a host's, where the place speaks for one.

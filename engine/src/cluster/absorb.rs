@@ -223,12 +223,13 @@ fn fits(wide: &Node, node: &Node, persons: &[bool], vocabulary: &Vocabulary<'_>)
     if !is_short && !persons.contains(&true) {
         return false;
     }
-    // Where all values were variables by their looks, only words built like names may be values too; words with many lines
-    // each may be states.
+    // Where all values were variables by their looks, only words built like names, and those that may be hosts before their
+    // ports, may be values too; words with many lines each may be states.
     let by_looks = wide.members.len() < MANY || node.events > RARE * node.members.len() as u64;
     let is_value = |word: u32| {
         let text = vocabulary.lexicon.word(word);
-        let is_name = word == SLOT || sequence::is_name(text) || is_conjunction(text);
+        let is_name =
+            word == SLOT || sequence::is_name(text) || is_conjunction(text) || vocabulary.lexicon.is_joined(word);
         vocabulary.may_be_value(word) && (is_name || !by_looks)
     };
     // Positions of the outline that the template up to here may end at.

@@ -25,6 +25,8 @@ pub(super) struct Lexicon {
     negations: Vec<u32>,
     /// Words that are items of lists.
     items: HashSet<u32>,
+    /// Words in small letters that a colon joins to a variable, as in `redis:6379`.
+    joined: HashSet<u32>,
     /// Numbers at places that follow from the words; [`SLOT`] where there is none. At most three quarters are taken.
     table: Vec<u32>,
 }
@@ -37,6 +39,7 @@ impl Lexicon {
             ends: vec![slot.len() as u32],
             negations: Vec::new(),
             items: HashSet::new(),
+            joined: HashSet::new(),
             table: vec![SLOT; 64],
         }
     }
@@ -112,6 +115,11 @@ impl Lexicon {
     /// Whether it stands in a list somewhere.
     pub(super) fn is_item(&self, number: u32) -> bool {
         self.items.contains(&number)
+    }
+
+    /// Whether a colon joins it to a variable somewhere: it may be a host.
+    pub(super) fn is_joined(&self, number: u32) -> bool {
+        self.joined.contains(&number)
     }
 
     /// Whether it is a character of a script without blanks.
@@ -208,6 +216,9 @@ impl Lexicon {
                     let counted = is_lower(word) && is_counted(&tokens[..at]);
                     let kept = if counted { singular(word) } else { without_digits(word) };
                     let number = self.number(&kept);
+                    if is_lower(word) && matches!(tokens[at + 1..], [Token::Sign(":"), Token::Slot(_), ..]) {
+                        self.joined.insert(number);
+                    }
                     push(&mut outline, number);
                     1
                 }

@@ -1,6 +1,10 @@
 //! Fields of lines that are made of them (JSON, logfmt): what becomes of those that are neither time, level nor message.
 
-use super::colours::{self, ESCAPE};
+use super::{
+    colours::{self, ESCAPE},
+    status,
+};
+use crate::record::Level;
 
 /// Is told the fields of a line, in the order in which they are written.
 pub(super) trait Fields {
@@ -45,6 +49,8 @@ pub(super) struct Written {
     line: Vec<u8>,
     /// What happened, and how good the name of the field is that says it.
     happened: Option<(usize, Vec<u8>)>,
+    /// The first digit of the status of a request.
+    class: Option<u8>,
     /// Where the paths and values of the fields are.
     fields: Vec<(Vec<u8>, Vec<u8>)>,
     /// How many of them are of this line; the others keep their memory.
@@ -57,11 +63,20 @@ impl Written {
         self.path.clear();
         self.line.clear();
         self.happened = None;
+        self.class = None;
         self.used = 0;
     }
 
-    /// The line without a message: what happened, and all its fields.
+    /// The level of a line without a message that names none: that of its status.
+    pub(super) fn level(&self) -> Option<Level> {
+        status::of_class(self.class?)
+    }
+
+    /// The line without a message: what happened, how it ended (`GET server_error`), and all its fields.
     pub(super) fn names(&mut self) -> &[u8] {
+        if let Some(class) = self.class.take() {
+            self.line.splice(0..0, status::name(class).iter().copied().chain(*b" "));
+        }
         if let Some((_, happened)) = self.happened.take() {
             self.line.splice(0..0, happened.into_iter().chain(*b" "));
         }
@@ -109,10 +124,13 @@ impl Fields for Written {
             self.line.extend_from_slice(if plain { value } else { b"<*>" });
         }
         let name = self.path.rsplit(|b| *b == b'.').next().unwrap_or_default();
-        if let Some(rank) = happened(name, value)
+        if let Some((rank, word)) = happened(name, value)
             && self.happened.as_ref().is_none_or(|(known, _)| rank < *known)
         {
-            self.happened = Some((rank, value.to_vec()));
+            self.happened = Some((rank, word.to_vec()));
+        }
+        if STATUS.contains(&name) {
+            self.class = self.class.or(status::class(value));
         }
     }
 
@@ -130,10 +148,10 @@ impl Fields for Written {
 /// Names of fields that say what happened where no message does, the best first.
 const HAPPENED: [&[u8]; 15] = [
     b"action",
-    b"event_type",
-    b"eventType",
     b"event_name",
     b"eventName",
+    b"event_type",
+    b"eventType",
     b"operation",
     b"op",
     b"activity",
@@ -146,12 +164,19 @@ const HAPPENED: [&[u8]; 15] = [
     b"status",
 ];
 
-/// How good a field's name is, if it says what happened in one word. Whether such words are many, and a value after all, shows
-/// when all lines are seen.
-pub(super) fn happened(name: &[u8], value: &[u8]) -> Option<usize> {
+/// Names of fields that have the status of a request.
+const STATUS: [&[u8]; 3] = [b"status", b"status_code", b"statusCode"];
+
+/// How good a field's name is, if it says what happened in one word, and the word. Whether such words are many, and a value after
+/// all, shows when all lines are seen.
+pub(super) fn happened<'a>(name: &[u8], value: &'a [u8]) -> Option<(usize, &'a [u8])> {
+    // A whole request is as good as its method.
+    if name == b"request" {
+        return Some((HAPPENED.iter().position(|known| known == b"method")?, status::method(value)?));
+    }
     let is_word = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.' | b':');
     let rank = HAPPENED.iter().position(|known| *known == name)?;
-    ((1..=40).contains(&value.len()) && value.iter().all(is_word)).then_some(rank)
+    ((1..=40).contains(&value.len()) && value.iter().all(is_word)).then_some((rank, value))
 }
 
 /// Puts the text of a JSON string as written into `plain`, escapes resolved; line ends become blanks, and colours nothing.

@@ -62,7 +62,7 @@ fn whole(bytes: &[u8], columns: bool, witness: &mut impl Witness) -> Option<Stam
 /// A time that may stand in a header; `alone`: a time of day without a date will do.
 pub(super) fn dated(bytes: &[u8], alone: bool, witness: &mut impl Witness) -> Option<Stamp> {
     in_columns(bytes, witness)
-        .filter(|stamp| stamp.has_date() || (alone && stamp.length >= 7))
+        .filter(|stamp| stamp.has_date() || (alone && (stamp.length >= 7 || stamp.has_half())))
         .or_else(|| epoch(bytes, witness))
         .or_else(|| Stamp::of_label(bytes))
 }

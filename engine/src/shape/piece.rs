@@ -241,9 +241,14 @@ fn trimmed(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
     if classes & COLON != 0
         && mask::may_be_colon_address(piece, classes)
         && (piece.starts_with(b"::") || piece.ends_with(b"::"))
-        && let Some(kind) = mask::colon_address(piece)
     {
-        return writer.slot(kind);
+        // What ends a sentence or introduces a reason is not part of the address.
+        let end = usize::from(matches!(piece, [.., b'.']) || matches!(piece, [.., b, b':'] if *b != b':'));
+        let (address, end) = piece.split_at(piece.len() - end);
+        if let Some(kind) = mask::colon_address(address) {
+            writer.slot(kind);
+            return writer.literal(end);
+        }
     }
     let Range { start, end } = without_ends(piece);
     writer.literal(&piece[..start]);
@@ -278,7 +283,7 @@ fn core(writer: &mut Writer<'_>, piece: &[u8], classes: Class, key: bool) {
             return halves(writer, piece, at, key);
         }
         let mut addressed = false;
-        if is_host_and_port(writer, piece) {
+        if is_host_and_port(piece) {
             writer.slot(Kind::Host);
             writer.sign(b':');
             return writer.slot(Kind::Port);
@@ -351,18 +356,12 @@ fn slash_beside_address(piece: &[u8]) -> Option<usize> {
     None
 }
 
-/// A name in small letters before a number: `example.asia:8080`, `redis:6379`. In code, names before a line number have
-/// a capital letter or the ending of a file; names without a dot need the port of a service.
-fn is_host_and_port(writer: &Writer<'_>, piece: &[u8]) -> bool {
+/// A dotted name in small letters before a number: `example.asia:8080`. In code, names before a line number have a capital
+/// letter or the ending of a file. Names without a dot (`job:80`) are no hosts, whatever the number is.
+fn is_host_and_port(piece: &[u8]) -> bool {
     let Some(at) = piece.iter().position(|b| *b == b':') else { return false };
     let (host, port) = (&piece[..at], &piece[at + 1..]);
-    let is_port = (2..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
-    let short = || {
-        host.len() >= 2
-            && host.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
-            && mask::is_service_port(writer.digits.exactly(port))
-    };
-    is_port && (mask::may_be_host(host) || short())
+    (2..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit) && mask::may_be_host(host)
 }
 
 /// What stands before and behind the slash at this place; `HTTP/1.1` is one.

@@ -50,7 +50,7 @@ fn pairs_behind_a_header_are_fields() {
     let mut found: Vec<_> =
         report.clusters.iter().map(|c| (c.template.as_str(), c.levels.each().collect::<Vec<_>>())).collect();
     found.sort_unstable();
-    let fields = "GET method=<*> path=<*> dyno=<*> status=<*>";
+    let fields = "GET successful method=<*> path=<*> dyno=<*> status=<*>";
     assert_eq!(found, [(fields, vec![(Level::Info, 200)]), ("Request timeout", vec![(Level::Error, 100)])]);
     let mut columns: Vec<_> = report.columns.iter().map(|column| column.name.as_str()).collect();
     columns.sort_unstable();
@@ -89,4 +89,40 @@ fn records_of_audit_have_their_time_and_are_told_apart_by_their_type() {
     assert_eq!(found, expected.each_ref().map(|template| (template.as_str(), 50)));
     let times = |c: &Cluster| (c.first_seen_ms, c.last_seen_ms);
     assert!(report.clusters.iter().all(|c| times(c) == (Some(1_714_550_000_000), Some(1_714_550_049_049))));
+}
+
+#[test]
+fn lines_without_a_message_are_apart_by_the_class_of_their_status_which_is_their_level() {
+    let line = |n: usize| {
+        let (method, status) = [("GET", 200), ("POST", 404), ("GET", 503)][n % 3];
+        format!(
+            "{{\"method\":\"{method}\",\"uri\":\"/a/{n}\",\"status\":{status}}}\n\
+             {{\"request\":\"{method} /a/{n} HTTP/1.1\",\"status\":\"{status}\"}}\n"
+        )
+    };
+    let report = run((0..300).map(line).collect::<String>()).report;
+    let mut found: Vec<_> =
+        report.clusters.iter().map(|c| (c.template.as_str(), c.levels.each().collect::<Vec<_>>())).collect();
+    found.sort_unstable();
+    let expected = [
+        ("GET server_error method=<*> uri=<*> status=<*>", vec![(Level::Error, 100)]),
+        ("GET server_error request=<*> status=<*>", vec![(Level::Error, 100)]),
+        ("GET successful method=<*> uri=<*> status=<*>", vec![]),
+        ("GET successful request=<*> status=<*>", vec![]),
+        ("POST client_error method=<*> uri=<*> status=<*>", vec![(Level::Warn, 100)]),
+        ("POST client_error request=<*> status=<*>", vec![(Level::Warn, 100)]),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_name_of_an_event_says_more_than_its_type() {
+    let name = |n: usize| if n.is_multiple_of(3) { "TerminateInstances" } else { "RunInstances" };
+    let line = |n: usize| {
+        let at = format!("2026-05-01T12:{:02}:{:02}Z", n / 60, n % 60);
+        format!("{{\"eventTime\":\"{at}\",\"eventType\":\"AwsApiCall\",\"eventName\":\"{}\",\"id\":{n}}}\n", name(n))
+    };
+    let fields = "eventType=<*> eventName=<*> id=<*>";
+    let expected = [(format!("RunInstances {fields}"), 200), (format!("TerminateInstances {fields}"), 100)];
+    assert_eq!(clusters(&(0..300).map(line).collect::<String>()), expected);
 }

@@ -193,6 +193,11 @@ impl Stamp {
         self.month_day.is_some() || self.epoch.is_some() || self.is_label
     }
 
+    /// Whether it says in which half of the day it was.
+    pub(super) fn has_half(&self) -> bool {
+        self.of_day.is_some_and(|of_day| of_day.half.is_some())
+    }
+
     /// Whether it says at what time of day it was.
     pub(crate) fn has_time(&self) -> bool {
         self.of_day.is_some() || self.epoch.is_some() || self.is_label
