@@ -44,6 +44,18 @@ fn host_and_path_choose_the_pool() {
 }
 
 #[test]
+fn a_name_that_begins_with_a_dot_is_that_host_and_all_below_it() {
+    let (shop, rest) = (Upstream::saying("shop"), Upstream::saying("rest"));
+    let routes = "[[route]]\nserver_name = [\".Shop.example\"]\npool = \"shop\"\n[[route]]\npool = \"rest\"\n";
+    let balancer = Balancer::with_file(&file(&[("shop", shop.address), ("rest", rest.address)], routes));
+    for (host, expected) in
+        [("shop.example", "shop"), ("a.b.SHOP.example", "shop"), ("myshop.example", "rest"), ("example", "rest")]
+    {
+        assert_eq!(get(&balancer, host, "/").text(), expected, "{host}");
+    }
+}
+
+#[test]
 fn a_request_of_no_route_reaches_nobody() {
     let upstream = Upstream::saying("here");
     let route = "[[route]]\nserver_name = [\"a.example\"]\nlocation = \"/x\"\npool = \"a\"\n";

@@ -39,8 +39,8 @@ fn is_taken(config: &Config, number: usize) -> bool {
 }
 
 fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String], config: &Config) -> Route {
-    let hosts = file.server_name.iter().filter_map(|name| found.take(&format!("{key}.server_name"), host(name)));
-    let hosts = hosts.collect();
+    let names = file.server_name.iter().filter_map(|name| found.take(&format!("{key}.server_name"), hosts(name)));
+    let hosts = names.flatten().collect();
     let location = file.location.clone().unwrap_or_else(|| "/".to_owned());
     let is_plain =
         location.starts_with('/') && path::plain(location.as_bytes()).as_deref() == Some(location.as_bytes());
@@ -87,16 +87,34 @@ pub(super) fn pool(found: &mut Found, key: &str, name: Option<&String>, pools: &
     }
 }
 
-fn host(name: &str) -> Result<Host, String> {
+/// The hosts that a name stands for, in nginx's forms but for regular expressions.
+fn hosts(name: &str) -> Result<Vec<Host>, String> {
     let lower = name.to_ascii_lowercase();
-    let bare = lower.strip_prefix("*.").unwrap_or(&lower);
+    let (stars, dots) = (lower.strip_prefix("*."), lower.strip_prefix('.'));
+    let bare = stars.or(dots).unwrap_or(&lower);
+    if name.starts_with('~') {
+        return Err(format!(
+            "`{name}` is a regular expression, which no host is compared with; write names such as shop.example or *.example.org"
+        ));
+    }
+    // nginx's idiom is a name that no host has, such as `_`.
+    if !bare.contains(|letter: char| letter.is_ascii_alphanumeric() || letter == ':') {
+        return Err(format!("`{name}` is no host; the route for all that no other one names has no server_name"));
+    }
     let is_address = bare.starts_with('[');
     if !is_host(bare.as_bytes())
         || !is_address && bare.contains([':', '%'])
         || bare.contains("]:")
+        || bare.starts_with('.')
         || bare.ends_with('.')
+        || bare.contains("..")
     {
         return Err(format!("`{name}` is no host; write a name such as shop.example or *.example.org, without a port"));
     }
-    Ok(if bare.len() < lower.len() { Host::Below(format!(".{bare}")) } else { Host::Exact(lower) })
+    let below = Host::Below(format!(".{bare}"));
+    Ok(match (stars, dots) {
+        (Some(_), _) => vec![below],
+        (None, Some(bare)) => vec![Host::Exact(bare.to_owned()), below],
+        (None, None) => vec![Host::Exact(lower)],
+    })
 }
