@@ -231,7 +231,7 @@ fn what_is_otherwise_within_a_long_sentence_stays_apart() {
     // Where each has a few lines, what they say has to tell; that it is otherwise in many is enough.
     for (lines, known) in [(6, 4), (200, 6)] {
         let found = pairs.iter().filter(|(message, one, other)| {
-            let line = |n: usize| format!("{}\n", message.replace("{}", if n % 2 == 0 { one } else { other }));
+            let line = |n: usize| format!("{}\n", message.replace("{}", if n.is_multiple_of(2) { one } else { other }));
             let run = harness::run((0..lines).map(line).collect::<String>());
             run.report.clusters.len() == 2
         });
