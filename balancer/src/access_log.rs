@@ -4,12 +4,16 @@
 //! Each thread gathers lines in a buffer of its own and writes them in large pieces: when the buffer is nearly full,
 //! every second, and at the end. When the file is opened anew, what is gathered goes to the new one. A file that cannot be written loses its lines and is reported once; requests go on.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use crate::{
     http1::fields,
     log_file::LogFile,
-    log_format::{LogFormat, Piece, Variable, is_called},
+    log_format::{LogFormat, Piece, Told, Variable},
 };
 
 /// Bytes a thread gathers before it writes.
@@ -173,10 +177,7 @@ impl AccessLog {
 
     /// What its form asks for of the fields of an answer with this head.
     pub(crate) fn sent(&self, head: &[u8]) -> Vec<String> {
-        let find = |name: &String| {
-            let found = fields::written(head).find(|(field, _)| is_called(field, name));
-            escaped(found.map_or(b"-", |(_, value)| value))
-        };
+        let find = |told: &Told| escaped(told.find(fields::written(head)).unwrap_or(b"-"));
         self.format().map_or_else(Vec::new, |format| format.sent.iter().map(find).collect())
     }
 
@@ -288,6 +289,10 @@ fn push_value(out: &mut String, variable: Variable, [time, iso]: [&str; 2], line
         Variable::Request => request,
         Variable::Method => word(0),
         Variable::Target => word(1),
+        Variable::Path => path(word(1)),
+        Variable::Query => or_none(word(1).split_once('?').map_or("", |(_, query)| query)),
+        Variable::RemoteUser => "-",
+        Variable::Msec => return out.push_str(&seconds(since_1970())),
         Variable::Protocol => word(2),
         Variable::Scheme if line.asked.https => "https",
         Variable::Scheme => "http",
@@ -327,6 +332,19 @@ fn push_value(out: &mut String, variable: Variable, [time, iso]: [&str; 2], line
             _ => out.push_str(part),
         }
     }
+}
+
+/// The path in a target, which may be a whole URI.
+fn path(target: &str) -> &str {
+    let target = target.split_once('?').map_or(target, |(before, _)| before);
+    match target.split_once("://") {
+        Some((_, rest)) if !target.starts_with('/') => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        _ => target,
+    }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn or_none(text: &str) -> &str {
@@ -420,6 +438,22 @@ mod tests {
             "\"queue_time\":0.000,\"chosen\":\"turn\",\"request_id\":\"7f\",\"retries\":\"connect\",\"retry_budget\":\"-\",\"flag\":\"-\",\"by\":\"-\",\"host\":\"-\"}\n",
         ] {
             assert!(json.contains(part), "{part} is not in {json}");
+        }
+    }
+
+    #[test]
+    fn path_and_query_are_told_as_they_were_written() {
+        for (target, expected) in [
+            ("/a%20b/?c=/d?e", "/a%20b/ c=/d?e c=/d?e"),
+            ("/a?", "/a - -"),
+            ("/http://b/c", "/http://b/c - -"),
+            ("http://a.example/b?c", "/b c c"),
+            ("http://a.example?c", "/ c c"),
+            ("*", "* - -"),
+        ] {
+            let (asked, mut out) = (Asked::new(b"GET", target.as_bytes(), "HTTP/1.1", None, None), String::new());
+            render_as(&"$uri $args ${query_string}".parse().unwrap(), &mut out, ["t", "i"], &line(&asked));
+            assert_eq!(out, format!("{expected}\n"), "{target}");
         }
     }
 

@@ -163,6 +163,9 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     }
     config.access_log = flags.access_log.or(config.access_log);
     config.metrics_listen = flags.metrics_listen.or(config.metrics_listen);
+    if let Some(problem) = config.log_problem() {
+        bail!("error_log: {problem}");
+    }
     if let Some((key, problem)) = config.address_problems().first() {
         bail!("{key}: {problem}");
     }

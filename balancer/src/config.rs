@@ -87,6 +87,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// Why the error log cannot be where it is beside the access log.
+    #[must_use]
+    pub fn log_problem(&self) -> Option<String> {
+        let path = self.error_log.as_ref().filter(|path| self.access_log.as_ref() == Some(path))?;
+        // What is no file (`/dev/stderr`, `/dev/null`) may take both.
+        let is_file = !path.starts_with("/dev");
+        is_file.then(|| format!("{} is the access log's already; choose another file", path.display()))
+    }
+
     /// A balancer that listens at these addresses and has no backends yet.
     #[must_use]
     pub fn listening(listen: Vec<SocketAddr>) -> Self {

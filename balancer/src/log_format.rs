@@ -4,6 +4,8 @@
 
 use std::str::FromStr;
 
+use crate::select::key;
+
 /// nginx's own form.
 const COMBINED: &str =
     "$remote_addr - - [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" \"$http_user_agent\"";
@@ -17,12 +19,20 @@ pub enum Variable {
     TimeLocal,
     /// The same in the form of ISO 8601.
     TimeIso,
+    /// The same in seconds since 1970, to the millisecond.
+    Msec,
+    /// The user whom the client says it is; no credentials are read, so nobody is told, as in nginx's own form.
+    RemoteUser,
     /// The first line of the request.
     Request,
     /// Its method.
     Method,
     /// Its target.
     Target,
+    /// The path in that, as it was written.
+    Path,
+    /// The query in that.
+    Query,
     /// Its version.
     Protocol,
     /// `http` or `https`, as the client speaks.
@@ -35,7 +45,7 @@ pub enum Variable {
     HttpReferer,
     /// `User-Agent`.
     HttpUserAgent,
-    /// Another field of the request, by its number among those of the form.
+    /// Another field of the request, or a cookie, by its number among those of the form.
     Field(usize),
     /// A field of the answer, by its number among those of the form.
     SentField(usize),
@@ -65,7 +75,7 @@ pub enum Variable {
     By,
 }
 
-/// The variables by their names; those of fields come besides.
+/// The variables by their names; those of fields and cookies come besides.
 const VARIABLES: [(&str, Variable); 24] = [
     ("remote_addr", Variable::RemoteAddr),
     ("time_local", Variable::TimeLocal),
@@ -93,6 +103,15 @@ const VARIABLES: [(&str, Variable); 24] = [
     ("by", Variable::By),
 ];
 
+/// More of nginx's, that say what others say too, and are not in JSON.
+const MORE: [(&str, Variable); 5] = [
+    ("remote_user", Variable::RemoteUser),
+    ("msec", Variable::Msec),
+    ("uri", Variable::Path),
+    ("args", Variable::Query),
+    ("query_string", Variable::Query),
+];
+
 /// A part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
@@ -109,14 +128,36 @@ pub struct LogFormat {
     pub pieces: Vec<Piece>,
     /// Whether values stand in strings of JSON.
     pub json: bool,
-    /// The fields of requests that are told, in lower case and with `_` for `-`.
-    pub fields: Vec<String>,
-    /// Those of answers.
-    pub sent: Vec<String>,
+    /// What is told of the fields of requests.
+    pub fields: Vec<Told>,
+    /// And of those of answers.
+    pub sent: Vec<Told>,
+}
+
+/// What is told of the fields of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// The first with this name, in lower case and with `_` for `-`.
+    Field(String),
+    /// The cookie of this name.
+    Cookie(String),
+}
+
+impl Told {
+    /// Finds it among fields, each with its name and value.
+    pub(crate) fn find<'a>(&self, mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<&'a [u8]> {
+        match self {
+            Self::Field(name) => fields.find(|(field, _)| is_called(field, name)).map(|(_, value)| value),
+            Self::Cookie(name) => {
+                let cookies = fields.filter(|(field, _)| field.eq_ignore_ascii_case(b"cookie"));
+                cookies.map(|(_, value)| value).find_map(|value| key::cookie(value, name))
+            }
+        }
+    }
 }
 
 /// Whether a field of a message has this name of a variable.
-pub(crate) fn is_called(field: &[u8], name: &str) -> bool {
+fn is_called(field: &[u8], name: &str) -> bool {
     let plain = |letter: &u8| if *letter == b'-' { b'_' } else { letter.to_ascii_lowercase() };
     field.len() == name.len() && field.iter().map(plain).eq(name.bytes())
 }
@@ -151,8 +192,13 @@ impl LogFormat {
         let mut parts = text.split('$');
         self.pieces.push(Piece::Text(parts.next().unwrap_or_default().to_owned()));
         for part in parts {
-            let end = part.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(part.len());
-            let (name, rest) = part.split_at(end);
+            let end = || part.find(|letter| !is_of_name(letter)).unwrap_or(part.len());
+            let (name, rest) = match part.strip_prefix('{') {
+                Some(braced) => braced
+                    .split_once('}')
+                    .ok_or_else(|| format!("the brace of `${part}` is not closed; write `}}` behind the name"))?,
+                None => part.split_at(end()),
+            };
             let variable = self.variable(name)?;
             self.pieces.extend([Piece::Value(variable), Piece::Text(rest.to_owned())]);
         }
@@ -160,29 +206,35 @@ impl LogFormat {
     }
 
     fn variable(&mut self, name: &str) -> Result<Variable, String> {
-        if let Some((_, variable)) = VARIABLES.iter().find(|(known, _)| *known == name) {
+        let all = VARIABLES.iter().chain(&MORE);
+        if let Some((_, variable)) = all.clone().find(|(known, _)| *known == name) {
             return Ok(*variable);
         }
-        let (list, field) = match (name.strip_prefix("sent_http_"), name.strip_prefix("http_"), name) {
-            (Some(field), _, _) => (&mut self.sent, field),
-            (None, Some(field), _) => (&mut self.fields, field),
-            (None, None, "host") => (&mut self.fields, name),
-            (None, None, _) => (&mut self.fields, ""),
+        let after = |start| name.strip_prefix(start).filter(|rest| !rest.is_empty() && rest.chars().all(is_of_name));
+        let field = |name: &str| Told::Field(name.to_ascii_lowercase());
+        let (list, told) = match (after("sent_http_"), after("http_"), after("cookie_")) {
+            (Some(name), _, _) => (&mut self.sent, field(name)),
+            (_, Some(name), _) => (&mut self.fields, field(name)),
+            (_, _, Some(name)) => (&mut self.fields, Told::Cookie(name.to_owned())),
+            _ if name == "host" => (&mut self.fields, field(name)),
+            _ => {
+                let known = all.fold(String::new(), |list, (known, _)| list + "$" + known + ", ");
+                return Err(format!(
+                    "`${name}` is not known; write combined, json, or text with {known}$host, $http_NAME, $sent_http_NAME, $cookie_NAME"
+                ));
+            }
         };
-        if field.is_empty() {
-            let known: Vec<String> = VARIABLES.iter().map(|(known, _)| format!("${known}")).collect();
-            let known = known.join(", ");
-            return Err(format!(
-                "`${name}` is not known; write combined, json, or text with {known}, $host, $http_NAME, $sent_http_NAME"
-            ));
-        }
-        let field = field.to_ascii_lowercase();
-        let number = list.iter().position(|known| *known == field).unwrap_or_else(|| {
-            list.push(field);
+        let number = list.iter().position(|known| *known == told).unwrap_or_else(|| {
+            list.push(told);
             list.len() - 1
         });
         Ok(if name.starts_with("sent_") { Variable::SentField(number) } else { Variable::Field(number) })
     }
+}
+
+/// Whether names of variables may have this letter.
+fn is_of_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
 }
 
 /// An object with all that there is, and the host; numbers are numbers.
@@ -216,15 +268,31 @@ mod tests {
 
     #[test]
     fn fields_are_told_by_their_names() {
-        let format: LogFormat = "$http_x_a $sent_http_x_b $host $http_X_A".parse().unwrap();
-        assert_eq!((format.fields, format.sent), (vec!["x_a".to_owned(), "host".to_owned()], vec!["x_b".to_owned()]));
+        let format: LogFormat = "$http_x_a $sent_http_x_b $host $http_X_A $cookie_Id".parse().unwrap();
+        let field = |name: &str| Told::Field(name.to_owned());
+        let fields = vec![field("x_a"), field("host"), Told::Cookie("Id".to_owned())];
+        assert_eq!((format.fields, format.sent), (fields, vec![field("x_b")]));
         assert_eq!(format.pieces[7], Piece::Value(Variable::Field(0)));
         assert!(is_called(b"X-A", "x_a") && !is_called(b"X-AB", "x_a"));
     }
 
     #[test]
+    fn names_may_stand_in_braces() {
+        let [braced, plain]: [LogFormat; 2] =
+            ["${status}s${by}${http_x_a}", "$status|$by$http_x_a"].map(|form| form.parse().unwrap());
+        assert_eq!(braced.pieces[2], Piece::Text("s".to_owned()));
+        assert_eq!((&braced.pieces[3..], braced.fields), (&plain.pieces[3..], plain.fields));
+        for odd in ["${status", "${a$status}"] {
+            assert!(
+                odd.parse::<LogFormat>().unwrap_err().contains("is not closed; write `}` behind the name"),
+                "{odd}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_not_known_is_named() {
-        for odd in ["$nothing", "$", "$statuses", "$$", "$http_", "$sent_http_"] {
+        for odd in ["$nothing", "$", "$statuses", "$$", "$http_", "$sent_http_", "$cookie_", "${}", "${http_a-b}"] {
             assert!(odd.parse::<LogFormat>().unwrap_err().contains("is not known; write combined"), "{odd}");
         }
         assert!("a\nb".parse::<LogFormat>().is_err());

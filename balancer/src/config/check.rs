@@ -118,6 +118,7 @@ pub(super) fn check(file: file::File, unread: &[&str]) -> (Config, Vec<String>) 
     config.routes = route::check(&mut found, &file.route, &config);
     config.access_log = file.access_log;
     (config.error_log, config.error_log_level) = (file.error_log, file.error_log_level);
+    config.log_problem().into_iter().for_each(|problem| found.add("error_log", problem));
     config.address_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     if is_read(&["listen", "tls", "engine", "trusted_proxies", "request_id", "trace_context"]) {
         config.front_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     access_log::{Asked, Line, Retry, Try},
     identity::{RequestId, Trace},
-    log_format::LogFormat,
+    log_format::{LogFormat, Told},
     metrics::book::{PoolCounts, count_status},
 };
 
@@ -89,8 +89,8 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// `asked` is looked at only when there is a log.
-    /// It is given the names of the fields that the log's form asks for.
-    pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, asked: impl FnOnce(&[String]) -> Asked) -> Self {
+    /// It is given what the log's form asks for of the fields.
+    pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, asked: impl FnOnce(&[Told]) -> Asked) -> Self {
         worker.counters.requests.add_one();
         let log = worker.log.borrow();
         let format = log.format();

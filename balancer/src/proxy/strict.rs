@@ -46,7 +46,7 @@ use crate::{
     access_log::Asked,
     http1::{Bounds, Refusal, fields::Kind, framing::Framing, request::Request, target::Target},
     identity::{self, RequestId, Trace},
-    log_format::is_called,
+    log_format::Told,
     metrics::{LIMIT_CONN, PROXY_PROTOCOL},
     route::Route,
 };
@@ -348,7 +348,7 @@ fn follow(
 fn begin(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &Desk, request: &Request) -> Entry {
     client.enter(Phase::Forwarding);
     tell(client, desk);
-    let mut entry = Entry::begin(worker, client, |names| asked(client, desk, request, stream, names));
+    let mut entry = Entry::begin(worker, client, |told| asked(client, desk, request, stream, told));
     identify(&mut entry, worker, client, desk);
     entry
 }
@@ -475,11 +475,9 @@ async fn leave(worker: &Worker, client: &Client, stream: &Stream) {
     }
 }
 
-fn asked(client: &Client, desk: &Desk, request: &Request, stream: &Stream, names: &[String]) -> Asked {
-    let value = |name: &String| {
-        let mut fields = desk.request.fields().iter();
-        fields.find(|field| is_called(field.name.of(&desk.buffer), name)).map(|field| field.value.of(&desk.buffer))
-    };
+fn asked(client: &Client, desk: &Desk, request: &Request, stream: &Stream, told: &[Told]) -> Asked {
+    let fields = desk.request.fields().iter();
+    let fields = fields.map(|field| (field.name.of(&desk.buffer), field.value.of(&desk.buffer)));
     let asked = Asked::new(
         request.method.of(&desk.buffer),
         request.target_text.of(&desk.buffer),
@@ -487,7 +485,7 @@ fn asked(client: &Client, desk: &Desk, request: &Request, stream: &Stream, names
         field(desk, Kind::Referer),
         field(desk, Kind::UserAgent),
     );
-    asked.with(names.iter().map(value), client.speaks_tls())
+    asked.with(told.iter().map(|told| told.find(fields.clone())), client.speaks_tls())
 }
 
 fn field(desk: &Desk, kind: Kind) -> Option<&[u8]> {

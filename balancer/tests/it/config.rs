@@ -203,6 +203,17 @@ fn logs_that_cannot_be_written_are_told_and_none_is_made() {
 }
 
 #[test]
+fn two_logs_are_not_written_to_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = |one: &str, other: &str| check_lines(&format!("access_log = \"{one}\"\nerror_log = \"{other}\""));
+    let path = folder.path().join("a.log").display().to_string();
+    let (code, said) = both(&path, &path.replace("/a.log", "/./a.log"));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("error_log: /") && said.contains("a.log is the access log's already; choose another file"));
+    assert_eq!(both("/dev/null", "/dev/null"), (Some(0), String::new()));
+}
+
+#[test]
 fn a_folder_that_cannot_take_logs_of_a_program_is_told_and_none_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -262,3 +262,23 @@ fn a_client_that_closed_its_direction_while_its_answer_was_awaited_is_told_apart
     assert_eq!(client.answer().text(), "late");
     assert_eq!(lines(balancer, &folder), "200 half_closed client\n");
 }
+
+#[test]
+fn the_form_that_nginx_comes_with_is_taken() {
+    let upstream = Upstream::saying("hi");
+    let form = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" $msec|${cookie_id}s|$cookie_no"#;
+    let (balancer, folder) = logging(form, &format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address));
+    let mut client = balancer.connect();
+    client.send(
+        "GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YTpi\r\nX-Forwarded-For: b\r\nCookie: x=1; id=7\r\n\r\n",
+    );
+    assert_eq!(client.answer().status, 200);
+    let line = lines(balancer, &folder);
+    let (before, after) = (line.find('[').unwrap(), line.find(']').unwrap());
+    assert_eq!(&line[..before], "127.0.0.1 - - ");
+    let told = line[after..].strip_prefix("] \"GET /a HTTP/1.1\" 200 2 \"-\" \"-\" \"b\" ").unwrap();
+    let (msec, cookies) = told.split_once('|').unwrap();
+    assert_eq!(cookies, "7s|-\n");
+    let (seconds, fraction) = msec.split_once('.').unwrap();
+    assert!(seconds.parse::<u64>().unwrap() > 1_500_000_000 && fraction.len() == 3, "{msec}");
+}

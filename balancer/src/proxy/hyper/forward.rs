@@ -27,7 +27,7 @@ use super::{
 use crate::{
     access_log::Asked,
     http1::{Refusal, Version, fields::ONCE},
-    log_format::is_called,
+    log_format::Told,
     proxy::{
         branch::{Candidate, asks_for},
         client::{Client, Phase},
@@ -58,7 +58,7 @@ pub(crate) async fn forward(
     let upgrading = request.headers().contains_key(header::UPGRADE).then(|| upgrade::on(&mut request));
     let (head, body) = request.into_parts();
     let accept = head.headers.get(header::ACCEPT).cloned();
-    let mut entry = Entry::begin(&worker, &client, |names| asked(&head, names));
+    let mut entry = Entry::begin(&worker, &client, |told| asked(&head, told));
     entry.pool = Some(Arc::clone(&worker.branch().counts));
     let outcome = exchange(&worker, &client, (head, body), upgrading, &mut entry).await;
     client.enter(Phase::Answering);
@@ -80,13 +80,10 @@ pub(crate) async fn forward(
     response
 }
 
-fn asked(head: &request::Parts, names: &[String]) -> Asked {
+fn asked(head: &request::Parts, told: &[Told]) -> Asked {
     let version = if head.version == hyper::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
     let field = |name| head.headers.get(name).map(HeaderValue::as_bytes);
-    let value = |name: &String| {
-        let mut fields = head.headers.iter();
-        fields.find(|(field, _)| is_called(field.as_str().as_bytes(), name)).map(|(_, value)| value.as_bytes())
-    };
+    let fields = || head.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     let asked = Asked::new(
         head.method.as_str().as_bytes(),
         head.uri.to_string().as_bytes(),
@@ -94,7 +91,7 @@ fn asked(head: &request::Parts, names: &[String]) -> Asked {
         field(header::REFERER),
         field(header::USER_AGENT),
     );
-    asked.with(names.iter().map(value), false)
+    asked.with(told.iter().map(|told| told.find(fields())), false)
 }
 
 type Answer = (response::Parts, Content);
