@@ -10,7 +10,7 @@ use std::ops::Range;
 use crate::{
     format::{digits::Digits, time},
     mask,
-    tally::whole_letters,
+    tally::{Key, whole_letters},
     template::Kind,
     token::{self, BLANK, BREAK, CLASS, COLON, Class, Clean, DIGIT, MARK, STOP},
 };
@@ -87,18 +87,29 @@ impl Shaper {
     }
 }
 
+/// Places for shapes that are known to stay as they are.
+const STEADY: usize = 1 << 12;
+
 /// What a shape is masked again with.
 #[derive(Debug, Default)]
 struct Again {
     text: Vec<u8>,
     shape: Vec<u8>,
+    /// Shapes that stayed as they are, each at the place that its key says: many messages have the same.
+    steady: Vec<Option<Key>>,
 }
 
 impl Again {
     /// Masks the text of a shape until it stays as it is. Only where it does not, the kinds of its slots are forgotten.
     fn settle(&mut self, shape: &mut Vec<u8>) {
         let is_slot = |b: u8| Kind::of_byte(b).is_some();
+        self.steady.resize(STEADY, None);
         for _ in 1..PASSES {
+            let key = Key::of(shape);
+            let place = key.0 as usize % STEADY;
+            if self.steady[place] == Some(key) {
+                return;
+            }
             self.text.clear();
             for b in shape.iter() {
                 if is_slot(*b) { self.text.extend_from_slice(b"<*>") } else { self.text.push(*b) }
@@ -106,6 +117,7 @@ impl Again {
             write_into(&mut self.shape, Digits::open(&self.text), &self.text);
             let same = |(one, other): (&u8, &u8)| one == other || is_slot(*one) && is_slot(*other);
             if shape.len() == self.shape.len() && shape.iter().zip(&self.shape).all(same) {
+                self.steady[place] = Some(key);
                 return;
             }
             std::mem::swap(shape, &mut self.shape);
