@@ -5,10 +5,10 @@ over TLS.
     latency.py [--balancer target/release/logkin-balancer] [--rates 10000,20000,30000] [--rounds 5] [--seconds 3]
 
 A load that goes as fast as it can measures itself where the proxy is the faster side: its own core is full, and what waits
-there waits for the scheduler. So here both proxies get the same requests at the same times, well below what they could do.
-The proxy has the first core; the load and two backends have the last. They take turns, and medians of rounds are compared.
-Only the standard library is used; needs nginx, h2load (nghttp2-client) and openssl. The bound: 99th percentile at most 1.2
-times that of nginx. Exit code 1 if it is not held.
+there waits for the scheduler. So here both proxies are asked at the same rates, well below what they could do: each client
+waits for a time drawn by lot between its requests, so that they come neither in step nor in bursts. The proxy has the first
+core; the load and two backends have the last. They take turns, and medians of rounds are compared. Only the standard library is
+used; needs nginx, wrk and openssl. The bound: 99th percentile at most 1.2 times that of nginx. Exit code 1 if it is not held.
 """
 import argparse
 import contextlib
@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CLIENTS = 64
+CLIENTS = 128
 HEAD = "daemon off; worker_processes 1; pid {0}/{1}.pid; error_log {0}/{1}.err crit; events {{ worker_connections 4096; }}"
 BUFFERS = "".join(f"{kind}_temp_path {{0}}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 
@@ -57,25 +57,37 @@ def start(command, core, port):
     sys.exit(f"{command[0]} does not start: {process.stderr.read().decode()}")
 
 
+LOAD = """
+local most = tonumber(os.getenv("MOST"))
+function init(args) math.randomseed(os.time()) end
+function delay() return math.random(0, most) end
+function done(summary, latency)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  print("took", latency:percentile(50), latency:percentile(99), summary.requests * 1e6 / summary.duration, failed)
+end
+"""
+
+
 def load(url, rate, seconds, core, folder):
-    """median and 99th percentile of the answer times, in milliseconds"""
-    log = Path(folder) / "load.log"
-    log.unlink(missing_ok=True)
-    command = ["h2load", "--h1", "-t1", f"-c{CLIENTS}", f"--rps={rate / CLIENTS}", f"-n{int(rate * seconds)}", f"--log-file={log}", url]
-    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-    answers = [line.split("\t") for line in log.read_text().splitlines()] if log.exists() else []
-    if done.returncode or any(status != "200" for _, status, _ in answers) or len(answers) < rate * seconds * 0.99:
+    """median and 99th percentile of the answer times in milliseconds, and requests per second"""
+    script = Path(folder) / "load.lua"
+    script.write_text(LOAD)
+    environment = os.environ | {"MOST": str(round(2000 * CLIENTS / rate))}
+    command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}", "-s", str(script), url]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+    took = next((line.split()[1:] for line in done.stdout.splitlines() if line.startswith("took")), None)
+    if took is None or took[3] != "0":
         sys.exit(f"{url} did not answer all requests: {done.stdout[-400:]} {done.stderr[-400:]}")
-    times = sorted(int(took) / 1000 for _, _, took in answers)
-    return times[len(times) // 2], times[len(times) * 99 // 100]
+    return float(took[0]) / 1000, float(took[1]) / 1000, float(took[2])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--balancer", default=ROOT / "target/release/logkin-balancer")
-    parser.add_argument("--rates", default="10000,20000,30000", help="requests per second, of all clients together")
+    parser.add_argument("--rates", default="10000,20000,30000", help="requests per second of all clients together, less what answers take")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
     args = parser.parse_args()
     first, last = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
@@ -108,11 +120,12 @@ def main():
                     for side in (0, 1) if turn % 2 else (1, 0):
                         scheme, host = ("http", "127.0.0.1") if kind == "plain" else ("https", "localhost")
                         taken[side].append(load(f"{scheme}://{host}:{ports[side]}/", rate, args.seconds, last, folder))
-                (their_50, their_99), (our_50, our_99) = ([statistics.median(column) for column in zip(*side)] for side in taken)
+                (their_50, their_99, their_rate), (our_50, our_99, our_rate) = ([statistics.median(column) for column in zip(*side)] for side in taken)
                 good = our_99 <= 1.2 * their_99
                 kept &= good
                 print(
-                    f"{kind:>5} {rate:6d}/s  nginx p50 {their_50:5.2f} p99 {their_99:5.2f}  ours p50 {our_50:5.2f} p99 {our_99:5.2f}"
+                    f"{kind:>5} {rate:6d}/s  nginx p50 {their_50:5.2f} p99 {their_99:5.2f} of {their_rate:6.0f}/s"
+                    f"  ours p50 {our_50:5.2f} p99 {our_99:5.2f} of {our_rate:6.0f}/s"
                     f"  p99 {our_99 / their_99:.2f} times{'' if good else '  MISSED'}",
                     flush=True,
                 )
