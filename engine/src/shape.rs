@@ -22,8 +22,8 @@ mod piece;
 /// that size, and few shapes would fill the memory that many are to have.
 const LONGEST: usize = 4 << 10;
 
-/// Times that a message is masked at most. Two do for nearly all, of which the second finds nothing; none is known that needs more
-/// than four.
+/// Times that a message is masked at most. Two do for nearly all, of which the second finds nothing; each of the others leaves less
+/// to mask, and the bound is only there so that no message can take long.
 const PASSES: usize = 8;
 
 /// Turns messages into shapes, reusing its buffers.

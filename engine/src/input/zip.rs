@@ -156,12 +156,12 @@ fn next(bytes: &mut dyn BufRead) -> io::Result<Option<Header>> {
     loop {
         let passed = match &mark[..] {
             MEMBER => return header(bytes).map(Some),
-            LISTED => lengths(bytes, 42, &[24, 26, 28]),
-            SIGNATURE => lengths(bytes, 2, &[0]),
-            EXTRA => long_length::<4>(bytes),
-            LONG_END => long_length::<8>(bytes),
+            LISTED => pass_record(bytes, 42, &[24, 26, 28]),
+            SIGNATURE => pass_record(bytes, 2, &[0]),
+            EXTRA => pass_counted::<4>(bytes),
+            LONG_END => pass_counted::<8>(bytes),
             LOCATOR => pass(bytes, 16),
-            END => lengths(bytes, 18, &[16]),
+            END => pass_record(bytes, 18, &[16]),
             [0, 0, 0, 0] if in_directory => return Ok(None),
             _ if in_directory => return Err(io::Error::other("what follows its end is no archive")),
             _ => return Err(io::Error::other("the header of a member was expected")),
@@ -175,7 +175,7 @@ fn next(bytes: &mut dyn BufRead) -> io::Result<Option<Header>> {
 }
 
 /// Passes over a record of so many bytes, and what it has besides, the lengths of which, of two bytes, are at these places in it.
-fn lengths(bytes: &mut dyn BufRead, fixed: usize, places: &[usize]) -> io::Result<()> {
+fn pass_record(bytes: &mut dyn BufRead, fixed: usize, places: &[usize]) -> io::Result<()> {
     let mut record = [0; 42];
     let record = &mut record[..fixed];
     bytes.read_exact(record)?;
@@ -183,7 +183,7 @@ fn lengths(bytes: &mut dyn BufRead, fixed: usize, places: &[usize]) -> io::Resul
 }
 
 /// Passes over a record that begins with its length, in so many bytes.
-fn long_length<const BYTES: usize>(bytes: &mut dyn BufRead) -> io::Result<()> {
+fn pass_counted<const BYTES: usize>(bytes: &mut dyn BufRead) -> io::Result<()> {
     let mut length = [0; 8];
     bytes.read_exact(&mut length[..BYTES])?;
     pass(bytes, u64::from_le_bytes(length))
