@@ -46,6 +46,7 @@ mod retry;
 mod patience;
 mod room;
 mod shares;
+mod turns;
 mod strict;
 mod upstream;
 mod branch;

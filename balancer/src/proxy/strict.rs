@@ -6,12 +6,12 @@
 
 use std::{
     future::poll_fn,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
     sync::Arc,
-    task::{Poll, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -160,9 +160,14 @@ async fn introduce(worker: &Worker, client: &Client, stream: &mut TcpStream) -> 
 async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<Stream> {
     let Some(front) = &client.door.tls else { return Some(Stream::Tcp(stream)) };
     client.enter(Phase::Handshaking);
+    // Who has said nothing yet costs little, and waits for no turn.
+    if !is_coming(client, |cx| stream.poll_read_ready(cx)).await {
+        return None;
+    }
     // Boxed: it is large, and soon over.
-    let mut handshake = Box::pin(front.acceptor.accept(stream));
-    let accepted = poll_fn(|cx| match handshake.as_mut().poll(cx) {
+    let mut handshake = Box::pin(front.accept(stream));
+    let mut queued = worker.handshakes.queue();
+    let accepted = poll_fn(|cx| match queued.poll_step(cx, |cx| handshake.as_mut().poll(cx)) {
         Poll::Pending if client.is_let_go() => Poll::Ready(Err(ErrorKind::Interrupted.into())),
         accepted => accepted,
     });
@@ -182,7 +187,7 @@ async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<St
 
 async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream) {
     let size = worker.limits.head_size;
-    while is_coming(client, stream).await {
+    while is_coming(client, |cx| stream.poll_readable(cx)).await {
         let mut desk = worker.shelf.desk(size);
         let next = loop {
             // Boxed: a client that is waited for should cost little.
@@ -202,11 +207,9 @@ async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream) {
 }
 
 /// Waits until the client sends something; `false` when it shall be let go.
-async fn is_coming(client: &Client, stream: &Stream) -> bool {
-    poll_fn(|cx| {
-        if client.is_let_go() { Poll::Ready(false) } else { stream.poll_readable(cx).map(|readable| readable.is_ok()) }
-    })
-    .await
+async fn is_coming(client: &Client, readable: impl Fn(&mut Context<'_>) -> Poll<io::Result<()>>) -> bool {
+    poll_fn(|cx| if client.is_let_go() { Poll::Ready(false) } else { readable(cx).map(|readable| readable.is_ok()) })
+        .await
 }
 
 /// One request, from its head to the last byte of its answer.

@@ -19,6 +19,7 @@ use super::{
     room::Room,
     shares::Shares,
     strict::shelf::Shelf,
+    turns::Turns,
 };
 use crate::{
     access_log::{AccessLog, Asked, Line},
@@ -63,6 +64,8 @@ pub(crate) struct Worker {
     pub(crate) connections: TaskTracker,
     /// Connections to backends, tunnels, rests of bodies: what nobody waits for.
     pub(crate) background: TaskTracker,
+    /// For TLS handshakes: one takes as long as ten requests or more.
+    pub(crate) handshakes: Turns,
     pub(crate) stopping: Cell<bool>,
     /// Whether it was told that all places are taken, and most still are.
     pub(crate) crowded: Cell<bool>,
@@ -105,6 +108,7 @@ impl Worker {
         } = thread;
         // Requests have as many places as connections: each holds about as much.
         let shares = Shares::of(limits.connections);
+        let background = TaskTracker::new();
         let worker = Self {
             engine,
             clock: Clock::new(plans.iter().map(|plan| &plan.limits).chain([&limits])),
@@ -119,7 +123,8 @@ impl Worker {
             streams: Rc::default(),
             shares,
             connections: TaskTracker::new(),
-            background: TaskTracker::new(),
+            handshakes: Turns::new(&background),
+            background,
             stopping: Cell::new(false),
             crowded: Cell::new(false),
             room: Room::new(MOST_HELD),

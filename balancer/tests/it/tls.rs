@@ -8,7 +8,8 @@ use std::{
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use tokio_rustls::rustls::{
-    self, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned, crypto::ring,
+    self, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
+    crypto::{CryptoProvider, ring},
     pki_types::ServerName,
 };
 
@@ -64,9 +65,17 @@ impl Authority {
     }
 
     pub(crate) fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientConfig {
+        self.client_with(ring::default_provider(), versions)
+    }
+
+    fn client_with(
+        &self,
+        provider: CryptoProvider,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
-        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots)
@@ -239,6 +248,65 @@ fn a_client_that_comes_again_needs_no_full_handshake() {
             .collect();
         assert_eq!((kinds[0], kinds[1]), (HandshakeKind::Full, HandshakeKind::Resumed), "{:?}", version.version);
     }
+}
+
+#[test]
+fn the_cheaper_cipher_is_agreed_on_but_with_clients_that_ask_for_the_one_without_aes_first() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let balancer = speaking(&upstream, &[&own], &[]);
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        for (first, agreed) in [("AES_256", "AES_128"), ("AES_128", "AES_128"), ("CHACHA20", "CHACHA20")] {
+            let named = |suite: rustls::CipherSuite, part| suite.as_str().unwrap().contains(part);
+            let mut provider = ring::default_provider();
+            provider.cipher_suites.sort_by_key(|suite| !named(suite.suite(), first));
+            let mut client =
+                Client::to(balancer.tls, "localhost", Arc::new(authority.client_with(provider, &[version])));
+            assert_eq!(client.get("localhost").status, 200);
+            let suite = client.connection().negotiated_cipher_suite().unwrap().suite();
+            assert!(named(suite, agreed), "{first} first with {:?}: {suite:?}", version.version);
+        }
+    }
+}
+
+/// The first thing that a client says.
+fn hello(authority: &Authority) -> Vec<u8> {
+    let config = Arc::new(authority.client(rustls::ALL_VERSIONS));
+    let mut connection = ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
+    let mut said = Vec::new();
+    while connection.wants_write() {
+        connection.write_tls(&mut said).unwrap();
+    }
+    said
+}
+
+/// Asks while so many begin handshakes at once: how many of these were answered meanwhile.
+fn answered_meanwhile(balancer: &Balancer, hello: &[u8], many: usize) -> usize {
+    let mut asking = balancer.connect();
+    assert_eq!(asking.get("/x").status, 200);
+    let mut beginning: Vec<_> = (0..many).map(|_| TcpStream::connect(balancer.tls).unwrap()).collect();
+    beginning.iter_mut().for_each(|client| client.write_all(hello).unwrap());
+    let answered = || {
+        let is_answered = |client: &&TcpStream| {
+            client.set_nonblocking(true).unwrap();
+            client.peek(&mut [0]).is_ok()
+        };
+        beginning.iter().filter(is_answered).count()
+    };
+    let before = answered();
+    assert_eq!(asking.get("/x").status, 200);
+    answered() - before
+}
+
+#[test]
+fn a_request_waits_for_few_of_the_handshakes_that_begin_at_once() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let balancer = speaking(&upstream, &[&own], &[]);
+    let hello = hello(&authority);
+    // Whoever counts may be held up while the balancer goes on, but not always.
+    let fewest = (0..10).map(|_| answered_meanwhile(&balancer, &hello, 200)).min();
+    assert!(fewest < Some(25), "{fewest:?} of 200 were answered before a request that had come meanwhile");
 }
 
 #[test]
