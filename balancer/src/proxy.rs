@@ -225,17 +225,31 @@ fn welcome(worker: &Rc<Worker>, stream: TcpStream, from: SocketAddr, door: &Rc<D
         }
         return;
     }
+    let open = Open { _place: place, counters: Arc::clone(&worker.counters) };
     let (tasks, worker, door) = (&worker.connections, Rc::clone(worker), Rc::clone(door));
-    let counters = Arc::clone(&worker.counters);
+    // What is awaited is made inside: an argument would be there twice, in each connection.
     match worker.engine {
-        Engine::Strict => tasks.spawn_local(holding(place, counters, strict::serve(worker, stream, from.ip(), door))),
-        Engine::Hyper => tasks.spawn_local(holding(place, counters, hyper::serve(worker, stream, from.ip(), door))),
+        Engine::Strict => tasks.spawn_local(async move {
+            let _open = open;
+            strict::serve(worker, stream, from.ip(), door).await;
+        }),
+        Engine::Hyper => tasks.spawn_local(async move {
+            let _open = open;
+            hyper::serve(worker, stream, from.ip(), door).await;
+        }),
     };
 }
 
-async fn holding(_place: Option<Place>, counters: Arc<Counters>, serving: impl Future<Output = ()>) {
-    serving.await;
-    counters.closed.add_one();
+/// A connection that has been accepted, for as long as it is open.
+struct Open {
+    _place: Option<Place>,
+    counters: Arc<Counters>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.counters.closed.add_one();
+    }
 }
 
 /// After the stop signal: answers what is under way, gives idle clients a moment for one more request (it may be on its

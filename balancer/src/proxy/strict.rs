@@ -201,7 +201,7 @@ async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream) {
             Next::Request => {}
             Next::Close => return,
             Next::Leave => return leave(worker, client, stream).await,
-            Next::Tunnel(far) => return tunnel::carry(worker, client, stream, *far).await,
+            Next::Tunnel(far) => return Box::pin(tunnel::carry(worker, client, stream, *far)).await,
         }
     }
 }
@@ -248,7 +248,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         Err(error) => return turn_away(worker, client, stream, desk, entry, &request, failed(error, false)).await,
     };
     if let Some(own) = Own::of(client, &request, desk, route) {
-        return own::answer(worker, client, stream, desk, (request, upload, entry), own).await;
+        return Box::pin(own::answer(worker, client, stream, desk, (request, upload, entry), own)).await;
     }
     enter_branch(client, &mut entry, branch, route);
     let mut exchange = Exchange {
@@ -273,7 +273,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         Err(error) => {
             let done = upload.is_read() && error.facts().side != Side::Client;
             let stays = request.stays && done && !worker.stopping.get();
-            fail(worker, client, stream, desk, entry, failed(error, stays)).await;
+            Box::pin(fail(worker, client, stream, desk, entry, failed(error, stays))).await;
             stays
         }
         Ok(answer) if answer.head.status == 101 => {
@@ -306,7 +306,8 @@ async fn turn_away(
 ) -> Next {
     let is_limited = matches!(failure.error, ProxyError::Throttled(_));
     let stays = is_limited && request.stays && request.framing == Framing::None && !worker.stopping.get();
-    fail(worker, client, stream, desk, entry, Failure { stays, ..failure }).await;
+    // Boxed, as all that is rare: each request is as large as the largest thing it waits for.
+    Box::pin(fail(worker, client, stream, desk, entry, Failure { stays, ..failure })).await;
     if !stays {
         return Next::Leave;
     }
