@@ -100,7 +100,7 @@ def main():
         backends = "".join(f'server {{ listen 127.0.0.1:{port}; location / {{ return 200 "{said}"; }} }} ' for port in (one, two))
         upstream = f"upstream pool {{ server 127.0.0.1:{one}; server 127.0.0.1:{two}; keepalive {CLIENTS}; }} "
         proxied = 'proxy_pass http://pool; proxy_http_version 1.1; proxy_set_header Connection "";'
-        front = f"server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl; ssl_certificate {cert}; ssl_certificate_key {key}; location / {{ {proxied} }} }}"
+        front = f"server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {cert}; ssl_certificate_key {key}; location / {{ {proxied} }} }}"
         ours = [str(args.balancer), "run", "--threads", "1", "--listen", f"127.0.0.1:{our_plain}", "--tls-listen", f"127.0.0.1:{our_tls}"]
         ours += ["--tls-cert", cert, "--tls-key", key, "--backend", f"127.0.0.1:{one}", "--backend", f"127.0.0.1:{two}"]
         for command, core, port in [
