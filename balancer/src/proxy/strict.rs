@@ -91,6 +91,7 @@ enum Next {
 pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, address: IpAddr, door: Rc<Door>) {
     let guest = worker.clients.welcome(address, &door);
     let client = &guest.client;
+    stream::settle(&stream);
     let session = pin!(async {
         let Some(_place) = introduce(&worker, client, &mut stream).await else { return };
         match enter(&worker, client, stream).await {

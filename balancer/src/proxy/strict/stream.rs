@@ -42,6 +42,13 @@ macro_rules! either {
     };
 }
 
+/// Looks whether something has come over a connection that was just accepted. The runtime takes it for granted, and who
+/// waits for a client that says nothing would hold what a request needs.
+pub(super) fn settle(stream: &TcpStream) {
+    let look = || Ok(recv(stream, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT)?);
+    drop(stream.try_io(Interest::READABLE, look));
+}
+
 impl Stream {
     /// Whether there may be something to read, or an end.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
