@@ -66,8 +66,8 @@ def round_of(address, tls, many, said):
         others = [open_.enter_context(socket.create_connection(tls)) for _ in range(many)]
         time.sleep(0.2)
         begun = time.perf_counter()
-        last = threading.Thread(target=lambda: others[-1].recv(1) and times.append(time.perf_counter() - begun))
-        times = []
+        answered = []
+        last = threading.Thread(daemon=True, target=lambda: answered.append((others[-1].recv(1), time.perf_counter() - begun)))
         last.start()
         for other in others:
             other.sendall(said)
@@ -75,7 +75,9 @@ def round_of(address, tls, many, said):
         while time.perf_counter() - begun < 0.5:
             longest = max(longest, ask(client))
         last.join(10)
-        return longest, times[0] * 1000
+        if not answered or not answered[0][0]:
+            sys.exit("the last handshake was not answered")
+        return longest, answered[0][1] * 1000
 
 
 def main():

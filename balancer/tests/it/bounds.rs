@@ -59,6 +59,19 @@ fn echoes(client: &mut Connection) {
 }
 
 #[test]
+fn a_client_that_has_connected_and_says_nothing_holds_what_a_waiting_one_does_and_no_desk() {
+    let upstream = Upstream::echoing();
+    let balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
+    assert_eq!(balancer.get("/").status, 200);
+    let before = balancer.peak_memory();
+    let silent: Vec<_> = (0..400).map(|_| balancer.connect()).collect();
+    // Who comes behind them is served behind them.
+    assert_eq!(balancer.get("/").status, 200);
+    let each = (balancer.peak_memory() - before) * 1024 / silent.len() as u64;
+    assert!(each < 6 * 1024, "{each} bytes");
+}
+
+#[test]
 fn a_tunnel_in_which_nothing_moves_ends_at_its_deadline() {
     let (upstream, told) = tunnelling();
     let balancer = with_lines(&upstream, "tunnel_timeout = \"1s\"", "");

@@ -45,8 +45,12 @@ macro_rules! either {
 /// Looks whether something has come over a connection that was just accepted. The runtime takes it for granted, and who
 /// waits for a client that says nothing would hold what a request needs.
 pub(super) fn settle(stream: &TcpStream) {
-    let look = || Ok(recv(stream, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT)?);
-    drop(stream.try_io(Interest::READABLE, look));
+    drop(stream.try_io(Interest::READABLE, || Ok(peek(stream.as_fd())?)));
+}
+
+/// How much the kernel has, of one byte; 0 is the end.
+fn peek(fd: BorrowedFd<'_>) -> rustix::io::Result<usize> {
+    recv(fd, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT).map(|(_, length)| length)
 }
 
 impl Stream {
@@ -148,9 +152,7 @@ impl Stream {
     }
 
     fn peek(&self) -> rustix::io::Result<usize> {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        let peeked = self.with_fd(|fd| recv(fd, &mut [0_u8; 1], flags).map(|(_, length)| length));
-        peeked.unwrap_or(Err(rustix::io::Errno::AGAIN))
+        self.with_fd(peek).unwrap_or(Err(rustix::io::Errno::AGAIN))
     }
 
     /// Of a connection of its own.
