@@ -7,6 +7,11 @@ use std::{
 
 use clap::Parser;
 use logkin_balancer::cli::Cli;
+use mimalloc::MiMalloc;
+
+/// It gives back what a wave of clients has held, even where something that stays was allocated behind it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

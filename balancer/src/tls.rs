@@ -1,8 +1,12 @@
 //! TLS in front: which versions and protocols are spoken, and with which certificate. rustls does the work; tickets let
 //! a client that was here before go on without another full handshake.
 
-use std::{io, sync::Arc};
+use std::{
+    io::{self, ErrorKind},
+    sync::Arc,
+};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::net::TcpStream;
 use tokio_rustls::{
     LazyConfigAcceptor,
@@ -39,13 +43,22 @@ impl Front {
         Ok(Arc::new(Self { usual: Arc::new(usual), as_asked: Arc::new(as_asked), book, hsts: config.hsts.clone() }))
     }
 
-    /// Agrees with a client on how TLS is spoken.
+    /// Agrees with a client on how TLS is spoken. Who has gone by now costs nothing more.
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        if has_gone(&stream) {
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
         let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
         let server = if is_without_aes(&begun.client_hello()) { &self.as_asked } else { &self.usual };
         let server = Arc::clone(server);
         begun.into_stream(server).await
     }
+}
+
+/// Whether a client has closed its direction, or all of it, as the kernel knows it now: it will not finish a handshake.
+fn has_gone(stream: &TcpStream) -> bool {
+    let mut looks = [PollFd::new(stream, PollFlags::RDHUP)];
+    poll(&mut looks, Some(&Timespec::default())).is_ok_and(|seen| seen > 0)
 }
 
 /// Whether a client does AES at a cost: only such a one asks for `ChaCha20` first.

@@ -255,6 +255,10 @@ impl Client {
     }
 
     pub(crate) fn give(&self, order: Order) {
+        if order == Order::Close && self.phase.get() == Phase::Resting && !self.is_let_go() {
+            // It may have sent something before it knows, and has a moment for that.
+            self.progress();
+        }
         self.order.set(order);
         self.ring();
     }
@@ -277,13 +281,11 @@ impl Client {
         self.taking.look(passed);
         let patience = self.patience.get().unwrap_or(limits.stall_deadline);
         let still = self.still.look(now);
-        let is_late = self.in_head.get() && !self.is_let_go();
         match self.phase.get() {
             _ if self.ended.get() && still >= LAST_WORDS => self.give(Order::Abort),
             Phase::Handshaking if still >= limits.handshake_deadline => self.give(Order::Abort),
-            Phase::Resting if still >= limits.head_deadline && is_late => self.give(Order::Abort),
-            // One that has been told to go, and may have sent something before it knew, has a moment for that.
-            Phase::Resting if still >= limits.head_deadline + LAST_WORDS => self.give(Order::Abort),
+            Phase::Resting if still >= LAST_WORDS && self.is_let_go() => self.give(Order::Abort),
+            Phase::Resting if still >= limits.head_deadline && self.in_head.get() => self.give(Order::Abort),
             Phase::Resting if still >= limits.head_deadline => self.give(Order::Close),
             Phase::Waiting if still >= limits.head_deadline => self.give(Order::Abort),
             Phase::Forwarding

@@ -187,9 +187,8 @@ async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<St
 }
 
 async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream) {
-    let size = worker.limits.head_size;
     while is_coming(client, |cx| stream.poll_readable(cx)).await {
-        let mut desk = worker.shelf.desk(size);
+        let mut desk = worker.shelf.desk();
         let next = loop {
             // Boxed: a client that is waited for should cost little.
             match Box::pin(turn(worker, client, stream, &mut desk)).await {
@@ -197,7 +196,7 @@ async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream) {
                 next => break next,
             }
         };
-        worker.shelf.put_desk(desk, size);
+        worker.shelf.put_desk(desk);
         match next {
             Next::Request => {}
             Next::Close => return,
@@ -417,7 +416,7 @@ async fn read_head(
             }
             match ready!(stream.poll_read(cx, &mut desk.buffer[desk.filled..])) {
                 Ok(0) | Err(_) => return Poll::Ready(Ok(None)),
-                Ok(read) => desk.filled += read,
+                Ok(read) => desk.receive(read),
             }
         }
     })

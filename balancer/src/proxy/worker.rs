@@ -108,6 +108,7 @@ impl Worker {
         } = thread;
         // Requests have as many places as connections: each holds about as much.
         let shares = Shares::of(limits.connections);
+        let head_size = limits.head_size;
         let background = TaskTracker::new();
         let worker = Self {
             engine,
@@ -129,7 +130,7 @@ impl Worker {
             crowded: Cell::new(false),
             room: Room::new(MOST_HELD),
             bodies: Room::new(MOST_GATHERED),
-            shelf: Rc::default(),
+            shelf: Rc::new(Shelf::new(head_size)),
             date: RefCell::new(date(&jiff::Timestamp::now())),
             compress,
             encoders: Room::new(MOST_ENCODING),

@@ -71,6 +71,40 @@ fn a_client_that_has_connected_and_says_nothing_holds_what_a_waiting_one_does_an
     assert!(each < 6 * 1024, "{each} bytes");
 }
 
+/// Clients that each send the beginning of a head, about this long, and wait.
+fn half_heads(balancer: &Balancer, length: usize) -> Vec<Connection> {
+    let mut waiting: Vec<_> = (0..1500).map(|_| balancer.connect()).collect();
+    for client in &mut waiting {
+        client.send(format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}", "a".repeat(length)));
+    }
+    // Who comes behind them is served behind them.
+    assert_eq!(balancer.get("/").status, 200);
+    waiting
+}
+
+#[test]
+fn who_has_sent_half_a_head_holds_about_as_much_and_it_goes_back_when_they_have_gone() {
+    raise_file_limit();
+    let upstream = Upstream::saying("hi");
+    let balancer = Balancer::with(&[upstream.address], &["--threads", "1"]);
+    drop(half_heads(&balancer, 1));
+    let before = balancer.memory();
+    // Memory that others have used before is not clean, and counts from the beginning.
+    for _ in 0..3 {
+        let waiting = half_heads(&balancer, 500);
+        let each = (balancer.memory().saturating_sub(before)) * 1024 / waiting.len() as u64;
+        assert!(each < 16 * 1024, "{each} bytes");
+    }
+    let waiting = half_heads(&balancer, 30_000);
+    let held = balancer.memory();
+    assert!(held - before > 20_000, "{before} KiB, and {held} with them");
+    drop(waiting);
+    // As requests go on: the allocator looks for what is free now and then.
+    let mut other = balancer.connect();
+    let has_gone_back = |_| other.get("/").text() == "hi" && balancer.memory() < before + (held - before) / 2;
+    assert!((0..30_000).any(has_gone_back), "{} KiB", balancer.memory());
+}
+
 #[test]
 fn a_tunnel_in_which_nothing_moves_ends_at_its_deadline() {
     let (upstream, told) = tunnelling();

@@ -309,6 +309,18 @@ fn what_is_under_way_is_answered_after_sigterm_and_the_client_is_told_to_go() {
 }
 
 #[test]
+fn who_rests_and_answers_nothing_keeps_nothing_from_stopping() {
+    let mut scene = Scene::of(Upstream::saying("hi"));
+    let [mut client, mut deaf] = [scene.connect(), scene.connect()];
+    for client in [&mut client, &mut deaf] {
+        client.request(1, &USUAL, true);
+        assert_eq!(client.answer(1).as_deref(), Ok("hi"));
+    }
+    assert_eq!(scene.balancer.stop(), Some(0));
+    assert!(!scene.balancer.log().contains("cut off"), "{}", scene.balancer.log());
+}
+
+#[test]
 fn a_connection_that_rests_too_long_is_told_to_go_and_one_that_is_busy_is_not() {
     let (go, gone) = mpsc::sync_channel::<()>(1);
     let gone = Mutex::new(gone);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rustix::process::Signal;
 use tokio_rustls::rustls::{
     self, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
     crypto::{CryptoProvider, ring},
@@ -307,6 +308,21 @@ fn a_request_waits_for_few_of_the_handshakes_that_begin_at_once() {
     // Whoever counts may be held up while the balancer goes on, but not always.
     let fewest = (0..10).map(|_| answered_meanwhile(&balancer, &hello, 200)).min();
     assert!(fewest < Some(25), "{fewest:?} of 200 were answered before a request that had come meanwhile");
+}
+
+#[test]
+fn who_has_gone_before_its_turn_gets_no_handshake() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let balancer = speaking(&upstream, &[&own], &[]);
+    balancer.signal(Signal::STOP);
+    let mut gone = TcpStream::connect(balancer.tls).unwrap();
+    gone.write_all(&hello(&authority)).unwrap();
+    gone.shutdown(std::net::Shutdown::Write).unwrap();
+    balancer.signal(Signal::CONT);
+    gone.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(!matches!(gone.read(&mut [0]), Ok(1..)), "something was said to it");
+    assert_eq!(authority.connect(balancer.tls, "localhost").get("localhost").status, 200);
 }
 
 #[test]

@@ -164,15 +164,14 @@ async fn answer(
     if body.is_some() {
         head::wait_for_nothing(&mut parts.headers);
     }
-    let size = worker.limits.head_size;
-    let mut desk = worker.shelf.desk(size);
-    let written = head::write(&mut desk.buffer[..size], &parts, body.is_some());
+    let mut desk = worker.shelf.desk();
+    let written = head::write(&mut desk.buffer, worker.limits.head_size, &parts, body.is_some());
     let framed = parts.headers.contains_key(http::header::CONTENT_LENGTH);
     let stream = Stream::Http2(Box::new(Front::new(body, !framed, respond, certificate)));
     let turn = pin!(async {
         let next = match written {
             Ok(length) => {
-                desk.filled = length;
+                desk.receive(length);
                 // Boxed: it is large, and what is large would be moved about until it has its place.
                 Box::pin(super::turn(&worker, client, &stream, &mut desk)).await
             }
@@ -181,7 +180,7 @@ async fn answer(
                 Next::Leave
             }
         };
-        worker.shelf.put_desk(desk, size);
+        worker.shelf.put_desk(desk);
         // Without this the answer would go out with a reset behind it, and clients that still send, such as curl, would see
         // that first.
         if matches!(next, Next::Leave) {

@@ -48,13 +48,26 @@ impl Secure {
     }
 
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.inner.borrow_mut()).poll_fill_buf(cx).map_ok(|_| ())
+        let readable = Pin::new(&mut *self.inner.borrow_mut()).poll_fill_buf(cx).map_ok(|_| ());
+        self.reply(cx, readable.is_pending());
+        readable
     }
 
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut into = ReadBuf::new(into);
-        ready!(Pin::new(&mut *self.inner.borrow_mut()).poll_read(cx, &mut into))?;
+        let read = Pin::new(&mut *self.inner.borrow_mut()).poll_read(cx, &mut into);
+        self.reply(cx, read.is_pending());
+        ready!(read)?;
         Poll::Ready(Ok(into.filled().len()))
+    }
+
+    /// Sends what TLS itself has to say to what came, a refusal to negotiate again or a new key, where nothing of ours
+    /// would take it along.
+    fn reply(&self, cx: &mut Context<'_>, waits: bool) {
+        let mut inner = self.inner.borrow_mut();
+        if waits && inner.get_ref().1.wants_write() {
+            drop(Pin::new(&mut *inner).poll_flush(cx));
+        }
     }
 
     /// Takes some of it. What is taken has gone out once [`poll_flush`](Self::poll_flush) is ready.

@@ -20,6 +20,9 @@ pub(crate) const MOST_OUT: usize = 512;
 pub(crate) const BEHIND_HEAD: usize = 4096;
 /// How many of each are kept, and how many of each size of the large ones.
 const KEPT: usize = 128;
+/// Bytes that a desk begins with when more than those are out: most heads need no more, and who sends half of one and waits
+/// shall not hold the room for the largest.
+const SMALL_DESK: usize = 4096;
 const KEPT_LARGE: usize = 4;
 /// How many of the desks that are kept may have the room that a body had.
 const KEPT_GROWN: usize = 32;
@@ -29,7 +32,7 @@ pub(crate) struct Desk {
     /// What the client has sent, from the beginning of its request.
     pub(crate) buffer: Vec<u8>,
     pub(crate) filled: usize,
-    /// Bytes of the buffer where no body has made it larger.
+    /// Bytes of the buffer where no body has made it larger. It may begin with less.
     usual: usize,
     pub(crate) request: request::Reader,
     pub(crate) response: response::Reader,
@@ -37,9 +40,25 @@ pub(crate) struct Desk {
     pub(crate) up: Parcel,
     /// What goes to the client.
     pub(crate) down: Parcel,
+    _made: Rc<()>,
 }
 
 impl Desk {
+    /// Notes that the client has sent this many bytes more of a head. There is always room behind them, up to the usual size.
+    pub(crate) fn receive(&mut self, read: usize) {
+        self.filled += read;
+        if self.filled == self.buffer.len() {
+            self.widen(2 * self.filled);
+        }
+    }
+
+    /// Makes the buffer this large, but not larger than usual.
+    fn widen(&mut self, size: usize) {
+        if self.buffer.len() < size.min(self.usual) {
+            self.buffer.resize(size.min(self.usual), 0);
+        }
+    }
+
     /// Leaves what the client has sent from `at` on, as the beginning of another request.
     pub(crate) fn turn_over(&mut self, at: usize) {
         self.buffer.copy_within(at..self.filled, 0);
@@ -59,35 +78,56 @@ impl Desk {
 }
 
 /// Desks and buffers that nobody uses.
-#[derive(Default)]
 pub(crate) struct Shelf {
+    /// Bytes of a desk's buffer.
+    usual: usize,
     #[expect(clippy::vec_box, reason = "a desk is handed on whole; moving it would copy it each time")]
     desks: RefCell<Vec<Box<Desk>>>,
+    /// Held by each desk there is, on the shelf or in use.
+    made: Rc<()>,
     buffers: RefCell<Vec<Vec<u8>>>,
     larges: [RefCell<Vec<Vec<u8>>>; LARGE_BUFFERS.len()],
     out: Cell<usize>,
 }
 
 impl Shelf {
-    /// An empty desk for heads up to this size.
-    pub(crate) fn desk(&self, head_size: usize) -> Box<Desk> {
-        self.desks.borrow_mut().pop().unwrap_or_else(|| {
-            Box::new(Desk {
-                buffer: vec![0; head_size + BEHIND_HEAD],
-                filled: 0,
-                usual: head_size + BEHIND_HEAD,
-                request: request::Reader::default(),
-                response: response::Reader::default(),
-                up: Parcel::default(),
-                down: Parcel::default(),
-            })
+    /// For heads up to this size.
+    pub(crate) fn new(head_size: usize) -> Self {
+        Self {
+            usual: head_size + BEHIND_HEAD,
+            desks: RefCell::default(),
+            made: Rc::default(),
+            buffers: RefCell::default(),
+            larges: Default::default(),
+            out: Cell::default(),
+        }
+    }
+
+    /// An empty desk.
+    pub(crate) fn desk(&self) -> Box<Desk> {
+        let mut desks = self.desks.borrow_mut();
+        let out = Rc::strong_count(&self.made) - 1 - desks.len();
+        let size = if out < KEPT { self.usual } else { SMALL_DESK.min(self.usual) };
+        if let Some(mut desk) = desks.pop() {
+            desk.widen(size);
+            return desk;
+        }
+        Box::new(Desk {
+            buffer: vec![0; size],
+            filled: 0,
+            usual: self.usual,
+            request: request::Reader::default(),
+            response: response::Reader::default(),
+            up: Parcel::default(),
+            down: Parcel::default(),
+            _made: Rc::clone(&self.made),
         })
     }
 
-    pub(crate) fn put_desk(&self, mut desk: Box<Desk>, head_size: usize) {
+    pub(crate) fn put_desk(&self, mut desk: Box<Desk>) {
         let mut desks = self.desks.borrow_mut();
         let is_grown = |desk: &Desk| desk.buffer.capacity() > desk.usual;
-        if desks.len() < KEPT && desk.usual == head_size + BEHIND_HEAD {
+        if desks.len() < KEPT {
             desk.filled = 0;
             desk.turn_over(0);
             if is_grown(&desk) && desks.iter().filter(|desk| is_grown(desk)).count() >= KEPT_GROWN {

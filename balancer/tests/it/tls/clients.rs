@@ -68,6 +68,16 @@ fn openssl_speaks_two_versions_with_it_and_no_older_ones() {
 }
 
 #[test]
+fn openssl_is_told_at_once_that_nothing_is_negotiated_again() {
+    let scene = scene();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["s_client", "-tls1_2", "-connect", &scene.balancer.tls.to_string()]);
+    // Its command for that.
+    let Some(output) = run(&mut openssl, "openssl", "R\n") else { return };
+    assert!(text(&output).contains("no renegotiation"), "{}", text(&output));
+}
+
+#[test]
 fn sslyze_finds_nothing() {
     let scene = scene();
     let mut sslyze = Command::new(std::env::var_os("SSLYZE").unwrap_or_else(|| "sslyze".into()));

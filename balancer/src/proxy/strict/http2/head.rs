@@ -13,11 +13,11 @@ use crate::http1::Refusal;
 /// Fields that mean something for one connection of HTTP/1.1 only.
 const OF_CONNECTIONS: [&str; 5] = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 
-/// Writes a head into `out`, and says how long it is.
-pub(super) fn write(out: &mut [u8], parts: &Parts, has_body: bool) -> Result<usize, Refusal> {
+/// Writes a head of at most this many bytes over what is in `out`, which grows where it has to, and says how long it is.
+pub(super) fn write(out: &mut Vec<u8>, most: usize, parts: &Parts, has_body: bool) -> Result<usize, Refusal> {
     check(&parts.headers, has_body)?;
     let host = host(parts)?;
-    let mut page = Page { out, at: 0 };
+    let mut page = Page { out, most, at: 0 };
     page.put(&[parts.method.as_str().as_bytes(), b" "])?;
     if parts.method == Method::CONNECT {
         page.put(&[host])?;
@@ -107,16 +107,23 @@ pub(super) fn check_values(fields: &HeaderMap) -> Result<(), Refusal> {
 
 /// What is written to, and how far.
 struct Page<'a> {
-    out: &'a mut [u8],
+    out: &'a mut Vec<u8>,
+    most: usize,
     at: usize,
 }
 
 impl Page<'_> {
     fn put(&mut self, parts: &[&[u8]]) -> Result<(), Refusal> {
         for part in parts {
-            let place = self.out.get_mut(self.at..self.at + part.len()).ok_or(Refusal::HeadTooLarge)?;
-            place.copy_from_slice(part);
-            self.at += part.len();
+            let end = self.at + part.len();
+            if end > self.most {
+                return Err(Refusal::HeadTooLarge);
+            }
+            if end > self.out.len() {
+                self.out.resize(self.most.min(2 * end), 0);
+            }
+            self.out[self.at..end].copy_from_slice(part);
+            self.at = end;
         }
         Ok(())
     }
@@ -133,9 +140,9 @@ mod tests {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let mut out = [0; 300];
+        let mut out = vec![0; 10];
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let length = write(&mut out, &parts, has_body)?;
+        let length = write(&mut out, 300, &parts, has_body)?;
         Ok(String::from_utf8(out[..length].to_vec()).unwrap())
     }
 
