@@ -10,6 +10,16 @@ const LONGEST: usize = 128;
 const LONGEST_STATE: usize = 512;
 const MOST_MEMBERS: usize = 32;
 
+/// The two digits of each byte.
+static HEXADECIMAL: [[u8; 2]; 256] = {
+    let (digits, mut pairs, mut byte) = (b"0123456789abcdef", [[0; 2]; 256], 0);
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// Whether a request's id is one that can be passed on: printable, without what lists, quotes or logs give a meaning.
 #[must_use]
 pub fn is_id(text: &[u8]) -> bool {
@@ -69,11 +79,16 @@ impl RequestId {
     /// In words.
     #[must_use]
     pub fn text(&self) -> &str {
-        let bytes = match self {
-            Self::Made(digits) => &digits[..],
+        std::str::from_utf8(self.bytes()).expect("an id is plain letters, checked in `is_id`")
+    }
+
+    /// The same as bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Made(digits) => digits,
             Self::Told(bytes) => bytes,
-        };
-        std::str::from_utf8(bytes).expect("an id is plain letters, checked in `is_id`")
+        }
     }
 }
 
@@ -113,8 +128,8 @@ impl Identities {
         let mut digits = [0; 32];
         for (half, seed) in digits.chunks_exact_mut(16).zip(self.seed) {
             let number = mix(seed.wrapping_add(given.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-            for (place, digit) in half.iter_mut().enumerate() {
-                *digit = b"0123456789abcdef"[(number >> (60 - 4 * place) & 15) as usize];
+            for (pair, byte) in half.as_chunks_mut().0.iter_mut().zip(number.to_be_bytes()) {
+                *pair = HEXADECIMAL[usize::from(byte)];
             }
         }
         digits

@@ -91,9 +91,9 @@ impl Kind {
             17 => &[(b"transfer-encoding", Self::TransferEncoding)],
             _ => &[],
         };
-        match named.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
+        match named.iter().find(|(known, _)| is_named(name, known)) {
             Some((_, kind)) => *kind,
-            None if name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-")) => Self::Claim,
+            None if name.get(..12).is_some_and(|start| is_named(start, b"x-forwarded-")) => Self::Claim,
             None => Self::Other,
         }
     }
@@ -113,6 +113,11 @@ impl Kind {
                 | Self::TraceState
         )
     }
+}
+
+/// Whether it is the name that is known in lower case. Most others begin with another letter.
+fn is_named(name: &[u8], known: &[u8]) -> bool {
+    name.first().map(u8::to_ascii_lowercase) == known.first().copied() && name.eq_ignore_ascii_case(known)
 }
 
 /// Whether others than the balancer may decide about a field.
@@ -205,7 +210,7 @@ pub(super) struct Once(u8);
 impl Once {
     /// Takes note of one field.
     pub(super) fn note(&mut self, name: &[u8]) -> Result<(), Refusal> {
-        let place = ONCE.iter().position(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+        let place = ONCE.iter().position(|(known, _)| is_named(name, known.as_bytes()));
         let Some(place) = place else { return Ok(()) };
         let before = self.0;
         self.0 |= 1 << place;
@@ -227,13 +232,13 @@ pub struct Field {
 /// Reads one field line.
 pub(super) fn parse(bytes: &[u8], line: Span) -> Result<Field, Refusal> {
     let text = line.of(bytes);
-    let end = text.iter().position(|&byte| !grammar::is_token_byte(byte));
-    let Some(colon) = end.filter(|&end| text[end] == b':' && end > 0) else {
+    let colon = text.iter().take_while(|&&byte| grammar::is_token_byte(byte)).count();
+    if colon == 0 || text.get(colon) != Some(&b':') {
         return Err(match text.first() {
             Some(b' ' | b'\t') => Refusal::Bad("there is a line in the head that begins with a blank"),
             _ => Refusal::Bad("there is a field in the head whose name is not valid"),
         });
-    };
+    }
     let value = &text[colon + 1..];
     if !grammar::is_text(value) {
         return Err(Refusal::Bad("there is a control character in the head"));
@@ -247,11 +252,6 @@ pub(super) fn parse(bytes: &[u8], line: Span) -> Result<Field, Refusal> {
 /// The elements of a list of tokens (RFC 9110, 5.6.1). Empty elements are passed over, as a recipient has to.
 pub fn options(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(grammar::trimmed).filter(|option| !option.is_empty())
-}
-
-/// Whether a value is such a list.
-pub(super) fn are_options(value: &[u8]) -> bool {
-    options(value).all(grammar::is_token)
 }
 
 /// Whether a value is a list of protocols (RFC 9110, 7.8), each with a version or without.

@@ -114,10 +114,10 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn note(&mut self, value: &[u8]) -> Result<(), Refusal> {
-        if !fields::are_options(value) {
-            return Err(Refusal::Bad("the Connection is not valid"));
-        }
         for option in fields::options(value) {
+            if !fields::is_token(option) {
+                return Err(Refusal::Bad("the Connection is not valid"));
+            }
             self.options += 1;
             if self.options > MOST_OPTIONS {
                 return Err(Refusal::Bad("the Connection has too many options"));

@@ -165,7 +165,8 @@ impl Exchange<'_> {
             return Err(ProxyError::AnswerBroken(Fault::Switch));
         }
         if head.status != 101 {
-            let named = fields::named(download.bytes(), self.desk.response.fields());
+            let named = || fields::named(download.bytes(), self.desk.response.fields());
+            let named = head.names.then(named).unwrap_or_default();
             download.begin(head.length, head.framing, named).map_err(ProxyError::of_answer)?;
         }
         let is_short = !matches!(head.framing, Framing::Length(length) if length > TAKEN_WHOLE as u64);
@@ -198,7 +199,7 @@ impl Exchange<'_> {
     fn write_head(&mut self) -> Result<(), ProxyError> {
         self.desk.up.clear();
         let client = self.client;
-        let (id, trace) = (self.entry.id.as_ref().map(RequestId::text), self.entry.trace);
+        let (id, trace) = (self.entry.id.as_ref().map(RequestId::bytes), self.entry.trace);
         let source = client.source();
         let via = if self.stream.front().is_some() { "2.0" } else { self.request.version.number() };
         let origin = Origin { source: &source, server: client.server, secure: client.speaks_tls(), via, id, trace };

@@ -153,7 +153,7 @@ impl Exchange<'_> {
             stays: stays && framing != Framing::Close,
             date: &self.worker.date.borrow(),
             hsts: client.hsts(),
-            id: self.entry.id.as_ref().map(RequestId::text),
+            id: self.entry.id.as_ref().map(RequestId::bytes),
             cookie: self.entry.cookie.as_deref(),
         };
         let (bytes, fields) = (download.bytes(), desk.response.fields());

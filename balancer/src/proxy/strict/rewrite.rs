@@ -25,7 +25,7 @@ pub(crate) struct Origin<'a> {
     /// The version of HTTP in which it came.
     pub(crate) via: &'static str,
     /// What it is known by.
-    pub(crate) id: Option<&'a str>,
+    pub(crate) id: Option<&'a [u8]>,
     pub(crate) trace: Trace,
 }
 
@@ -152,7 +152,7 @@ pub(crate) struct Onward<'a> {
     /// What we tell of TLS instead of the backend (RFC 6797).
     pub(crate) hsts: Option<&'a str>,
     /// What the request was known by.
-    pub(crate) id: Option<&'a str>,
+    pub(crate) id: Option<&'a [u8]>,
     /// A cookie of ours.
     pub(crate) cookie: Option<&'a str>,
 }
@@ -181,9 +181,9 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
             out.extend_from_slice(part);
         }
     }
-    for (name, value) in [(REQUEST_ID, onward.id), (b"Set-Cookie", onward.cookie)] {
+    for (name, value) in [(REQUEST_ID, onward.id), (b"Set-Cookie", onward.cookie.map(str::as_bytes))] {
         if let Some(value) = value {
-            add(out, name, value.as_bytes());
+            add(out, name, value);
         }
     }
     if !head.dated && status >= 200 {
@@ -283,7 +283,7 @@ fn forwarded(out: &mut Vec<u8>, host: &Host<'_>, origin: Origin<'_>) {
 
 fn identity(out: &mut Vec<u8>, origin: Origin<'_>) {
     if let Some(id) = origin.id {
-        add(out, REQUEST_ID, id.as_bytes());
+        add(out, REQUEST_ID, id);
     }
     if let Trace::Begun(parent) = origin.trace {
         add(out, b"traceparent", &parent);

@@ -108,7 +108,7 @@ impl Direction {
 pub(super) async fn switch(exchange: Exchange<'_>, answer: Answer) -> Option<(Stream, InFlight)> {
     let Exchange { stream, desk, request, entry, .. } = exchange;
     entry.status = answer.head.status;
-    let id = entry.id.as_ref().map(RequestId::text);
+    let id = entry.id.as_ref().map(RequestId::bytes);
     let onward = Onward { id, ..Onward::as_read(Framing::None) };
     let bytes = answer.download.bytes();
     rewrite::response(&mut desk.down.front, bytes, &answer.head, desk.response.fields(), onward);

@@ -107,7 +107,8 @@ impl Upload {
             Framing::None | Framing::Chunked | Framing::Close => 0,
         };
         let start = request.length;
-        let named = fields::named(&desk.buffer, desk.request.fields());
+        let named = || fields::named(&desk.buffer, desk.request.fields());
+        let named = request.names.then(named).unwrap_or_default();
         Ok(Self {
             framing: request.framing,
             decoder: Decoder::leaving_out(named, limits.head_fields),

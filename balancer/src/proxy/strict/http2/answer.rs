@@ -36,7 +36,7 @@ pub(super) fn head(
         map.insert(HeaderName::from_bytes(HSTS).ok()?, value(hsts.as_bytes())?);
     }
     if let Some(id) = onward.id {
-        map.insert(HeaderName::from_static("x-request-id"), value(id.as_bytes())?);
+        map.insert(HeaderName::from_static("x-request-id"), value(id)?);
     }
     if let Some(cookie) = onward.cookie {
         map.append(header::SET_COOKIE, value(cookie.as_bytes())?);
