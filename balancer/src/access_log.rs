@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     http1::fields,
-    log_file::LogFile,
+    log_file::{LogFile, Lost},
     log_format::{LogFormat, Piece, Told, Variable},
 };
 
@@ -60,15 +60,16 @@ impl Asked {
         self
     }
 
-    /// A head that could not be read: what the words of its first line say, as far as there are any.
-    pub(crate) fn unread(head: &[u8]) -> Self {
+    /// A head that could not be read: what the words of its first line say, as far as there are any. `version`: in which it
+    /// came, if that is known.
+    pub(crate) fn unread(head: &[u8], version: Option<&str>) -> Self {
         let head = head.trim_ascii_start();
         let line = head.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
         let mut words = line.split(|byte| *byte == b' ').map(|word| &word[..word.len().min(UNREAD)]);
         let mut word = || words.next().filter(|word| !word.is_empty());
         let (method, target) = (word().unwrap_or(b"-"), word().unwrap_or(b"-"));
-        let version = word().and_then(|word| std::str::from_utf8(word).ok()).filter(|word| is_version(word));
-        Self::new(method, target, version.unwrap_or("-"), None, None)
+        let told = || word().and_then(|word| std::str::from_utf8(word).ok()).filter(|word| is_version(word));
+        Self::new(method, target, version.or_else(told).unwrap_or("-"), None, None)
     }
 }
 
@@ -137,7 +138,6 @@ pub(crate) struct AccessLog {
     buffer: String,
     time: String,
     iso: String,
-    lines: u64,
     failed: bool,
 }
 
@@ -152,7 +152,7 @@ pub(crate) struct AccessLogFile {
 impl AccessLog {
     pub(crate) fn new(file: Option<Arc<AccessLogFile>>) -> Self {
         let buffer = String::with_capacity(if file.is_some() { PIECE } else { 0 });
-        let mut log = Self { file, buffer, time: String::new(), iso: String::new(), lines: 0, failed: false };
+        let mut log = Self { file, buffer, time: String::new(), iso: String::new(), failed: false };
         log.set_time(&jiff::Zoned::now());
         log
     }
@@ -188,7 +188,6 @@ impl AccessLog {
             None => render(&mut self.buffer, &self.time, line),
             Some(format) => render_as(format, &mut self.buffer, [&self.time, &self.iso], line),
         }
-        self.lines += 1;
         let full = self.buffer.len() + 3 * LONGEST_FIELD > PIECE;
         if full { self.flush() } else { 0 }
     }
@@ -197,16 +196,15 @@ impl AccessLog {
     pub(crate) fn flush(&mut self) -> u64 {
         let (Some(file), false) = (&self.file, self.buffer.is_empty()) else { return 0 };
         let result = file.file.write(self.buffer.as_bytes());
-        let lines = std::mem::take(&mut self.lines);
         self.buffer.clear();
         match result {
             Ok(()) => {
                 self.failed = false;
                 0
             }
-            Err(error) => {
+            Err(Lost { lines, why }) => {
                 if !std::mem::replace(&mut self.failed, true) {
-                    tracing::error!(%error, "the access log cannot be written: {error}; its lines are lost until it can");
+                    tracing::error!(error = %why, "the access log cannot be written: {why}; its lines are lost until it can");
                 }
                 lines
             }

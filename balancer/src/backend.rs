@@ -148,6 +148,23 @@ impl Default for Terms {
     }
 }
 
+/// What a backend is asked to see whether it is well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The path of a GET, with a query or without.
+    pub path: String,
+    /// Its `Host`.
+    pub host: String,
+}
+
+impl Question {
+    /// Asks for this path, of no host in particular.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        Self { path: path.to_owned(), host: "localhost".to_owned() }
+    }
+}
+
 /// One backend.
 #[derive(Debug)]
 pub struct Backend {
@@ -157,8 +174,8 @@ pub struct Backend {
     pub name: String,
     /// Where it listens.
     pub address: Address,
-    /// What it has to answer 200 on to be ready; a connection is enough without it.
-    pub health_path: Option<String>,
+    /// What it has to answer 2xx on to be ready; a connection is enough without it.
+    pub health: Option<Question>,
     /// On which terms it gets requests.
     pub terms: Terms,
     in_flight: AtomicUsize,
@@ -173,12 +190,12 @@ pub struct Backend {
 impl Backend {
     /// A backend nobody talks to yet.
     #[must_use]
-    pub fn new(id: BackendId, name: String, address: Address, health_path: Option<String>, terms: Terms) -> Self {
+    pub fn new(id: BackendId, name: String, address: Address, health: Option<Question>, terms: Terms) -> Self {
         Self {
             id,
             name,
             address,
-            health_path,
+            health,
             terms,
             in_flight: AtomicUsize::new(0),
             run: Mutex::default(),

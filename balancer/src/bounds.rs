@@ -74,9 +74,9 @@ impl Bounds {
             self.add(format!("buffer_requests of {}", route.location), size(most), "the same");
         }
         self.add("client_body_min_rate", rate(limits.body_rate), "408 for a slower body");
-        self.add("client_body_patience", time(limits.body_patience), "from then on");
+        self.add("client_body_patience", time(limits.body_patience), "once it is so far behind");
         self.add("client_read_min_rate", rate(limits.read_rate), "an answer taken more slowly is broken off");
-        self.add("client_read_patience", time(limits.read_patience), "from then on");
+        self.add("client_read_patience", time(limits.read_patience), "once it is so far behind");
         self.add("tunnel_timeout", time(limits.tunnel_deadline), "a tunnel in which nothing moves is closed");
         self.add("shutdown_timeout", time(limits.stop_deadline), "what is not finished is cut off");
     }

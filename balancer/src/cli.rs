@@ -223,21 +223,25 @@ fn take_tls(
 fn check(flags: &Check) -> anyhow::Result<u8> {
     let shown = flags.config.display();
     let (config, mut problems) = config::read(&flags.config)?;
-    problems.extend(machine_problems(&config, &shown.to_string()));
+    let mut remarks = String::new();
+    problems.extend(machine_problems(&config, &shown.to_string(), &mut remarks));
     if !problems.is_empty() {
         return Err(Problems(problems).into());
     }
-    print(&format!("{shown}: fine\n{}", Bounds::of(&config)))?;
+    print(&format!("{shown}: fine\n{remarks}{}", Bounds::of(&config)))?;
     Ok(0)
 }
 
-/// What a start would find on this machine. Nothing is made for that.
-fn machine_problems(config: &Config, shown: &str) -> Vec<String> {
+/// What a start would find on this machine. Nothing is made for that. What is no problem goes to `remarks`.
+fn machine_problems(config: &Config, shown: &str, remarks: &mut String) -> Vec<String> {
     let mut problems = Vec::new();
     let mut tls = config.tls.clone();
     tls.certificates.retain(|files| ![&files.certificate, &files.key].iter().any(|path| path.as_os_str().is_empty()));
     if config.has_tls() {
-        problems.extend(tls::Front::new(&tls).err().unwrap_or_default());
+        match tls::Front::new(&tls) {
+            Ok(front) => front.book.remarks().iter().for_each(|remark| *remarks += &format!("but {remark}\n")),
+            Err(found) => problems.extend(found),
+        }
     }
     for (key, path) in [("access_log", &config.access_log), ("error_log", &config.error_log)] {
         if let Some(path) = path

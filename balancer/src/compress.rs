@@ -148,6 +148,10 @@ impl Compress {
     /// How an answer goes to a client that takes this.
     #[must_use]
     pub fn judge(&self, answer: Candidate<'_>, accepted: &Accepted) -> Verdict {
+        // A part of what is compressed for others when it goes as a whole says so too (RFC 9110, 15.3.7).
+        if answer.status == 206 && answer.kind.is_some_and(|kind| self.has(kind)) {
+            return Verdict::Plain;
+        }
         // Parts are not put together again if some of them are coded; the others have no body.
         if answer.is_sealed || !(200..600).contains(&answer.status) || matches!(answer.status, 204..=206 | 304) {
             return Verdict::Untouched;
@@ -270,7 +274,8 @@ mod tests {
             (200, "image/png", None, "identity;q=0", Verdict::Untouched),
             (200, "text/html", Some(0), "zstd, identity;q=0", Verdict::Untouched),
             (204, "text/html", None, "zstd", Verdict::Untouched),
-            (206, "text/html", None, "zstd", Verdict::Untouched),
+            (206, "text/html", None, "zstd", Verdict::Plain),
+            (206, "image/png", None, "zstd", Verdict::Untouched),
             (304, "text/html", None, "zstd", Verdict::Untouched),
         ] {
             assert_eq!(judged(status, kind, length, accept), expected, "{status} {kind} {length:?} {accept}");

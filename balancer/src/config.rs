@@ -13,7 +13,7 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
-    backend::{Location, Terms},
+    backend::{Location, Question, Terms},
     compress::Compress,
     error_log::Level,
     limiter::Limiter,
@@ -302,7 +302,7 @@ pub struct Server {
     /// On which terms it gets requests.
     pub terms: Terms,
     /// What it has to answer 2xx on to pass a check; a connection is enough without it.
-    pub health_path: Option<String>,
+    pub health: Option<Question>,
 }
 
 /// A program to launch and look after, once per port.

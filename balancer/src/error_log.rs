@@ -3,7 +3,9 @@
 //! embeds it has set up something already, that stays.
 
 use std::{
+    fs::File,
     io::{self, IsTerminal, Write},
+    os::fd::AsFd,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -15,7 +17,10 @@ use tracing::{Metadata, callsite::Identifier};
 use tracing_subscriber::{filter::LevelFilter, fmt, fmt::MakeWriter};
 
 use self::repeats::Repeats;
-use crate::log_file::LogFile;
+use crate::{
+    log_file::{LogFile, may_stand_still},
+    outlet::Outlet,
+};
 
 mod repeats;
 
@@ -34,19 +39,41 @@ pub enum Level {
     Debug,
 }
 
+/// Lines that wait for who reads standard error.
+const QUEUE: usize = 4096;
+
 /// The log.
 #[derive(Debug, Clone)]
 pub(crate) struct ErrorLog {
-    file: Option<Arc<LogFile>>,
+    end: End,
     /// By the place in the source that says it.
     repeats: Arc<Mutex<Repeats<Identifier>>>,
+}
+
+/// Where it goes.
+#[derive(Debug, Clone)]
+enum End {
+    File(Arc<LogFile>),
+    Stderr(Arc<File>),
+    Outlet(Outlet),
 }
 
 impl ErrorLog {
     /// Standard error without a path.
     pub(crate) fn open(path: Option<&Path>) -> io::Result<Self> {
-        let file = path.map(|path| LogFile::open(path, "error log")).transpose()?;
-        Ok(Self { file: file.map(Arc::new), repeats: Arc::default() })
+        let end = match path {
+            Some(path) => End::File(Arc::new(LogFile::open(path, "error log")?)),
+            None => {
+                let file = stderr()?;
+                let note = |lost| format!("({lost} lines left out here)");
+                if may_stand_still(&file) {
+                    End::Outlet(Outlet::open("error log", QUEUE, || Ok(file), Some(note))?)
+                } else {
+                    End::Stderr(Arc::new(file))
+                }
+            }
+        };
+        Ok(Self { end, repeats: Arc::default() })
     }
 
     /// From now on everything goes there.
@@ -57,7 +84,7 @@ impl ErrorLog {
             Level::Info => LevelFilter::INFO,
             Level::Debug => LevelFilter::DEBUG,
         };
-        let is_terminal = self.file.is_none() && io::stderr().is_terminal();
+        let is_terminal = !matches!(self.end, End::File(_)) && io::stderr().is_terminal();
         let colours = is_terminal && std::env::var_os("NO_COLOR").is_none();
         let log = fmt().with_writer(self.clone()).with_target(false).with_ansi(colours).with_max_level(most);
         // A line that cannot be written is lost. The library would say so on standard error, and panic where nobody reads
@@ -68,7 +95,7 @@ impl ErrorLog {
     }
 
     pub(crate) fn reopen(&self) {
-        if let Some(file) = &self.file {
+        if let End::File(file) = &self.end {
             file.reopen();
         }
     }
@@ -86,17 +113,32 @@ impl ErrorLog {
     pub(crate) fn sum_up(&self) {
         let counted = self.repeats.lock().unwrap_or_else(PoisonError::into_inner).turn();
         for line in counted {
-            // Where nothing can be said, that cannot be said either.
-            drop(self.write(&line));
+            self.write(&line);
         }
     }
 
-    fn write(&self, line: &[u8]) -> io::Result<()> {
-        match &self.file {
-            Some(file) => file.write(line),
-            None => io::stderr().write_all(line),
+    /// Waits a moment for a reader who is behind.
+    pub(crate) fn finish(&self) {
+        match &self.end {
+            End::File(file) => file.finish(),
+            End::Stderr(_) => {}
+            End::Outlet(outlet) => outlet.finish(),
         }
     }
+
+    fn write(&self, line: &[u8]) {
+        match &self.end {
+            // Where nothing can be said, that cannot be said either.
+            End::File(file) => drop(file.write(line)),
+            End::Stderr(file) => drop((&**file).write_all(line)),
+            End::Outlet(outlet) => outlet.write(line.to_vec()),
+        }
+    }
+}
+
+/// Standard error without the lock that others wait for.
+pub(crate) fn stderr() -> io::Result<File> {
+    Ok(io::stderr().as_fd().try_clone_to_owned()?.into())
 }
 
 impl<'a> MakeWriter<'a> for ErrorLog {
@@ -126,7 +168,7 @@ impl Write for Writer<'_> {
             .take()
             .is_none_or(|kind| self.log.repeats.lock().unwrap_or_else(PoisonError::into_inner).admit(kind, line));
         if is_said {
-            self.log.write(line)?;
+            self.log.write(line);
         }
         Ok(line.len())
     }

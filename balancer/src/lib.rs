@@ -19,6 +19,7 @@ pub mod identity;
 pub mod log_format;
 pub mod compress;
 mod log_file;
+mod outlet;
 pub mod error_log;
 mod complaints;
 pub mod backend;

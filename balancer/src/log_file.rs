@@ -1,25 +1,46 @@
-//! A file that lines are appended to, and that is opened anew for whoever moves it away.
+//! A file that lines are appended to, and that is opened anew for whoever moves it away. Where it is a pipe or a terminal,
+//! nobody waits for who reads there.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write},
+    fs::{File, Metadata, OpenOptions},
+    io::{self, IsTerminal, Write},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
 use arc_swap::ArcSwap;
 
+use crate::outlet::Outlet;
+
+/// Pieces that wait for a reader, of up to 64 KiB each.
+const QUEUE: usize = 64;
+
 /// The file. Each piece that is written to it goes to its end as a whole.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     path: PathBuf,
-    file: ArcSwap<File>,
+    end: ArcSwap<End>,
     /// What is in it, in words.
     what: &'static str,
 }
 
+/// Where lines go.
+#[derive(Debug)]
+enum End {
+    File(File),
+    Outlet(Outlet),
+}
+
+/// What was not written.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) lines: u64,
+    pub(crate) why: io::Error,
+}
+
 impl LogFile {
     pub(crate) fn open(path: &Path, what: &'static str) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), file: ArcSwap::from_pointee(append(path)?), what })
+        Ok(Self { path: path.to_owned(), end: ArcSwap::from_pointee(append(path, what)?), what })
     }
 
     /// Whether lines can be appended to a file, or it can be made; it is not.
@@ -54,20 +75,62 @@ impl LogFile {
     /// Goes on in the file that has its name now. Where there can be none, it goes on in the one it has.
     pub(crate) fn reopen(&self) {
         let (path, what) = (self.path.display(), self.what);
-        match append(&self.path) {
-            Ok(file) => {
-                self.file.store(file.into());
+        match append(&self.path, what) {
+            Ok(end) => {
+                self.end.store(end.into());
                 tracing::info!("the {what} {path} is opened anew");
             }
             Err(error) => tracing::error!(%error, "the {what} {path} cannot be opened anew: {error}"),
         }
     }
 
-    pub(crate) fn write(&self, piece: &[u8]) -> io::Result<()> {
-        (&**self.file.load()).write_all(piece)
+    /// Takes whole lines. What is lost behind a pipe may be told of later ones.
+    pub(crate) fn write(&self, lines: &[u8]) -> Result<(), Lost> {
+        match &**self.end.load() {
+            End::File(file) => {
+                let mut file = file;
+                let count = || memchr::memchr_iter(b'\n', lines).count() as u64;
+                file.write_all(lines).map_err(|why| Lost { lines: count(), why })
+            }
+            End::Outlet(outlet) => {
+                outlet.write(lines.to_vec());
+                match outlet.take_lost() {
+                    (0, _) => Ok(()),
+                    (lines, why) => {
+                        let why = why.unwrap_or_else(|| io::Error::other("who reads it does not keep up"));
+                        Err(Lost { lines, why })
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits a moment for a reader who is behind.
+    pub(crate) fn finish(&self) {
+        if let End::Outlet(outlet) = &**self.end.load() {
+            outlet.finish();
+        }
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+/// Whether there is somebody at the other end who may not read.
+pub(crate) fn may_stand_still(file: &File) -> bool {
+    let is_between = |found: Metadata| found.file_type().is_fifo() || found.file_type().is_socket();
+    file.is_terminal() || file.metadata().is_ok_and(is_between)
+}
+
+fn append(path: &Path, what: &'static str) -> io::Result<End> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    // Opening a named pipe waits for who reads it.
+    if path.metadata().is_ok_and(|found| found.file_type().is_fifo()) {
+        let path = path.to_owned();
+        return Outlet::open(what, QUEUE, move || options.open(path), None).map(End::Outlet);
+    }
+    let file = options.open(path)?;
+    if may_stand_still(&file) {
+        Outlet::open(what, QUEUE, || Ok(file), None).map(End::Outlet)
+    } else {
+        Ok(End::File(file))
+    }
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration}
 use tokio::{sync::mpsc, time::sleep};
 
 use crate::{
-    backend::{Address, Backend, BackendId, Terms},
+    backend::{Address, Backend, BackendId, Question, Terms},
     pool::Change,
     supervisor::Ids,
 };
@@ -18,7 +18,7 @@ pub(crate) struct Named {
     /// `HOST:PORT`.
     pub(crate) name: String,
     pub(crate) terms: Terms,
-    pub(crate) health_path: Option<String>,
+    pub(crate) health: Option<Question>,
 }
 
 /// Asks the system.
@@ -89,7 +89,7 @@ fn take(step: Step, named: &Named, ids: &Ids, known: &mut BTreeMap<SocketAddr, B
             let id = ids.next();
             known.insert(address, id);
             let host = named.name.rsplit_once(':').map_or("", |(host, _)| host);
-            let (terms, path) = (named.terms.clone(), named.health_path.clone());
+            let (terms, path) = (named.terms.clone(), named.health.clone());
             Change::Join(Arc::new(Backend::new(id, format!("{host}/{address}"), Address::Tcp(address), path, terms)))
         }
         Step::Goes(address, id) => {
@@ -123,7 +123,7 @@ mod tests {
     fn the_pool_follows_a_name_and_keeps_what_it_has_while_nobody_knows_the_name() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (changes, mut inbox) = mpsc::channel(16);
-        let named = Named { name: "app:80".to_owned(), terms: Terms::default(), health_path: None };
+        let named = Named { name: "app:80".to_owned(), terms: Terms::default(), health: None };
         let round = Cell::new(0);
         let look_up = |_| {
             let found = match round.replace(round.get() + 1) {
@@ -162,7 +162,7 @@ mod tests {
         #[test]
         fn after_its_steps_the_pool_has_what_was_found(rounds in prop::collection::vec(prop::collection::vec(0_u8..6, 1..6), 1..8)) {
             let (ids, mut known) = (Ids::default(), BTreeMap::new());
-            let named = Named { name: "app:80".to_owned(), terms: Terms::default(), health_path: None };
+            let named = Named { name: "app:80".to_owned(), terms: Terms::default(), health: None };
             for round in rounds {
                 let found: Vec<SocketAddr> = round.into_iter().map(address).collect();
                 let steps = steps(&known, &found);

@@ -38,7 +38,7 @@ pub(crate) mod memory;
 mod clock;
 mod client;
 mod entry;
-mod fault;
+pub(crate) mod fault;
 mod error;
 mod switch;
 mod hyper;

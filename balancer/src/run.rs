@@ -24,7 +24,7 @@ use crate::{
     backend::LONGEST_SOCKET_PATH,
     config::{Config, Problems, Program, front::Introduced},
     descriptors,
-    error_log::ErrorLog,
+    error_log::{self, ErrorLog},
     listener,
     log_file::LogFile,
     metrics::{Counters, Totals},
@@ -118,10 +118,10 @@ pub fn run(
         Problems(vec![format!("the error log {path} cannot be written: {error}; choose another file")])
     })?;
     errors.begin(config.error_log_level);
-    let prepared = prepare(&config)?;
+    let prepared = prepare(&config).inspect_err(|_| errors.finish())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let log = prepared.log.clone();
     let outcome = runtime.block_on(async {
-        let log = prepared.log.clone();
         let balancing = balance(config, prepared, shutdown, on_ready);
         let follows = signals == Signals::Follow;
         tokio::select! {
@@ -134,6 +134,10 @@ pub fn run(
         }
     });
     errors.sum_up();
+    if let Some(log) = log {
+        log.file.finish();
+    }
+    errors.finish();
     outcome
 }
 
@@ -303,7 +307,7 @@ async fn balance(
     for yard in &yards {
         yard.begin(&ids, &tasks, &stop).await;
     }
-    let (terminal, writing) = Terminal::open(io::stderr())?;
+    let terminal = Terminal::open(error_log::stderr)?;
     let launcher = config.launcher.map(Arc::from);
     let force = shutdown.forced.clone();
     let (hopeless, mut given_up) = mpsc::channel(1);
@@ -325,7 +329,7 @@ async fn balance(
     };
     let kept: Vec<(String, Task<bool>)> = instances.into_iter().map(care_for).collect();
     let (pools, expected) = Yard::watched(yards);
-    drop((changes, hopeless, terminal));
+    drop((changes, hopeless));
 
     let up = async {
         // After the first success instances are restarted for ever; before, it is the user who has to do something.
@@ -353,7 +357,7 @@ async fn balance(
     }
     tasks.close();
     tasks.wait().await;
-    drop(writing.join());
+    terminal.finish();
     if let Some(Hopeless { name, how }) = hopeless {
         return Err(RunError::Hopeless { name, how });
     }

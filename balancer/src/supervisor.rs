@@ -24,7 +24,7 @@ use self::{
     process::Process,
 };
 use crate::{
-    backend::{Address, Backend, BackendId},
+    backend::{Address, Backend, BackendId, Question},
     config::Program,
     health,
     pool::Change,
@@ -288,9 +288,9 @@ impl Keeper<'_> {
             // Left by a predecessor that was killed; its successor could not bind it.
             drop(std::fs::remove_file(socket));
         }
-        let health_path = Some(program.health_path.clone());
+        let health = Some(Question::of(&program.health_path));
         let (id, terms) = (self.care.ids.next(), program.terms.clone());
-        self.backend = Some(Arc::new(Backend::new(id, name.clone(), address.clone(), health_path, terms)));
+        self.backend = Some(Arc::new(Backend::new(id, name.clone(), address.clone(), health, terms)));
         match Process::launch(command, self.care.launcher.as_deref()) {
             Ok((process, stdout, stderr)) => {
                 tracing::info!(instance = %name, pid = process.id(), "{name} started");

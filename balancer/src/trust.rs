@@ -10,6 +10,8 @@ use std::{
 
 use serde::Deserialize;
 
+use crate::http1::fields::is_token;
+
 /// Most proxies between a client and us; whoever is told beyond them is not looked at.
 pub const MOST_HOPS: usize = 32;
 
@@ -144,9 +146,13 @@ fn element(text: &[u8]) -> Option<IpAddr> {
     let mut found = None;
     for pair in quoted_split(text, b';')? {
         let equals = pair.iter().position(|&byte| byte == b'=')?;
-        let (name, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
+        // Blanks around pairs are written by many, those around the sign by nobody.
+        let (name, value) = (pair[..equals].trim_ascii_start(), pair[equals + 1..].trim_ascii_end());
         if name.eq_ignore_ascii_case(b"for") {
-            let value = value.strip_prefix(b"\"").map_or(Some(value), |inner| inner.strip_suffix(b"\""))?;
+            let value = match value.strip_prefix(b"\"") {
+                Some(inner) => inner.strip_suffix(b"\"")?,
+                None => Some(value).filter(|value| is_token(value))?,
+            };
             if found.replace(node(value)?).is_some() {
                 return None;
             }
@@ -223,7 +229,17 @@ mod tests {
         let before = |values: &[&str]| before(RealIpHeader::Forwarded, "10.0.0.1", values);
         let value = "for=1.1.1.1, for=\"[2001:dead::1]:1\";host=\"a,b;c\" , For=10.0.0.2;proto=https";
         assert_eq!(before(&[value]), "2001:dead::1 10.0.0.2");
-        for odd in ["for=\"6.6.6.6", "by=1.1.1.1", "for=1.1.1.1;for=6.6.6.6", "for=\"6.6.6.6\\\"", "for=unknown", ";"] {
+        for odd in [
+            "for=\"6.6.6.6",
+            "by=1.1.1.1",
+            "for=1.1.1.1;for=6.6.6.6",
+            "for=\"6.6.6.6\\\"",
+            "for=unknown",
+            ";",
+            "for =1.1.1.1",
+            "for= 1.1.1.1",
+            "for=1.1.1.1:99",
+        ] {
             assert_eq!(before(&["for=6.6.6.6", odd]), "", "{odd}");
         }
         assert_eq!(super::tests::before(RealIpHeader::XRealIp, "10.0.0.1", &["6.6.6.6"]), "6.6.6.6");

@@ -159,6 +159,7 @@ pub(super) struct Cookie {
 #[serde(deny_unknown_fields)]
 pub(super) struct HealthCheck {
     pub(super) uri: Option<String>,
+    pub(super) host: Option<String>,
     pub(super) interval: Option<String>,
     pub(super) timeout: Option<String>,
     pub(super) fails: Option<u32>,

@@ -1,26 +1,34 @@
-//! One probe: a connection, and a GET if the backend has a path for it, within a deadline of its own.
+//! One probe: a connection, and a GET if the backend has a path for it, within a deadline of its own. Its answer is read as
+//! those to requests are: who is not understood is not well.
 
 use std::{io, time::Duration};
 
-use hyper::{Request, StatusCode, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpStream, UnixStream},
     time::timeout,
 };
 
-use crate::backend::{Address, Backend};
+use crate::{
+    backend::{Address, Backend, Question},
+    http1::{
+        Bounds,
+        response::{Reader, Response},
+    },
+    proxy::fault::{ANSWER_FIELDS, ANSWER_HEAD, Fault},
+};
 
 /// Why a backend is not ready.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
     #[error("it cannot be reached: {0}")]
     Unreachable(#[from] io::Error),
-    #[error("it does not speak HTTP: {0}")]
-    Broken(#[from] hyper::Error),
+    #[error("its answer cannot be read: {0}")]
+    Broken(Fault),
+    #[error("it closes the connection without an answer")]
+    Closed,
     #[error("it answers {0}")]
-    Status(StatusCode),
+    Status(u16),
     #[error("it does not answer in time")]
     Late,
 }
@@ -36,22 +44,30 @@ pub(crate) async fn probe(backend: &Backend, deadline: Duration) -> Result<(), N
     timeout(deadline, probing).await.unwrap_or(Err(NotReady::Late))
 }
 
-async fn get<S>(stream: S, backend: &Backend) -> Result<(), NotReady>
+async fn get<S>(mut stream: S, backend: &Backend) -> Result<(), NotReady>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some(path) = &backend.health_path else { return Ok(()) };
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(path).header(header::HOST, "localhost").header(header::CONNECTION, "close");
-    let request = request.body(String::new()).expect("the path was checked with the configuration");
-    // How the connection ends shows in the response.
-    let driving = async {
-        drop(connection.await);
-        std::future::pending::<()>().await;
-    };
-    let response = tokio::select! {
-        response = sender.send_request(request) => response?,
-        () = driving => return Err(NotReady::Late),
-    };
-    if response.status().is_success() { Ok(()) } else { Err(NotReady::Status(response.status())) }
+    let Some(Question { path, host }) = &backend.health else { return Ok(()) };
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let (mut reader, mut bytes) = (Reader::default(), Vec::new());
+    loop {
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Err(NotReady::Closed);
+        }
+        while let Some(head) = read(&mut reader, &bytes)? {
+            match head.status {
+                100..200 => drop(bytes.drain(..head.length)),
+                200..300 => return Ok(()),
+                status => return Err(NotReady::Status(status)),
+            }
+            reader.reset();
+        }
+    }
+}
+
+fn read(reader: &mut Reader, bytes: &[u8]) -> Result<Option<Response>, NotReady> {
+    let bounds = Bounds { size: ANSWER_HEAD, fields: ANSWER_FIELDS, lenient_query: false };
+    reader.read(bytes, false, bounds).map_err(|refusal| NotReady::Broken(Fault::Refused(refusal)))
 }

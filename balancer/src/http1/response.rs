@@ -8,6 +8,9 @@ use super::{
     lines::Lines,
 };
 
+/// There is content in a 205 (RFC 9110, 15.3.6).
+pub(crate) const CONTENT_OF_205: Refusal = Refusal::Bad("a 205 has no content, but there is some");
+
 /// An answer's head. All spans are of the bytes it was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Response {
@@ -108,9 +111,9 @@ impl Reader {
         if never && !matches!(framing, None | Some(Framing::Length(0))) {
             return Err(Refusal::Bad("the status has no body, but the head tells of one"));
         }
-        // An empty one is told by chunks, too (RFC 9110, 15.3.6).
+        // An empty one is told by chunks, too.
         if status == 205 && matches!(framing, Some(Framing::Length(1..))) {
-            return Err(Refusal::Bad("a 205 has no content, but the head tells of some"));
+            return Err(CONTENT_OF_205);
         }
         let is_bare = never || to_head || status == 304;
         Ok(Response {

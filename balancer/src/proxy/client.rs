@@ -255,8 +255,8 @@ impl Client {
     }
 
     pub(crate) fn give(&self, order: Order) {
-        if order == Order::Close && self.phase.get() == Phase::Resting && !self.is_let_go() {
-            // It may have sent something before it knows, and has a moment for that.
+        if order == Order::Close && self.is_idle() && !self.is_let_go() {
+            // It may have begun a request before it knows, and has a moment for the rest.
             self.progress();
         }
         self.order.set(order);
@@ -270,6 +270,11 @@ impl Client {
         }
     }
 
+    /// Whether it is still to be agreed on how it speaks.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.phase.get() == Phase::Handshaking
+    }
+
     /// Whether nothing is under way but, perhaps, its next head.
     fn is_idle(&self) -> bool {
         matches!(self.phase.get(), Phase::Waiting | Phase::Resting)
@@ -277,29 +282,23 @@ impl Client {
 
     /// Looks at it, `passed` after the last look.
     fn check(&self, limits: &Limits, now: Duration, passed: Duration) {
-        self.sending.look(passed);
-        self.taking.look(passed);
+        let sends_late = self.sending.look(passed, limits.body_rate) >= limits.body_patience;
+        let takes_late = self.taking.look(passed, limits.read_rate) >= limits.read_patience;
         let patience = self.patience.get().unwrap_or(limits.stall_deadline);
         let still = self.still.look(now);
         match self.phase.get() {
             _ if self.ended.get() && still >= LAST_WORDS => self.give(Order::Abort),
             Phase::Handshaking if still >= limits.handshake_deadline => self.give(Order::Abort),
-            Phase::Resting if still >= LAST_WORDS && self.is_let_go() => self.give(Order::Abort),
+            Phase::Resting | Phase::Waiting if still >= LAST_WORDS && self.is_let_go() => self.give(Order::Abort),
             Phase::Resting if still >= limits.head_deadline && self.in_head.get() => self.give(Order::Abort),
             Phase::Resting if still >= limits.head_deadline => self.give(Order::Close),
             Phase::Waiting if still >= limits.head_deadline => self.give(Order::Abort),
-            Phase::Forwarding
-                if still >= patience || self.sending.is_too_slow(limits.body_rate, limits.body_patience) =>
-            {
+            Phase::Forwarding if still >= patience || sends_late => {
                 self.overdue.set(true);
                 self.ring();
             }
             Phase::Leaving if still >= LAST_WORDS => self.give(Order::Abort),
-            Phase::Answering
-                if still >= patience || self.taking.is_too_slow(limits.read_rate, limits.read_patience) =>
-            {
-                self.give(Order::Abort);
-            }
+            Phase::Answering if still >= patience || takes_late => self.give(Order::Abort),
             Phase::Tunnelling if still >= limits.tunnel_deadline => self.give(Order::Abort),
             Phase::Streaming
             | Phase::Resting

@@ -73,7 +73,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
 fn note_unread(worker: &Worker, client: &Client, error: &hyper::Error) {
     let status =
         if error.is_parse_too_large() { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE } else { StatusCode::BAD_REQUEST };
-    worker.note_unread(client, &Asked::unread(b""), status.as_u16(), 0, &[]);
+    worker.note_unread(client, &Asked::unread(b"", None), status.as_u16(), 0, &[]);
 }
 
 /// How HTTP is read from clients.

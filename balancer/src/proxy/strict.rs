@@ -44,7 +44,13 @@ use super::{
 };
 use crate::{
     access_log::Asked,
-    http1::{Bounds, Refusal, fields::Kind, framing::Framing, request::Request, target::Target},
+    http1::{
+        Bounds, Refusal,
+        fields::{Field, Kind},
+        framing::Framing,
+        request::Request,
+        target::Target,
+    },
     identity::{self, RequestId, Trace},
     log_format::Told,
     metrics::{LIMIT_CONN, PROXY_PROTOCOL},
@@ -68,6 +74,9 @@ pub(super) mod exchange;
 mod relay;
 mod reply;
 mod tunnel;
+
+/// Its name in logs.
+const HTTP2: &str = "HTTP/2.0";
 
 /// Most bytes read on from a client that is being left.
 const DRAINED: usize = 64 * 1024 * 1024;
@@ -105,16 +114,18 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, address: Ip
             None => {}
         }
     });
-    until_aborted(client, session).await;
+    if until_aborted(client, session).await && client.is_handshaking() && client.is_secure() {
+        worker.counters.handshakes_failed.add_one();
+    }
 }
 
-/// Goes on until it is done, or its thread has had enough.
-async fn until_aborted(client: &Client, mut serving: Pin<&mut impl Future<Output = ()>>) {
+/// Goes on until it is done, or its thread has had enough, and tells whether that was so.
+async fn until_aborted(client: &Client, mut serving: Pin<&mut impl Future<Output = ()>>) -> bool {
     poll_fn(|cx| match client.poll_order(cx) {
-        Poll::Ready(Order::Abort) => Poll::Ready(()),
-        Poll::Ready(Order::Look | Order::Close) | Poll::Pending => serving.as_mut().poll(cx),
+        Poll::Ready(Order::Abort) => Poll::Ready(true),
+        Poll::Ready(Order::Look | Order::Close) | Poll::Pending => serving.as_mut().poll(cx).map(|()| false),
     })
-    .await;
+    .await
 }
 
 /// Has whoever speaks for others say so first, where that is done. The place of who is introduced, or that there is no need
@@ -221,7 +232,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         Ok(Some(request)) => request,
         Ok(None) => return Next::Close,
         Err(refusal) => {
-            refuse(worker, client, stream, desk, refusal).await;
+            refuse(worker, client, stream, desk, (refusal, None)).await;
             return Next::Leave;
         }
     };
@@ -353,7 +364,7 @@ fn begin(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &Desk,
     client.enter(Phase::Forwarding);
     tell(client, desk);
     let mut entry = Entry::begin(worker, client, |told| asked(client, desk, request, stream, told));
-    identify(&mut entry, worker, client, desk);
+    identify(&mut entry, worker, client, desk, request);
     entry
 }
 
@@ -370,7 +381,7 @@ fn tell(client: &Client, desk: &Desk) {
 }
 
 /// Gives a request what it is known by from here on.
-fn identify(entry: &mut Entry, worker: &Worker, client: &Client, desk: &Desk) {
+fn identify(entry: &mut Entry, worker: &Worker, client: &Client, desk: &Desk, request: &Request) {
     let (bytes, fields) = (&desk.buffer, desk.request.fields());
     if worker.given.request_id {
         let told = rewrite::said(bytes, fields, &client.source(), b"X-Request-Id").filter(|id| identity::is_id(id));
@@ -378,7 +389,12 @@ fn identify(entry: &mut Entry, worker: &Worker, client: &Client, desk: &Desk) {
         entry.id = Some(told.map_or_else(made, |id| RequestId::Told(id.into())));
     }
     if worker.given.trace {
-        let of = |kind| fields.iter().filter(move |field| field.kind == kind).map(|field| field.value.of(bytes));
+        // What belongs to this connection says nothing of the request.
+        let is_left = |field: &&Field| !(request.names && rewrite::is_named(bytes, fields, field));
+        let of = |kind| {
+            let of_kind = fields.iter().filter(move |field| field.kind == kind).filter(is_left);
+            of_kind.map(|field| field.value.of(bytes))
+        };
         let mut parents = of(Kind::TraceParent);
         entry.trace = match (parents.next(), parents.next()) {
             (Some(parent), None) if identity::is_parent(parent) => {
@@ -389,9 +405,15 @@ fn identify(entry: &mut Entry, worker: &Worker, client: &Client, desk: &Desk) {
     }
 }
 
-/// Answers what cannot be read.
-async fn refuse(worker: &Worker, client: &Client, stream: &Stream, desk: &mut Desk, refusal: Refusal) {
-    let asked = Asked::unread(&desk.buffer[..desk.filled]);
+/// Answers what cannot be read. `asked`: what was asked for, if that is not on the desk.
+async fn refuse(
+    worker: &Worker,
+    client: &Client,
+    stream: &Stream,
+    desk: &mut Desk,
+    (refusal, asked): (Refusal, Option<Asked>),
+) {
+    let asked = asked.unwrap_or_else(|| Asked::unread(&desk.buffer[..desk.filled], stream.front().map(|_| HTTP2)));
     let (status, bytes) = write_failure(worker, client, desk, Failure::unread(refusal.into()), None);
     let sent = worker.log.borrow().sent(&desk.down.front);
     // Who does not read it has left.
@@ -485,7 +507,7 @@ fn asked(client: &Client, desk: &Desk, request: &Request, stream: &Stream, told:
     let asked = Asked::new(
         request.method.of(&desk.buffer),
         request.target_text.of(&desk.buffer),
-        if stream.front().is_some() { "HTTP/2.0" } else { request.version.name() },
+        if stream.front().is_some() { HTTP2 } else { request.version.name() },
         field(desk, Kind::Referer),
         field(desk, Kind::UserAgent),
     );

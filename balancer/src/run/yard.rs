@@ -73,14 +73,14 @@ impl Yard {
         if let Some(checks) = self.settings.checks {
             tasks.spawn(health::checks::check(Arc::clone(&self.pool), self.changes.clone(), checks, stop.clone()));
         }
-        for Server { location, terms, health_path } in self.settings.servers.iter().cloned() {
+        for Server { location, terms, health } in self.settings.servers.iter().cloned() {
             match location {
                 Location::Fixed(address) => {
-                    let backend = Backend::new(ids.next(), address.to_string(), address, health_path, terms);
+                    let backend = Backend::new(ids.next(), address.to_string(), address, health, terms);
                     drop(self.changes.send(Change::Join(Arc::new(backend))).await);
                 }
                 Location::Named(name) => {
-                    let (named, pause) = (Named { name, terms, health_path }, self.settings.resolve);
+                    let (named, pause) = (Named { name, terms, health }, self.settings.resolve);
                     let following = names::follow(named, Arc::clone(ids), self.changes.clone(), pause, names::look_up);
                     tasks.spawn(stop.clone().run_until_cancelled_owned(following));
                 }

@@ -7,15 +7,12 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-    thread,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+use crate::outlet::Outlet;
 
 /// Longest line in bytes; what is longer is continued on a new one.
 const LONGEST_LINE: usize = 16 * 1024;
@@ -24,36 +21,20 @@ const LONGEST_QUOTE: usize = 500;
 /// Lines that wait for the terminal.
 const QUEUE: usize = 4096;
 
-/// The terminal, shared by all instances. A thread of its own writes to it.
+/// The terminal, shared by all instances.
 #[derive(Debug, Clone)]
-pub(crate) struct Terminal {
-    lines: SyncSender<Vec<u8>>,
-    left_out: Arc<AtomicU64>,
-}
+pub(crate) struct Terminal(Outlet);
 
 impl Terminal {
-    /// Starts the thread; it ends when the last handle is gone.
-    pub(crate) fn open(mut out: impl Write + Send + 'static) -> io::Result<(Self, thread::JoinHandle<()>)> {
-        let (lines, queue): (_, Receiver<Vec<u8>>) = sync_channel(QUEUE);
-        let left_out = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&left_out);
-        let writing = thread::Builder::new().name("terminal".to_owned()).spawn(move || {
-            for line in queue {
-                let missed = count.swap(0, Ordering::Relaxed);
-                // A terminal that is gone is no reason to end.
-                if missed > 0 {
-                    drop(writeln!(out, "({missed} lines left out here; the log files have them)"));
-                }
-                drop(out.write_all(&line));
-            }
-        })?;
-        Ok((Self { lines, left_out }, writing))
+    /// `open` gives what is written to.
+    pub(crate) fn open<W: Write>(open: impl FnOnce() -> io::Result<W> + Send + 'static) -> io::Result<Self> {
+        let note = |lost| format!("({lost} lines left out here; the log files have them)");
+        Outlet::open("terminal", QUEUE, open, Some(note)).map(Self)
     }
 
-    fn show(&self, line: Vec<u8>) {
-        if self.lines.try_send(line).is_err() {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Waits a moment for one that is behind.
+    pub(crate) fn finish(&self) {
+        self.0.finish();
     }
 }
 
@@ -118,7 +99,7 @@ pub(crate) async fn copy_lines(
             log = None;
         }
         last.set(&line);
-        terminal.show([name.as_bytes(), b" | ", &line].concat());
+        terminal.0.write([name.as_bytes(), b" | ", &line].concat());
         line.clear();
         if ended {
             return;
@@ -132,7 +113,7 @@ mod tests {
 
     fn copied(input: &[u8]) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let (terminal, writing) = Terminal::open(io::sink()).unwrap();
+        let terminal = Terminal::open(|| Ok(io::sink())).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(copy_lines(
             input,
@@ -141,7 +122,6 @@ mod tests {
             terminal,
             LastLine::default(),
         ));
-        writing.join().unwrap();
         std::fs::read_to_string(file.path()).unwrap()
     }
 

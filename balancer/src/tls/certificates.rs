@@ -12,17 +12,34 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::time::interval;
 use tokio_rustls::rustls::{
+    Error,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer, UnixTime,
+        pem::{self, PemObject},
+    },
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use webpki::EndEntityCert;
+use webpki::{EndEntityCert, KeyUsage};
 
 use crate::config::CertificateFiles;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Keys that can sign here.
+const KINDS: &str = "RSA with 2048 to 8192 bits, ECDSA on P-256 or P-384, or Ed25519";
+
+fn no_key(path: &Path, error: &pem::Error) -> String {
+    let shown = path.display();
+    if fs::read(path).is_ok_and(|text| memchr::memmem::find(&text, b"ENCRYPTED").is_some()) {
+        return format!(
+            "{shown}: the private key is encrypted, and there is nobody to ask for its password; write it without one, as by openssl pkey -in FILE -out ANOTHER"
+        );
+    }
+    format!("{shown}: no private key can be read: {error}; write one in PEM")
+}
 
 /// A certificate, its key and the names it is for.
 #[derive(Debug)]
@@ -30,6 +47,7 @@ pub(crate) struct Certificate {
     key: Arc<CertifiedKey>,
     /// In lower case; the first label may be `*`.
     names: Vec<String>,
+    path: PathBuf,
 }
 
 impl Certificate {
@@ -42,8 +60,7 @@ impl Certificate {
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
             .and_then(Iterator::collect)
             .map_err(|error| format!("{shown}: no certificate can be read: {error}; write PEM, the server's first"))?;
-        let private = PrivateKeyDer::from_pem_file(key)
-            .map_err(|error| format!("{}: no private key can be read: {error}; write one in PEM", key.display()))?;
+        let private = PrivateKeyDer::from_pem_file(key).map_err(|error| no_key(key, &error))?;
         let first = chain.first().ok_or_else(|| format!("{shown}: there is no certificate in it; write one in PEM"))?;
         let names = EndEntityCert::try_from(first)
             .map_err(|error| format!("{shown}: the certificate is not valid: {error}; get a new one"))?
@@ -51,9 +68,29 @@ impl Certificate {
             .map(str::to_ascii_lowercase)
             .collect();
         let key = CertifiedKey::from_der(chain, private, &ring::default_provider()).map_err(|error| {
-            format!("{shown} and {} do not go together: {error}; name the key of that certificate", key.display())
+            let key = key.display();
+            match error {
+                Error::InconsistentKeys(_) => {
+                    format!("{shown} and {key} do not go together: {error}; name the key of that certificate")
+                }
+                _ => format!("{key} cannot be used: {error}; take a certificate for a key of another kind: {KINDS}"),
+            }
         })?;
-        Ok(Self { key: Arc::new(key), names })
+        Ok(Self { key: Arc::new(key), names, path: certificate.clone() })
+    }
+
+    /// That clients will not take it now, if it is so.
+    fn untimely(&self) -> Option<String> {
+        let certificate = EndEntityCert::try_from(self.key.cert.first()?).ok()?;
+        let (now, usage) = (UnixTime::now(), KeyUsage::server_auth());
+        // Nobody is trusted: what is wrong with the certificate alone is told first.
+        let (how, time) = match certificate.verify_for_usage(&[], &[], &[], now, usage, None, None).err()? {
+            webpki::Error::CertExpired { not_after, .. } => ("has expired at", not_after),
+            webpki::Error::CertNotValidYet { not_before, .. } => ("is not valid before", not_before),
+            _ => return None,
+        };
+        let time = jiff::Timestamp::from_second(i64::try_from(time.as_secs()).ok()?).ok()?;
+        Some(format!("{}: the certificate {how} {time}; clients will refuse it; get a new one", self.path.display()))
     }
 
     /// Whether it is for this host name, in any case, without a port.
@@ -84,6 +121,17 @@ impl Book {
         Ok(Self { files: files.to_vec(), present: ArcSwap::from_pointee(present) })
     }
 
+    /// What is wrong with those in use that keeps nothing from starting.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        self.present.load().iter().filter_map(|certificate| certificate.untimely()).collect()
+    }
+
+    fn remark(&self) {
+        for remark in self.remarks() {
+            tracing::warn!("{remark}");
+        }
+    }
+
     /// The certificate for a name: one with that name, or with a wildcard for it, or else the first.
     pub(crate) fn choose(&self, name: Option<&str>) -> Option<Arc<Certificate>> {
         choose(&self.present.load(), name, |_| true)
@@ -97,6 +145,7 @@ impl Book {
 
     /// Reads the files again each time they have changed, for ever.
     pub(crate) async fn watch(&self) {
+        self.remark();
         let mut seconds = interval(LOOK);
         let (mut taken, mut last) = (self.stamps(), self.stamps());
         loop {
@@ -116,6 +165,7 @@ impl Book {
             Ok(present) => {
                 tracing::info!("the certificates have changed; new connections get the new ones");
                 self.present.store(Arc::new(present));
+                self.remark();
             }
             Err(problems) => {
                 for problem in problems {

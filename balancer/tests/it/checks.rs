@@ -34,6 +34,22 @@ fn a_backend_that_fails_its_checks_gets_nothing_until_it_passes_them() {
 }
 
 #[test]
+fn a_check_names_its_host_and_its_answer_is_read_like_any() {
+    let upstream = Upstream::scripted(|head, peer| {
+        use std::io::Write;
+        assert!(!head.starts_with("GET /up") || head.contains("\r\nHost: app.example\r\n"), "{head}");
+        peer.get_mut().write_all(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nhi").is_ok()
+    });
+    let other = Upstream::saying("other");
+    let pool = "[pool.health_check]\nuri = \"/up\"\nhost = \"app.example\"\ninterval = \"10ms\"";
+    let balancer = Balancer::with_pool(pool, &[upstream.address, other.address]);
+    let out = || balancer.log().contains(&format!("{} fails its checks", upstream.address)).then_some(());
+    // The other one answers checks with whatever they ask for.
+    eventually("who is not understood is out", out);
+    assert!((0..10).all(|_| balancer.get("/").text() == "other"));
+}
+
+#[test]
 fn without_a_path_a_connection_is_the_check_and_no_request_has_to_fail_for_it() {
     let (gone, good) = (nobody(), Upstream::saying("good"));
     let balancer = Balancer::with_pool("[pool.health_check]\ninterval = \"10ms\"", &[gone, good.address]);

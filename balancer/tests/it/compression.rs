@@ -97,7 +97,9 @@ fn what_has_to_stay_as_it_is_stays_so() {
         let balancer = in_front_of(&upstream, "compress = true");
         let answer = ask(&mut balancer.connect(), "GET", &format!("Accept-Encoding: gzip, zstd\r\n{request}"));
         let coding = head.contains("br").then_some("br");
-        assert_eq!((answer.field("content-encoding"), answer.field("vary")), (coding, None), "{head}");
+        // A whole one would be coded, and says that it is not the same for everybody.
+        let varies = head.starts_with("206").then_some("Accept-Encoding");
+        assert_eq!((answer.field("content-encoding"), answer.field("vary")), (coding, varies), "{head}");
         assert!(head.contains("304") || answer.text() == page(), "{head}");
         assert_eq!(answer.field("content-length"), Some("17000"), "{head}");
     }

@@ -227,9 +227,9 @@ fn a_trace_goes_on_or_begins() {
         let head = seen(&mut client, &format!("traceparent: {parent}\r\ntracestate: {odd}\r\n"));
         assert_eq!((field(&head, "traceparent"), field(&head, "tracestate")), (Some(parent), None));
     }
-    for odd in
-        ["traceparent: odd\r\ntracestate: a=b\r\n", &format!("traceparent: {parent}\r\ntraceparent: {parent}\r\n"), ""]
-    {
+    let of_connection = format!("Connection: traceparent\r\ntraceparent: {parent}\r\ntracestate: a=b\r\n");
+    let twice = format!("traceparent: {parent}\r\ntraceparent: {parent}\r\n");
+    for odd in ["traceparent: odd\r\ntracestate: a=b\r\n", &twice, &of_connection, ""] {
         let head = seen(&mut client, odd);
         let begun = field(&head, "traceparent").unwrap();
         assert!(begun.len() == 55 && begun.ends_with("-01") && begun != parent, "{begun}");

@@ -1,7 +1,13 @@
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+};
+
 use rustix::process::Signal;
 
 use crate::{
     harness::{Balancer, eventually},
+    metrics::{address, page, value},
     upstream::Upstream,
 };
 
@@ -37,6 +43,53 @@ fn where_nobody_reads_its_lines_any_more_they_are_lost_and_nothing_else_happens(
     balancer.signal(Signal::USR2);
     assert_eq!(balancer.get("/").text(), "hi", "there is still somebody who listens");
     assert_eq!(balancer.stop(), Some(0));
+}
+
+/// A named pipe in a folder, and a balancer of one thread whose access log it is.
+fn piped(upstream: &Upstream, more: &[&str]) -> (Balancer, std::path::PathBuf, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let flags = ["--threads", "1", "--access-log", pipe.to_str().unwrap()];
+    (Balancer::with(&[upstream.address], &[&flags[..], more].concat()), pipe, folder)
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_nothing_up_and_its_lines_are_counted() {
+    let upstream = Upstream::saying("hi");
+    let (mut balancer, pipe, _folder) = piped(&upstream, &["--metrics-listen", "127.0.0.1:0"]);
+    // It reads so much that the pipe is open at both ends, and no more.
+    let mut reader = BufReader::with_capacity(1, File::open(&pipe).unwrap());
+    let mut client = balancer.connect();
+    let long = "a".repeat(2000);
+    let metrics = address(&balancer);
+    let lost = || value(&page(metrics), "logkin_balancer_access_log_lines_lost_total") != Some("0");
+    // Far more than pipe and queue take.
+    for number in 0..5000 {
+        client
+            .send(format!("GET /{number}?{long} HTTP/1.1\r\nHost: a\r\nReferer: {long}\r\nUser-Agent: {long}\r\n\r\n"));
+        assert_eq!(client.answer().text(), "hi");
+        if number % 100 == 0 && lost() {
+            break;
+        }
+    }
+    assert!(lost());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    assert!(line.contains("GET /0?a"), "{line}");
+    assert_eq!(balancer.stop(), Some(0));
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_yet_gets_its_lines_later() {
+    let upstream = Upstream::saying("hi");
+    let (mut balancer, pipe, _folder) = piped(&upstream, &[]);
+    assert_eq!(balancer.get("/first").text(), "hi");
+    let reading = std::thread::spawn(|| std::fs::read_to_string(pipe).unwrap());
+    assert_eq!(balancer.get("/second").text(), "hi");
+    assert_eq!(balancer.stop(), Some(0));
+    let lines = reading.join().unwrap();
+    assert!(lines.contains("/first") && lines.contains("/second"), "{lines}");
 }
 
 #[test]

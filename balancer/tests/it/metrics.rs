@@ -17,23 +17,29 @@ fn metered(servers: &[String], pool: &str) -> (Balancer, SocketAddr) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{head}[pool]\n{pool}\n{servers}")).unwrap();
     let balancer = Balancer::run(&["--config", file.path().to_str().unwrap()]);
+    let address = address(&balancer);
+    (balancer, address)
+}
+
+/// Where it tells its numbers.
+pub(crate) fn address(balancer: &Balancer) -> SocketAddr {
     let said = balancer.log();
     let address = said.split_once("the metrics are at http://").and_then(|(_, rest)| rest.split_once("/metrics"));
-    (balancer, address.unwrap().0.parse().unwrap())
+    address.unwrap().0.parse().unwrap()
 }
 
 fn at(address: SocketAddr) -> String {
     format!("address = \"{address}\"")
 }
 
-fn page(address: SocketAddr) -> String {
+pub(crate) fn page(address: SocketAddr) -> String {
     let answer = Connection::to(address).get("/metrics");
     assert_eq!(answer.field("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     answer.text().to_owned()
 }
 
 /// The value of a sample, as it is written.
-fn value<'a>(page: &'a str, sample: &str) -> Option<&'a str> {
+pub(crate) fn value<'a>(page: &'a str, sample: &str) -> Option<&'a str> {
     page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))
 }
 

@@ -146,6 +146,18 @@ fn what_takes_too_long_is_cut_off_at_the_deadline() {
 }
 
 #[test]
+fn half_a_head_that_stays_half_keeps_nothing_from_stopping() {
+    let upstream = Upstream::saying("hi");
+    let mut balancer = Balancer::in_front_of(&[upstream.address]);
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n");
+    // Who comes behind it is served behind it.
+    assert_eq!(balancer.get("/").text(), "hi");
+    assert_eq!(balancer.stop(), Some(0));
+    assert!(!balancer.log().contains("cut off"), "{}", balancer.log());
+}
+
+#[test]
 fn every_request_accepted_under_load_is_answered() {
     for _ in 0..3 {
         let upstream = Upstream::saying("hi");

@@ -4,6 +4,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
@@ -16,6 +17,7 @@ use tokio_rustls::rustls::{
 
 use crate::{
     harness::{Answer, Balancer, PATIENCE, eventually, read_body, read_head},
+    metrics::{self, page, value},
     upstream::Upstream,
 };
 
@@ -47,11 +49,16 @@ impl Authority {
 
     /// Signs a certificate for these names; it is in `NAME.pem` then, and its key in `NAME.key`.
     pub(crate) fn sign(&self, name: &str, hosts: &[&str]) -> [String; 2] {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let now = SystemTime::now();
+        self.sign_for(name, hosts, [now, now + 30 * DAY])
+    }
+
+    /// The same, from then until then.
+    fn sign_for(&self, name: &str, hosts: &[&str], times: [SystemTime; 2]) -> [String; 2] {
         let mut params = CertificateParams::new(hosts.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
         params.distinguished_name.push(DnType::CommonName, hosts[0]);
-        let now = std::time::SystemTime::now();
-        params.not_before = now.into();
-        params.not_after = (now + std::time::Duration::from_secs(30 * 24 * 3600)).into();
+        [params.not_before, params.not_after] = times.map(Into::into);
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -331,7 +338,7 @@ fn a_handshake_has_its_deadline_and_what_is_none_ends_the_connection() {
     let [pem, key] = authority.sign("own", &["localhost"]);
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = format!(
-        "worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\ntls = true\n[tls]\nhandshake_timeout = \"1s\"\n\
+        "worker_threads = 1\nmetrics_listen = \"127.0.0.1:0\"\n[[listen]]\naddress = \"127.0.0.1:0\"\ntls = true\n[tls]\nhandshake_timeout = \"1s\"\n\
          [[tls.certificate]]\nssl_certificate = \"{pem}\"\nssl_certificate_key = \"{key}\"\n\
          [[pool.server]]\naddress = \"{}\"\n",
         upstream.address
@@ -351,6 +358,10 @@ fn a_handshake_has_its_deadline_and_what_is_none_ends_the_connection() {
     for mut client in [silent.try_clone().unwrap(), half.try_clone().unwrap()] {
         assert_eq!(client.read(&mut [0]).unwrap(), 0);
     }
+    eventually("all three are counted", || {
+        let page = page(metrics::address(&balancer));
+        (value(&page, "logkin_balancer_handshakes_failed_total") == Some("3")).then_some(())
+    });
     drop((silent.shutdown(std::net::Shutdown::Both), half));
     assert_eq!(authority.connect(balancer.tls, "localhost").get("localhost").status, 200);
 }
@@ -434,14 +445,32 @@ fn coming_back_over_tls_only_is_asked_for_when_that_is_configured() {
 }
 
 #[test]
+fn a_certificate_that_has_expired_is_told_and_keeps_nothing_from_starting() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let hour = Duration::from_secs(3600);
+    let old = authority.sign_for("old", &["localhost"], [2, 1].map(|hours| SystemTime::now() - hours * hour));
+    let balancer = speaking(&upstream, &[&old], &[]);
+    let told = format!("{}: the certificate has expired at ", old[0]);
+    eventually("it is told", || balancer.log().contains(&told).then_some(()));
+}
+
+#[test]
 fn certificates_that_are_no_good_are_named_before_anything_is_bound() {
     let (authority, upstream) = (Authority::new(), Upstream::echoing());
     let own = authority.sign("own", &["localhost"]);
     let other = authority.sign("other", &["localhost"]);
+    let locked = authority.path("locked", "key");
+    std::fs::write(&locked, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
+        .unwrap();
+    let small = authority.path("small", "key");
+    let made = Command::new("openssl").args(["genrsa", "-out", &small, "1024"]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
     for ([pem, key], said) in [
         ([own[0].as_str(), other[1].as_str()], "do not go together"),
         (["/nowhere/at-all.pem", own[1].as_str()], "/nowhere/at-all.pem: no certificate can be read"),
         ([own[0].as_str(), own[0].as_str()], "no private key can be read"),
+        ([own[0].as_str(), locked.as_str()], "the private key is encrypted"),
+        ([own[0].as_str(), small.as_str()], "cannot be used"),
     ] {
         let (backend, flags) = (upstream.address.to_string(), ["--tls-listen", "127.0.0.1:0"]);
         let flags = [&flags[..], &["--tls-cert", pem, "--tls-key", key, "--backend", &backend]].concat();

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::{Found, check_path, file};
 use crate::{
-    backend::{Location, Terms},
+    backend::{Location, Question, Terms},
     config::{
         self, Config, Limits, Server,
         next_upstream::{Case, NextUpstream},
         pools::{Pool, UNNAMED},
         units,
     },
+    http1::target::is_host,
     select::sticky::{SameSite, Sticky},
     verdict::{Outliers, Patience, checks::Checks},
 };
@@ -67,7 +68,11 @@ fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
     };
     let sticky = file.sticky.as_ref().and_then(|cookie| check_sticky(found, cookie));
     let checks = file.health_check.as_ref().map(|checks| check_health(found, checks));
-    let health_path = file.health_check.as_ref().and_then(|checks| checks.uri.clone());
+    let question = |checks: &file::HealthCheck| {
+        let usual = Question::of(checks.uri.as_ref()?);
+        Some(Question { host: checks.host.clone().unwrap_or(usual.host), ..usual })
+    };
+    let health = file.health_check.as_ref().and_then(question);
     let mut servers: Vec<Server> = Vec::new();
     for (number, server) in file.server.iter().enumerate() {
         let server = check_server(found, &format!("pool.server[{number}]."), server, &pool.terms);
@@ -80,7 +85,7 @@ fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
                 format!("{location} is in this pool twice; write it once, with a weight for a larger share"),
             );
         }
-        servers.extend(server.map(|server| Server { health_path: health_path.clone(), ..server }));
+        servers.extend(server.map(|server| Server { health: health.clone(), ..server }));
     }
     Pool { sticky, checks, servers, ..pool }
 }
@@ -191,6 +196,16 @@ fn check_sticky(found: &mut Found, file: &file::Cookie) -> Option<Sticky> {
 }
 
 fn check_health(found: &mut Found, file: &file::HealthCheck) -> Checks {
+    if let Some(host) = &file.host {
+        if !is_host(host.as_bytes()) {
+            found.add("pool.health_check.host", format!("`{host}` is no host; write one such as app.example"));
+        } else if file.uri.is_none() {
+            found.add(
+                "pool.health_check.host",
+                "without `uri` nothing is asked for; add one, or take it out".to_owned(),
+            );
+        }
+    }
     if let Some(uri) = &file.uri {
         check_path(found, "pool.health_check.uri", uri);
     }
@@ -234,5 +249,5 @@ fn check_server(found: &mut Found, key: &str, server: &file::Server, terms: &Ter
     // As in nginx, 0 is no bound.
     let max_conns = server.max_conns.filter(|most| *most > 0);
     let terms = Terms { weight, backup: server.backup, down: server.down, max_conns, patience, slow_start };
-    Some(Server { location, terms, health_path: None })
+    Some(Server { location, terms, health: None })
 }

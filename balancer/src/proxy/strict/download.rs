@@ -11,7 +11,12 @@ use super::{
     stream::Stream,
 };
 use crate::{
-    http1::{Refusal, Span, chunked::Decoder, framing::Framing},
+    http1::{
+        Refusal, Span,
+        chunked::Decoder,
+        framing::Framing,
+        response::{CONTENT_OF_205, Response},
+    },
     proxy::{
         error::ProxyError,
         fault::ANSWER_FIELDS,
@@ -26,6 +31,8 @@ pub(crate) struct Download {
     /// Room for what is beyond a usual buffer.
     taken: Option<Taken>,
     framing: Framing,
+    /// No content may come.
+    is_empty: bool,
     decoder: Decoder,
     /// What is still to come of a counted body.
     left: u64,
@@ -44,6 +51,7 @@ impl Download {
             filled: 0,
             taken: None,
             framing: Framing::None,
+            is_empty: false,
             decoder: Decoder::default(),
             left: 0,
             data: Span::default(),
@@ -70,16 +78,16 @@ impl Download {
         }
     }
 
-    /// The head of this length has been read, and a body with this framing follows.
-    /// `named`: what `Connection` names.
-    pub(crate) fn begin(&mut self, head: usize, framing: Framing, named: Vec<u8>) -> Result<(), Refusal> {
-        self.framing = framing;
+    /// The head has been read, and its body follows. `named`: what `Connection` names.
+    pub(crate) fn begin(&mut self, head: &Response, named: Vec<u8>) -> Result<(), Refusal> {
+        self.framing = head.framing;
+        self.is_empty = head.status == 205;
         self.decoder = Decoder::leaving_out(named, ANSWER_FIELDS);
-        if let Framing::Length(length) = framing {
+        if let Framing::Length(length) = head.framing {
             self.left = length;
         }
-        self.data = Span { start: head, end: head };
-        self.digest(head)
+        self.data = Span { start: head.length, end: head.length };
+        self.digest(head.length)
     }
 
     /// The data has gone on.
@@ -202,6 +210,7 @@ impl Download {
                 self.filled = self.data.end;
             }
         }
-        Ok(())
+        // Chunks, or the end of the connection, tell that only now (RFC 9110, 15.3.6).
+        if self.is_empty && !self.data.is_empty() { Err(CONTENT_OF_205) } else { Ok(()) }
     }
 }

@@ -167,7 +167,7 @@ impl Exchange<'_> {
         if head.status != 101 {
             let named = || fields::named(download.bytes(), self.desk.response.fields());
             let named = head.names.then(named).unwrap_or_default();
-            download.begin(head.length, head.framing, named).map_err(ProxyError::of_answer)?;
+            download.begin(&head, named).map_err(ProxyError::of_answer)?;
         }
         let is_short = !matches!(head.framing, Framing::Length(length) if length > TAKEN_WHOLE as u64);
         if self.idempotent && is_short && head.status != 101 && !download.ended && !self.is_events(download.bytes()) {

@@ -26,6 +26,7 @@ pub(crate) use self::watch::MOST_IN_A_SECOND;
 use self::wire::Wire;
 use super::{Next, secure::Secure, stream::Stream};
 use crate::{
+    access_log::Asked,
     proxy::{
         client::{Client, Guest, Phase},
         worker::Worker,
@@ -65,8 +66,16 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, stream: Secu
     });
     let Some(connection) = connection.await else { return };
     client.enter(Phase::Resting);
-    let mut serving =
-        Serving { worker, client, certificate, wire: &wire, connection, busy: Rc::default(), told: false };
+    let mut serving = Serving {
+        worker,
+        client,
+        certificate,
+        wire: &wire,
+        connection,
+        busy: Rc::default(),
+        told: false,
+        refused: false,
+    };
     poll_fn(|cx| serving.poll(cx)).await;
     drop(serving);
     client.enter(Phase::Leaving);
@@ -83,7 +92,7 @@ fn builder(worker: &Worker) -> Builder {
         .initial_window_size(STREAM_WINDOW)
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(MOST_RESET)
-        .max_pending_accept_reset_streams(MOST_RESET)
+        .max_pending_accept_reset_streams(MOST_STREAMS as usize)
         .max_local_error_reset_streams(Some(MOST_PROVOKED));
     builder
 }
@@ -99,6 +108,8 @@ struct Serving<'a> {
     busy: Rc<Cell<usize>>,
     /// Whether the client knows that it shall send no more of them.
     told: bool,
+    /// Whether it ends for what the client has sent.
+    refused: bool,
 }
 
 impl Serving<'_> {
@@ -111,12 +122,21 @@ impl Serving<'_> {
             let accepted = self.connection.poll_accept(cx);
             let refusal = self.wire.refusal();
             if let Some(reason) = refusal {
+                self.refused = true;
                 self.worker.counters.floods.add(u64::from(reason == Reason::ENHANCE_YOUR_CALM));
                 self.connection.abrupt_shutdown(reason);
             }
             match accepted {
                 Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond),
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                Poll::Ready(Some(Err(error))) => {
+                    // By the bounds of the library.
+                    let is_flood = error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM);
+                    self.worker.counters.floods.add(u64::from(is_flood && !self.refused));
+                    let name = &self.client.source().name;
+                    tracing::debug!(client = %name, %error, "HTTP/2 with {name} ends: {error}");
+                    return Poll::Ready(());
+                }
+                Poll::Ready(None) => return Poll::Ready(()),
                 // It has to say so.
                 Poll::Pending if refusal.is_some() => {}
                 Poll::Pending => break,
@@ -176,7 +196,9 @@ async fn answer(
                 Box::pin(super::turn(&worker, client, &stream, &mut desk)).await
             }
             Err(refusal) => {
-                super::refuse(&worker, client, &stream, &mut desk, refusal).await;
+                let target = parts.uri.path_and_query().map_or("-", |target| target.as_str());
+                let asked = Asked::new(parts.method.as_str().as_bytes(), target.as_bytes(), super::HTTP2, None, None);
+                super::refuse(&worker, client, &stream, &mut desk, (refusal, Some(asked))).await;
                 Next::Leave
             }
         };

@@ -181,7 +181,7 @@ async fn inject(worker: &Rc<Worker>, guest: &Guest, world: &World) {
         id += 1;
         let idempotent = id % 2 == 0;
         let request = retry::Request { idempotent, whole: world.lot(10) > 0 };
-        let entry = Entry::begin(worker, &guest.client, |_| Asked::unread(b""));
+        let entry = Entry::begin(worker, &guest.client, |_| Asked::unread(b"", None));
         let mut scripted = Scripted { world, id, request, entry };
         let faults = *world.faults.borrow();
         let outcome = answer(&mut scripted, worker.branch()).await;

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     harness::{PATIENCE, eventually, read_body},
+    metrics::{self, page, value},
     upstream::{Upstream, answer},
 };
 
@@ -215,13 +216,28 @@ fn is_calmed(scene: &Scene, mut client: Raw, mut frames: impl FnMut(&mut Raw, u3
 
 #[test]
 fn requests_that_are_reset_at_once_are_bounded() {
-    let scene = Scene::of(Upstream::echoing());
+    let scene = Scene::with(Upstream::echoing(), &["--metrics-listen", "127.0.0.1:0"]);
     let head = block(&USUAL);
     is_calmed(&scene, scene.connect(), |client, round| {
         client.frame(HEADERS, 5, 1 + 2 * round, &head);
         client.frame(RESET, 0, 1 + 2 * round, &8_u32.to_be_bytes());
     });
     assert!(scene.upstream.requests() < 1000, "{}", scene.upstream.requests());
+    let floods =
+        value(&page(metrics::address(&scene.balancer)), "logkin_balancer_http2_floods_total").map(str::to_owned);
+    assert_eq!(floods.as_deref(), Some("1"));
+}
+
+#[test]
+fn as_many_requests_as_are_under_way_may_be_reset_at_once() {
+    let scene = Scene::of(Upstream::echoing());
+    let (head, mut client) = (block(&USUAL), scene.connect());
+    for id in (1..200).step_by(2) {
+        client.frame(HEADERS, 5, id, &head);
+        client.frame(RESET, 0, id, &8_u32.to_be_bytes());
+    }
+    client.request(201, &USUAL, true);
+    assert!(client.answer(201).is_ok());
 }
 
 #[test]
