@@ -1,17 +1,16 @@
 //! `logkin-balancer`: the balancer alone.
 
 use std::{
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind, Write},
     process::ExitCode,
 };
 
 use clap::Parser;
 use logkin_balancer::cli::Cli;
-use mimalloc::MiMalloc;
 
-/// It gives back what a wave of clients has held, even where something that stays was allocated behind it.
+// What a wave of clients has held goes back, also where something that stays lies behind it.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -38,7 +38,6 @@ pub(crate) mod memory;
 mod clock;
 mod client;
 mod entry;
-pub(crate) mod fault;
 mod error;
 mod switch;
 mod hyper;

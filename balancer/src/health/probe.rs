@@ -11,11 +11,11 @@ use tokio::{
 
 use crate::{
     backend::{Address, Backend, Question},
+    fault::{ANSWER_FIELDS, ANSWER_HEAD, Fault},
     http1::{
         Bounds,
         response::{Reader, Response},
     },
-    proxy::fault::{ANSWER_FIELDS, ANSWER_HEAD, Fault},
 };
 
 /// Why a backend is not ready.

@@ -2,8 +2,7 @@
 
 use hyper::StatusCode;
 
-use super::fault::Fault;
-use crate::{config::next_upstream::Case, http1::Refusal};
+use crate::{config::next_upstream::Case, fault::Fault, http1::Refusal};
 
 /// Seconds after which a client may try again when there is no backend or no room.
 const RETRY_AFTER: u32 = 1;

@@ -3,7 +3,6 @@
 
 use crate::{compress::Coding, config::Config};
 
-pub(crate) use super::fault::{ANSWER_FIELDS, ANSWER_HEAD, MOST_INTERIM};
 pub(crate) use super::strict::{
     exchange::TAKEN_WHOLE,
     http2::{MOST_IN_A_SECOND, MOST_STREAMS},
@@ -16,6 +15,7 @@ use super::{
     worker::{MOST_ENCODING, MOST_GATHERED, MOST_HELD},
 };
 pub(crate) use crate::access_log::LONGEST_FIELD;
+pub(crate) use crate::fault::{ANSWER_FIELDS, ANSWER_HEAD, MOST_INTERIM};
 
 /// What is written in front of a head by us: fields about the client, an id, a trace.
 const OURS: usize = 2048;

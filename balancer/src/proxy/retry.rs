@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::proxy::fault::Fault;
+    use crate::fault::Fault;
 
     const GET: Request = Request { idempotent: true, whole: true };
     const POST: Request = Request { idempotent: false, whole: true };

@@ -3,12 +3,7 @@
 use std::time::Instant;
 
 use super::Branch;
-use crate::{
-    access_log::escaped,
-    backend::Backend,
-    identity::RequestId,
-    proxy::{entry::Entry, fault::Fault},
-};
+use crate::{access_log::escaped, backend::Backend, fault::Fault, identity::RequestId, proxy::entry::Entry};
 
 /// What a request asks for in the words of the log. Its query is left out: it may have what is nobody's business.
 pub(crate) fn asks_for(method: &[u8], target: &[u8]) -> String {

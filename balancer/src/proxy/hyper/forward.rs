@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     access_log::Asked,
+    fault::Fault,
     http1::{Refusal, Version, fields::ONCE},
     log_format::Told,
     proxy::{
@@ -33,7 +34,6 @@ use crate::{
         client::{Client, Phase},
         entry::Entry,
         error::ProxyError,
-        fault::Fault,
         patience::Patience,
         retry, switch, tries,
         upstream::{Lease, Sender, Upstream},

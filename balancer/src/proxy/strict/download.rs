@@ -11,6 +11,7 @@ use super::{
     stream::Stream,
 };
 use crate::{
+    fault::ANSWER_FIELDS,
     http1::{
         Refusal, Span,
         chunked::Decoder,
@@ -19,7 +20,6 @@ use crate::{
     },
     proxy::{
         error::ProxyError,
-        fault::ANSWER_FIELDS,
         room::{Room, Taken},
     },
 };

@@ -16,6 +16,7 @@ use super::{
     upload::{Trouble, Upload, Way},
 };
 use crate::{
+    fault::{ANSWER_FIELDS, ANSWER_HEAD, Fault, MOST_INTERIM},
     http1::{
         Bounds, Version,
         fields::{self, Kind},
@@ -29,7 +30,6 @@ use crate::{
         client::Client,
         entry::Entry,
         error::ProxyError,
-        fault::{ANSWER_FIELDS, ANSWER_HEAD, Fault, MOST_INTERIM},
         patience::Patience,
         retry, switch, tries,
         upstream::{InFlight, Upstream},
