@@ -425,15 +425,21 @@ fn a_long_head_behind_a_body_is_read_though_very_many_buffers_are_out() {
     for mut holder in holders.iter().map(|holder| BufReader::new(holder.0.get_ref().try_clone().unwrap())) {
         read_head(&mut holder).unwrap();
     }
-    let mut client = balancer.connect();
-    client.send("POST /first HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-    eventually("its head is at the backend", || {
-        upstream.heads.lock().unwrap().iter().any(|head| head.starts_with("POST")).then_some(())
-    });
     let long = "y".repeat(25_000);
-    client.send(format!("3\r\nabc\r\n0\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n"));
-    assert!(client.answer().text().ends_with("abc"));
-    assert!(client.answer().text().contains(&long));
+    let second = format!("GET /second HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n");
+    // With the body comes as much as there is room for, or all of it.
+    for (number, with) in [4096, second.len()].into_iter().enumerate() {
+        let mut client = balancer.connect();
+        client.send(format!("POST /{number} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        let first = format!("POST /{number} ");
+        eventually("its head is at the backend", || {
+            upstream.heads.lock().unwrap().iter().any(|head| head.starts_with(&first)).then_some(())
+        });
+        client.send(format!("3\r\nabc\r\n0\r\n\r\n{}", &second[..with]));
+        assert!(client.answer().text().ends_with("abc"), "{with}");
+        client.send(&second[with..]);
+        assert!(client.answer().text().contains(&long), "{with}");
+    }
 }
 
 #[test]

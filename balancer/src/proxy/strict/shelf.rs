@@ -44,9 +44,14 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Notes that the client has sent this many bytes more of a head. There is always room behind them, up to the usual size.
+    /// Notes that the client has sent this many bytes more of a head.
     pub(crate) fn receive(&mut self, read: usize) {
         self.filled += read;
+        self.make_room();
+    }
+
+    /// There is always room behind what has come, up to the usual size.
+    fn make_room(&mut self) {
         if self.filled == self.buffer.len() {
             self.widen(2 * self.filled);
         }
@@ -70,6 +75,7 @@ impl Desk {
                 self.buffer.shrink_to_fit();
             }
         }
+        self.make_room();
         self.request.reset();
         self.response.reset();
         self.up.clear();
