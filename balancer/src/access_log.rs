@@ -12,8 +12,9 @@ use std::{
 
 use crate::{
     http1::fields,
-    log_file::{LogFile, Lost},
+    log_file::LogFile,
     log_format::{LogFormat, Piece, Told, Variable},
+    outlet::Lost,
 };
 
 /// Bytes a thread gathers before it writes.

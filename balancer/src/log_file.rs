@@ -3,14 +3,17 @@
 
 use std::{
     fs::{File, Metadata, OpenOptions},
-    io::{self, IsTerminal, Write},
-    os::unix::fs::FileTypeExt,
+    io::{self, IsTerminal},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
 use arc_swap::ArcSwap;
 
-use crate::outlet::Outlet;
+use crate::outlet::{Lost, Outlet, write_lines};
 
 /// Pieces that wait for a reader, of up to 64 KiB each.
 const QUEUE: usize = 64;
@@ -28,14 +31,11 @@ pub(crate) struct LogFile {
 #[derive(Debug)]
 enum End {
     File(File),
-    Outlet(Outlet),
-}
-
-/// What was not written.
-#[derive(Debug)]
-pub(crate) struct Lost {
-    pub(crate) lines: u64,
-    pub(crate) why: io::Error,
+    /// `place`: the device and number of what is written to.
+    Outlet {
+        outlet: Outlet,
+        place: Option<(u64, u64)>,
+    },
 }
 
 impl LogFile {
@@ -75,6 +75,13 @@ impl LogFile {
     /// Goes on in the file that has its name now. Where there can be none, it goes on in the one it has.
     pub(crate) fn reopen(&self) {
         let (path, what) = (self.path.display(), self.what);
+        // Nobody moves a pipe away, and who reads it shall see no end of it, nor the rest of a line behind another one.
+        if let End::Outlet { place, .. } = &**self.end.load()
+            && *place == self::place(&self.path)
+        {
+            tracing::info!("the {what} {path} is no file, and is not opened anew");
+            return;
+        }
         match append(&self.path, what) {
             Ok(end) => {
                 self.end.store(end.into());
@@ -87,12 +94,8 @@ impl LogFile {
     /// Takes whole lines. What is lost behind a pipe may be told of later ones.
     pub(crate) fn write(&self, lines: &[u8]) -> Result<(), Lost> {
         match &**self.end.load() {
-            End::File(file) => {
-                let mut file = file;
-                let count = || memchr::memchr_iter(b'\n', lines).count() as u64;
-                file.write_all(lines).map_err(|why| Lost { lines: count(), why })
-            }
-            End::Outlet(outlet) => {
+            End::File(file) => write_lines(file, lines),
+            End::Outlet { outlet, .. } => {
                 outlet.write(lines.to_vec());
                 match outlet.take_lost() {
                     (0, _) => Ok(()),
@@ -107,7 +110,7 @@ impl LogFile {
 
     /// Waits a moment for a reader who is behind.
     pub(crate) fn finish(&self) {
-        if let End::Outlet(outlet) = &**self.end.load() {
+        if let End::Outlet { outlet, .. } = &**self.end.load() {
             outlet.finish();
         }
     }
@@ -120,17 +123,34 @@ pub(crate) fn may_stand_still(file: &File) -> bool {
 }
 
 fn append(path: &Path, what: &'static str) -> io::Result<End> {
+    let place = place(path);
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     // Opening a named pipe waits for who reads it.
     if path.metadata().is_ok_and(|found| found.file_type().is_fifo()) {
         let path = path.to_owned();
-        return Outlet::open(what, QUEUE, move || options.open(path), None).map(End::Outlet);
+        let outlet = Outlet::open(what, QUEUE, move || options.open(path), None)?;
+        return Ok(End::Outlet { outlet, place });
     }
-    let file = options.open(path)?;
+    let file = options.open(path).or_else(|error| standard(path).ok_or(error))?;
     if may_stand_still(&file) {
-        Outlet::open(what, QUEUE, || Ok(file), None).map(End::Outlet)
-    } else {
-        Ok(End::File(file))
+        return Ok(End::Outlet { outlet: Outlet::open(what, QUEUE, || Ok(file), None)?, place });
     }
+    Ok(End::File(file))
+}
+
+fn place(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// Standard output or standard error by its path, where that is a socket, which cannot be opened.
+fn standard(path: &Path) -> Option<File> {
+    let (out, err) = (io::stdout(), io::stderr());
+    let fd = match path.to_str()? {
+        "/dev/stdout" => out.as_fd(),
+        "/dev/stderr" => err.as_fd(),
+        _ => return None,
+    };
+    let file: File = fd.try_clone_to_owned().ok()?.into();
+    file.metadata().is_ok_and(|found| found.file_type().is_socket()).then_some(file)
 }

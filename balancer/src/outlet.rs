@@ -12,6 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Bytes of `PIPE_BUF` on Linux.
+const IN_ONE_PIECE: usize = 4096;
+
 /// How long nothing may be taken at the end before what is left is given up.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -56,7 +59,7 @@ impl Outlet {
     pub(crate) fn write(&self, lines: Vec<u8>) {
         match self.pieces.try_send(lines) {
             Ok(()) => drop(self.state.queued.fetch_add(1, Ordering::Relaxed)),
-            Err(TrySendError::Full(lines) | TrySendError::Disconnected(lines)) => self.state.lose(&lines),
+            Err(TrySendError::Full(lines) | TrySendError::Disconnected(lines)) => self.state.lose(count(&lines)),
         }
     }
 
@@ -79,9 +82,40 @@ impl Outlet {
     }
 }
 
+/// What was not written.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) lines: u64,
+    pub(crate) why: io::Error,
+}
+
+/// Writes whole lines, as far as that goes.
+pub(crate) fn write_lines(mut out: impl Write, mut lines: &[u8]) -> Result<(), Lost> {
+    while !lines.is_empty() {
+        match out.write(lines) {
+            Ok(0) => return Err(Lost { lines: count(lines), why: io::ErrorKind::WriteZero.into() }),
+            Ok(written) => lines = &lines[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => return Err(Lost { lines: count(lines), why }),
+        }
+    }
+    Ok(())
+}
+
+fn count(lines: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', lines).count() as u64
+}
+
+/// How many of these bytes to write at a time: whole lines that a pipe takes in one piece, whoever else writes to it
+/// (`pipe(7)`), or one that is too long for that.
+fn part(lines: &[u8]) -> usize {
+    let end = memchr::memrchr(b'\n', &lines[..lines.len().min(IN_ONE_PIECE)]);
+    end.or_else(|| memchr::memchr(b'\n', lines)).map_or(lines.len(), |end| end + 1)
+}
+
 impl State {
-    fn lose(&self, lines: &[u8]) {
-        self.lost.fetch_add(memchr::memchr_iter(b'\n', lines).count() as u64, Ordering::Relaxed);
+    fn lose(&self, lines: u64) {
+        self.lost.fetch_add(lines, Ordering::Relaxed);
     }
 
     fn fail(&self, error: io::Error) {
@@ -97,10 +131,15 @@ fn write_all(mut out: impl Write, waiting: Receiver<Vec<u8>>, state: &State, not
                 drop(writeln!(out, "{}", note(lost)));
             }
         }
-        // Who has gone may come back, as at a named pipe.
-        if let Err(error) = out.write_all(&lines) {
-            state.lose(&lines);
-            state.fail(error);
+        let mut rest = &lines[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(part(rest));
+            rest = later;
+            // Who has gone may come back, as at a named pipe.
+            if let Err(Lost { lines, why }) = write_lines(&mut out, now) {
+                state.lose(lines);
+                state.fail(why);
+            }
         }
         state.done.fetch_add(1, Ordering::Relaxed);
     }
@@ -131,6 +170,33 @@ mod tests {
         let told = said.lines().filter_map(|line| line.strip_suffix(" lost")?.parse::<usize>().ok()).sum::<usize>();
         assert!(whole > 0 && told > 0 && whole + told == 20, "{whole} are there, {told} are told");
         assert!(said.ends_with("\nlast\n"));
+    }
+
+    #[test]
+    fn lines_are_whole_though_others_write_to_the_same_pipe() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let line = |letter: &str| letter.repeat(99) + "\n";
+        let outlets: Vec<Outlet> = ["a", "b"]
+            .into_iter()
+            .map(|letter| {
+                let writer = writer.try_clone().unwrap();
+                let outlet = Outlet::open("test", 100, || Ok(writer), None).unwrap();
+                (0..100).for_each(|_| outlet.write(line(letter).repeat(600).into_bytes()));
+                outlet
+            })
+            .collect();
+        drop((writer, outlets));
+        let mut said = String::new();
+        reader.read_to_string(&mut said).unwrap();
+        assert_eq!(said.len(), 2 * 100 * 600 * 100);
+        assert!(said.split_inclusive('\n').all(|seen| seen == line("a") || seen == line("b")));
+    }
+
+    #[test]
+    fn what_was_written_is_not_lost() {
+        let mut room = [0; 7];
+        let Lost { lines, .. } = write_lines(&mut room[..], b"one\ntwo\nthree\n").unwrap_err();
+        assert_eq!((lines, &room), (2, b"one\ntwo"));
     }
 
     #[test]

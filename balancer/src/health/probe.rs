@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     backend::{Address, Backend, Question},
-    fault::{ANSWER_FIELDS, ANSWER_HEAD, Fault},
+    fault::{ANSWER_FIELDS, ANSWER_HEAD, Fault, MOST_INTERIM},
     http1::{
         Bounds,
         response::{Reader, Response},
@@ -51,17 +51,19 @@ where
     let Some(Question { path, host }) = &backend.health else { return Ok(()) };
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let (mut reader, mut bytes) = (Reader::default(), Vec::new());
+    let (mut reader, mut bytes, mut interim) = (Reader::default(), Vec::new(), 0);
     loop {
         if stream.read_buf(&mut bytes).await? == 0 {
             return Err(NotReady::Closed);
         }
         while let Some(head) = read(&mut reader, &bytes)? {
             match head.status {
+                100..200 if interim == MOST_INTERIM => return Err(NotReady::Broken(Fault::Interim)),
                 100..200 => drop(bytes.drain(..head.length)),
                 200..300 => return Ok(()),
                 status => return Err(NotReady::Status(status)),
             }
+            interim += 1;
             reader.reset();
         }
     }

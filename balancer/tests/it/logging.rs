@@ -1,6 +1,6 @@
 use std::{
     fs::File,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
 };
 
 use rustix::process::Signal;
@@ -74,10 +74,14 @@ fn a_pipe_that_nobody_reads_holds_nothing_up_and_its_lines_are_counted() {
         }
     }
     assert!(lost());
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    assert!(line.contains("GET /0?a"), "{line}");
+    balancer.signal(Signal::USR1);
+    eventually("it is kept", || balancer.log().contains("is no file, and is not opened anew").then_some(()));
+    let reading = std::thread::spawn(move || reader.by_ref().lines().map(Result::unwrap).collect::<Vec<_>>());
     assert_eq!(balancer.stop(), Some(0));
+    let lines = reading.join().unwrap();
+    assert!(lines[0].contains("GET /0?a"), "{}", lines[0]);
+    let is_whole = |line: &String| line.starts_with("127.0.0.1 - - [") && line.contains(" id=");
+    assert!(lines.iter().all(is_whole), "{:?}", lines.iter().find(|line| !is_whole(line)));
 }
 
 #[test]

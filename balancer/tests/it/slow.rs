@@ -298,3 +298,23 @@ fn an_answer_that_is_taken_too_slowly_is_broken_off() {
     });
     told.recv_timeout(PATIENCE).expect("the backend's connection is closed");
 }
+
+#[test]
+fn who_takes_an_answer_faster_than_that_is_seen_to_do_so() {
+    let upstream = Upstream::scripted(move |_, peer| {
+        peer.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n").unwrap();
+        while peer.get_mut().write_all(&[b'x'; 1 << 16]).is_ok() {}
+        false
+    });
+    let lines = "client_read_min_rate = \"10KiB\"\nclient_read_patience = \"2s\"";
+    let balancer = with_lines(&upstream, lines, "read_timeout = \"2s\"");
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    // Some 160 KiB a second for five of them; a kernel that holds megabytes says nothing in all that time.
+    let (_held, pause) = mpsc::sync_channel::<()>(1);
+    for read in 0..100 {
+        client.0.read_exact(&mut [0; 8192]).unwrap_or_else(|error| panic!("after {read} times: {error}"));
+        assert!(pause.recv_timeout(std::time::Duration::from_millis(50)).is_err());
+    }
+    client.0.read_exact(&mut vec![0; 1 << 24]).expect("it is still there");
+}

@@ -223,6 +223,7 @@ impl Serving<'_> {
         if source.pieces.is_empty() {
             return self.send(&[], framing, framing == Framing::Chunked).await;
         }
+        self.stream.shows_progress();
         let mut buffer = self.worker.shelf.buffer();
         loop {
             let filled = source.fill(&mut buffer).await.inspect_err(|_| self.entry.by = Side::Us.name())?;

@@ -8,6 +8,7 @@
 use std::{
     cell::Cell,
     future::{Future, poll_fn},
+    os::fd::AsFd,
     pin::pin,
     rc::Rc,
     sync::Arc,
@@ -24,7 +25,11 @@ use http::Request;
 pub(super) use self::front::Front;
 pub(crate) use self::watch::MOST_IN_A_SECOND;
 use self::wire::Wire;
-use super::{Next, secure::Secure, stream::Stream};
+use super::{
+    Next,
+    secure::Secure,
+    stream::{Stream, show_progress},
+};
 use crate::{
     access_log::Asked,
     proxy::{
@@ -57,6 +62,7 @@ const DRAINED: usize = 1024 * 1024;
 /// Serves one connection until the client or we have had enough.
 pub(super) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, stream: Secure) {
     let (stream, certificate) = stream.into_parts();
+    show_progress(stream.get_ref().0.as_fd());
     let wire = Wire::new(stream, worker);
     let mut handshake = pin!(builder(worker).handshake(wire.clone()));
     let connection = poll_fn(|cx| {

@@ -63,6 +63,9 @@ pub(crate) async fn relay(mut exchange: Exchange<'_>, answer: Answer, stays: boo
     if framing == Framing::Close {
         stream.breaks_off(true);
     }
+    if !download.ended {
+        stream.shows_progress();
+    }
     // Not before: another try would have to ask for the body.
     upload.keep_quiet();
     let mut backend = Some((backend, in_flight));

@@ -20,6 +20,11 @@ use tokio::{
 use super::{http2::Front, secure::Secure};
 use crate::{proxy::upstream::Held, tls::Certificate};
 
+/// Most bytes that the kernel has for a reader and has not sent. It tells of room once half of them are left: at least as
+/// often as a reader at the lowest rate has to show that it goes on. Without this it may take megabytes, and tells once a
+/// third of all has gone.
+const UNSENT: u32 = 64 * 1024;
+
 /// A connection.
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -46,6 +51,11 @@ macro_rules! either {
 /// waits for a client that says nothing would hold what a request needs.
 pub(super) fn settle(stream: &TcpStream) {
     drop(stream.try_io(Interest::READABLE, || Ok(peek(stream.as_fd())?)));
+}
+
+/// Has the kernel show how a long answer is taken. What is on its way is not bounded by this, so no link is slower for it.
+pub(super) fn show_progress(fd: BorrowedFd<'_>) {
+    drop(SockRef::from(&fd).set_tcp_notsent_lowat(UNSENT));
 }
 
 /// How much the kernel has, of one byte; 0 is the end.
@@ -129,6 +139,11 @@ impl Stream {
     /// Says in the words of TLS that nothing more comes, before the connection is closed.
     pub(crate) fn say_goodbye(&self) {
         either!(self, _stream => {}, secure => secure.say_goodbye(), _front => {});
+    }
+
+    /// A long answer goes out: how it is taken shall be seen.
+    pub(crate) fn shows_progress(&self) {
+        self.with_fd(show_progress);
     }
 
     /// Whether closing it looks like an accident: to a reader for whom the end is the end of a body, before that is whole.
