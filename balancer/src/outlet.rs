@@ -49,7 +49,13 @@ impl Outlet {
         let outlet = Self { pieces, state: Arc::clone(&state) };
         let writing = move || match open() {
             Ok(out) => write_all(out, waiting, &state, note),
-            Err(error) => state.fail(error),
+            Err(error) => {
+                state.fail(error);
+                for lines in waiting {
+                    state.lose(count(&lines));
+                    state.done.fetch_add(1, Ordering::Relaxed);
+                }
+            }
         };
         thread::Builder::new().name(what.to_owned()).spawn(writing)?;
         Ok(outlet)
@@ -197,6 +203,16 @@ mod tests {
         let mut room = [0; 7];
         let Lost { lines, .. } = write_lines(&mut room[..], b"one\ntwo\nthree\n").unwrap_err();
         assert_eq!((lines, &room), (2, b"one\ntwo"));
+    }
+
+    #[test]
+    fn where_nothing_can_be_opened_all_is_lost_and_counted() {
+        let nowhere = || Err::<UnixStream, _>(io::ErrorKind::NotFound.into());
+        let outlet = Outlet::open("test", 9, nowhere, None).unwrap();
+        (0..3).for_each(|_| outlet.write(b"a\nb\n".to_vec()));
+        outlet.finish();
+        let (lost, why) = outlet.take_lost();
+        assert_eq!((lost, why.map(|why| why.kind())), (6, Some(io::ErrorKind::NotFound)));
     }
 
     #[test]

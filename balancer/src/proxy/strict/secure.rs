@@ -61,8 +61,8 @@ impl Secure {
         Poll::Ready(Ok(into.filled().len()))
     }
 
-    /// Sends what TLS itself has to say to what came, a refusal to negotiate again or a new key, where nothing of ours
-    /// would take it along.
+    /// Sends what TLS itself has to say to what came, such as a refusal to negotiate again, where nothing of ours would take
+    /// it along. A new key that was asked for goes with what is written next.
     fn reply(&self, cx: &mut Context<'_>, waits: bool) {
         let mut inner = self.inner.borrow_mut();
         if waits && inner.get_ref().1.wants_write() {
