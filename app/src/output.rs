@@ -58,9 +58,10 @@ pub fn announce(ready: impl fmt::Display) {
     }
 }
 
-/// Tells a person something on standard error. That nobody reads it is no failure.
+/// Tells a person something on standard error, in one piece, as others may write there at the same time. That nobody reads it
+/// is no failure.
 pub fn tell(what: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "logkin: {what}");
+    let _ = io::stderr().write_all(format!("logkin: {what}\n").as_bytes());
 }
 
 /// A moment as RFC 3339 in UTC, to the millisecond; empty for none.

@@ -34,7 +34,7 @@ fn show(instead: &clap::Error) -> ExitCode {
 }
 
 fn fail(why: std::fmt::Arguments<'_>) -> ExitCode {
-    // That nobody reads it is no further failure.
-    let _ = writeln!(io::stderr(), "logkin-balancer: {why}");
+    // In one piece, as the log may write there too; that nobody reads it is no further failure.
+    let _ = io::stderr().write_all(format!("logkin-balancer: {why}\n").as_bytes());
     ExitCode::from(2)
 }

@@ -1,6 +1,14 @@
-use std::{fs, io::Read, os::unix::fs::symlink, process::Command};
+use std::{
+    fs,
+    io::Read,
+    os::{
+        fd::OwnedFd,
+        unix::{fs::symlink, net::UnixDatagram},
+    },
+    process::Command,
+};
 
-use e2e::{Answer, Api, Process, Service, logkin, run, sample_file};
+use e2e::{Answer, Api, Process, Service, logkin, logkin_balancer, run, sample_file};
 use serde_json::Value;
 
 /// A refusal a person can act on: the status, and words about `named`.
@@ -137,6 +145,23 @@ fn a_ready_line_that_standard_output_does_not_take_ends_no_service() {
             assert!(service.stop().success(), "{}", service.output());
             assert_eq!(service.output().matches("standard output").count(), 1, "{}", service.output());
         }
+    }
+}
+
+#[test]
+fn what_a_program_says_of_its_end_comes_in_one_piece() {
+    let commands =
+        [(logkin(), &["cluster", "no-such-file"][..]), (logkin_balancer(), &["check", "--config", "no-such-file"])];
+    for (program, arguments) in commands {
+        // A packet for each write.
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let mut command = Command::new(&program);
+        command.args(arguments).stderr(OwnedFd::from(theirs));
+        assert_eq!(command.status().unwrap().code(), Some(2));
+        let mut packet = [0; 1000];
+        let bytes = ours.recv(&mut packet).unwrap();
+        let said = String::from_utf8_lossy(&packet[..bytes]);
+        assert!(said.contains("no-such-file") && said.ends_with('\n'), "{said:?}");
     }
 }
 
