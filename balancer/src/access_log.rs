@@ -12,13 +12,14 @@ use std::{
 
 use crate::{
     http1::fields,
-    log_file::LogFile,
+    log_file::{Contents, LogFile},
     log_format::{LogFormat, Piece, Told, Variable},
     outlet::Lost,
 };
 
 /// Bytes a thread gathers before it writes.
 const PIECE: usize = 64 * 1024;
+pub(crate) const CONTENTS: Contents = Contents { name: "access log", queue: 64, note: None };
 /// Most bytes of a target, referrer or user agent that go into a line.
 pub(crate) const LONGEST_FIELD: usize = 2048;
 

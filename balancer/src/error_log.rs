@@ -3,9 +3,7 @@
 //! embeds it has set up something already, that stays.
 
 use std::{
-    fs::File,
     io::{self, IsTerminal, Write},
-    os::fd::AsFd,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -17,10 +15,7 @@ use tracing::{Metadata, callsite::Identifier};
 use tracing_subscriber::{filter::LevelFilter, fmt, fmt::MakeWriter};
 
 use self::repeats::Repeats;
-use crate::{
-    log_file::{LogFile, may_stand_still},
-    outlet::Outlet,
-};
+use crate::log_file::{Contents, LogFile};
 
 mod repeats;
 
@@ -39,41 +34,24 @@ pub enum Level {
     Debug,
 }
 
-/// Lines that wait for who reads standard error.
-const QUEUE: usize = 4096;
+const CONTENTS: Contents =
+    Contents { name: "error log", queue: 4096, note: Some(|lost| format!("({lost} lines left out here)")) };
 
 /// The log.
 #[derive(Debug, Clone)]
 pub(crate) struct ErrorLog {
-    end: End,
+    file: Arc<LogFile>,
+    colours: bool,
     /// By the place in the source that says it.
     repeats: Arc<Mutex<Repeats<Identifier>>>,
-}
-
-/// Where it goes.
-#[derive(Debug, Clone)]
-enum End {
-    File(Arc<LogFile>),
-    Stderr(Arc<File>),
-    Outlet(Outlet),
 }
 
 impl ErrorLog {
     /// Standard error without a path.
     pub(crate) fn open(path: Option<&Path>) -> io::Result<Self> {
-        let end = match path {
-            Some(path) => End::File(Arc::new(LogFile::open(path, "error log")?)),
-            None => {
-                let file = stderr()?;
-                let note = |lost| format!("({lost} lines left out here)");
-                if may_stand_still(&file) {
-                    End::Outlet(Outlet::open("error log", QUEUE, || Ok(file), Some(note))?)
-                } else {
-                    End::Stderr(Arc::new(file))
-                }
-            }
-        };
-        Ok(Self { end, repeats: Arc::default() })
+        let file = Arc::new(LogFile::open(path, CONTENTS)?);
+        let colours = path.is_none() && io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Ok(Self { file, colours, repeats: Arc::default() })
     }
 
     /// From now on everything goes there.
@@ -84,9 +62,7 @@ impl ErrorLog {
             Level::Info => LevelFilter::INFO,
             Level::Debug => LevelFilter::DEBUG,
         };
-        let is_terminal = !matches!(self.end, End::File(_)) && io::stderr().is_terminal();
-        let colours = is_terminal && std::env::var_os("NO_COLOR").is_none();
-        let log = fmt().with_writer(self.clone()).with_target(false).with_ansi(colours).with_max_level(most);
+        let log = fmt().with_writer(self.clone()).with_target(false).with_ansi(self.colours).with_max_level(most);
         // A line that cannot be written is lost. The library would say so on standard error, and panic where nobody reads
         // that any more: whatever had something to say would end of it.
         let log = log.log_internal_errors(false);
@@ -95,9 +71,7 @@ impl ErrorLog {
     }
 
     pub(crate) fn reopen(&self) {
-        if let End::File(file) = &self.end {
-            file.reopen();
-        }
+        self.file.reopen();
     }
 
     /// Says each second what was counted.
@@ -119,26 +93,13 @@ impl ErrorLog {
 
     /// Waits a moment for a reader who is behind.
     pub(crate) fn finish(&self) {
-        match &self.end {
-            End::File(file) => file.finish(),
-            End::Stderr(_) => {}
-            End::Outlet(outlet) => outlet.finish(),
-        }
+        self.file.finish();
     }
 
     fn write(&self, line: &[u8]) {
-        match &self.end {
-            // Where nothing can be said, that cannot be said either.
-            End::File(file) => drop(file.write(line)),
-            End::Stderr(file) => drop((&**file).write_all(line)),
-            End::Outlet(outlet) => outlet.write(line.to_vec()),
-        }
+        // Where nothing can be said, that cannot be said either.
+        drop(self.file.write(line));
     }
-}
-
-/// Standard error without the lock that others wait for.
-pub(crate) fn stderr() -> io::Result<File> {
-    Ok(io::stderr().as_fd().try_clone_to_owned()?.into())
 }
 
 impl<'a> MakeWriter<'a> for ErrorLog {

@@ -1,5 +1,5 @@
-//! A file that lines are appended to, and that is opened anew for whoever moves it away. Where it is a pipe or a terminal,
-//! nobody waits for who reads there.
+//! A file that lines are appended to, and that is opened anew for whoever moves it away, or standard error. Where it is a pipe
+//! or a terminal, nobody waits for who reads there.
 
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -15,16 +15,24 @@ use arc_swap::ArcSwap;
 
 use crate::outlet::{Lost, Outlet, write_lines};
 
-/// Pieces that wait for a reader, of up to 64 KiB each.
-const QUEUE: usize = 64;
-
 /// The file. Each piece that is written to it goes to its end as a whole.
 #[derive(Debug)]
 pub(crate) struct LogFile {
-    path: PathBuf,
+    /// None: standard error.
+    path: Option<PathBuf>,
     end: ArcSwap<End>,
-    /// What is in it, in words.
-    what: &'static str,
+    contents: Contents,
+}
+
+/// What is in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Contents {
+    /// In words.
+    pub(crate) name: &'static str,
+    /// Most pieces that wait for a reader.
+    pub(crate) queue: usize,
+    /// What stands there in place of so many lines that a reader has missed. Without it writers are told.
+    pub(crate) note: Option<fn(u64) -> String>,
 }
 
 /// Where lines go.
@@ -39,8 +47,13 @@ enum End {
 }
 
 impl LogFile {
-    pub(crate) fn open(path: &Path, what: &'static str) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), end: ArcSwap::from_pointee(append(path, what)?), what })
+    /// Standard error without a path.
+    pub(crate) fn open(path: Option<&Path>, contents: Contents) -> io::Result<Self> {
+        let end = match path {
+            Some(path) => append(path, contents)?,
+            None => End::of(stderr()?, contents, None)?,
+        };
+        Ok(Self { path: path.map(Path::to_owned), end: ArcSwap::from_pointee(end), contents })
     }
 
     /// Whether lines can be appended to a file, or it can be made; it is not.
@@ -74,20 +87,21 @@ impl LogFile {
 
     /// Goes on in the file that has its name now. Where there can be none, it goes on in the one it has.
     pub(crate) fn reopen(&self) {
-        let (path, what) = (self.path.display(), self.what);
+        let Some(path) = &self.path else { return };
+        let (what, shown) = (self.contents.name, path.display());
         // Nobody moves a pipe away, and who reads it shall see no end of it, nor the rest of a line behind another one.
         if let End::Outlet { place, .. } = &**self.end.load()
-            && *place == self::place(&self.path)
+            && *place == self::place(path)
         {
-            tracing::info!("the {what} {path} is no file, and is not opened anew");
+            tracing::info!("the {what} {shown} is no file, and is not opened anew");
             return;
         }
-        match append(&self.path, what) {
+        match append(path, self.contents) {
             Ok(end) => {
                 self.end.store(end.into());
-                tracing::info!("the {what} {path} is opened anew");
+                tracing::info!("the {what} {shown} is opened anew");
             }
-            Err(error) => tracing::error!(%error, "the {what} {path} cannot be opened anew: {error}"),
+            Err(error) => tracing::error!(%error, "the {what} {shown} cannot be opened anew: {error}"),
         }
     }
 
@@ -116,27 +130,38 @@ impl LogFile {
     }
 }
 
-/// Whether there is somebody at the other end who may not read.
-pub(crate) fn may_stand_still(file: &File) -> bool {
-    let is_between = |found: Metadata| found.file_type().is_fifo() || found.file_type().is_socket();
-    file.is_terminal() || file.metadata().is_ok_and(is_between)
+/// Standard error without the lock that others wait for.
+pub(crate) fn stderr() -> io::Result<File> {
+    Ok(io::stderr().as_fd().try_clone_to_owned()?.into())
 }
 
-fn append(path: &Path, what: &'static str) -> io::Result<End> {
+impl End {
+    fn of(file: File, contents: Contents, place: Option<(u64, u64)>) -> io::Result<Self> {
+        let is_between = |found: Metadata| found.file_type().is_fifo() || found.file_type().is_socket();
+        let may_stand_still = file.is_terminal() || file.metadata().is_ok_and(is_between);
+        if may_stand_still { Self::behind(|| Ok(file), contents, place) } else { Ok(Self::File(file)) }
+    }
+
+    fn behind(
+        open: impl FnOnce() -> io::Result<File> + Send + 'static,
+        Contents { name, queue, note }: Contents,
+        place: Option<(u64, u64)>,
+    ) -> io::Result<Self> {
+        Ok(Self::Outlet { outlet: Outlet::open(name, queue, open, note)?, place })
+    }
+}
+
+fn append(path: &Path, contents: Contents) -> io::Result<End> {
     let place = place(path);
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     // Opening a named pipe waits for who reads it.
     if path.metadata().is_ok_and(|found| found.file_type().is_fifo()) {
         let path = path.to_owned();
-        let outlet = Outlet::open(what, QUEUE, move || options.open(path), None)?;
-        return Ok(End::Outlet { outlet, place });
+        return End::behind(move || options.open(path), contents, place);
     }
     let file = options.open(path).or_else(|error| standard(path).ok_or(error))?;
-    if may_stand_still(&file) {
-        return Ok(End::Outlet { outlet: Outlet::open(what, QUEUE, || Ok(file), None)?, place });
-    }
-    Ok(End::File(file))
+    End::of(file, contents, place)
 }
 
 fn place(path: &Path) -> Option<(u64, u64)> {

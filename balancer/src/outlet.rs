@@ -23,6 +23,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) struct Outlet {
     pieces: SyncSender<Vec<u8>>,
     state: Arc<State>,
+    is_noted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +47,7 @@ impl Outlet {
     ) -> io::Result<Self> {
         let (pieces, waiting) = sync_channel(queue);
         let state = Arc::<State>::default();
-        let outlet = Self { pieces, state: Arc::clone(&state) };
+        let outlet = Self { pieces, state: Arc::clone(&state), is_noted: note.is_some() };
         let writing = move || match open() {
             Ok(out) => write_all(out, waiting, &state, note),
             Err(error) => {
@@ -69,8 +70,12 @@ impl Outlet {
         }
     }
 
-    /// How many lines were lost since this was asked last, and why, if it is known to be more than a slow reader.
+    /// How many lines were lost since this was asked last, and why, if it is known to be more than a slow reader. Where a note
+    /// says so, it is none.
     pub(crate) fn take_lost(&self) -> (u64, Option<io::Error>) {
+        if self.is_noted {
+            return (0, None);
+        }
         let trouble = self.state.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
         (self.state.lost.swap(0, Ordering::Relaxed), trouble)
     }
@@ -133,8 +138,8 @@ fn write_all(mut out: impl Write, waiting: Receiver<Vec<u8>>, state: &State, not
     for lines in waiting {
         if let Some(note) = note {
             let lost = state.lost.swap(0, Ordering::Relaxed);
-            if lost > 0 {
-                drop(writeln!(out, "{}", note(lost)));
+            if lost > 0 && write_lines(&mut out, format!("{}\n", note(lost)).as_bytes()).is_err() {
+                state.lose(lost);
             }
         }
         let mut rest = &lines[..];

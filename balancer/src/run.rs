@@ -20,13 +20,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    access_log::AccessLogFile,
+    access_log::{self, AccessLogFile},
     backend::LONGEST_SOCKET_PATH,
     config::{Config, Problems, Program, front::Introduced},
     descriptors,
-    error_log::{self, ErrorLog},
+    error_log::ErrorLog,
     listener,
-    log_file::LogFile,
+    log_file::{self, LogFile},
     metrics::{Counters, Totals},
     pool::{Change, Pool},
     proxy::{self, Door, Entrance, Plan},
@@ -202,7 +202,7 @@ fn prepare(config: &Config) -> Result<Prepared, Problems> {
         let say = |error| {
             problems.push(format!("the access log {} cannot be written: {error}; choose another file", path.display()));
         };
-        let file = LogFile::open(path, "access log").map_err(say).ok()?;
+        let file = LogFile::open(Some(path), access_log::CONTENTS).map_err(say).ok()?;
         Some(Arc::new(AccessLogFile { file, format: config.access_log_format.clone() }))
     });
     let metrics = config.metrics_listen.and_then(|address| {
@@ -307,7 +307,7 @@ async fn balance(
     for yard in &yards {
         yard.begin(&ids, &tasks, &stop).await;
     }
-    let terminal = Terminal::open(error_log::stderr)?;
+    let terminal = Terminal::open(log_file::stderr)?;
     let launcher = config.launcher.map(Arc::from);
     let force = shutdown.forced.clone();
     let (hopeless, mut given_up) = mpsc::channel(1);
