@@ -130,6 +130,9 @@ pub(crate) struct Try {
     pub(crate) address: String,
     /// As it answered, or as we do for it.
     pub(crate) status: u16,
+    /// When there was a connection to it, and the head of its answer, from when it was asked on.
+    pub(crate) connected: Option<Duration>,
+    pub(crate) began: Option<Duration>,
     pub(crate) took: Duration,
 }
 
@@ -280,7 +283,7 @@ fn push_value(out: &mut String, variable: Variable, [time, iso]: [&str; 2], line
     // No quote is in either: they are escaped.
     let (referrer, agent) = who.split_once("\" \"").unwrap_or((who, "-"));
     let word = |number: usize| request.split(' ').nth(number).unwrap_or("-");
-    let tries = |tell: fn(&Try) -> String| line.tries.iter().map(tell).collect::<Vec<_>>().join(", ");
+    let tries = |tell: &dyn Fn(&Try) -> String| line.tries.iter().map(tell).collect::<Vec<_>>().join(", ");
     let told;
     let text = match variable {
         Variable::RemoteAddr => line.client,
@@ -311,11 +314,19 @@ fn push_value(out: &mut String, variable: Variable, [time, iso]: [&str; 2], line
         Variable::BodyBytesSent => return out.push_str(itoa::Buffer::new().format(line.bytes)),
         Variable::RequestTime => return out.push_str(&seconds(line.took)),
         Variable::QueueTime => return out.push_str(&seconds(line.queued)),
-        Variable::Retries | Variable::UpstreamAddr | Variable::UpstreamStatus | Variable::UpstreamTime => {
+        Variable::Retries
+        | Variable::UpstreamAddr
+        | Variable::UpstreamStatus
+        | Variable::UpstreamConnectTime
+        | Variable::UpstreamHeaderTime
+        | Variable::UpstreamTime => {
+            let after = |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), seconds);
             told = match variable {
-                Variable::UpstreamAddr => tries(|asked| asked.address.clone()),
-                Variable::UpstreamStatus => tries(|asked| asked.status.to_string()),
-                Variable::UpstreamTime => tries(|asked| seconds(asked.took)),
+                Variable::UpstreamAddr => tries(&|asked| asked.address.clone()),
+                Variable::UpstreamStatus => tries(&|asked| asked.status.to_string()),
+                Variable::UpstreamConnectTime => tries(&|asked| after(asked.connected)),
+                Variable::UpstreamHeaderTime => tries(&|asked| after(asked.began)),
+                Variable::UpstreamTime => tries(&|asked| seconds(asked.took)),
                 _ => line.retries.iter().map(|retry| retry.reason).collect::<Vec<_>>().join(","),
             };
             or_none(&told)

@@ -57,6 +57,10 @@ pub enum Variable {
     UpstreamAddr,
     /// How each of them answered.
     UpstreamStatus,
+    /// After how many seconds there was a connection to each of them.
+    UpstreamConnectTime,
+    /// And the head of its answer.
+    UpstreamHeaderTime,
     /// How many seconds each of them took.
     UpstreamTime,
     /// How many seconds the request waited for a backend.
@@ -76,7 +80,7 @@ pub enum Variable {
 }
 
 /// The variables by their names; those of fields and cookies come besides.
-const VARIABLES: [(&str, Variable); 24] = [
+const VARIABLES: [(&str, Variable); 26] = [
     ("remote_addr", Variable::RemoteAddr),
     ("time_local", Variable::TimeLocal),
     ("time_iso8601", Variable::TimeIso),
@@ -93,6 +97,8 @@ const VARIABLES: [(&str, Variable); 24] = [
     ("upstream", Variable::Upstream),
     ("upstream_addr", Variable::UpstreamAddr),
     ("upstream_status", Variable::UpstreamStatus),
+    ("upstream_connect_time", Variable::UpstreamConnectTime),
+    ("upstream_header_time", Variable::UpstreamHeaderTime),
     ("upstream_response_time", Variable::UpstreamTime),
     ("queue_time", Variable::QueueTime),
     ("chosen", Variable::Chosen),
@@ -183,8 +189,11 @@ impl LogFormat {
     /// Whether a line tells of each backend that was asked.
     pub(crate) fn tells_tries(&self) -> bool {
         self.pieces.iter().any(|piece| {
-            use Variable::{UpstreamAddr, UpstreamStatus, UpstreamTime};
-            matches!(piece, Piece::Value(UpstreamAddr | UpstreamStatus | UpstreamTime))
+            use Variable::{UpstreamAddr, UpstreamConnectTime, UpstreamHeaderTime, UpstreamStatus, UpstreamTime};
+            matches!(
+                piece,
+                Piece::Value(UpstreamAddr | UpstreamStatus | UpstreamConnectTime | UpstreamHeaderTime | UpstreamTime)
+            )
         })
     }
 

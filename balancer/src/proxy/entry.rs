@@ -174,9 +174,24 @@ impl Entry {
         if self.tells.tries {
             self.asked_at = Instant::now();
             let address = candidate.upstream.backend.address.to_string();
-            self.tries.push(Try { address, status: 0, took: Duration::ZERO });
+            self.tries.push(Try { address, status: 0, connected: None, began: None, took: Duration::ZERO });
         }
         self.upstream = Some(Rc::clone(&candidate.upstream));
+    }
+
+    /// There is a connection to the one that was asked last.
+    pub(crate) fn is_connected(&mut self) {
+        if let Some(last) = self.tries.last_mut() {
+            last.connected = Some(self.asked_at.elapsed());
+        }
+    }
+
+    /// The one that was asked last has begun to answer.
+    pub(crate) fn begins(&mut self, candidate: &Candidate) {
+        candidate.begins();
+        if let Some(last) = self.tries.last_mut() {
+            last.began = Some(self.asked_at.elapsed());
+        }
     }
 
     /// How the backend that was asked last has answered.

@@ -172,6 +172,7 @@ async fn ask<E: Exchange>(
     wish: &Wish,
 ) -> Asked<E::Answer> {
     while let Some(connection) = exchange.held(&candidate.upstream).await {
+        exchange.entry().is_connected();
         match exchange.send(&mut candidate, connection).await {
             Ok(answer) => return Asked::Answered(candidate, answer),
             Err(ProxyError::NotSent) if exchange.request().whole => {}
@@ -188,12 +189,14 @@ async fn ask<E: Exchange>(
             Err(error) => return failed(error, candidate),
         }
     }
-    match exchange.dial(&candidate.upstream).await {
-        Ok(connection) => match exchange.send(&mut candidate, connection).await {
-            Ok(answer) => Asked::Answered(candidate, answer),
-            Err(error) => failed(error, candidate),
-        },
-        Err(error) => Asked::Failed(branch.unreached(candidate, &error), None),
+    let connection = match exchange.dial(&candidate.upstream).await {
+        Ok(connection) => connection,
+        Err(error) => return Asked::Failed(branch.unreached(candidate, &error), None),
+    };
+    exchange.entry().is_connected();
+    match exchange.send(&mut candidate, connection).await {
+        Ok(answer) => Asked::Answered(candidate, answer),
+        Err(error) => failed(error, candidate),
     }
 }
 

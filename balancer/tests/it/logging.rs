@@ -217,20 +217,24 @@ fn heads_of_files_of_compressed_answers_and_of_questions_are_told_as_they_went()
 }
 
 #[test]
-fn each_backend_that_was_asked_is_told_with_its_status_and_time() {
+fn each_backend_that_was_asked_is_told_with_its_status_and_times() {
     let (gone, good) = (crate::upstream::nobody(), Upstream::saying("hi"));
     let servers = format!(
         "[[pool.server]]\naddress = \"{gone}\"\n[[pool.server]]\naddress = \"{}\"\nbackup = true\n",
         good.address
     );
-    let (balancer, folder) =
-        logging("$upstream_addr;$upstream_status;$upstream_response_time;$chosen;$queue_time;$retries", &servers);
+    let form = "$upstream_addr;$upstream_status;$upstream_response_time;$chosen;$queue_time;$retries;\
+                $upstream_connect_time;$upstream_header_time";
+    let (balancer, folder) = logging(form, &servers);
     assert_eq!(balancer.get("/").text(), "hi");
     let line = lines(balancer, &folder);
     let columns: Vec<&str> = line.trim().split(';').collect();
     assert_eq!(columns[..2], [format!("{gone}, {}", good.address), "502, 200".to_owned()]);
     let times: Vec<f64> = columns[2].split(", ").map(|time| time.parse().unwrap()).collect();
     assert_eq!((times.len(), columns[3], columns[4], columns[5]), (2, "backup", "0.000", "connect"));
+    // There was neither a connection nor an answer of the first.
+    let steps = [6, 7].map(|column| columns[column].strip_prefix("-, ").unwrap().parse::<f64>().unwrap());
+    assert!(steps[0] <= steps[1] && steps[1] <= times[1], "{line}");
 }
 
 #[test]

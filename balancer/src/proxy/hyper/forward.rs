@@ -221,7 +221,7 @@ impl tries::Exchange for Exchange<'_> {
             }
             Some(Ok(response)) => response,
         };
-        candidate.begins();
+        self.entry.begins(candidate);
         let (head, body) = response.into_parts();
         let lease = Lease {
             sender,

@@ -160,7 +160,7 @@ impl Exchange<'_> {
             }
             self.pass_interim(&head, &mut download).await?;
         };
-        candidate.begins();
+        self.entry.begins(candidate);
         if head.status == 101 && !self.is_agreed(&head, download.bytes()) {
             return Err(ProxyError::AnswerBroken(Fault::Switch));
         }
