@@ -59,6 +59,8 @@ pub struct Counters {
     pub handshakes_failed: Counter,
     /// Connections of HTTP/2 that were ended for too many frames that ask for nothing.
     pub floods: Counter,
+    /// Requests of HTTP/2 that were refused unread: their address, or everybody, had too many under way.
+    pub streams_refused: Counter,
     /// Requests read, answered or not.
     pub requests: Counter,
     /// Second and later tries.
@@ -86,6 +88,8 @@ pub struct Totals {
     pub handshakes_failed: u64,
     /// Connections of HTTP/2 that were ended for a flood of frames.
     pub floods: u64,
+    /// Requests of HTTP/2 that were refused unread.
+    pub streams_refused: u64,
     /// Requests read.
     pub requests: u64,
     /// Second and later tries.
@@ -107,6 +111,7 @@ impl<'a> FromIterator<&'a Counters> for Totals {
             bytes_out: sum.bytes_out + thread.bytes_out.get(),
             handshakes_failed: sum.handshakes_failed + thread.handshakes_failed.get(),
             floods: sum.floods + thread.floods.get(),
+            streams_refused: sum.streams_refused + thread.streams_refused.get(),
             requests: sum.requests + thread.requests.get(),
             retries: sum.retries + thread.retries.get(),
             own_answers: sum.own_answers + thread.own_answers.get(),

@@ -77,6 +77,11 @@ impl Sources {
                 totals.handshakes_failed,
             ),
             ("logkin_balancer_http2_floods_total", "Connections of HTTP/2 ended for a flood of frames.", totals.floods),
+            (
+                "logkin_balancer_http2_streams_refused_total",
+                "Requests of HTTP/2 refused unread, as too many were under way.",
+                totals.streams_refused,
+            ),
             ("logkin_balancer_requests_cut_total", "Requests without a complete answer.", totals.cut),
             ("logkin_balancer_own_answers_total", "Answers the balancer wrote itself.", totals.own_answers),
             (

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use self::raw::{CONTINUATION, DATA, GOAWAY, HEADERS, RESET, Raw, SETTINGS, WINDOW_UPDATE, block, status};
 use crate::{
     harness::{Balancer, PATIENCE, connect_from, eventually, read_body, read_head},
+    metrics::{self, page, value},
     tls::{
         Authority,
         clients::{run, text},
@@ -45,7 +46,7 @@ impl Scene {
 
     /// With places for so many connections, and as many requests.
     fn with_places(upstream: Upstream, most: usize) -> Self {
-        Self::with_keys(upstream, &format!("worker_connections = {most}\n"))
+        Self::with_keys(upstream, &format!("worker_connections = {most}\nmetrics_listen = \"127.0.0.1:0\"\n"))
     }
 
     /// With these keys at the top of its file.
@@ -93,10 +94,16 @@ fn a_request_goes_on_as_one_of_http_1_1_and_is_in_the_log() {
         assert_eq!(seen.lines().filter(|seen| *seen == line).count(), 1, "{line} in {seen}");
     }
     assert!(!seen.contains("te:") && !seen.contains("6.6.6.6") && !seen.contains("transfer-encoding"), "{seen}");
+    client.request(3, &usual("GET", "/%zz"), true);
+    assert_eq!(client.status(3), 400);
+    client.request(5, &[&usual("GET", "/q")[..], &[("x", " y")]].concat(), true);
+    assert_eq!(client.status(5), 400);
     drop(client);
     scene.balancer.stop();
     let lines = std::fs::read_to_string(log).unwrap();
-    assert!(lines.contains("\"GET /p?q HTTP/2.0\" 200 "), "{lines}");
+    for told in ["\"GET /p?q HTTP/2.0\" 200 ", "\"GET /%zz HTTP/2.0\" 400 ", "\"GET /q HTTP/2.0\" 400 "] {
+        assert!(lines.contains(told), "{told} in {lines}");
+    }
 }
 
 #[test]
@@ -134,6 +141,8 @@ fn one_address_has_half_of_the_places_for_requests_and_a_newcomer_gets_one() {
         client.request(5, &usual("GET", "/"), true);
         assert_eq!(client.answer(5), Err(REFUSED_STREAM));
     }
+    let page = page(metrics::address(&scene.balancer));
+    assert_eq!(value(&page, "logkin_balancer_http2_streams_refused_total"), Some("2"));
     let from = ([127, 0, 0, 7], 0).into();
     let mut newcomer = Raw::over(connect_from(from, scene.balancer.tls), &scene.authority);
     newcomer.request(1, &usual("GET", "/"), true);

@@ -163,6 +163,7 @@ impl Serving<'_> {
     fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let worker = Rc::clone(self.worker);
         let Some(share) = worker.shares.admit(self.client.address()) else {
+            worker.counters.streams_refused.add_one();
             respond.send_reset(Reason::REFUSED_STREAM);
             return;
         };
