@@ -474,6 +474,28 @@ fn what_comes_behind_an_answer_is_taken_and_its_stream_is_not_reset() {
 }
 
 #[test]
+fn a_body_whose_end_is_told_behind_its_answer_is_not_reset() {
+    let scene = Scene::of(Upstream::saying("hi"));
+    let mut client = scene.connect();
+    client.request(1, &[&usual("POST", "/")[..], &[("content-length", "5")]].concat(), false);
+    client.frame(DATA, 0, 1, b"hello");
+    assert_eq!(client.answer(1).as_deref(), Ok("hi"));
+    client.request(3, &USUAL, true);
+    let mut kinds = Vec::new();
+    while let Some(frame) = client.next() {
+        kinds.push(frame.kind);
+        if frame.id == 3 && frame.flags & 1 == 1 {
+            break;
+        }
+    }
+    assert!(!kinds.contains(&RESET), "{kinds:?}");
+    client.frame(DATA, 1, 1, b"");
+    client.request(5, &USUAL, true);
+    let after = client.until(|frame| frame.id == 5 || frame.kind == RESET).unwrap();
+    assert_eq!(after.kind, HEADERS);
+}
+
+#[test]
 fn settings_are_answered_and_bounds_are_told() {
     let scene = Scene::of(Upstream::saying("hi"));
     let mut client = scene.connect();

@@ -210,9 +210,10 @@ async fn answer(
             }
         };
         worker.shelf.put_desk(desk);
-        // Without this the answer would go out with a reset behind it, and clients that still send, such as curl, would see
-        // that first.
-        if matches!(next, Next::Leave) {
+        // Without this the answer would go out with a reset behind it: clients that still send, such as curl, would see that
+        // first, and some say that a body has ended in a frame behind it.
+        let is_to_end = stream.front().is_some_and(|front| !front.is_read());
+        if matches!(next, Next::Leave) || matches!(next, Next::Request) && is_to_end {
             super::leave(&worker, client, &stream).await;
         }
     });
