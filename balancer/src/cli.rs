@@ -15,6 +15,7 @@ use crate::{
     Signals,
     bounds::Bounds,
     config::{self, CertificateFiles, Config, Engine, Problems, balance::Balance, units},
+    descriptors,
     log_file::LogFile,
     shutdown::Shutdown,
     supervisor::launcher,
@@ -222,8 +223,9 @@ fn take_tls(
 
 fn check(flags: &Check) -> anyhow::Result<u8> {
     let shown = flags.config.display();
-    let (config, mut problems) = config::read(&flags.config)?;
-    let mut remarks = String::new();
+    let (mut config, mut problems) = config::read(&flags.config)?;
+    let less = descriptors::fit(&mut config.limits);
+    let mut remarks = less.map_or_else(String::new, |less| format!("but {less}\n"));
     problems.extend(machine_problems(&config, &shown.to_string(), &mut remarks));
     if !problems.is_empty() {
         return Err(Problems(problems).into());

@@ -1,10 +1,18 @@
-//! File descriptors: how many the system lets us have, and how many of them answers may take for files. The rest is for
-//! connections.
+//! File descriptors: how many the system lets us have, and how many of them clients may take, and answers for files. The rest
+//! is for connections to backends.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Answers may have this part of all descriptors for their files.
-const SHARE: u64 = 4;
+use crate::config::Limits;
+
+/// Clients may have this part of all descriptors: one that is idle shall take none from a request.
+const OF_CLIENTS: u64 = 2;
+
+/// Answers may have this part of them for their files.
+const OF_FILES: u64 = 4;
+
+/// Fewer clients at a time than a page needs that is up all day.
+const FEW: usize = 1024;
 
 /// Where there is no bound.
 const PLENTY: u64 = 1 << 20;
@@ -19,7 +27,25 @@ pub(crate) fn raise() {
 
 /// How many files answers may have open, over all threads.
 pub(crate) fn for_files() -> usize {
+    part(OF_FILES)
+}
+
+/// Bounds connections by what there is for them, and tells if that is less than what was asked for, or little.
+pub(crate) fn fit(limits: &mut Limits) -> Option<String> {
+    let (asked, room) = (limits.connections, part(OF_CLIENTS).max(1));
+    limits.connections = asked.min(room);
+    let is_asked = asked != Limits::default().connections || room < FEW;
+    (asked > room && is_asked).then(|| {
+        let most = all();
+        format!("worker_connections is {room}, not {asked}: this process may have {most} files and connections, and clients half of them; raise that (ulimit -Hn, LimitNOFILE), or write less")
+    })
+}
+
+fn part(of: u64) -> usize {
     raise();
-    let most = getrlimit(Resource::Nofile).current.unwrap_or(PLENTY);
-    usize::try_from(most / SHARE).unwrap_or(usize::MAX)
+    usize::try_from(all() / of).unwrap_or(usize::MAX)
+}
+
+fn all() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(PLENTY)
 }

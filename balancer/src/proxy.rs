@@ -178,6 +178,7 @@ async fn accept(
             Err(error) => {
                 // Out of file descriptors or memory: those that are connected go on, the next waits a moment.
                 tracing::warn!(%error, "a connection could not be accepted: {error}");
+                worker.clients.make_room(worker.limits.connections);
                 sleep(Duration::from_millis(50)).await;
             }
         }

@@ -107,17 +107,19 @@ pub enum Signals {
 ///
 /// Everything that is in the way of a start, found before anything is launched; or a failure of the data plane.
 pub fn run(
-    config: Config,
+    mut config: Config,
     shutdown: &Shutdown,
     signals: Signals,
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Outcome, RunError> {
-    descriptors::raise();
     let errors = ErrorLog::open(config.error_log.as_deref()).map_err(|error| {
         let path = config.error_log.as_deref().unwrap_or(Path::new("")).display();
         Problems(vec![format!("the error log {path} cannot be written: {error}; choose another file")])
     })?;
     errors.begin(config.error_log_level);
+    if let Some(less) = descriptors::fit(&mut config.limits) {
+        tracing::warn!("{less}");
+    }
     let prepared = prepare(&config).inspect_err(|_| errors.finish())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let log = prepared.log.clone();

@@ -300,7 +300,11 @@ impl Branch {
                 candidate.failed(self, Failure { at: std::time::Instant::now(), suspect: None });
                 ProxyError::ConnectLate
             }
-            Unreached::Ours => ProxyError::Unreachable,
+            Unreached::Busy => ProxyError::Unreachable,
+            Unreached::Ours => {
+                tracing::warn!(%error, "no connection to a backend can be made: {error}; see worker_connections");
+                ProxyError::Exhausted
+            }
         }
     }
 

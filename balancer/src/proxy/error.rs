@@ -70,6 +70,8 @@ pub(crate) enum ProxyError {
     AnswerBroken(Fault),
     /// The backend owed an answer for too long.
     AnswerLate,
+    /// The system has no connection left for one to a backend.
+    Exhausted,
     /// No backend is ready, and none became so.
     NoBackend,
     /// No backend can take another request, and too many requests wait for one.
@@ -176,6 +178,7 @@ impl ProxyError {
             Self::AnswerCut => (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "cut"),
             Self::AnswerBroken(_) => (StatusCode::BAD_GATEWAY, Backend, IfRepeatable, "invalid"),
             Self::AnswerLate => (StatusCode::GATEWAY_TIMEOUT, Backend, IfRepeatable, "timeout"),
+            Self::Exhausted => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "exhausted"),
             Self::NoBackend => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "no_backend"),
             Self::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_full"),
             Self::QueueLate => (StatusCode::SERVICE_UNAVAILABLE, Us, Never, "queue_timeout"),
@@ -187,7 +190,9 @@ impl ProxyError {
     pub(crate) fn retry_after(self) -> Option<u32> {
         match self {
             Self::Throttled(seconds) => Some(seconds),
-            Self::FilesFull | Self::NoBackend | Self::QueueFull | Self::QueueLate => Some(RETRY_AFTER),
+            Self::FilesFull | Self::Exhausted | Self::NoBackend | Self::QueueFull | Self::QueueLate => {
+                Some(RETRY_AFTER)
+            }
             _ => None,
         }
     }
@@ -235,6 +240,7 @@ impl ProxyError {
             Self::AnswerCut => "the application ended while it answered",
             Self::AnswerBroken(_) => "the application's answer could not be understood",
             Self::AnswerLate => "the application took too long to answer",
+            Self::Exhausted => "this server has no connection left for the application",
             Self::NoBackend => "the application is not running at the moment",
             Self::QueueFull => "too many requests wait for the application",
             Self::QueueLate => "the application was too busy for too long",
@@ -270,6 +276,7 @@ impl ProxyError {
             | Self::BodyStalled
             | Self::ClientGone
             | Self::ClientLeft
+            | Self::Exhausted
             | Self::NoBackend
             | Self::QueueFull
             | Self::QueueLate => None,

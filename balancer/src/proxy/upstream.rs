@@ -166,22 +166,22 @@ pub(crate) enum Unreached {
     Absent,
     /// Nobody came to the door in time; it may be busy.
     Late,
-    /// It says nothing about the backend: a full queue of connections is a busy one, and what this machine or process has
-    /// no more of, clients could use up to put all of them out.
+    /// Its queue of connections is full, or the way to it: it is busy.
+    Busy,
+    /// This machine or process has no more of what it takes. Clients could use that up to put all backends out.
     Ours,
 }
 
 impl Unreached {
     pub(crate) fn of(error: &io::Error) -> Self {
         use rustix::io::Errno;
-        const OURS: [Errno; 6] =
-            [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
         if error.kind() == io::ErrorKind::TimedOut {
-            Self::Late
-        } else if OURS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
-            Self::Ours
-        } else {
-            Self::Absent
+            return Self::Late;
+        }
+        match Errno::from_io_error(error) {
+            Some(Errno::AGAIN | Errno::ADDRNOTAVAIL) => Self::Busy,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::Ours,
+            _ => Self::Absent,
         }
     }
 }

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
 use crate::{
-    harness::{Balancer, Connection, PATIENCE, eventually, read_body, read_head},
+    harness::{Answer, Balancer, Connection, PATIENCE, eventually, read_body, read_head},
     upstream::{Upstream, answer},
 };
 
@@ -487,6 +487,45 @@ fn a_rate_of_a_route_bounds_its_files_too() {
     let root = folder.path().display();
     let balancer = Balancer::with_file(&format!("[[route]]\nroot = \"{root}\"\n[route.limit_req]\nrate = \"1r/m\"\n"));
     assert_eq!(["/a.txt", "/a.txt"].map(|path| balancer.get(path).status), [200, 429]);
+}
+
+#[test]
+fn idle_clients_take_no_descriptor_from_a_request() {
+    let upstream = Upstream::saying("hi");
+    let backend = upstream.address.to_string();
+    let balancer = Balancer::with_descriptors(200, &["--threads", "1", "--backend", &backend]);
+    let idle: Vec<Connection> = (0..190).map(|_| balancer.connect()).collect();
+    assert!((0..20).all(|_| balancer.get("/").status == 200), "{}", balancer.log());
+    assert!(balancer.log().contains("worker_connections is 100, not 16384"), "{}", balancer.log());
+    drop(idle);
+}
+
+#[test]
+fn where_no_connection_is_left_for_a_backend_that_is_nobodys_failure_there() {
+    let (release, released) = mpsc::sync_channel::<()>(100);
+    let released = std::sync::Mutex::new(released);
+    let upstream = Upstream::scripted(move |_, peer| {
+        let _ = released.lock().unwrap().recv();
+        answer(peer, b"hi")
+    });
+    let backend = upstream.address.to_string();
+    let mut balancer = Balancer::with_descriptors(80, &["--threads", "1", "--backend", &backend]);
+    let mut clients: Vec<Connection> = (0..40).map(|_| balancer.connect()).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    }
+    eventually("there is none left", || {
+        balancer.log().contains("no connection to a backend can be made").then_some(())
+    });
+    (0..40).for_each(|_| release.send(()).unwrap());
+    let answers: Vec<Answer> = clients.iter_mut().map(Connection::answer).collect();
+    let got = |status, retry_after| {
+        answers.iter().filter(|got| (got.status, got.field("retry-after")) == (status, retry_after)).count()
+    };
+    let (answered, refused) = (got(200, None), got(503, Some("1")));
+    assert!(answered > 0 && refused > 0 && answered + refused == 40, "{answered} answered, {refused} refused");
+    assert_eq!(balancer.get("/").status, 200, "nobody was put out for it");
+    assert_eq!(balancer.stop(), Some(0));
 }
 
 /// These tests hold both ends of many connections.
