@@ -41,6 +41,9 @@ pub(crate) trait Exchange {
         connection: Self::Connection,
     ) -> Result<Self::Answer, ProxyError>;
 
+    /// Whether the client has not sent all of its body yet. What a backend makes of that is the client's doing.
+    fn owes_body(&self) -> bool;
+
     /// Ends when the client has left.
     async fn left(&mut self);
 
@@ -87,9 +90,12 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 exchange.entry().answered(status);
                 let over_tls = exchange.entry().client().speaks_tls();
                 exchange.entry().cookie = branch.cookie(&candidate.upstream, &wish, over_tls);
+                let says_something = !exchange.owes_body();
                 let Some(case) = retry::case_of_status(status, branch.limits.next_upstream) else {
                     suspects.answered(branch);
-                    candidate.answered(branch, exchange.entry().client(), status);
+                    if says_something {
+                        candidate.answered(branch, exchange.entry().client(), status);
+                    }
                     return Ok(answer);
                 };
                 tried.add(turn, true);
@@ -101,9 +107,9 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 {
                     next = Some(other);
                 }
-                if case.is_failure() {
+                if case.is_failure() && says_something {
                     suspects.add(candidate);
-                } else {
+                } else if says_something {
                     candidate.answered(branch, exchange.entry().client(), status);
                 }
                 if next.is_none() {
@@ -120,7 +126,7 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 }
                 tried.add(turn, error.facts().retry != Retry::Always);
                 exchange.entry().failed(error);
-                suspects.extend(suspect);
+                suspects.extend(suspect.filter(|_| !exchange.owes_body()));
                 if !(may_go_on && may_try_again(exchange, branch, error)) {
                     suspects.unanswered(branch, exchange.entry().client());
                     return Err(error);

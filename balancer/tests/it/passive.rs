@@ -124,6 +124,32 @@ fn what_a_client_breaks_off_is_not_held_against_its_backend() {
 }
 
 #[test]
+fn what_a_backend_makes_of_half_a_body_is_not_held_against_it() {
+    for answer in ["", "HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"] {
+        let saying = |answer: &'static str| {
+            Upstream::scripted(move |head, peer| {
+                let answer = if head.starts_with("POST") { answer } else { "HTTP/1.1 204 Yes\r\n\r\n" };
+                peer.get_mut().write_all(answer.as_bytes()).unwrap();
+                false
+            })
+        };
+        let (hasty, good) = (saying(answer), saying("HTTP/1.1 201 Done\r\nContent-Length: 0\r\n\r\n"));
+        let balancer = Balancer::with_pool("max_fails = 1\nmax_errors = 2", &[hasty.address, good.address]);
+        let half = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n{}", "x".repeat(100_000));
+        for number in 2..14 {
+            let mut client = balancer.connect_from(from(number));
+            client.send(&half);
+            let failing = if answer.is_empty() { 502 } else { 503 };
+            let status = client.answer().status;
+            assert!([201, failing].contains(&status) || crate::ENGINE != "strict", "{status}");
+        }
+        (0..4).for_each(|_| assert_eq!(balancer.get("/").status, 204));
+        assert!(hasty.requests() > 6, "it is asked still");
+        assert!(!balancer.log().contains("rests"), "{}", balancer.log());
+    }
+}
+
+#[test]
 fn when_all_are_out_they_are_asked_anyway() {
     let (bad, well) = closing_until_told();
     let balancer = Balancer::with_pool("max_fails = 1\nfail_timeout = \"1h\"\nqueue_timeout = \"0s\"", &[bad.address]);

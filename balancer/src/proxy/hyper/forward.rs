@@ -182,6 +182,10 @@ impl tries::Exchange for Exchange<'_> {
         upstream.connect(self.worker.branch().limits.connect_deadline, &self.worker.background).await
     }
 
+    fn owes_body(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| !source.is_done())
+    }
+
     async fn left(&mut self) {
         // The library drops the request then.
         std::future::pending::<()>().await;

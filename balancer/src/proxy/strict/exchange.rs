@@ -102,6 +102,10 @@ impl tries::Exchange for Exchange<'_> {
         upstream.dial(self.branch.limits.connect_deadline).await
     }
 
+    fn owes_body(&self) -> bool {
+        !self.upload.is_read()
+    }
+
     async fn left(&mut self) {
         // What has not been asked for of a body stays where it is.
         if !self.upload.is_all_here() {

@@ -106,6 +106,10 @@ impl Exchange for Scripted<'_> {
         }
     }
 
+    fn owes_body(&self) -> bool {
+        false
+    }
+
     async fn left(&mut self) {
         std::future::pending::<()>().await;
     }
