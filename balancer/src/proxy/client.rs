@@ -286,6 +286,8 @@ impl Client {
         let takes_late = self.taking.look(passed, limits.read_rate) >= limits.read_patience;
         let patience = self.patience.get().unwrap_or(limits.stall_deadline);
         let still = self.still.look(now);
+        // The patience with a backend is none with the client.
+        let stands = |pace: &Pace, with_client| still >= if pace.is_waited_for() { with_client } else { patience };
         match self.phase.get() {
             _ if self.ended.get() && still >= LAST_WORDS => self.give(Order::Abort),
             Phase::Handshaking if still >= limits.handshake_deadline => self.give(Order::Abort),
@@ -293,12 +295,12 @@ impl Client {
             Phase::Resting if still >= limits.head_deadline && self.in_head.get() => self.give(Order::Abort),
             Phase::Resting if still >= limits.head_deadline => self.give(Order::Close),
             Phase::Waiting if still >= limits.head_deadline => self.give(Order::Abort),
-            Phase::Forwarding if still >= patience || sends_late => {
+            Phase::Forwarding if stands(&self.sending, limits.body_patience) || sends_late => {
                 self.overdue.set(true);
                 self.ring();
             }
             Phase::Leaving if still >= LAST_WORDS => self.give(Order::Abort),
-            Phase::Answering if still >= patience || takes_late => self.give(Order::Abort),
+            Phase::Answering if stands(&self.taking, limits.read_patience) || takes_late => self.give(Order::Abort),
             Phase::Tunnelling if still >= limits.tunnel_deadline => self.give(Order::Abort),
             Phase::Streaming
             | Phase::Resting

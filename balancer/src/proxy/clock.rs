@@ -115,6 +115,10 @@ impl Pace {
         self.waiting.replace(waits)
     }
 
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.waiting.get()
+    }
+
     pub(super) fn moves(&self, bytes: usize) {
         self.moved.set(self.moved.get() + bytes as u64);
     }

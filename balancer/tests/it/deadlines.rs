@@ -19,7 +19,7 @@ fn waiting(time: &str, upstream: &Upstream) -> Balancer {
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = format!(
         "worker_threads = 1\nclient_header_timeout = \"{time}\"\ntunnel_timeout = \"{time}\"\n\
-         [[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\nread_timeout = \"{time}\"\n\
+         client_read_patience = \"{time}\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\nread_timeout = \"{time}\"\n\
          [[pool.server]]\naddress = \"{}\"\n",
         upstream.address
     );

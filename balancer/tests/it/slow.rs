@@ -300,6 +300,31 @@ fn an_answer_that_is_taken_too_slowly_is_broken_off() {
 }
 
 #[test]
+fn the_patience_with_backends_is_none_with_clients() {
+    const LONG: usize = 3 << 20;
+    let upstream = Upstream::scripted(|head, peer| {
+        if head.starts_with("GET /never") {
+            return true;
+        }
+        if head.starts_with("POST") {
+            peer.read_exact(&mut vec![0; 200_000]).unwrap();
+            return answer(peer, b"taken");
+        }
+        peer.get_mut().write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {LONG}\r\n\r\n").as_bytes()).unwrap();
+        peer.get_mut().write_all(&vec![b'x'; LONG]).is_ok()
+    });
+    let balancer = with_lines(&upstream, "", "read_timeout = \"1s\"\nnext_upstream_tries = 1");
+    let (mut reader, mut writer) = (narrow(&balancer), balancer.connect());
+    reader.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    writer.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n{}", "x".repeat(100_000)));
+    // Each takes as long as there is patience with a backend.
+    (0..3).for_each(|_| assert_eq!(balancer.get("/never").status, 504));
+    writer.send("x".repeat(100_000));
+    assert_eq!(writer.answer().text(), "taken");
+    assert_eq!(reader.answer().body.len(), LONG);
+}
+
+#[test]
 fn who_takes_an_answer_faster_than_that_is_seen_to_do_so() {
     let upstream = Upstream::scripted(move |_, peer| {
         peer.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n").unwrap();
