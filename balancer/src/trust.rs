@@ -141,19 +141,19 @@ fn node(text: &[u8]) -> Option<IpAddr> {
     Some(text.parse().ok().or_else(with_port).or_else(bare)?.to_canonical())
 }
 
-/// The address in one element of `Forwarded`, which has to have it once.
+/// The address in one element of `Forwarded`, which has to have it once (RFC 7239, 4 and 6).
 fn element(text: &[u8]) -> Option<IpAddr> {
     let mut found = None;
-    for pair in quoted_split(text, b';')? {
+    for pair in quoted_split(text, b';')?.into_iter().filter(is_there) {
         let equals = pair.iter().position(|&byte| byte == b'=')?;
         // Blanks around pairs are written by many, those around the sign by nobody.
         let (name, value) = (pair[..equals].trim_ascii_start(), pair[equals + 1..].trim_ascii_end());
         if name.eq_ignore_ascii_case(b"for") {
             let value = match value.strip_prefix(b"\"") {
-                Some(inner) => inner.strip_suffix(b"\"")?,
-                None => Some(value).filter(|value| is_token(value))?,
+                Some(inner) => unquoted(inner.strip_suffix(b"\"")?)?,
+                None => Some(value).filter(|value| is_token(value))?.to_vec(),
             };
-            if found.replace(node(value)?).is_some() {
+            if found.replace(node(without_hidden_port(&value))?).is_some() {
                 return None;
             }
         }
@@ -161,17 +161,41 @@ fn element(text: &[u8]) -> Option<IpAddr> {
     found
 }
 
-/// Splits where a byte stands outside of quotes; `None` if those do not close or hide something.
-fn quoted_split(text: &[u8], at: u8) -> Option<Vec<&[u8]>> {
-    let mut quoted = false;
-    if text.contains(&b'\\') || text.iter().filter(|byte| **byte == b'"').count() % 2 != 0 {
-        return None;
+/// Leaves out a port of which only a name is told.
+fn without_hidden_port(node: &[u8]) -> &[u8] {
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    match node.iter().rposition(|&byte| byte == b':') {
+        Some(colon) if node[colon + 1..].starts_with(b"_") && node[colon + 1..].iter().all(is_of_name) => {
+            &node[..colon]
+        }
+        _ => node,
     }
+}
+
+/// What stands between two quotes means; `None` if another one is among it.
+fn unquoted(inner: &[u8]) -> Option<Vec<u8>> {
+    let (mut text, mut bytes) = (Vec::new(), inner.iter());
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'"' => return None,
+            b'\\' => text.push(*bytes.next()?),
+            _ => text.push(byte),
+        }
+    }
+    Some(text)
+}
+
+/// Splits where a byte stands outside of quotes; `None` if those do not close.
+fn quoted_split(text: &[u8], at: u8) -> Option<Vec<&[u8]>> {
+    let (mut quoted, mut escaped) = (false, false);
     let split = text.split(|&byte| {
-        quoted ^= byte == b'"';
+        let is_literal = escaped;
+        escaped = quoted && !is_literal && byte == b'\\';
+        quoted ^= byte == b'"' && !is_literal;
         !quoted && byte == at
     });
-    Some(split.collect())
+    let parts = split.collect();
+    (!quoted).then_some(parts)
 }
 
 #[cfg(test)]
@@ -229,7 +253,17 @@ mod tests {
         let before = |values: &[&str]| before(RealIpHeader::Forwarded, "10.0.0.1", values);
         let value = "for=1.1.1.1, for=\"[2001:dead::1]:1\";host=\"a,b;c\" , For=10.0.0.2;proto=https";
         assert_eq!(before(&[value]), "2001:dead::1 10.0.0.2");
+        for legal in
+            ["for=1.1.1.1;", ";for=1.1.1.1;;by=_x", "for=\"1.1.1.1:_hi.dd-en\"", "by=\"a\\\",\\\\\";for=\"1.\\1.1.1\""]
+        {
+            assert_eq!(before(&["for=6.6.6.6", legal]), "1.1.1.1", "{legal}");
+        }
+        assert_eq!(before(&["for=\"[2001:dead::1]:_x\""]), "2001:dead::1");
         for odd in [
+            "for=\"1.1.1.1:_x:\"",
+            "for=\"1.1.1.1:_\u{e9}\"",
+            "for=\"1.1.1.1\"\"",
+            "for=1.1.1.1:_x",
             "for=\"6.6.6.6",
             "by=1.1.1.1",
             "for=1.1.1.1;for=6.6.6.6",

@@ -147,6 +147,20 @@ impl Client {
         self.begin();
     }
 
+    /// It has been introduced as nobody: what comes is a stranger's, whoever brings it.
+    pub(crate) fn introduce_nobody(&self) {
+        let (address, name) = (self.address(), self.source().name.clone());
+        self.peer.replace(Rc::new(Source {
+            address,
+            name,
+            trusted: false,
+            hops: Vec::new(),
+            peer: None,
+            secure: None,
+        }));
+        self.begin();
+    }
+
     /// A new request begins, of which nothing is known.
     pub(crate) fn begin(&self) {
         self.source.replace(Rc::clone(&self.peer.borrow()));

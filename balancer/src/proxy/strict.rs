@@ -150,7 +150,10 @@ async fn introduce(worker: &Worker, client: &Client, stream: &mut TcpStream) -> 
             }
             place.map(Some)
         }
-        Ok(None) => Some(None),
+        Ok(None) => {
+            client.introduce_nobody();
+            Some(None)
+        }
         Err(trouble) => {
             let (name, listen) = (&client.source().name, client.door.address);
             if let Trouble::Header(what) = trouble {

@@ -97,7 +97,9 @@ fn a_proxy_introduces_its_client_in_either_version() {
     }
     let mut client = Connection::to(balancer.tls);
     client.send("PROXY UNKNOWN\r\n");
-    assert_eq!(field(&seen(&mut client, ""), "x-forwarded-for"), Some("127.0.0.1"));
+    let head = seen(&mut client, "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\n");
+    assert_eq!(field(&head, "x-forwarded-for"), Some("127.0.0.1"), "nobody says that");
+    assert_eq!(field(&head, "x-forwarded-proto"), Some("http"));
 }
 
 #[test]

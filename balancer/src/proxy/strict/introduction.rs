@@ -32,7 +32,7 @@ pub(super) enum Trouble {
 
 const CUT: Trouble = Trouble::Header("its PROXY header ends too early");
 
-/// Reads the header, and not a byte beyond it. `None` inside: the proxy speaks for itself, or for nobody it knows.
+/// Reads the header, and not a byte beyond it. `None` inside: the proxy speaks for nobody it knows, or for itself.
 pub(super) async fn read(stream: &mut TcpStream) -> Result<Option<IpAddr>, Trouble> {
     let mut head = [0; LONGEST];
     match stream.read(&mut head[..FIRST]).await? {
