@@ -5,6 +5,7 @@
 //! every second, and at the end. When the file is opened anew, what is gathered goes to the new one. A file that cannot be written loses its lines and is reported once; requests go on.
 
 use std::{
+    borrow::Cow,
     fmt::Write as _,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -56,9 +57,9 @@ impl Asked {
     }
 
     /// With these fields, and how the client spoke.
-    pub(crate) fn with<'a>(mut self, fields: impl Iterator<Item = Option<&'a [u8]>>, https: bool) -> Self {
+    pub(crate) fn with<'a>(mut self, fields: impl Iterator<Item = Option<Cow<'a, [u8]>>>, https: bool) -> Self {
         self.https = https;
-        self.fields.extend(fields.map(|value| escaped(value.unwrap_or(b"-"))));
+        self.fields.extend(fields.map(|value| escaped(&value.unwrap_or(Cow::Borrowed(b"-")))));
         self
     }
 
@@ -128,7 +129,7 @@ pub(crate) struct Retry {
 #[derive(Debug)]
 pub(crate) struct Try {
     pub(crate) address: String,
-    /// As it answered, or as we do for it.
+    /// As it answered, or as we do for it; 0 where it is the client's doing that it has not.
     pub(crate) status: u16,
     /// When there was a connection to it, and the head of its answer, from when it was asked on.
     pub(crate) connected: Option<Duration>,
@@ -182,7 +183,7 @@ impl AccessLog {
 
     /// What its form asks for of the fields of an answer with this head.
     pub(crate) fn sent(&self, head: &[u8]) -> Vec<String> {
-        let find = |told: &Told| escaped(told.find(fields::written(head)).unwrap_or(b"-"));
+        let find = |told: &Told| escaped(&told.find(fields::written(head)).unwrap_or(Cow::Borrowed(b"-")));
         self.format().map_or_else(Vec::new, |format| format.sent.iter().map(find).collect())
     }
 
@@ -323,7 +324,9 @@ fn push_value(out: &mut String, variable: Variable, [time, iso]: [&str; 2], line
             let after = |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), seconds);
             told = match variable {
                 Variable::UpstreamAddr => tries(&|asked| asked.address.clone()),
-                Variable::UpstreamStatus => tries(&|asked| asked.status.to_string()),
+                Variable::UpstreamStatus => {
+                    tries(&|asked| if asked.status == 0 { "-".to_owned() } else { asked.status.to_string() })
+                }
                 Variable::UpstreamConnectTime => tries(&|asked| after(asked.connected)),
                 Variable::UpstreamHeaderTime => tries(&|asked| after(asked.began)),
                 Variable::UpstreamTime => tries(&|asked| seconds(asked.took)),

@@ -2,9 +2,9 @@
 //!
 //! Values of clients come in escaped, without quotes or what could end a line, so no form lets them write lines of their own.
 
-use std::str::FromStr;
+use std::{borrow::Cow, str::FromStr};
 
-use crate::select::key;
+use crate::{http1::request, select::key};
 
 /// nginx's own form.
 const COMBINED: &str =
@@ -143,6 +143,8 @@ pub struct LogFormat {
 /// What is told of the fields of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
+    /// The host that it is for, in lower case and without a port.
+    Host,
     /// The first with this name, in lower case and with `_` for `-`.
     Field(String),
     /// The cookie of this name.
@@ -151,15 +153,23 @@ pub enum Told {
 
 impl Told {
     /// Finds it among fields, each with its name and value.
-    pub(crate) fn find<'a>(&self, mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<&'a [u8]> {
+    pub(crate) fn find<'a>(&self, mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<Cow<'a, [u8]>> {
+        let mut field = |name| fields.find(|(field, _)| is_called(field, name)).map(|(_, value)| value);
         match self {
-            Self::Field(name) => fields.find(|(field, _)| is_called(field, name)).map(|(_, value)| value),
+            Self::Host => field("host").map(host),
+            Self::Field(name) => field(name).map(Cow::Borrowed),
             Self::Cookie(name) => {
                 let cookies = fields.filter(|(field, _)| field.eq_ignore_ascii_case(b"cookie"));
-                cookies.map(|(_, value)| value).find_map(|value| key::cookie(value, name))
+                let mut values = cookies.map(|(_, value)| value);
+                values.find_map(|value| key::cookie(value, name)).map(Cow::Borrowed)
             }
         }
     }
+}
+
+/// A host as `$host` has it.
+pub(crate) fn host(authority: &[u8]) -> Cow<'_, [u8]> {
+    request::without_port(authority).to_ascii_lowercase().into()
 }
 
 /// Whether a field of a message has this name of a variable.
@@ -225,7 +235,7 @@ impl LogFormat {
             (Some(name), _, _) => (&mut self.sent, field(name)),
             (_, Some(name), _) => (&mut self.fields, field(name)),
             (_, _, Some(name)) => (&mut self.fields, Told::Cookie(name.to_owned())),
-            _ if name == "host" => (&mut self.fields, field(name)),
+            _ if name == "host" => (&mut self.fields, Told::Host),
             _ => {
                 let known = all.fold(String::new(), |list, (known, _)| list + "$" + known + ", ");
                 return Err(format!(
@@ -279,7 +289,7 @@ mod tests {
     fn fields_are_told_by_their_names() {
         let format: LogFormat = "$http_x_a $sent_http_x_b $host $http_X_A $cookie_Id".parse().unwrap();
         let field = |name: &str| Told::Field(name.to_owned());
-        let fields = vec![field("x_a"), field("host"), Told::Cookie("Id".to_owned())];
+        let fields = vec![field("x_a"), Told::Host, Told::Cookie("Id".to_owned())];
         assert_eq!((format.fields, format.sent), (fields, vec![field("x_b")]));
         assert_eq!(format.pieces[7], Piece::Value(Variable::Field(0)));
         assert!(is_called(b"X-A", "x_a") && !is_called(b"X-AB", "x_a"));

@@ -47,12 +47,16 @@ impl Request {
             Target::Origin(path) => (self.host, path.of(bytes)),
             Target::Asterisk => (self.host, &b"*"[..]),
         };
-        let authority = authority.map_or(&b""[..], |authority| authority.of(bytes));
-        let colon = authority.iter().rposition(|&byte| byte == b':');
-        // Not one within the brackets of an address.
-        let end = colon.filter(|&colon| !authority[colon..].contains(&b']')).unwrap_or(authority.len());
-        (&authority[..end], path)
+        (authority.map_or(&b""[..], |authority| without_port(authority.of(bytes))), path)
     }
+}
+
+/// The host in what may name a port too.
+pub(crate) fn without_port(authority: &[u8]) -> &[u8] {
+    let colon = authority.iter().rposition(|&byte| byte == b':');
+    // Not one within the brackets of an address.
+    let end = colon.filter(|&colon| !authority[colon..].contains(&b']')).unwrap_or(authority.len());
+    &authority[..end]
 }
 
 /// It asks for other protocols twice, or for what are none (RFC 9110, 7.8).

@@ -229,7 +229,7 @@ impl Entry {
     /// Notes what failed at the backend that was asked last.
     pub(crate) fn failed(&mut self, error: ProxyError) {
         let facts = error.facts();
-        self.note_try(facts.status.as_u16());
+        self.note_try(if facts.side == Side::Backend { facts.status.as_u16() } else { 0 });
         if let Some(upstream) = self.upstream.as_ref().filter(|_| facts.side == Side::Backend) {
             upstream.counts.failures.add(facts.flag);
         }
@@ -291,9 +291,7 @@ impl Drop for Entry {
                 self.status = LEFT_BY_US;
             }
         }
-        if self.finished
-            && let (Some(last), Some(_)) = (self.tries.last_mut(), &self.upstream)
-        {
+        if let (Some(last), Some(_)) = (self.tries.last_mut(), &self.upstream) {
             last.took = self.asked_at.elapsed();
         }
         self.count();

@@ -52,7 +52,7 @@ use crate::{
         target::Target,
     },
     identity::{self, RequestId, Trace},
-    log_format::Told,
+    log_format::{self, Told},
     metrics::{LIMIT_CONN, PROXY_PROTOCOL},
     route::Route,
 };
@@ -514,7 +514,9 @@ fn asked(client: &Client, desk: &Desk, request: &Request, stream: &Stream, told:
         field(desk, Kind::Referer),
         field(desk, Kind::UserAgent),
     );
-    asked.with(told.iter().map(|told| told.find(fields.clone())), client.speaks_tls())
+    let host = Some(request.place(&desk.buffer).0).filter(|host| !host.is_empty());
+    let find = |told: &Told| if *told == Told::Host { host.map(log_format::host) } else { told.find(fields.clone()) };
+    asked.with(told.iter().map(find), client.speaks_tls())
 }
 
 fn field(desk: &Desk, kind: Kind) -> Option<&[u8]> {

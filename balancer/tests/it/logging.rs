@@ -180,10 +180,13 @@ fn json_tells_the_host_too() {
     let upstream = Upstream::saying("hi");
     let (balancer, folder) = logging("json", &format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address));
     let mut client = balancer.connect();
-    client.send("GET / HTTP/1.1\r\nHost: shop.example:8001\r\n\r\n");
+    client.send("GET / HTTP/1.1\r\nHost: Shop.example:8001\r\n\r\n");
+    assert_eq!(client.answer().status, 200);
+    client.send("GET http://[::A]:8001/ HTTP/1.1\r\nHost: other\r\n\r\n");
     assert_eq!(client.answer().status, 200);
     let lines = lines(balancer, &folder);
-    assert!(lines.contains("\"status\":200,") && lines.ends_with("\"host\":\"shop.example:8001\"}\n"), "{lines}");
+    assert!(lines.contains("\"status\":200,") && lines.contains("\"host\":\"shop.example\"}\n"), "{lines}");
+    assert!(lines.ends_with("\"host\":\"[::a]\"}\n"), "the target's wins: {lines}");
 }
 
 #[test]
@@ -235,6 +238,25 @@ fn each_backend_that_was_asked_is_told_with_its_status_and_times() {
     // There was neither a connection nor an answer of the first.
     let steps = [6, 7].map(|column| columns[column].strip_prefix("-, ").unwrap().parse::<f64>().unwrap());
     assert!(steps[0] <= steps[1] && steps[1] <= times[1], "{line}");
+}
+
+#[test]
+fn no_status_is_told_of_a_backend_that_gave_none_and_could_not() {
+    let upstream = Upstream::scripted(|_, _| true);
+    let pool = format!("[pool]\nread_timeout = \"1s\"\n[[pool.server]]\naddress = \"{}\"\n", upstream.address);
+    let (balancer, folder) = logging("$status $upstream_status $upstream_response_time", &pool);
+    let mut client = balancer.connect();
+    client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n{}", "x".repeat(100_000)));
+    eventually("it is there", || (upstream.requests() == 1).then_some(()));
+    // Takes a second.
+    assert_eq!(balancer.get("/").status, 504);
+    drop(client);
+    eventually("both have ended", || {
+        (std::fs::read_to_string(folder.path().join("access.log")).unwrap().lines().count() == 2).then_some(())
+    });
+    let lines = lines(balancer, &folder);
+    let rest = lines.lines().find_map(|line| line.strip_prefix("499 - ")).unwrap_or_else(|| panic!("{lines}"));
+    assert!(rest.parse::<f64>().unwrap() > 0.5 && lines.starts_with("504 504 1."), "{lines}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl<'a> Seen<'a> {
         let (host, target) = self.request.place(self.bytes);
         let server = self.client.server;
         match variable {
-            Variable::Host => out.extend_from_slice(host),
+            Variable::Host => out.extend(host.iter().map(u8::to_ascii_lowercase)),
             Variable::RemoteAddr => out.extend_from_slice(self.client.source().name.as_bytes()),
             Variable::Scheme => out.extend_from_slice(if self.client.is_secure() { b"https" } else { b"http" }),
             Variable::ServerAddr => out.extend_from_slice(server.ip().to_string().as_bytes()),
