@@ -2,10 +2,10 @@
 
 use std::{
     convert::Infallible,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     io::{self, ErrorKind, Write as _},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
@@ -183,7 +183,8 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         bail!("limit_req: the hyper engine does not count requests; take the strict one");
     }
     config.limits.body_buffer = flags.buffer_requests.unwrap_or(config.limits.body_buffer);
-    config.limits.body = flags.body_limit.or(config.limits.body);
+    // 0 is no bound.
+    config.limits.body = flags.body_limit.or(config.limits.body).filter(|most| *most > 0);
     config.launcher = Some(vec![std::env::current_exe()?.into(), "launch".into()]);
     let outcome = crate::run(config, &Shutdown::default(), Signals::Follow, |ready| {
         let plain = ready.listening.iter().map(|address| format!("http://{address}"));
@@ -253,6 +254,13 @@ fn machine_problems(config: &Config, shown: &str, remarks: &mut String) -> Vec<S
             problems.push(format!("{shown}: {key}: {path} cannot be written: {error}; choose another file"));
         }
     }
+    for (number, program) in config.programs.iter().enumerate() {
+        if let Some(name) = program.command.first().filter(|name| !is_runnable(name)) {
+            let name = name.to_string_lossy();
+            *remarks +=
+                &format!("but program[{number}].command: there is no program `{name}` here, and no start without it\n");
+        }
+    }
     let folders =
         config.programs.iter().enumerate().filter_map(|(number, program)| Some((number, program.log_dir.as_ref()?)));
     for (number, folder) in folders {
@@ -264,6 +272,18 @@ fn machine_problems(config: &Config, shown: &str, remarks: &mut String) -> Vec<S
         }
     }
     problems
+}
+
+/// Whether a program of this name or path can be run.
+fn is_runnable(name: &OsStr) -> bool {
+    use rustix::fs::{Access, access};
+    let is_program = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    let path = Path::new(name);
+    if path.components().count() > 1 {
+        return is_program(path);
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| is_program(&folder.join(path)))
 }
 
 /// Writes to standard output. That nobody reads it is no failure.

@@ -87,6 +87,25 @@ pub struct Config {
 }
 
 impl Config {
+    /// Names of logs that mean something else in nginx's configuration, each with its key.
+    #[must_use]
+    pub(crate) fn log_name_problems(&self) -> Vec<(&'static str, String)> {
+        let words = [
+            ("access_log", &self.access_log, "off", "leave it out for none"),
+            ("error_log", &self.error_log, "stderr", "leave it out for standard error"),
+            ("error_log", &self.error_log, "off", "write /dev/null for none"),
+        ];
+        let is_meant = |(_, path, word, _): &(_, &Option<PathBuf>, &str, _)| {
+            path.as_ref().is_some_and(|path| path.as_os_str() == *word)
+        };
+        let words = words.into_iter().filter(is_meant);
+        words
+            .map(|(key, _, word, instead)| {
+                (key, format!("`{word}` would be a file; {instead}, or ./{word} for that file"))
+            })
+            .collect()
+    }
+
     /// Why the error log cannot be where it is beside the access log.
     #[must_use]
     pub fn log_problem(&self) -> Option<String> {
@@ -135,6 +154,10 @@ impl Config {
             (is_there && self.tls.certificates.is_empty(), "there is no certificate; name one with its key"),
             (!is_there && !self.tls.certificates.is_empty(), "nobody listens for TLS; name an address for it"),
             (!is_there && self.tls.redirect, "clients cannot be sent to TLS, nobody listens for it; name an address"),
+            (
+                !is_there && self.tls.hsts.is_some(),
+                "hsts is said over TLS only, and nobody listens for it; name an address",
+            ),
             (is_there && self.engine != Engine::Strict, "the hyper engine has no TLS; take the strict one"),
         ];
         rules.into_iter().filter_map(|(broken, problem)| broken.then_some(problem)).collect()

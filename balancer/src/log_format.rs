@@ -189,6 +189,11 @@ impl FromStr for LogFormat {
             text if text.contains(['\n', '\r']) => {
                 return Err("there is the end of a line in it; write one line".to_owned());
             }
+            text if !text.contains('$') => {
+                return Err(format!(
+                    "`{text}` has no variable; write combined, json, or text with some, such as $status"
+                ));
+            }
             text => format.read(text)?,
         }
         Ok(format)

@@ -61,6 +61,9 @@ impl Found {
     }
 }
 
+/// More threads than machines have cores.
+const MOST_THREADS: usize = 1024;
+
 /// What can be taken of the file, and what is wrong with it. Of the keys that could not be read that was told already, so
 /// nothing is said that may follow from it.
 pub(super) fn check(file: file::File, unread: &[&str]) -> (Config, Vec<String>) {
@@ -80,6 +83,12 @@ pub(super) fn check(file: file::File, unread: &[&str]) -> (Config, Vec<String>) 
         found.add("listen", "there is no address to listen on; add [[listen]] with address = \"127.0.0.1:8001\"");
     }
     config.threads = found.positive("worker_threads", file.worker_threads, config.threads);
+    if config.threads > MOST_THREADS {
+        found.add(
+            "worker_threads",
+            format!("{} is more than {MOST_THREADS}; leave it out for one per core", config.threads),
+        );
+    }
     config.limits = check_limits(&mut found, &file);
     config.pools = pool::check_all(&mut found, &file.pool, &config.limits);
     // Clients without a request, which are of no pool, are waited for as those of the first.
@@ -118,6 +127,7 @@ pub(super) fn check(file: file::File, unread: &[&str]) -> (Config, Vec<String>) 
     config.routes = route::check(&mut found, &file.route, &config);
     config.access_log = file.access_log;
     (config.error_log, config.error_log_level) = (file.error_log, file.error_log_level);
+    config.log_name_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     config.log_problem().into_iter().for_each(|problem| found.add("error_log", problem));
     config.address_problems().into_iter().for_each(|(key, problem)| found.add(key, problem));
     if is_read(&["listen", "tls", "engine", "trusted_proxies", "request_id", "trace_context"]) {
@@ -139,6 +149,9 @@ fn is_below(key: &str, other: &str) -> bool {
 }
 
 fn address(text: &str, such_as: &str) -> Result<SocketAddr, String> {
+    if text.is_empty() {
+        return Err(format!("there is none; write IP:PORT, such as {such_as}"));
+    }
     text.parse().map_err(|_| format!("`{text}` is not an address; write IP:PORT, such as {such_as}"))
 }
 
@@ -170,7 +183,8 @@ fn check_limits(found: &mut Found, file: &file::File) -> Limits {
             .unwrap_or(default.body_buffer),
         read_rate: found.size("client_read_min_rate", file.client_read_min_rate.as_ref(), default.read_rate),
         read_patience: found.time("client_read_patience", file.client_read_patience.as_ref(), default.read_patience),
-        body: body.and_then(|text| found.take("client_max_body_size", units::size(text))),
+        // As in nginx, 0 is no bound.
+        body: body.and_then(|text| found.take("client_max_body_size", units::size(text))).filter(|most| *most > 0),
         head_deadline: found.time("client_header_timeout", head, default.head_deadline),
         handshake_deadline: found.time(
             "tls.handshake_timeout",

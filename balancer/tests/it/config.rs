@@ -102,6 +102,7 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
     assert_eq!((limited.get("limit_req"), limited.contains_key("limit_req of all requests")), (None, true));
     assert_eq!(value("memory: answers being compressed"), None);
     assert_eq!(bounds("compress = true")["memory: answers being compressed"], "259MiB");
+    assert_eq!(bounds("client_max_body_size = \"0\"")["client_max_body_size"], "no bound");
     let small = bounds("worker_connections = 100\nbuffer_requests = \"0\"");
     assert_eq!(small["memory: clients that wait"], "400KiB");
     assert!(small["memory: all of it at most"].ends_with("MiB"), "{small:?}");
@@ -321,4 +322,43 @@ fn a_file_that_is_no_utf_8_and_a_route_that_is_no_list_are_told_as_such() {
         said.contains(": route: ") && said.contains("is one table, and no list; write [[route]] ahead of it"),
         "{said}"
     );
+}
+
+#[test]
+fn what_is_written_as_elsewhere_is_told_with_what_to_write_here() {
+    for (text, way_out) in [
+        ("[[listen]]\nclient_max_body_size = '10m'", "write it at the top of the file, ahead of the first bracket"),
+        ("listen = '127.0.0.1:80'", "write [[listen]] and its keys below it"),
+        ("listen = ['127.0.0.1:80']", "write [[listen]] and its keys below it, once for each"),
+        ("[pool.server]\naddress = '127.0.0.1:80'", "[pool.server] is one table, and no list; write [[pool.server]]"),
+        ("[[server]]\naddress = '127.0.0.1:80'", "write [[pool.server]] for a backend"),
+        ("[[listen]]\ntls = true", "listen[0].address: there is none; write IP:PORT"),
+        ("[[pool.server]]\nweight = 2", "pool.server[0].address: there is none; write HOST:PORT"),
+        ("access_log = 'off'", "access_log: `off` would be a file; leave it out for none"),
+        ("error_log = 'stderr'", "error_log: `stderr` would be a file; leave it out for standard error"),
+        ("access_log_format = 'Combined'", "access_log_format: `Combined` has no variable; write combined, json, or"),
+        ("worker_threads = 100000", "worker_threads: 100000 is more than 1024; leave it out"),
+        ("[tls]\nhsts = 'max-age=60'", "tls: hsts is said over TLS only, and nobody listens for it"),
+    ] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let (code, said) = check(file.path());
+        assert!(code == Some(2) && said.contains(way_out), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_by_check() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let listen = "[[listen]]\naddress = \"127.0.0.1:0\"\n";
+    for (program, is_there) in [("sh", true), ("/bin/sh", true), ("no-such-program", false), ("/etc/passwd", false)] {
+        let program_of =
+            format!("[[program]]\nname = \"a\"\ncommand = [\"{program}\", \"{{port}}\"]\nports = [8811]\n");
+        std::fs::write(file.path(), format!("{listen}{program_of}")).unwrap();
+        let mut check = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"));
+        let output = check.args(["check", "--config"]).arg(file.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let told = said.contains(&format!("but program[0].command: there is no program `{program}` here"));
+        assert_eq!((output.status.success(), told), (true, !is_there), "{program}: {said}");
+    }
 }

@@ -245,6 +245,10 @@ fn check_server(found: &mut Found, key: &str, server: &file::Server, terms: &Ter
         fail_timeout: found.duration(&format!("{key}fail_timeout"), fail_timeout, terms.patience.fail_timeout),
     };
     let slow_start = found.duration(&format!("{key}slow_start"), server.slow_start.as_ref(), terms.slow_start);
+    if server.address.is_empty() {
+        found.add(&format!("{key}address"), "there is none; write HOST:PORT or unix:PATH");
+        return None;
+    }
     let location = found.take(&format!("{key}address"), server.address.parse::<Location>())?;
     // As in nginx, 0 is no bound.
     let max_conns = server.max_conns.filter(|most| *most > 0);

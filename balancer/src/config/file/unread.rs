@@ -14,6 +14,18 @@ const SHOWN: usize = 40;
 const DURATIONS: [&str; 7] =
     ["resolve", "slow_start", "interval", "expires", "max_age", "client_body_patience", "client_read_patience"];
 
+/// Keys of lists of tables.
+const OF_TABLES: [&str; 5] = ["listen", "server", "certificate", "route", "program"];
+
+/// Words that others have for what is elsewhere here.
+const ELSEWHERE: [(&str, &str); 5] = [
+    ("server", "[[pool.server]] for a backend, [[listen]] for where clients come to"),
+    ("upstream", "[pool], and [[pool.server]] for each of its backends"),
+    ("certificate", "[[tls.certificate]]"),
+    ("location", "[[route]], and location in it"),
+    ("balance", "[pool], and balance in it"),
+];
+
 /// What could not be read.
 #[derive(Debug)]
 pub(in crate::config) struct Unread {
@@ -53,13 +65,14 @@ fn describe(place: &LeftOut, value: &str, message: &str) -> String {
     let (about, expected) = message.rsplit_once(", expected ").unwrap_or((message, "none"));
     let known = expected.strip_prefix("one of ").unwrap_or(expected);
     if about.starts_with("unknown field") {
-        return format!("there is no such key; write one of {}", known.replace('`', ""));
+        return unknown(&place.key, &known.replace('`', ""));
     }
     let shown = if value.len() > SHOWN || value.contains('\n') { "this" } else { value };
     if about.starts_with("unknown variant") {
         return format!("{shown} is not known; write one of {}", known.replace('`', "\"").replace(" or ", ", "));
     }
     let name = place.key.rsplit('.').next().unwrap_or_default();
+    let path = without_numbers(&place.key);
     // What stands in a list is written without the key.
     let set = |value: &str| if place.in_list { value.to_owned() } else { format!("{name} = {value}") };
     let bare = value.trim_matches(['"', '\'']);
@@ -75,15 +88,43 @@ fn describe(place: &LeftOut, value: &str, message: &str) -> String {
         "u16" => ("no number that it takes", "write a whole number from 0 to 65535".to_owned()),
         "u32" | "u64" | "usize" => ("no number that it takes", "write a whole number from 0 on".to_owned()),
         "a boolean" => ("neither true nor false", format!("write {} or {}", set("true"), set("false"))),
-        "a sequence" if about.ends_with("map") => ("one table, and no list", format!("write [[{name}]] ahead of it")),
+        "a sequence" if shown == format!("[{path}]") => ("one table, and no list", format!("write [[{path}]]")),
+        "a sequence" if about.ends_with("map") => ("one table, and no list", format!("write [[{path}]] ahead of it")),
+        "a sequence" if OF_TABLES.contains(&name) => ("no list", format!("write [[{path}]] and its keys below it")),
         "a sequence" if is_number || bare != value => ("no list", format!("put it into brackets: {name} = [{shown}]")),
         "a sequence" => ("no list", "write one in brackets".to_owned()),
+        expected if place.in_list && (expected == "a map" || expected.starts_with("struct ")) => {
+            ("no table", format!("write [[{path}]] and its keys below it, once for each"))
+        }
         "a map" => ("no table", "write one, with keys and values".to_owned()),
         expected if expected.starts_with("struct ") => ("no table", "write one, with keys and values".to_owned()),
         "none" => ("not what it takes", format!("{about}; the keys are in docs/configuration.md")),
         expected => ("not what it takes", format!("write {expected}")),
     };
     format!("{shown} is {what}; {write}")
+}
+
+/// What is wrong with a key that is none at its place, where these are known.
+fn unknown(key: &str, known: &str) -> String {
+    let name = key.rsplit('.').next().unwrap_or_default();
+    if name != key && has_key(name) {
+        return "there is no such key here; write it at the top of the file, ahead of the first bracket".to_owned();
+    }
+    match ELSEWHERE.iter().find(|(word, _)| *word == key) {
+        Some((_, instead)) => format!("there is no such key; write {instead}"),
+        None => format!("there is no such key; write one of {known}"),
+    }
+}
+
+/// Whether the file has this key at its top.
+fn has_key(name: &str) -> bool {
+    let refused = toml::from_str::<super::File>("none = 0").err();
+    refused.is_some_and(|error| error.message().contains(&format!("`{name}`")))
+}
+
+/// A key as it is written in the head of a table.
+fn without_numbers(key: &str) -> String {
+    key.split('.').map(|part| part.split('[').next().unwrap_or(part)).collect::<Vec<_>>().join(".")
 }
 
 /// The value as the text that may have been meant.
