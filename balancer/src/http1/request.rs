@@ -168,7 +168,8 @@ impl Reader {
             framing,
             // A proxy does not keep connections of HTTP/1.0 (RFC 9112, C.2.2).
             stays: current && !connection.close,
-            upgrade: upgrade.filter(|_| connection.upgrade && current && framing == Framing::None),
+            upgrade: upgrade
+                .filter(|_| connection.upgrade && current && matches!(framing, Framing::None | Framing::Length(0))),
             expects: expects && current,
             names: connection.names,
             length: self.lines.at(),

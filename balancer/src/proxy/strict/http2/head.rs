@@ -5,7 +5,6 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONTENT_LENGTH, COOKIE, HOST, TE},
     request::Parts,
-    uri::Scheme,
 };
 
 use crate::http1::Refusal;
@@ -69,7 +68,7 @@ pub(super) fn trailers(out: &mut Vec<u8>, fields: &HeaderMap) {
 
 /// The one host that the request is for.
 fn host(parts: &Parts) -> Result<&[u8], Refusal> {
-    if parts.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTPS) {
+    if parts.uri.scheme().is_some_and(|scheme| !scheme.as_str().eq_ignore_ascii_case("https")) {
         return Err(Refusal::Bad("the scheme of the request is not that of the connection"));
     }
     let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
@@ -77,11 +76,16 @@ fn host(parts: &Parts) -> Result<&[u8], Refusal> {
     match (authority, hosts.next(), hosts.next()) {
         (_, _, Some(_)) => Err(Refusal::Bad("the request has more than one Host")),
         (None, None, None) => Err(Refusal::Bad("the request has no Host")),
-        (Some(authority), Some(host), None) if !authority.eq_ignore_ascii_case(host) => {
+        (Some(authority), Some(host), None) if !bare(authority).eq_ignore_ascii_case(bare(host)) => {
             Err(Refusal::Bad("the request is for two hosts"))
         }
         (Some(host), ..) | (None, Some(host), None) => Ok(host),
     }
+}
+
+/// Without the port that need not be told (RFC 9113, 8.3.1: they are compared as what they name).
+fn bare(authority: &[u8]) -> &[u8] {
+    authority.strip_suffix(b":443").unwrap_or(authority)
 }
 
 fn check(fields: &HeaderMap, has_body: bool) -> Result<(), Refusal> {
@@ -155,6 +159,10 @@ mod tests {
         assert_eq!(written("https://a/", &[], true).unwrap(), chunked);
         let counted = "GET / HTTP/1.1\r\nHost: a\r\ncontent-length: 3\r\n\r\n";
         assert_eq!(written("/", &[("host", "a"), ("content-length", "3")], true).unwrap(), counted);
+        for (uri, host) in [("https://a/", "A:443"), ("https://a:443/", "a"), ("HTTPS://a/", "a")] {
+            assert!(written(uri, &[("host", host)], false).is_ok(), "{uri} {host}");
+        }
+        assert!(written("https://a/", &[("host", "a:80")], false).is_err());
     }
 
     #[test]
