@@ -64,7 +64,7 @@ impl Bounds {
             self.add("limit_req: clients remembered", limiter::MOST, "who owes least is forgotten");
         }
         self.add("tls.handshake_timeout", time(limits.handshake_deadline), "the connection is closed");
-        self.add("client_header_timeout", time(limits.head_deadline), "the connection is closed");
+        self.add("client_header_timeout", time(limits.head_deadline), "408 for half a head; the connection is closed");
         self.add("size of a head", size(limits.head_size), "431, or 414 for its first line");
         self.add("fields of a head", limits.head_fields, "431");
         self.add("client_max_body_size", limits.body.map_or_else(none, size), "413");

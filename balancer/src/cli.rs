@@ -186,7 +186,8 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     // 0 is no bound.
     config.limits.body = flags.body_limit.or(config.limits.body).filter(|most| *most > 0);
     config.launcher = Some(vec![std::env::current_exe()?.into(), "launch".into()]);
-    let outcome = crate::run(config, &Shutdown::default(), Signals::Follow, |ready| {
+    let shutdown = Shutdown::default();
+    let outcome = crate::run(config, &shutdown, Signals::Follow, |ready| {
         let plain = ready.listening.iter().map(|address| format!("http://{address}"));
         let listening: Vec<String> =
             plain.chain(ready.listening_tls.iter().map(|address| format!("https://{address}"))).collect();
@@ -196,7 +197,8 @@ fn run(flags: Run) -> anyhow::Result<u8> {
         }
     })?;
     if outcome.cut > 0 {
-        tracing::warn!(connections = outcome.cut, "{} connections were cut off at the deadline", outcome.cut);
+        let when = if shutdown.forced.is_cancelled() { "as that was asked for" } else { "at the deadline" };
+        tracing::warn!(connections = outcome.cut, "{} connections were cut off {when}", outcome.cut);
     }
     Ok(0)
 }

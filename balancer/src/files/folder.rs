@@ -39,15 +39,19 @@ pub struct Found {
 }
 
 /// Why there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// It cannot be told without a disk, or for now: somebody has a lease on it.
+    #[error("the disk has not answered in time, or somebody has a lease on it")]
     Later,
     /// There is nothing, or nothing to be read, or it is elsewhere.
+    #[error("there is nothing")]
     Missing,
     /// We may not read it.
+    #[error("it may not be read")]
     Forbidden,
     /// The system does not let us.
+    #[error("{0}")]
     System(Errno),
 }
 

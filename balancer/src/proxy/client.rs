@@ -111,7 +111,7 @@ pub(crate) struct Client {
     patience: Cell<Option<Duration>>,
     /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
     ended: Cell<bool>,
-    /// It has sent a part of its next head (HTTP/2).
+    /// It has sent a part of its next head.
     in_head: Cell<bool>,
     /// How fast it sends the body of its request, and takes that of its answer.
     sending: Pace,
@@ -284,6 +284,11 @@ impl Client {
         }
     }
 
+    fn overdue(&self) {
+        self.overdue.set(true);
+        self.ring();
+    }
+
     /// Whether it is still to be agreed on how it speaks.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.phase.get() == Phase::Handshaking
@@ -308,11 +313,9 @@ impl Client {
             Phase::Resting | Phase::Waiting if still >= LAST_WORDS && self.is_let_go() => self.give(Order::Abort),
             Phase::Resting if still >= limits.head_deadline && self.in_head.get() => self.give(Order::Abort),
             Phase::Resting if still >= limits.head_deadline => self.give(Order::Close),
-            Phase::Waiting if still >= limits.head_deadline => self.give(Order::Abort),
-            Phase::Forwarding if stands(&self.sending, limits.body_patience) || sends_late => {
-                self.overdue.set(true);
-                self.ring();
-            }
+            Phase::Waiting if still >= limits.head_deadline && !self.in_head.get() => self.give(Order::Abort),
+            Phase::Waiting if still >= limits.head_deadline => self.overdue(),
+            Phase::Forwarding if stands(&self.sending, limits.body_patience) || sends_late => self.overdue(),
             Phase::Leaving if still >= LAST_WORDS => self.give(Order::Abort),
             Phase::Answering if stands(&self.taking, limits.read_patience) || takes_late => self.give(Order::Abort),
             Phase::Tunnelling if still >= limits.tunnel_deadline => self.give(Order::Abort),

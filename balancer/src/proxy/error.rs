@@ -50,6 +50,8 @@ pub(crate) enum ProxyError {
     Throttled(u32),
     /// The body is larger than the bound.
     BodyTooLarge,
+    /// The head of the request did not end in time.
+    HeadLate,
     /// The client stopped sending its body.
     BodyStalled,
     /// The client went away, or broke its body.
@@ -168,6 +170,7 @@ impl ProxyError {
             Self::CodingUnknown => (StatusCode::NOT_IMPLEMENTED, Client, Never, "coding"),
             Self::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, Client, Never, "limited"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Client, Never, "body_limit"),
+            Self::HeadLate => (StatusCode::REQUEST_TIMEOUT, Client, Never, "head_late"),
             Self::BodyStalled => (StatusCode::REQUEST_TIMEOUT, Client, Never, "body_stalled"),
             Self::ClientGone => (StatusCode::BAD_REQUEST, Client, Never, "client_gone"),
             Self::ClientLeft => (StatusCode::BAD_REQUEST, Client, Never, "cut"),
@@ -230,6 +233,7 @@ impl ProxyError {
             Self::CodingUnknown => "chunked is the only transfer coding known here",
             Self::Throttled(_) => "too many requests come from this address",
             Self::BodyTooLarge => "the body is larger than this server takes",
+            Self::HeadLate => "the head did not come in time",
             Self::BodyStalled => "the body stopped coming",
             Self::ClientGone => "the body ended too early",
             Self::ClientLeft => "the client has closed the connection",
@@ -273,6 +277,7 @@ impl ProxyError {
             | Self::CodingUnknown
             | Self::Throttled(_)
             | Self::BodyTooLarge
+            | Self::HeadLate
             | Self::BodyStalled
             | Self::ClientGone
             | Self::ClientLeft

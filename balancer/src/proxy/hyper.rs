@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::pin, rc::Rc, sync::Arc};
 
 use hyper::{
-    StatusCode, Version,
+    Version,
     header::{CONNECTION, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -17,6 +17,7 @@ use self::{
 };
 use super::{
     client::{Client, Door, Order},
+    error::ProxyError,
     worker::Worker,
 };
 use crate::access_log::Asked;
@@ -71,9 +72,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: IpAddr
 
 /// A head that is no HTTP, or too large, is answered by hyper before there is a request to speak of.
 fn note_unread(worker: &Worker, client: &Client, error: &hyper::Error) {
-    let status =
-        if error.is_parse_too_large() { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE } else { StatusCode::BAD_REQUEST };
-    worker.note_unread(client, &Asked::unread(b"", None), status.as_u16(), 0, &[]);
+    let why = ProxyError::BadRequest("the library cannot read it");
+    let error = if error.is_parse_too_large() { ProxyError::HeadTooLarge } else { why };
+    worker.note_unread(client, &Asked::unread(b"", None), error, 0, &[]);
 }
 
 /// How HTTP is read from clients.

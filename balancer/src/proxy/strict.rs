@@ -45,7 +45,7 @@ use super::{
 use crate::{
     access_log::Asked,
     http1::{
-        Bounds, Refusal,
+        Bounds,
         fields::{Field, Kind},
         framing::Framing,
         request::Request,
@@ -234,8 +234,8 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     let request = match read_head(client, stream, desk, bounds).await {
         Ok(Some(request)) => request,
         Ok(None) => return Next::Close,
-        Err(refusal) => {
-            refuse(worker, client, stream, desk, (refusal, None)).await;
+        Err(error) => {
+            refuse(worker, client, stream, desk, (error, None)).await;
             return Next::Leave;
         }
     };
@@ -414,14 +414,14 @@ async fn refuse(
     client: &Client,
     stream: &Stream,
     desk: &mut Desk,
-    (refusal, asked): (Refusal, Option<Asked>),
+    (error, asked): (ProxyError, Option<Asked>),
 ) {
     let asked = asked.unwrap_or_else(|| Asked::unread(&desk.buffer[..desk.filled], stream.front().map(|_| HTTP2)));
-    let (status, bytes) = write_failure(worker, client, desk, Failure::unread(refusal.into()), None);
+    let bytes = write_failure(worker, client, desk, Failure::unread(error), None);
     let sent = worker.log.borrow().sent(&desk.down.front);
     // Who does not read it has left.
     drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
-    worker.note_unread(client, &asked, status, bytes, &sent);
+    worker.note_unread(client, &asked, error, bytes, &sent);
 }
 
 /// Reads the head of the next request; `None` when the client has left, or is let go before it has begun one.
@@ -430,16 +430,23 @@ async fn read_head(
     stream: &Stream,
     desk: &mut Desk,
     bounds: Bounds,
-) -> Result<Option<Request>, Refusal> {
+) -> Result<Option<Request>, ProxyError> {
     poll_fn(|cx| {
         loop {
             if let Some(request) = desk.request.read(&desk.buffer[..desk.filled], bounds)? {
+                client.is_in_head(false);
                 return Poll::Ready(Ok(Some(request)));
             }
             if desk.filled == 0 && client.is_let_go() {
                 return Poll::Ready(Ok(None));
             }
-            match ready!(stream.poll_read(cx, &mut desk.buffer[desk.filled..])) {
+            if client.is_overdue() {
+                client.is_in_head(false);
+                return Poll::Ready(Err(ProxyError::HeadLate));
+            }
+            let read = stream.poll_read(cx, &mut desk.buffer[desk.filled..]);
+            client.is_in_head(read.is_pending() && desk.filled > 0);
+            match ready!(read) {
                 Ok(0) | Err(_) => return Poll::Ready(Ok(None)),
                 Ok(read) => desk.receive(read),
             }

@@ -204,9 +204,11 @@ impl Worker {
         }
     }
 
-    /// Notes a head that could not be read, and how it was answered.
-    pub(crate) fn note_unread(&self, client: &Client, asked: &Asked, status: u16, bytes: u64, sent: &[String]) {
-        self.counters.failures.add("bad_request");
+    /// Notes a head that could not be read, why, and how long the answer was.
+    pub(crate) fn note_unread(&self, client: &Client, asked: &Asked, error: ProxyError, bytes: u64, sent: &[String]) {
+        let facts = error.facts();
+        let status = facts.status.as_u16();
+        self.counters.failures.add(facts.flag);
         count_status(&self.counters.answers, status);
         self.counters.bytes_out.add(bytes);
         self.note(&Line {
@@ -222,8 +224,8 @@ impl Worker {
             sent,
             retries: &[],
             budget_spent: false,
-            flag: "bad_request",
-            by: "client",
+            flag: facts.flag,
+            by: facts.side.name(),
             at: None,
             id: None,
         });

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    harness::{Answer, Balancer, Connection, eventually, field, read_head},
+    harness::{Answer, Balancer, Connection, connect_from, eventually, field, read_head},
     http2::{
         USUAL,
         raw::{HEADERS, Raw, SETTINGS},
@@ -528,26 +528,28 @@ fn clients_that_take_nothing_leave_descriptors_for_others() {
     .unwrap();
     let tls = ["--tls-listen", "127.0.0.1:0", "--tls-cert", &pem, "--tls-key", &key];
     let balancer =
-        Balancer::with_descriptors(400, &[&["--config", config.path().to_str().unwrap()], &tls[..]].concat());
-    let ask = |path: &str| {
-        let mut client = Raw::to(balancer.tls, &authority);
+        Balancer::with_descriptors(600, &[&["--config", config.path().to_str().unwrap()], &tls[..]].concat());
+    let ask = |from: [u8; 4], path: &str, requests: usize| {
+        let mut client = Raw::over(connect_from((from, 0).into(), balancer.tls), &authority);
         // Nothing of a body may come.
         client.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
-        for id in (1..241).step_by(2) {
+        for id in (1..).step_by(2).take(requests) {
             client.request(id, &[USUAL[0], USUAL[1], USUAL[2], (":path", path)], true);
         }
         // What 200 is in HPACK; another status is written in other ways.
         let is_fine = || client.until(|frame| frame.kind == HEADERS).unwrap().payload[0] == 0x88;
-        let fine = std::iter::repeat_with(is_fine).take(120).filter(|is_fine| *is_fine).count();
+        let fine = std::iter::repeat_with(is_fine).take(requests).filter(|is_fine| *is_fine).count();
         (client, fine)
     };
-    let (small, fine) = ask("/small");
-    assert_eq!(fine, 120, "they are read and closed");
-    let (large, fine) = ask("/large");
-    assert_eq!(fine, 100, "a quarter of all");
+    let (small, fine) = ask([127, 0, 0, 1], "/small", 60);
+    assert_eq!(fine, 60, "they are read and closed");
+    let (first, fine) = ask([127, 0, 0, 2], "/large", 100);
+    assert_eq!(fine, 100);
+    let (second, fine) = ask([127, 0, 0, 3], "/large", 60);
+    assert_eq!(fine, 50, "a quarter of all");
     let refused = balancer.get("/small");
     assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
-    drop((small, large));
+    drop((small, first, second));
     eventually("there are files again", || (balancer.get("/large").status == 200).then_some(()));
 }
 

@@ -241,6 +241,26 @@ fn each_backend_that_was_asked_is_told_with_its_status_and_times() {
 }
 
 #[test]
+fn half_a_head_leaves_a_line_and_none_leaves_no_line() {
+    let rest = "[[pool.server]]\naddress = \"127.0.0.1:1\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let (log, file) = (folder.path().join("access.log"), folder.path().join("balancer.toml"));
+    let head = format!("client_header_timeout = \"1s\"\naccess_log = \"{}\"\n", log.display());
+    std::fs::write(&file, format!("{head}[[listen]]\naddress = \"127.0.0.1:0\"\n{rest}")).unwrap();
+    let balancer = Balancer::run(&["--config", file.to_str().unwrap()]);
+    let (mut half, mut silent) = (balancer.connect(), balancer.connect());
+    half.send("GET /slow HTTP/1.1\r\nHost: a\r\nX-");
+    assert_eq!(half.answer().status, 408);
+    assert!(silent.is_closed());
+    let written = lines(balancer, &folder);
+    assert!(
+        written.contains("\"GET /slow HTTP/1.1\" 408 ") && written.contains("flag=head_late by=client"),
+        "{written}"
+    );
+    assert_eq!(written.lines().count(), 1, "{written}");
+}
+
+#[test]
 fn no_status_is_told_of_a_backend_that_gave_none_and_could_not() {
     let upstream = Upstream::scripted(|_, _| true);
     let pool = format!("[pool]\nread_timeout = \"1s\"\n[[pool.server]]\naddress = \"{}\"\n", upstream.address);

@@ -187,5 +187,8 @@ fn a_client_that_never_finishes_its_head_is_let_go() {
     let balancer = Balancer::run(&["--config", file.path().to_str().unwrap()]);
     let mut client = balancer.connect();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n");
+    if crate::ENGINE == "strict" {
+        assert_eq!(client.answer().status, 408);
+    }
     assert!(client.is_closed());
 }

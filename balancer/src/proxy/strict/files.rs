@@ -301,8 +301,9 @@ async fn open(root: &Path, path: &Path, patience: Duration) -> Result<Opened, Pr
         Trouble::Later | Trouble::System(_) => {
             let shown = root.join(path);
             // With its escapes: the path is the client's.
-            tracing::warn!(path = ?shown, ?trouble, "{shown:?} cannot be opened: {trouble:?}");
-            ProxyError::FileUnreadable
+            tracing::warn!(path = ?shown, "{shown:?} cannot be opened: {trouble}");
+            let is_full = matches!(trouble, Trouble::System(Errno::MFILE | Errno::NFILE));
+            if is_full { ProxyError::FilesFull } else { ProxyError::FileUnreadable }
         }
     })
 }

@@ -205,7 +205,7 @@ async fn answer(
             Err(refusal) => {
                 let target = parts.uri.path_and_query().map_or("-", |target| target.as_str());
                 let asked = Asked::new(parts.method.as_str().as_bytes(), target.as_bytes(), super::HTTP2, None, None);
-                super::refuse(&worker, client, &stream, &mut desk, (refusal, Some(asked))).await;
+                super::refuse(&worker, client, &stream, &mut desk, (refusal.into(), Some(asked))).await;
                 Next::Leave
             }
         };

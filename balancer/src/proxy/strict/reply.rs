@@ -43,22 +43,21 @@ pub(super) async fn fail(
 ) {
     entry.answer_failure(failure.error);
     let id = entry.id.as_ref().map(RequestId::text);
-    let (_, bytes) = write_failure(worker, client, desk, failure, id);
-    entry.bytes = bytes;
+    entry.bytes = write_failure(worker, client, desk, failure, id);
     entry.note_head(&desk.down.front);
     // Who does not read it has left.
     drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
     entry.finish();
 }
 
-/// Writes an answer of ours; says its status and how long its body is.
+/// Writes an answer of ours; says how long its body is.
 pub(super) fn write_failure(
     worker: &Worker,
     client: &Client,
     desk: &mut Desk,
     failure: Failure,
     id: Option<&str>,
-) -> (u16, u64) {
+) -> u64 {
     client.enter(Phase::Answering);
     worker.counters.own_answers.add_one();
     let facts = failure.error.facts();
@@ -80,7 +79,7 @@ pub(super) fn write_failure(
     desk.down.front.extend_from_slice(head.as_bytes());
     let body = if failure.to_head { "" } else { text.as_str() };
     desk.down.front.extend_from_slice(body.as_bytes());
-    (status, body.len() as u64)
+    body.len() as u64
 }
 
 /// Answers 204 with these lines in the head.
