@@ -24,6 +24,8 @@ pub(crate) enum ProxyError {
     MethodRefused,
     /// TRACE that asks for no more proxies behind us: we show nobody a request.
     TraceRefused,
+    /// TLS is spoken where it has come.
+    NotSecure,
     /// The host is another certificate's than the one that was shown.
     Misdirected,
     /// No route is for this host.
@@ -157,6 +159,7 @@ impl ProxyError {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Client, Never, "bad_request")
             }
             Self::MethodRefused | Self::TraceRefused => (StatusCode::METHOD_NOT_ALLOWED, Client, Never, "method"),
+            Self::NotSecure => (StatusCode::BAD_REQUEST, Client, Never, "no_tls"),
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "misdirected"),
             Self::HostUnknown => (StatusCode::MISDIRECTED_REQUEST, Client, Never, "no_route"),
             Self::PathUnknown => (StatusCode::NOT_FOUND, Client, Never, "no_route"),
@@ -220,6 +223,7 @@ impl ProxyError {
             Self::TooManyFields => "there are more fields than this server takes",
             Self::MethodRefused => "this server does not open tunnels",
             Self::TraceRefused => "this server does not show requests",
+            Self::NotSecure => "this port speaks TLS: ask for https",
             Self::Misdirected => "this connection is for another host",
             Self::HostUnknown => "this server has no such host",
             Self::PathUnknown => "there is nothing at this path",
@@ -264,6 +268,7 @@ impl ProxyError {
             | Self::TooManyFields
             | Self::MethodRefused
             | Self::TraceRefused
+            | Self::NotSecure
             | Self::Misdirected
             | Self::HostUnknown
             | Self::PathUnknown

@@ -179,6 +179,11 @@ async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<St
     if !is_coming(client, |cx| stream.poll_read_ready(cx)).await {
         return None;
     }
+    if stream::begins_in_letters(&stream) {
+        worker.counters.handshakes_failed.add_one();
+        Box::pin(refuse_plain(worker, client, &Stream::Tcp(stream))).await;
+        return None;
+    }
     // Boxed: it is large, and soon over.
     let mut handshake = Box::pin(front.accept(stream));
     let mut queued = worker.handshakes.queue();
@@ -198,6 +203,17 @@ async fn enter(worker: &Worker, client: &Client, stream: TcpStream) -> Option<St
             None
         }
     }
+}
+
+/// Answers who speaks HTTP without TLS where that is spoken.
+async fn refuse_plain(worker: &Worker, client: &Client, stream: &Stream) {
+    let mut desk = worker.shelf.desk();
+    if let Ok(read) = poll_fn(|cx| stream.poll_read(cx, &mut desk.buffer)).await {
+        desk.receive(read);
+    }
+    refuse(worker, client, stream, &mut desk, (ProxyError::NotSecure, None)).await;
+    worker.shelf.put_desk(desk);
+    leave(worker, client, stream).await;
 }
 
 async fn session(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream) {

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{
 };
 
 use crate::{
-    harness::{Answer, Balancer, PATIENCE, eventually, read_body, read_head},
+    harness::{Answer, Balancer, Connection, PATIENCE, eventually, read_body, read_head},
     metrics::{self, page, value},
     upstream::Upstream,
 };
@@ -350,10 +350,10 @@ fn a_handshake_has_its_deadline_and_what_is_none_ends_the_connection() {
     let mut half = TcpStream::connect(balancer.tls).unwrap();
     half.set_read_timeout(Some(PATIENCE)).unwrap();
     half.write_all(&[0x16, 3, 1, 2, 0, 1]).unwrap();
-    let mut plain = TcpStream::connect(balancer.tls).unwrap();
-    plain.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut odd = TcpStream::connect(balancer.tls).unwrap();
+    odd.write_all(b"\x03GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let mut said = Vec::new();
-    drop(plain.read_to_end(&mut said));
+    drop(odd.read_to_end(&mut said));
     assert!(!said.starts_with(b"HTTP"), "{said:?}");
     for mut client in [silent.try_clone().unwrap(), half.try_clone().unwrap()] {
         assert_eq!(client.read(&mut [0]).unwrap(), 0);
@@ -442,6 +442,25 @@ fn coming_back_over_tls_only_is_asked_for_when_that_is_configured() {
         assert_eq!(answer.field("strict-transport-security"), Some("max-age=100; includeSubDomains"));
     }
     assert_eq!(balancer.get("/").field("strict-transport-security"), Some("max-age=5"));
+    // Nobody knows who says so to whom TLS is not spoken.
+    let refused = Connection::to(balancer.tls).get("/");
+    assert_eq!((refused.status, refused.field("strict-transport-security")), (400, None));
+}
+
+#[test]
+fn who_speaks_http_where_tls_is_spoken_is_told_so() {
+    let (authority, upstream, folder) = (Authority::new(), Upstream::echoing(), tempfile::tempdir().unwrap());
+    let log = folder.path().join("access.log");
+    let own = authority.sign("own", &["localhost"]);
+    let mut balancer = speaking(&upstream, &[&own], &["--access-log", log.to_str().unwrap()]);
+    let mut client = Connection::to(balancer.tls);
+    client.send(format!("POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n{}", "x".repeat(300_000)));
+    let answer = client.answer();
+    assert!(answer.status == 400 && answer.text().contains("this port speaks TLS: ask for https"), "{}", answer.text());
+    assert!(client.is_closed());
+    assert_eq!((balancer.stop(), upstream.requests()), (Some(0), 0));
+    let lines = std::fs::read_to_string(log).unwrap();
+    assert!(lines.contains("\"POST /login HTTP/1.1\" 400 ") && lines.contains("flag=no_tls by=client"), "{lines}");
 }
 
 #[test]

@@ -65,7 +65,9 @@ pub(super) fn write_failure(
     let (kind, text) = render(facts.status, facts.words, failure.form);
     let retry = failure.error.retry_after();
     let retry = retry.map_or_else(String::new, |seconds| format!("Retry-After: {seconds}\r\n"));
-    let hsts = client.hsts().map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
+    // Not where nobody knows who says so (RFC 6797, 7.2).
+    let hsts = client.hsts().filter(|_| failure.error != ProxyError::NotSecure);
+    let hsts = hsts.map_or_else(String::new, |hsts| format!("Strict-Transport-Security: {hsts}\r\n"));
     let id = id.map_or_else(String::new, |id| format!("X-Request-Id: {id}\r\n"));
     let allow = failure.error.allow().map_or_else(String::new, |methods| format!("Allow: {methods}\r\n"));
     let close = if failure.stays { "" } else { "Connection: close\r\n" };

@@ -58,6 +58,12 @@ pub(super) fn show_progress(fd: BorrowedFd<'_>) {
     drop(SockRef::from(&fd).set_tcp_notsent_lowat(UNSENT));
 }
 
+/// Whether a client begins with a letter, as HTTP does, and TLS does not.
+pub(super) fn begins_in_letters(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    recv(stream, &mut first, RecvFlags::PEEK | RecvFlags::DONTWAIT).is_ok() && first[0].is_ascii_alphabetic()
+}
+
 /// How much the kernel has, of one byte; 0 is the end.
 fn peek(fd: BorrowedFd<'_>) -> rustix::io::Result<usize> {
     recv(fd, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT).map(|(_, length)| length)
