@@ -20,6 +20,7 @@ use crate::{
 
 /// Bytes a thread gathers before it writes.
 const PIECE: usize = 64 * 1024;
+/// What its file is full of.
 pub(crate) const CONTENTS: Contents = Contents { name: "access log", queue: 64, note: None };
 /// Most bytes of a target, referrer or user agent that go into a line.
 pub(crate) const LONGEST_FIELD: usize = 2048;

@@ -34,6 +34,7 @@ pub enum Level {
     Debug,
 }
 
+/// What its file is full of.
 const CONTENTS: Contents =
     Contents { name: "error log", queue: 4096, note: Some(|lost| format!("({lost} lines left out here)")) };
 

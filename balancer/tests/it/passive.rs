@@ -2,8 +2,9 @@ use std::{
     io::Write,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
 };
 
@@ -147,6 +148,26 @@ fn what_a_backend_makes_of_half_a_body_is_not_held_against_it() {
         assert!(hasty.requests() > 6, "it is asked still");
         assert!(!balancer.log().contains("rests"), "{}", balancer.log());
     }
+}
+
+#[test]
+fn a_backend_that_takes_no_more_of_bodies_rests() {
+    if crate::ENGINE != "strict" {
+        // The library does not tell who stands still.
+        return;
+    }
+    let (_held, until) = mpsc::sync_channel::<()>(1);
+    let until = Mutex::new(until);
+    let frozen = Upstream::scripted(move |_, _| until.lock().unwrap().recv().is_ok());
+    let balancer = Balancer::with_pool("max_fails = 1\nread_timeout = \"1s\"", &[frozen.address]);
+    let clients: Vec<_> = (2..5)
+        .map(|number| {
+            let mut client = balancer.connect_from(from(number));
+            std::thread::spawn(move || client.post("/", &vec![b'x'; 30 << 20]).status)
+        })
+        .collect();
+    assert!(clients.into_iter().all(|client| client.join().unwrap() == 504));
+    eventually("it rests", || rests(&balancer, &frozen).then_some(()));
 }
 
 #[test]

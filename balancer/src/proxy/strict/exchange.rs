@@ -103,7 +103,7 @@ impl tries::Exchange for Exchange<'_> {
     }
 
     fn owes_body(&self) -> bool {
-        !self.upload.is_read()
+        self.upload.is_owed(self.desk)
     }
 
     async fn left(&mut self) {

@@ -167,6 +167,11 @@ impl Upload {
         !self.given_up && !self.ended && desk.up.is_empty()
     }
 
+    /// Whether the client has not sent all of it. While what came waits for the backend, nobody can tell.
+    pub(crate) fn is_owed(&self, desk: &Desk) -> bool {
+        !self.ended && (self.given_up || desk.up.is_empty())
+    }
+
     /// The backend takes nothing more of it.
     pub(crate) fn give_up(&mut self) {
         self.given_up = true;
