@@ -37,6 +37,14 @@ pub struct Route {
 }
 
 impl Route {
+    /// Adds to a list the names of fields of answers that are the route's to say.
+    pub(crate) fn claim_answers(&self, list: &mut Vec<u8>) {
+        self.answer.claim(list);
+        if self.cors.is_some() {
+            list.extend_from_slice(cors::NAMES);
+        }
+    }
+
     /// Whether heads of answers are not as backends send them.
     #[must_use]
     pub fn edits_answers(&self) -> bool {

@@ -81,8 +81,8 @@ fn servers(book: &Arc<Book>, http2: bool) -> Result<(ServerConfig, ServerConfig)
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_no_client_auth()
         .with_cert_resolver(Arc::clone(book) as _);
-    as_asked.alpn_protocols =
-        if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+    let spoken = [&b"h2"[..], b"http/1.1", b"http/1.0"].into_iter().filter(|name| http2 || *name != b"h2");
+    as_asked.alpn_protocols = spoken.map(<[u8]>::to_vec).collect();
     // Sealed with keys that change every six hours; nothing is kept here, so any thread takes any ticket.
     as_asked.ticketer = ring::Ticketer::new()?;
     let mut usual = as_asked.clone();

@@ -272,7 +272,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
     let checked = check(client, desk, &request).and_then(|()| check_host(client, stream, desk, &request));
     let routed = checked.and_then(|()| worker.find(&request, &desk.buffer));
     let routed = routed.and_then(|routed| worker.admit(client, routed.1).map(|()| routed));
-    let ready = routed.and_then(|routed| Ok((routed, Upload::new(&request, desk, &worker.limits)?)));
+    let ready = routed.and_then(|routed| Ok((routed, Upload::new(&request, desk, &worker.limits, routed.1)?)));
     let ((branch, route), mut upload) = match ready {
         Ok(ready) => ready,
         Err(error) => return turn_away(worker, client, stream, desk, entry, &request, failed(error, false)).await,

@@ -20,6 +20,10 @@ pub struct Cors {
 /// What only the route says, in lower case.
 pub const OURS: &[u8] = b"access-control-";
 
+/// All of them that answers have, as a list.
+pub(crate) const NAMES: &[u8] = b"access-control-allow-origin,access-control-allow-credentials,access-control-allow-methods,\
+    access-control-allow-headers,access-control-max-age,access-control-expose-headers,access-control-allow-private-network,";
+
 impl Cors {
     /// Writes the lines about an origin; for a question before a request, with what it asks about.
     pub fn write(&self, out: &mut Vec<u8>, origin: Option<&[u8]>, is_question: bool) {

@@ -16,6 +16,16 @@ pub struct Edits {
     pub remove: Vec<Name>,
 }
 
+impl Edits {
+    /// Adds to a list what nobody else may say, in trailers neither.
+    pub(crate) fn claim(&self, list: &mut Vec<u8>) {
+        for Name(name) in self.set.iter().map(|(name, _)| name).chain(&self.remove) {
+            list.extend_from_slice(name.as_bytes());
+            list.push(b',');
+        }
+    }
+}
+
 /// The name of a field that a route may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(String);

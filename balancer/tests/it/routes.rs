@@ -1,3 +1,5 @@
+use std::io::{Read, Write};
+
 use crate::{
     harness::{Answer, Balancer},
     upstream::{Upstream, nobody},
@@ -130,7 +132,6 @@ fn a_route_changes_the_fields_of_requests() {
 #[test]
 fn a_route_changes_the_fields_of_answers() {
     let upstream = Upstream::scripted(|_, peer| {
-        use std::io::Write;
         let head = "HTTP/1.1 200 OK\r\nX-Powered-By: it\r\nX-A: old\r\nContent-Length: 2\r\n\r\nok";
         peer.get_mut().write_all(head.as_bytes()).is_ok()
     });
@@ -142,6 +143,33 @@ fn a_route_changes_the_fields_of_answers() {
         assert_eq!((answer.field("x-a"), answer.field("x-b"), answer.text()), (Some("new"), Some("GET"), "ok"));
         assert!(!answer.head.contains("X-Powered-By") && answer.head.matches("X-A").count() == 1, "{}", answer.head);
     }
+}
+
+#[test]
+fn what_a_route_says_nobody_says_in_trailers() {
+    let trailers = "X-A: theirs\r\nX-Debug: 1\r\nAccess-Control-Allow-Origin: *\r\nX-Last: 8\r\n\r\n";
+    let upstream = Upstream::scripted(move |_, peer| {
+        let mut seen = String::new();
+        while !seen.ends_with("X-Last: 8\r\n\r\n") {
+            let mut byte = [0];
+            peer.read_exact(&mut byte).unwrap();
+            seen.push(char::from(byte[0]));
+        }
+        let seen = seen.replace("X-", "Seen-X-");
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        peer.get_mut().write_all(format!("{head}{:x}\r\n{seen}\r\n0\r\n{trailers}", seen.len()).as_bytes()).is_ok()
+    });
+    let edits = |head: &str| format!("[route.{head}_headers]\nset = {{ X-A = \"ours\" }}\nremove = [\"x-debug\"]\n");
+    let cors = "[route.cors]\nallow_origin = [\"https://a.example\"]\n";
+    let balancer = with_route(&upstream, &format!("{}{}{cors}", edits("request"), edits("response")));
+    let mut client = balancer.connect();
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n{trailers}"
+    ));
+    let mut text = String::new();
+    client.0.read_to_string(&mut text).unwrap();
+    assert!(text.contains("0\r\nAccess-Control-Allow-Origin: *\r\nSeen-X-Last: 8\r\n"), "of the request: {text}");
+    assert!(text.ends_with("\r\n0\r\nX-Last: 8\r\n\r\n"), "of the answer: {text}");
 }
 
 #[test]

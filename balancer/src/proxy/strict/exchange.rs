@@ -170,7 +170,10 @@ impl Exchange<'_> {
         }
         if head.status != 101 {
             let named = || fields::named(download.bytes(), self.desk.response.fields());
-            let named = head.names.then(named).unwrap_or_default();
+            let mut named = head.names.then(named).unwrap_or_default();
+            if let Some(route) = self.route {
+                route.claim_answers(&mut named);
+            }
             download.begin(&head, named).map_err(ProxyError::of_answer)?;
         }
         let is_short = !matches!(head.framing, Framing::Length(length) if length > TAKEN_WHOLE as u64);

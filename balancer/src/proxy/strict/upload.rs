@@ -28,6 +28,7 @@ use crate::{
         error::ProxyError,
         room::{Room, Taken},
     },
+    route::Route,
 };
 
 /// Room for the marks of chunks, beside their data.
@@ -99,7 +100,13 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    pub(crate) fn new(request: &Request, desk: &Desk, limits: &Limits) -> Result<Self, ProxyError> {
+    /// `route`: where it goes, if that changes fields.
+    pub(crate) fn new(
+        request: &Request,
+        desk: &Desk,
+        limits: &Limits,
+        route: Option<&Route>,
+    ) -> Result<Self, ProxyError> {
         let limit = limits.body.unwrap_or(u64::MAX);
         let left = match request.framing {
             Framing::Length(length) if length > limit => return Err(ProxyError::BodyTooLarge),
@@ -108,7 +115,10 @@ impl Upload {
         };
         let start = request.length;
         let named = || fields::named(&desk.buffer, desk.request.fields());
-        let named = request.names.then(named).unwrap_or_default();
+        let mut named = request.names.then(named).unwrap_or_default();
+        if let Some(route) = route {
+            route.request.claim(&mut named);
+        }
         Ok(Self {
             framing: request.framing,
             decoder: Decoder::leaving_out(named, limits.head_fields),
