@@ -180,9 +180,9 @@ pub struct Backend {
     pub terms: Terms,
     in_flight: AtomicUsize,
     /// Server errors since its last answer without one; locked only when there is something to note or to forget.
-    run: Mutex<Run>,
     /// Of how many clients they are.
-    errors: AtomicU32,
+    errors: Streak,
+    silence: Streak,
     /// What is wrong with its answers.
     complaints: Mutex<Complaints>,
 }
@@ -198,8 +198,8 @@ impl Backend {
             health,
             terms,
             in_flight: AtomicUsize::new(0),
-            run: Mutex::default(),
-            errors: AtomicU32::new(0),
+            errors: Streak::default(),
+            silence: Streak::default(),
             complaints: Mutex::default(),
         }
     }
@@ -207,24 +207,25 @@ impl Backend {
     /// Of how many clients its server errors in a row are, over all threads.
     #[must_use]
     pub fn errors(&self) -> u32 {
-        self.errors.load(Ordering::Relaxed)
+        self.errors.count()
     }
 
     /// It answered somebody with a server error; returns of how many clients, up to `most`, it has done so in a row.
     pub(crate) fn erred(&self, suspect: Suspect, most: u32) -> u32 {
-        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        let errors = run.note(suspect, most);
-        self.errors.store(errors, Ordering::Relaxed);
-        errors
+        self.silence.end();
+        self.errors.note(suspect, most)
     }
 
-    /// It answered without one. A load, unless there is something to forget.
+    /// It answered without one.
     pub(crate) fn answered(&self) {
-        if self.errors() != 0 {
-            let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-            run.end();
-            self.errors.store(0, Ordering::Relaxed);
-        }
+        self.silence.end();
+        self.errors.end();
+    }
+
+    /// Neither it nor another one has answered somebody; returns of how many clients, up to `most`, that is since it has
+    /// answered anybody.
+    pub(crate) fn kept_silent(&self, suspect: Suspect, most: u32) -> u32 {
+        self.silence.note(suspect, most)
     }
 
     /// One of its answers could not be used. Says whether that is to be told; else it is counted.
@@ -266,6 +267,36 @@ impl Backend {
     pub(crate) fn end(&self) {
         // In one order with the count of those who wait: a place that comes free is not overlooked.
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A run that all threads know.
+#[derive(Debug, Default)]
+struct Streak {
+    run: Mutex<Run>,
+    /// Of how many clients it is.
+    count: AtomicU32,
+}
+
+impl Streak {
+    fn note(&self, suspect: Suspect, most: u32) -> u32 {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = run.note(suspect, most);
+        self.count.store(count, Ordering::Relaxed);
+        count
+    }
+
+    /// A load, unless there is something to forget.
+    fn end(&self) {
+        if self.count() != 0 {
+            let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+            run.end();
+            self.count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self) -> u32 {
+        self.count.load(Ordering::Relaxed)
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Change {
     Failed(BackendId, Failure),
     /// It has answered with server errors in a row: a report, from which a rest may follow.
     Erring(BackendId, Instant),
+    /// It answers nobody: a report, from which a rest follows.
+    Silent(BackendId, Instant),
     /// It gets nothing until then.
     Rest(BackendId, Cause, Instant),
     /// Its rest is over: one request decides.
@@ -263,7 +265,7 @@ impl Snapshot {
                 member.trust = Trust::OnTrial(cause, Arc::default());
             }
             Change::Tried(id, seat, verdict) => next.member_mut(*id)?.decide(seat.as_ref(), *verdict)?,
-            Change::Failed(..) | Change::Erring(..) => return None,
+            Change::Failed(..) | Change::Erring(..) | Change::Silent(..) => return None,
         }
         Some(next)
     }
@@ -408,7 +410,7 @@ impl Pool {
             Change::Tried(id, _, Verdict::Failed(_)) => {
                 tracing::warn!(pool, backend = name(*id), serving, "{} has failed again and rests on", who(*id));
             }
-            Change::Failed(..) | Change::Erring(..) => {}
+            Change::Failed(..) | Change::Erring(..) | Change::Silent(..) => {}
         }
     }
 }

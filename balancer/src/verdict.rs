@@ -4,7 +4,8 @@
 //! A client must not be able to put backends out. So a failure counts at once only if it cannot be the request's doing:
 //! no connection could be made in time, or another backend then answered the same request. Other failures may be the
 //! request's as well as the backend's, and so may server errors; they count once per client, and only beside those of other
-//! clients.
+//! clients. Where several backends were asked and none has answered, that says something only of one who answers nobody else
+//! meanwhile.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +16,7 @@ use std::{
 pub mod checks;
 
 /// Fewer clients than that never take a backend out with what may be their requests' doing.
-const FEWEST: u32 = 2;
+pub(crate) const FEWEST: u32 = 2;
 
 /// When failures take a backend out; nginx's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl Window {
     }
 }
 
-/// Clients that got server errors from one backend since its last answer without one.
+/// Clients for whom something went wrong at one backend since it last went well.
 #[derive(Debug, Default)]
 pub struct Run(Vec<Suspect>);
 

@@ -37,6 +37,10 @@ impl Judge {
                 verdict::is_outlier(member.backend.errors(), &runs, out, snapshot.members.len(), &self.outliers)
                     .then(|| Change::Rest(id, Cause::Errors, at + member.backend.terms.patience.fail_timeout))
             }
+            Change::Silent(id, at) => {
+                let rest = serving(snapshot, id)?.backend.terms.patience.fail_timeout;
+                Some(Change::Rest(id, Cause::Failures, at + rest))
+            }
             Change::Leave(id) => {
                 self.windows.remove(&id);
                 Some(change)

@@ -118,7 +118,10 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 }
                 exchange.entry().retry(case.name());
             }
-            Asked::Stale(other) => next = Some(other),
+            Asked::Stale(other) => {
+                suspects.pass_over();
+                next = Some(other);
+            }
             Asked::Failed(error, suspect) => {
                 if let ProxyError::AnswerBroken(fault) = error {
                     let asked = exchange.asks_for();

@@ -151,6 +151,30 @@ fn what_a_backend_makes_of_half_a_body_is_not_held_against_it() {
 }
 
 #[test]
+fn backends_that_fail_together_rest_and_a_page_that_nobody_answers_has_none_rest() {
+    let dropping = || Upstream::scripted(|_, _| false);
+    let (dead, good) = ([dropping(), dropping(), dropping()], Upstream::saying("good"));
+    let all: Vec<SocketAddr> = dead.iter().chain([&good]).map(|upstream| upstream.address).collect();
+    let balancer = Balancer::with_pool("fail_timeout = \"1h\"", &all);
+    let mut clients = (2..250).map(from);
+    eventually("all three rest", || {
+        balancer.connect_from(clients.next().unwrap()).get("/");
+        dead.iter().all(|upstream| rests(&balancer, upstream)).then_some(())
+    });
+    assert!((0..10).all(|_| balancer.get("/").text() == "good"));
+
+    let picky = || Upstream::scripted(|head, peer| !head.starts_with("GET /broken") && answer(peer, b"well"));
+    let backends = [picky(), picky()];
+    let balancer = Balancer::with_pool("", &[backends[0].address, backends[1].address]);
+    for client in (2..30).map(from) {
+        assert_eq!(balancer.connect_from(client).get("/broken").status, 502);
+        // Enough for each of them to answer.
+        (0..4).for_each(|_| assert_eq!(balancer.get("/").text(), "well"));
+    }
+    assert!(!balancer.log().contains("rests"), "{}", balancer.log());
+}
+
+#[test]
 fn a_backend_that_takes_no_more_of_bodies_rests() {
     if crate::ENGINE != "strict" {
         // The library does not tell who stands still.

@@ -21,7 +21,7 @@ use crate::{
         key, ramp,
         sticky::{self, Token},
     },
-    verdict::{Cause, Failure, Suspect, is_server_error},
+    verdict::{Cause, FEWEST, Failure, Suspect, is_server_error},
 };
 
 /// What a failure counts as among latencies, if it took less.
@@ -179,6 +179,20 @@ impl Candidate {
         if let Some(trial) = self.trial {
             let passed = !errs || trial.cause == Cause::Failures;
             trial.decide(&self.upstream, if passed { Verdict::Passed } else { Verdict::Failed(Instant::now()) });
+        }
+    }
+
+    /// It has not, and nor has another one. Whoever answers nobody else either is in trouble.
+    pub(crate) fn kept_silent(self, branch: &Branch, client: &Client) {
+        self.observe(FAILED);
+        let backend = &self.upstream.backend;
+        let max_fails = backend.terms.patience.max_fails;
+        let enough = max_fails.max(FEWEST);
+        let is_silent = backend.kept_silent(Suspect::of(client.address()), enough) >= enough && max_fails > 0;
+        match self.trial {
+            None if is_silent => branch.report(Change::Silent(backend.id, Instant::now())),
+            Some(trial) if is_silent => trial.decide(&self.upstream, Verdict::Failed(Instant::now())),
+            _ => {}
         }
     }
 

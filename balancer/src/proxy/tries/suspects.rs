@@ -13,12 +13,21 @@ use crate::{
 
 /// Backends at which a request has failed after it had a connection.
 #[derive(Default)]
-pub(super) struct Suspects(Vec<(Candidate, Instant)>);
+pub(super) struct Suspects {
+    failed: Vec<(Candidate, Instant)>,
+    /// Whether another one was asked over a held connection, which ended: of old age, or because of the request.
+    was_elsewhere: bool,
+}
 
 impl Suspects {
     pub(super) fn add(&mut self, mut candidate: Candidate) {
         candidate.leave();
-        self.0.push((candidate, Instant::now()));
+        self.failed.push((candidate, Instant::now()));
+    }
+
+    /// A held connection to one ended under the request.
+    pub(super) fn pass_over(&mut self) {
+        self.was_elsewhere = true;
     }
 
     pub(super) fn extend(&mut self, candidate: Option<Candidate>) {
@@ -29,18 +38,20 @@ impl Suspects {
 
     /// Another backend has answered the request: they have failed.
     pub(super) fn answered(&mut self, branch: &Branch) {
-        for (candidate, at) in self.0.drain(..) {
+        for (candidate, at) in self.failed.drain(..) {
             candidate.failed(branch, Failure { at, suspect: None });
         }
     }
 
-    /// Nobody has. Where several were asked the request is to blame; one alone may be.
+    /// Nobody has. One alone may be to blame; where several were asked, the request is, or who answers nobody else either.
     pub(super) fn unanswered(&mut self, branch: &Branch, client: &Client) {
-        if self.0.len() == 1 {
-            for (candidate, at) in self.0.drain(..) {
+        let is_alone = self.failed.len() == 1 && !self.was_elsewhere;
+        for (candidate, at) in self.failed.drain(..) {
+            if is_alone {
                 candidate.failed(branch, Failure { at, suspect: Some(Suspect::of(client.address())) });
+            } else {
+                candidate.kept_silent(branch, client);
             }
         }
-        self.0.clear();
     }
 }
