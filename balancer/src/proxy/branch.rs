@@ -330,6 +330,12 @@ impl Branch {
         }
     }
 
+    /// Closes the idle connections to all backends, which may be had again.
+    pub(crate) fn close_idle(&self) {
+        let view = self.view.borrow();
+        view.places().for_each(|place| place.upstream.sweep(Duration::MAX));
+    }
+
     /// Closes the idle connections to all backends.
     pub(crate) fn hang_up(&self) {
         *self.view.borrow_mut() = View::default();

@@ -179,6 +179,11 @@ impl Entry {
         self.upstream = Some(Rc::clone(&candidate.upstream));
     }
 
+    /// Closes what its thread holds of connections to backends.
+    pub(crate) fn close_idle(&self) {
+        self.worker.close_idle();
+    }
+
     /// There is a connection to the one that was asked last.
     pub(crate) fn is_connected(&mut self) {
         if let Some(last) = self.tries.last_mut() {

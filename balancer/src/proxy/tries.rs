@@ -9,7 +9,7 @@ use super::{
     entry::Entry,
     error::{ProxyError, Retry},
     retry,
-    upstream::Upstream,
+    upstream::{Unreached, Upstream},
 };
 use crate::select::key::KeyOf;
 
@@ -198,7 +198,13 @@ async fn ask<E: Exchange>(
             Err(error) => return failed(error, candidate),
         }
     }
-    let connection = match exchange.dial(&candidate.upstream).await {
+    let mut dialled = exchange.dial(&candidate.upstream).await;
+    if dialled.as_ref().is_err_and(|error| Unreached::of(error) == Unreached::Ours) {
+        // What is held for nobody gives way to who is there.
+        exchange.entry().close_idle();
+        dialled = exchange.dial(&candidate.upstream).await;
+    }
+    let connection = match dialled {
         Ok(connection) => connection,
         Err(error) => return Asked::Failed(branch.unreached(candidate, &error), None),
     };

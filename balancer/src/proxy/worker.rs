@@ -241,6 +241,11 @@ impl Worker {
         }
     }
 
+    /// Closes the idle connections to all backends, which may be had again.
+    pub(crate) fn close_idle(&self) {
+        self.branches.iter().for_each(Branch::close_idle);
+    }
+
     /// Closes the idle connections to all backends.
     pub(crate) fn hang_up(&self) {
         self.branches.iter().for_each(Branch::hang_up);

@@ -528,6 +528,35 @@ fn where_no_connection_is_left_for_a_backend_that_is_nobodys_failure_there() {
     assert_eq!(balancer.stop(), Some(0));
 }
 
+#[test]
+fn connections_that_are_held_for_nobody_give_way() {
+    const MANY: usize = 22;
+    let gate = std::sync::Arc::new(std::sync::Barrier::new(MANY));
+    let all_at_once = || {
+        let gate = std::sync::Arc::clone(&gate);
+        Upstream::scripted(move |_, peer| {
+            gate.wait();
+            answer(peer, b"hi")
+        })
+    };
+    let (one, other) = (all_at_once(), all_at_once());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let pool = |name: &str, upstream: &Upstream| {
+        format!("[[pool]]\nname = \"{name}\"\n[[pool.server]]\naddress = \"{}\"\n", upstream.address)
+    };
+    let route = |name: &str| format!("[[route]]\nlocation = \"/{name}\"\npool = \"{name}\"\n");
+    let listen = "worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n";
+    let text = [listen.to_owned(), pool("one", &one), pool("other", &other), route("one"), route("other")].concat();
+    std::fs::write(file.path(), text).unwrap();
+    let balancer = Balancer::with_descriptors(80, &["--config", file.path().to_str().unwrap()]);
+    let mut clients: Vec<Connection> = (0..MANY).map(|_| balancer.connect()).collect();
+    for path in ["/one", "/other"] {
+        clients.iter_mut().for_each(|client| client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")));
+        let statuses: Vec<u16> = clients.iter_mut().map(|client| client.answer().status).collect();
+        assert!(statuses.iter().all(|status| *status == 200), "{path}: {statuses:?}");
+    }
+}
+
 /// These tests hold both ends of many connections.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
