@@ -4,8 +4,9 @@
 use std::{fmt, fmt::Write as _};
 
 use crate::{
+    backend::Terms,
     config::{
-        Config, Engine, Limits,
+        Config, Engine, Limits, Program,
         pools::Pool,
         units::{written_duration as time, written_size as size},
     },
@@ -35,6 +36,7 @@ impl Bounds {
             let of = if config.pools.len() > 1 { format!("{}: ", pool.name) } else { String::new() };
             bounds.pool(pool, &of);
         }
+        config.programs.iter().for_each(|program| bounds.program(program));
         bounds.fixed(config);
         bounds.memory(config);
         bounds
@@ -93,6 +95,25 @@ impl Bounds {
         add("queue_timeout", time(limits.queue_deadline), "503");
         add("keepalive", limits.idle_connections.to_string(), "more of a thread's idle connections are closed");
         add("keepalive_timeout", time(limits.idle_age), "an idle connection is closed");
+        let Terms { patience, slow_start, .. } = &pool.terms;
+        add("max_fails", patience.max_fails.to_string(), "the backend rests");
+        add("fail_timeout", time(patience.fail_timeout), "failures before that do not count; so long is a rest");
+        add("max_errors", limits.outliers.run.to_string(), "the backend rests");
+        add("max_errors_percent", limits.outliers.most_percent.to_string(), "more do not rest for that");
+        add("slow_start", time(*slow_start), "a backend that came has all of its share");
+        add("resolve", time(pool.resolve), "names are looked up again");
+        if let Some(checks) = &pool.checks {
+            add("health_check: interval", time(checks.interval), "the next check");
+            add("health_check: timeout", time(checks.deadline), "the check has failed");
+            add("health_check: fails", checks.fails.to_string(), "the backend gets nothing");
+            add("health_check: passes", checks.passes.to_string(), "it gets requests again");
+        }
+    }
+
+    fn program(&mut self, program: &Program) {
+        let mut add = |key: &str, value, then| self.add(format!("{}: {key}", program.name), value, then);
+        add("start_timeout", time(program.start_deadline), "an instance that is not ready is started anew");
+        add("stop_timeout", time(program.stop_deadline), "what has not ended is killed");
     }
 
     fn fixed(&mut self, config: &Config) {

@@ -81,6 +81,9 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
         ("fields of an answer's head", "256"),
         ("interim answers before an answer", "8"),
         ("trailers of a body", "8KiB"),
+        ("max_fails", "3"),
+        ("fail_timeout", "10s"),
+        ("resolve", "10s"),
         ("memory: bodies waited for", "129MiB"),
     ] {
         assert_eq!(value(name), Some(expected), "{name}: {usual:?}");
