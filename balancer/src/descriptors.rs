@@ -19,7 +19,7 @@ const PLENTY: u64 = 1 << 20;
 
 /// Takes as many as there are to be had: a proxy needs two for a request; the usual soft limit of 1024 is for programs that
 /// use `select`.
-pub(crate) fn raise() {
+fn raise() {
     let limit = getrlimit(Resource::Nofile);
     // Refused means: it stays as it is.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });

@@ -330,13 +330,13 @@ impl Branch {
         }
     }
 
-    /// Closes the idle connections to all backends, which may be had again.
+    /// Closes the idle connections to all backends, to make room.
     pub(crate) fn close_idle(&self) {
         let view = self.view.borrow();
         view.places().for_each(|place| place.upstream.sweep(Duration::MAX));
     }
 
-    /// Closes the idle connections to all backends.
+    /// Closes the idle connections to all backends at the end, and forgets those.
     pub(crate) fn hang_up(&self) {
         *self.view.borrow_mut() = View::default();
     }

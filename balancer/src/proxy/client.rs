@@ -149,15 +149,7 @@ impl Client {
 
     /// It has been introduced as nobody: what comes is a stranger's, whoever brings it.
     pub(crate) fn introduce_nobody(&self) {
-        let (address, name) = (self.address(), self.source().name.clone());
-        self.peer.replace(Rc::new(Source {
-            address,
-            name,
-            trusted: false,
-            hops: Vec::new(),
-            peer: None,
-            secure: None,
-        }));
+        self.peer.replace(Source::of(self.address(), &Trust::default()));
         self.begin();
     }
 

@@ -241,12 +241,12 @@ impl Worker {
         }
     }
 
-    /// Closes the idle connections to all backends, which may be had again.
+    /// Closes the idle connections to all backends, to make room. Where one is needed it is made anew.
     pub(crate) fn close_idle(&self) {
         self.branches.iter().for_each(Branch::close_idle);
     }
 
-    /// Closes the idle connections to all backends.
+    /// Closes the idle connections to all backends at the end, and forgets those.
     pub(crate) fn hang_up(&self) {
         self.branches.iter().for_each(Branch::hang_up);
     }

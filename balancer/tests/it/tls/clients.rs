@@ -40,11 +40,14 @@ fn scene() -> Scene {
 #[test]
 fn curl_gets_an_answer_over_tls() {
     let scene = scene();
-    let mut curl = Command::new("curl");
-    curl.args(["-sS", "--http1.1", "--cacert"]).arg(scene.authority.root());
-    let urls = format!("https://localhost:{}/[1-3]", scene.balancer.tls.port());
-    let Some(output) = run(curl.arg(urls), "curl", "") else { return };
-    assert_eq!(text(&output).matches("hi").count(), 3, "{}", text(&output));
+    // Each is offered by its name.
+    for version in ["--http1.0", "--http1.1", "--http2"] {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", version, "--cacert"]).arg(scene.authority.root());
+        let urls = format!("https://localhost:{}/[1-3]", scene.balancer.tls.port());
+        let Some(output) = run(curl.arg(urls), "curl", "") else { return };
+        assert_eq!(text(&output).matches("hi").count(), 3, "{version}: {}", text(&output));
+    }
 }
 
 #[test]
