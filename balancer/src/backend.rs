@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{SocketAddr, ToSocketAddrs},
+    net::SocketAddr,
     path::PathBuf,
     str::FromStr,
     sync::{
@@ -38,9 +38,6 @@ pub enum AddressError {
     /// A link.
     #[error("`{0}` is a link; backends are spoken to in HTTP, so write its host and port alone, such as {1}")]
     Link(String, String),
-    /// The name has no address.
-    #[error("the host of `{0}` has no address; check the name, or write its IP address")]
-    Unknown(String),
     /// The socket's path does not fit into the kernel's structure.
     #[error("the socket path `{0}` is longer than {LONGEST_SOCKET_PATH} bytes; use a shorter one")]
     TooLong(String),
@@ -74,7 +71,7 @@ pub enum Location {
 impl FromStr for Location {
     type Err = AddressError;
 
-    /// Reads `HOST:PORT` or `unix:PATH`. A host name is looked up, to tell at once when there is none.
+    /// Reads `HOST:PORT` or `unix:PATH`.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         match text.parse::<Address>() {
             Ok(address) => return Ok(Self::Fixed(address)),
@@ -87,11 +84,11 @@ impl FromStr for Location {
             return Err(AddressError::Link(text.to_owned(), place));
         }
         let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
-        if !matches!(port, Some(Ok(1..))) {
-            return Err(AddressError::Form(text.to_owned()));
+        if matches!(port, Some(Ok(1..))) {
+            Ok(Self::Named(text.to_owned()))
+        } else {
+            Err(AddressError::Form(text.to_owned()))
         }
-        let is_known = text.to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some());
-        if is_known { Ok(Self::Named(text.to_owned())) } else { Err(AddressError::Unknown(text.to_owned())) }
     }
 }
 

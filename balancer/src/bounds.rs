@@ -101,7 +101,7 @@ impl Bounds {
         add("max_errors", limits.outliers.run.to_string(), "the backend rests");
         add("max_errors_percent", limits.outliers.most_percent.to_string(), "more do not rest for that");
         add("slow_start", time(*slow_start), "a backend that came has all of its share");
-        add("resolve", time(pool.resolve), "names are looked up again");
+        add("resolve", pool.resolve.map_or_else(|| "time to live".to_owned(), time), "names are looked up again");
         if let Some(checks) = &pool.checks {
             add("health_check: interval", time(checks.interval), "the next check");
             add("health_check: timeout", time(checks.deadline), "the check has failed");

@@ -424,14 +424,14 @@ fn new_key() -> std::io::Result<Vec<u8>> {
     Ok(key)
 }
 
-/// Reads a backend as flags have it: its address, and nginx's words for a `server` behind it, such as
+/// Reads a backend of a pool as flags have it: its address, and nginx's words for a `server` behind it, such as
 /// `127.0.0.1:8811 weight=2 backup`.
 ///
 /// # Errors
 ///
 /// Every problem found.
-pub fn server(text: &str, terms: &Terms) -> Result<Server, Problems> {
-    file::server(text).map_err(|problem| vec![problem]).and_then(|server| check::server(&server, terms)).map_err(
+pub fn server(text: &str, pool: &pools::Pool) -> Result<Server, Problems> {
+    file::server(text).map_err(|problem| vec![problem]).and_then(|server| check::server(&server, pool)).map_err(
         |problems| Problems(problems.into_iter().map(|problem| format!("--backend {text}: {problem}")).collect()),
     )
 }

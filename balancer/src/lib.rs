@@ -23,6 +23,7 @@ mod log_file;
 pub mod error_log;
 mod complaints;
 pub mod backend;
+pub mod resolver;
 pub mod route;
 pub mod files;
 pub mod config;

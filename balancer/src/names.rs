@@ -1,6 +1,5 @@
-//! Backends that are known by name: the name is looked up again and again, and each of its addresses is a backend for as
-//! long as it is one of them. The system's resolver is asked, so `/etc/hosts` counts; it does not say how long an answer
-//! holds, so that is a setting.
+//! Backends that are known by name: the name is looked up again whenever what was found holds no longer, and each of its
+//! addresses is a backend for as long as it is one of them.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,6 +8,7 @@ use tokio::{sync::mpsc, time::sleep};
 use crate::{
     backend::{Address, Backend, BackendId, Question, Terms},
     pool::Change,
+    resolver::{Found, USUALLY_HOLDS},
     supervisor::Ids,
 };
 
@@ -21,50 +21,44 @@ pub(crate) struct Named {
     pub(crate) health: Option<Question>,
 }
 
-/// Asks the system.
-pub(crate) async fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
-    Ok(tokio::net::lookup_host(name).await?.collect())
-}
-
 /// After the first look-up that failed.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Keeps the pool to the addresses of a name. While it cannot be looked up, they stay what they were.
-pub(crate) async fn follow<L: Future<Output = io::Result<Vec<SocketAddr>>>>(
+/// Keeps the pool to the addresses of a name. While it cannot be looked up, they stay what they were. `holds`: for how long
+/// an answer is believed, if it is not to say so itself.
+pub(crate) async fn follow<L: Future<Output = io::Result<Found>>>(
     named: Named,
     ids: Arc<Ids>,
     changes: mpsc::Sender<Change>,
-    pause: Duration,
+    holds: Option<Duration>,
     look_up: impl Fn(String) -> L,
 ) {
     let (mut known, mut failures) = (BTreeMap::new(), 0_u32);
     loop {
-        match look_up(named.name.clone()).await {
-            Ok(found) if !found.is_empty() => {
+        let pause = match look_up(named.name.clone()).await {
+            Ok(found) => {
                 failures = 0;
-                for step in steps(&known, &found) {
+                for step in steps(&known, &found.addresses) {
                     drop(changes.send(take(step, &named, &ids, &mut known)).await);
                 }
+                holds.unwrap_or(found.holds)
             }
-            found => {
+            Err(error) => {
                 failures = failures.saturating_add(1);
                 if failures == 1 {
-                    let why = found.err().map_or_else(|| "it has no address".to_owned(), |error| error.to_string());
                     let name = &named.name;
-                    tracing::warn!(%name, "{name} cannot be looked up: {why}; its addresses stay what they were");
+                    tracing::warn!(%name, "{name} cannot be looked up: {error}; its addresses stay what they were");
                 }
+                retry(failures, holds.unwrap_or(USUALLY_HOLDS))
             }
-        }
-        sleep(wait(failures, pause)).await;
+        };
+        sleep(pause).await;
     }
 }
 
-/// How long until the next look-up: soon after one that has failed, and less and less soon, up to the usual pause. Pure.
-fn wait(failures: u32, usual: Duration) -> Duration {
-    match failures.checked_sub(1) {
-        None => usual,
-        Some(more) => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(more)).min(usual),
-    }
+/// How long after this many failures the name is looked up again: soon, and less and less soon, up to a bound. Pure.
+fn retry(failures: u32, longest: Duration) -> Duration {
+    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(longest)
 }
 
 /// What has to be done about one address.
@@ -129,10 +123,9 @@ mod tests {
             let found = match round.replace(round.get() + 1) {
                 0 => Ok(vec![address(1), address(2)]),
                 1 => Err(io::ErrorKind::TimedOut.into()),
-                2 => Ok(Vec::new()),
                 _ => Ok(vec![address(2), address(3), address(3)]),
             };
-            std::future::ready(found)
+            std::future::ready(found.map(|addresses| Found { addresses, holds: Duration::from_hours(1) }))
         };
         let seen = runtime.block_on(async {
             let collecting = async {
@@ -143,7 +136,7 @@ mod tests {
                 seen
             };
             tokio::select! {
-                () = follow(named, Arc::default(), changes, Duration::from_millis(1), look_up) => unreachable!(),
+                () = follow(named, Arc::default(), changes, Some(Duration::from_millis(1)), look_up) => unreachable!(),
                 seen = collecting => seen,
             }
         });
@@ -152,10 +145,9 @@ mod tests {
 
     #[test]
     fn a_look_up_that_fails_comes_again_soon_and_then_less_soon() {
-        let minute = Duration::from_secs(60);
-        let waits = [0, 1, 2, 3, 6, 7, u32::MAX].map(|failures| wait(failures, minute).as_secs());
-        assert_eq!(waits, [60, 1, 2, 4, 32, 60, 60]);
-        assert_eq!(wait(1, Duration::from_millis(5)), Duration::from_millis(5));
+        let minute = Duration::from_mins(1);
+        assert_eq!([1, 2, 3, 6, 7, u32::MAX].map(|failures| retry(failures, minute).as_secs()), [1, 2, 4, 32, 60, 60]);
+        assert_eq!(retry(1, Duration::from_millis(5)), Duration::from_millis(5));
     }
 
     proptest! {

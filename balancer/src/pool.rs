@@ -354,16 +354,16 @@ impl Pool {
             };
             let Some(change) = judge.hear(change, &snapshot) else { continue };
             let Some(next) = snapshot.after(&change, Instant::now()) else { continue };
-            self.tell(&change, &next);
+            self.tell(&change, &snapshot, &next);
             let version = next.version;
             self.current.store(Arc::new(next));
             self.bell.send_replace(version);
         }
     }
 
-    fn tell(&self, change: &Change, after: &Snapshot) {
+    fn tell(&self, change: &Change, before: &Snapshot, after: &Snapshot) {
         let (pool, serving) = (self.name.as_str(), after.serving().count());
-        let member = |id: BackendId| after.member(id);
+        let member = |id: BackendId| after.member(id).or_else(|| before.member(id));
         let name = |id: BackendId| member(id).map_or("", |member| member.backend.name.as_str());
         let who = |id: BackendId| self.member_name(name(id));
         match change {
@@ -372,12 +372,7 @@ impl Pool {
                 let how = if is_down { "is down by the configuration and gets nothing" } else { "gets requests" };
                 tracing::info!(pool, backend = %backend.name, %address, serving, "{who} {how}");
             }
-            Change::Leave(_) if pool == UNNAMED => {
-                tracing::info!(pool, serving, "a backend has left; {serving} get requests");
-            }
-            Change::Leave(_) => {
-                tracing::info!(pool, serving, "a backend of pool {pool} has left; {serving} get requests");
-            }
+            Change::Leave(id) => tracing::info!(pool, backend = name(*id), serving, "{} has left", who(*id)),
             Change::Eject(id) => tracing::warn!(pool, backend = name(*id), serving, "{} cannot be reached", who(*id)),
             Change::Restore(id) => {
                 tracing::info!(pool, backend = name(*id), serving, "{} can be reached again", who(*id));

@@ -121,6 +121,7 @@ pub(super) struct Pool {
     #[serde(default)]
     pub(super) server: Vec<Server>,
     pub(super) balance: Option<String>,
+    pub(super) resolver: Option<Vec<String>>,
     pub(super) resolve: Option<String>,
     pub(super) sticky: Option<Cookie>,
     pub(super) health_check: Option<HealthCheck>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Config, Limits, Program, Server, balance::Balance};
-use crate::{backend::Terms, select::sticky::Sticky, verdict::checks::Checks};
+use crate::{backend::Terms, resolver::Resolver, select::sticky::Sticky, verdict::checks::Checks};
 
 /// The name of a pool that has none.
 pub const UNNAMED: &str = "default";
@@ -23,8 +23,10 @@ pub struct Pool {
     pub sticky: Option<Sticky>,
     /// How backends are checked, if they are.
     pub checks: Option<Checks>,
-    /// The pause between two lookups of a backend's name.
-    pub resolve: Duration,
+    /// Who is asked for the names of backends.
+    pub resolver: Resolver,
+    /// How long an answer is believed, whatever its time to live.
+    pub resolve: Option<Duration>,
     /// Bounds and deadlines; those that are no pool's are the balancer's.
     pub limits: Limits,
 }
@@ -38,7 +40,8 @@ impl Default for Pool {
             balance: Balance::default(),
             sticky: None,
             checks: None,
-            resolve: Duration::from_secs(10),
+            resolver: Resolver::default(),
+            resolve: None,
             limits: Limits::default(),
         }
     }

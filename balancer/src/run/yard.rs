@@ -80,8 +80,10 @@ impl Yard {
                     drop(self.changes.send(Change::Join(Arc::new(backend))).await);
                 }
                 Location::Named(name) => {
-                    let (named, pause) = (Named { name, terms, health }, self.settings.resolve);
-                    let following = names::follow(named, Arc::clone(ids), self.changes.clone(), pause, names::look_up);
+                    let (named, resolver) = (Named { name, terms, health }, self.settings.resolver.clone());
+                    let look_up = move |name| resolver.clone().look_up(name);
+                    let holds = self.settings.resolve;
+                    let following = names::follow(named, Arc::clone(ids), self.changes.clone(), holds, look_up);
                     tasks.spawn(stop.clone().run_until_cancelled_owned(following));
                 }
             }

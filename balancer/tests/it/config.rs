@@ -83,7 +83,7 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
         ("trailers of a body", "8KiB"),
         ("max_fails", "3"),
         ("fail_timeout", "10s"),
-        ("resolve", "10s"),
+        ("resolve", "time to live"),
         ("memory: bodies waited for", "129MiB"),
     ] {
         assert_eq!(value(name), Some(expected), "{name}: {usual:?}");
@@ -113,9 +113,14 @@ fn check_prints_every_bound_and_the_memory_that_follows() {
 
 /// A file with a pool and these lines, and what `check` says of it.
 fn check_lines(lines: &str) -> (Option<i32>, String) {
-    let file = tempfile::NamedTempFile::new().unwrap();
     let rest = "[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"127.0.0.1:1\"\n";
-    std::fs::write(file.path(), format!("{lines}\n{rest}")).unwrap();
+    check_text(&format!("{lines}\n{rest}"))
+}
+
+/// What `check` says of a file with this text, which it calls FILE.
+pub(crate) fn check_text(text: &str) -> (Option<i32>, String) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
     let (code, said) = check(file.path());
     (code, said.replace(file.path().to_str().unwrap(), "FILE"))
 }

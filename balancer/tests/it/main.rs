@@ -31,6 +31,8 @@ mod bounds;
 mod engines;
 /// Who is asked.
 mod choosing;
+/// Backends by name.
+mod names;
 /// Which requests go where.
 mod routes;
 /// Files of a folder.

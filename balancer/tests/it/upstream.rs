@@ -27,7 +27,10 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// Runs `script` for each request, with its head; the body has not been read. `false` ends the connection.
     pub(crate) fn scripted(script: impl Fn(&str, &mut Peer) -> bool + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::scripted_at(TcpListener::bind("127.0.0.1:0").unwrap(), script)
+    }
+
+    fn scripted_at(listener: TcpListener, script: impl Fn(&str, &mut Peer) -> bool + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
         let (connections, heads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
         let (counting, noting, script) = (Arc::clone(&connections), Arc::clone(&heads), Arc::new(script));
@@ -51,7 +54,12 @@ impl Upstream {
 
     /// Answers everything with `text`, keeping the connection.
     pub(crate) fn saying(text: &'static str) -> Self {
-        Self::scripted(move |head, peer| {
+        Self::saying_at(TcpListener::bind("127.0.0.1:0").unwrap(), text)
+    }
+
+    /// The same, with a listener of the test's.
+    pub(crate) fn saying_at(listener: TcpListener, text: &'static str) -> Self {
+        Self::scripted_at(listener, move |head, peer| {
             drop(read_body(peer, head, false));
             answer(peer, text.as_bytes())
         })

@@ -12,6 +12,7 @@ use crate::{
         units,
     },
     http1::target::is_host,
+    resolver::Resolver,
     select::sticky::{SameSite, Sticky},
     verdict::{Outliers, Patience, checks::Checks},
 };
@@ -50,7 +51,8 @@ pub(super) fn check_all(found: &mut Found, file: &file::Pools, limits: &Limits) 
 fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
     let limits = check_limits(found, file, limits);
     let terms = check_terms(found, file);
-    let resolve = found.time("pool.resolve", file.resolve.as_ref(), Duration::from_secs(10));
+    let resolve = file.resolve.as_ref().and_then(|text| found.take("pool.resolve", bound(text)));
+    let resolver = file.resolver.as_ref().map(|servers| check_resolver(found, servers)).unwrap_or_default();
     let name = file.name.clone().unwrap_or_else(|| UNNAMED.to_owned());
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
     if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
@@ -60,6 +62,7 @@ fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
         name,
         limits,
         balance: file.balance.as_ref().and_then(|text| found.take("pool.balance", text.parse())).unwrap_or_default(),
+        resolver,
         resolve,
         sticky: None,
         checks: None,
@@ -75,7 +78,7 @@ fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
     let health = file.health_check.as_ref().and_then(question);
     let mut servers: Vec<Server> = Vec::new();
     for (number, server) in file.server.iter().enumerate() {
-        let server = check_server(found, &format!("pool.server[{number}]."), server, &pool.terms);
+        let server = check_server(found, &format!("pool.server[{number}]."), server, &pool);
         if let Some(Server { location, .. }) = &server
             && servers.iter().any(|other| other.location == *location)
         {
@@ -152,6 +155,14 @@ fn check_cases(found: &mut Found, cases: &[String]) -> NextUpstream {
     cases.iter().filter_map(|case| found.take(key, case.parse::<Case>())).collect()
 }
 
+fn check_resolver(found: &mut Found, servers: &[String]) -> Resolver {
+    let key = "pool.resolver";
+    if servers.is_empty() {
+        found.add(key, "there is nobody to ask; write a name server, such as [\"10.0.0.2\"], or leave it out");
+    }
+    Resolver { servers: servers.iter().filter_map(|server| found.take(key, Resolver::server(server))).collect() }
+}
+
 fn check_terms(found: &mut Found, pool: &file::Pool) -> Terms {
     let default = Terms::default();
     let Patience { max_fails, fail_timeout } = default.patience;
@@ -225,13 +236,14 @@ fn check_health(found: &mut Found, file: &file::HealthCheck) -> Checks {
 }
 
 /// The server of a flag.
-pub(in crate::config) fn server(server: &file::Server, terms: &Terms) -> Result<Server, Vec<String>> {
+pub(in crate::config) fn server(server: &file::Server, pool: &Pool) -> Result<Server, Vec<String>> {
     let mut found = Found::default();
-    check_server(&mut found, "", server, terms).filter(|_| found.0.is_empty()).ok_or(found.0)
+    check_server(&mut found, "", server, pool).filter(|_| found.0.is_empty()).ok_or(found.0)
 }
 
-/// `terms` hold for what it does not say.
-fn check_server(found: &mut Found, key: &str, server: &file::Server, terms: &Terms) -> Option<Server> {
+/// The terms of its pool hold for what it does not say.
+fn check_server(found: &mut Found, key: &str, server: &file::Server, pool: &Pool) -> Option<Server> {
+    let terms = &pool.terms;
     let weight = server.weight.unwrap_or(terms.weight);
     if !(1..=HEAVIEST).contains(&weight) {
         found.add(&format!("{key}weight"), format!("{weight} is no weight; write 1 to {HEAVIEST}, or down for none"));
@@ -249,7 +261,11 @@ fn check_server(found: &mut Found, key: &str, server: &file::Server, terms: &Ter
         found.add(&format!("{key}address"), "there is none; write HOST:PORT or unix:PATH");
         return None;
     }
-    let location = found.take(&format!("{key}address"), server.address.parse::<Location>())?;
+    let key = format!("{key}address");
+    let location = found.take(&key, server.address.parse::<Location>())?;
+    if let Location::Named(name) = &location {
+        found.take(&key, pool.resolver.check(name))?;
+    }
     // As in nginx, 0 is no bound.
     let max_conns = server.max_conns.filter(|most| *most > 0);
     let terms = Terms { weight, backup: server.backup, down: server.down, max_conns, patience, slow_start };

@@ -1,0 +1,241 @@
+//! Backends by name, with a name server of our own.
+
+use std::{
+    collections::HashMap,
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use crate::{
+    config::check_text,
+    harness::{Balancer, eventually},
+    upstream::Upstream,
+};
+
+/// What is said of a name.
+#[derive(Clone)]
+enum Reply {
+    /// Last bytes of addresses in 127.0.0.0/8, and for how many seconds they hold.
+    Holds(u32, Vec<u8>),
+    /// The first name is another one, for so many seconds, which has an address for an hour.
+    Alias(u32, u8),
+    /// An error, by its number (RFC 1035, 4.1.1).
+    Code(u8),
+    Silence,
+}
+
+use Reply::{Alias, Code, Holds, Silence};
+
+/// A name server; its threads end with the process.
+struct NameServer {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    replies: HashMap<String, Reply>,
+    /// Questions for addresses of IPv4.
+    asked: HashMap<String, usize>,
+    /// Whether answers fit into no datagram.
+    is_long: bool,
+}
+
+impl NameServer {
+    fn saying<const N: usize>(replies: [(&str, Reply); N]) -> Self {
+        let (udp, tcp) = std::iter::repeat_with(|| {
+            let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+            (UdpSocket::bind(tcp.local_addr().unwrap()), tcp)
+        })
+        .find_map(|(udp, tcp)| Some((udp.ok()?, tcp)))
+        .unwrap();
+        let address = tcp.local_addr().unwrap();
+        let replies = replies.map(|(name, reply)| (name.to_owned(), reply)).into();
+        let state = Arc::new(Mutex::new(State { replies, ..State::default() }));
+        let (over_udp, over_tcp) = (Arc::clone(&state), Arc::clone(&state));
+        thread::spawn(move || {
+            let mut question = [0; 512];
+            while let Ok((length, from)) = udp.recv_from(&mut question) {
+                if let Some(answer) = over_udp.lock().unwrap().answer(&question[..length], true) {
+                    udp.send_to(&answer, from).unwrap();
+                }
+            }
+        });
+        thread::spawn(move || {
+            for mut stream in tcp.incoming().flatten() {
+                let mut length = [0; 2];
+                while stream.read_exact(&mut length).is_ok() {
+                    let mut question = vec![0; usize::from(u16::from_be_bytes(length))];
+                    stream.read_exact(&mut question).unwrap();
+                    if let Some(answer) = over_tcp.lock().unwrap().answer(&question, false) {
+                        let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+                        stream.write_all(&[&length[..], &answer].concat()).unwrap();
+                    }
+                }
+            }
+        });
+        Self { address, state }
+    }
+
+    fn say(&self, name: &str, reply: Reply) {
+        self.state.lock().unwrap().replies.insert(name.to_owned(), reply);
+    }
+
+    fn asked(&self, name: &str) -> usize {
+        self.state.lock().unwrap().asked.get(name).copied().unwrap_or_default()
+    }
+
+    /// A balancer that asks it, with these lines under `[pool]`, for backends at these names.
+    fn balancer(&self, pool: &str, names: &[(&str, u16)]) -> Balancer {
+        let servers: Vec<String> = names.iter().map(|(name, port)| format!("address = \"{name}:{port}\"")).collect();
+        Balancer::with_servers(&format!("resolver = [\"{}\"]\n{pool}", self.address), &servers)
+    }
+}
+
+impl State {
+    /// The answer to a question (RFC 1035, 4).
+    fn answer(&mut self, question: &[u8], is_datagram: bool) -> Option<Vec<u8>> {
+        let (mut at, mut labels) = (12, Vec::new());
+        while question[at] > 0 {
+            let end = at + 1 + usize::from(question[at]);
+            labels.push(String::from_utf8(question[at + 1..end].to_vec()).unwrap());
+            at = end;
+        }
+        let (name, asked) = (labels.join("."), &question[12..at + 5]);
+        let is_ipv4 = question[at + 2] == 1;
+        if is_ipv4 {
+            *self.asked.entry(name.clone()).or_default() += 1;
+        }
+        let record = |pointer: u8, kind: u8, seconds: u32, data: &[u8]| {
+            let length = u16::try_from(data.len()).unwrap();
+            [&[0xc0, pointer, 0, kind, 0, 1], &seconds.to_be_bytes()[..], &length.to_be_bytes(), data].concat()
+        };
+        let address = |last: u8| Ipv4Addr::new(127, 0, 0, last).octets();
+        let (code, records) = match self.replies.get(&name).unwrap_or(&Code(3)) {
+            Silence => return None,
+            Code(code) => (*code, Vec::new()),
+            Alias(seconds, last) if is_ipv4 => {
+                // The other name is the labels behind the first one; the first record begins behind the question.
+                let first = record(12, 5, *seconds, &[0xc0, 13 + question[12]]);
+                (0, vec![first, record(13 + question[12], 1, 3600, &address(*last))])
+            }
+            Holds(seconds, lasts) if is_ipv4 => {
+                (0, lasts.iter().map(|last| record(12, 1, *seconds, &address(*last))).collect())
+            }
+            _ => (0, Vec::new()),
+        };
+        let is_cut = self.is_long && is_datagram && !records.is_empty();
+        let records = if is_cut { Vec::new() } else { records };
+        let flags = [0x85 | u8::from(is_cut) << 1, 0x80 | code];
+        let counts = [0, 1, 0, u8::try_from(records.len()).unwrap(), 0, 0, 0, 0];
+        Some([&question[..2], &flags, &counts, asked, &records.concat()].concat())
+    }
+}
+
+/// Backends that say `a` and `b`, at 127.0.0.1 and 127.0.0.2 and the same port.
+fn neighbours() -> ([Upstream; 2], u16) {
+    let pair = std::iter::repeat_with(|| {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = first.local_addr().unwrap().port();
+        Some((first, TcpListener::bind(("127.0.0.2", port)).ok()?, port))
+    });
+    let (first, second, port) = pair.flatten().next().unwrap();
+    ([Upstream::saying_at(first, "a"), Upstream::saying_at(second, "b")], port)
+}
+
+fn eventually_says(balancer: &Balancer, text: &str) {
+    eventually(text, || (balancer.get("/").text() == text).then_some(()));
+}
+
+#[test]
+fn a_name_is_looked_up_again_when_its_time_to_live_is_over() {
+    let (_upstreams, port) = neighbours();
+    let server = NameServer::saying([("short.test", Holds(1, vec![1])), ("long.test", Holds(3600, vec![1]))]);
+    let balancer = server.balancer("", &[("short.test", port)]);
+    let other = server.balancer("", &[("long.test", port)]);
+    assert_eq!((balancer.get("/").text(), other.get("/").text()), ("a", "a"));
+    let asked = server.asked("long.test");
+    server.say("short.test", Holds(1, vec![2]));
+    server.say("long.test", Holds(3600, vec![2]));
+    eventually_says(&balancer, "b");
+    assert!(balancer.log().contains(&format!("short.test/127.0.0.1:{port} has left")), "{}", balancer.log());
+    assert_eq!((server.asked("long.test"), other.get("/").text()), (asked, "a"));
+}
+
+#[test]
+fn the_operator_may_say_how_long_a_name_holds() {
+    let (_upstreams, port) = neighbours();
+    let server = NameServer::saying([("app.test", Holds(3600, vec![1]))]);
+    let balancer = server.balancer("resolve = \"20ms\"", &[("app.test", port)]);
+    assert_eq!(balancer.get("/").text(), "a");
+    server.say("app.test", Holds(3600, vec![2]));
+    eventually_says(&balancer, "b");
+}
+
+#[test]
+fn an_alias_holds_no_longer_than_any_of_its_records() {
+    let (_upstreams, port) = neighbours();
+    let server = NameServer::saying([("app.other.test", Alias(1, 1))]);
+    let balancer = server.balancer("", &[("app.other.test", port)]);
+    assert_eq!(balancer.get("/").text(), "a");
+    server.say("app.other.test", Alias(1, 2));
+    eventually_says(&balancer, "b");
+}
+
+#[test]
+fn a_long_answer_is_fetched_over_tcp() {
+    let (_upstreams, port) = neighbours();
+    let server = NameServer::saying([("app.test", Holds(3600, (1..=100).map(|_| 2).collect()))]);
+    server.state.lock().unwrap().is_long = true;
+    assert_eq!(server.balancer("", &[("app.test", port)]).get("/").text(), "b");
+}
+
+#[test]
+fn while_a_name_cannot_be_looked_up_its_backends_stay() {
+    for (odd, why) in
+        [(Code(2), "Server Failure"), (Code(3), "no name server knows it"), (Holds(1, vec![]), "it has no address")]
+    {
+        let (_upstreams, port) = neighbours();
+        let server = NameServer::saying([("app.test", Holds(1, vec![1]))]);
+        let balancer = server.balancer("", &[("app.test", port)]);
+        assert_eq!(balancer.get("/").text(), "a");
+        server.say("app.test", odd);
+        let told = format!("app.test:{port} cannot be looked up: ");
+        eventually(why, || balancer.log().contains(&told).then_some(()));
+        assert!(balancer.log().contains(&format!("{why}; its addresses stay what they were")), "{}", balancer.log());
+        assert_eq!(balancer.get("/").text(), "a");
+        server.say("app.test", Holds(1, vec![2]));
+        eventually_says(&balancer, "b");
+    }
+}
+
+#[test]
+fn the_next_name_server_is_asked_where_one_is_mute() {
+    let (_upstreams, port) = neighbours();
+    let [mute, server] = [Silence, Holds(3600, vec![1])].map(|reply| NameServer::saying([("app.test", reply)]));
+    let servers = format!("resolver = [\"{}\", \"{}\"]", mute.address, server.address);
+    let balancer = Balancer::with_servers(&servers, &[format!("address = \"app.test:{port}\"")]);
+    assert_eq!(balancer.get("/").text(), "a");
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_told_at_the_start() {
+    let server = NameServer::saying([("empty.test", Holds(60, vec![])), ("broken.test", Code(2))]);
+    for (name, why) in [
+        ("none.test", "no name server knows it"),
+        ("empty.test", "it has no address"),
+        ("broken.test", "DNS error: error response: Server Failure"),
+    ] {
+        let text = format!(
+            "[[listen]]\naddress = \"127.0.0.1:0\"\n[pool]\nresolver = [\"{}\"]\n[[pool.server]]\naddress = \"{name}:80\"\n",
+            server.address
+        );
+        let expected = format!(
+            "logkin-balancer: FILE:6:11: pool.server[0].address: `{name}:80` cannot be looked up: {why}; check the name, write its IP \
+             address, or name who knows it in `resolver`\n"
+        );
+        assert_eq!(check_text(&text), (Some(2), expected));
+    }
+}
