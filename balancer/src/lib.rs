@@ -10,6 +10,7 @@
 //! [`run`] is the whole of it: it takes a checked [`Config`](config::Config) and returns when it was told to stop.
 
 pub mod http1;
+pub mod hpack;
 pub mod verdict;
 pub mod select;
 pub mod trust;

@@ -169,10 +169,10 @@ impl Serving<'_> {
         };
         let guest = worker.streams.welcome_again(self.client);
         let busy = Busy::begin(self.client, &self.busy);
-        let certificate = self.certificate.clone();
+        let (wire, certificate) = (self.wire.clone(), self.certificate.clone());
         self.worker.connections.spawn_local(async move {
             let _held = (busy, share);
-            answer(worker, guest, certificate, request, respond).await;
+            answer(worker, guest, wire, certificate, request, respond).await;
         });
     }
 }
@@ -181,6 +181,7 @@ impl Serving<'_> {
 async fn answer(
     worker: Rc<Worker>,
     guest: Guest,
+    wire: Wire,
     certificate: Option<Arc<Certificate>>,
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
@@ -192,9 +193,11 @@ async fn answer(
         head::wait_for_nothing(&mut parts.headers);
     }
     let mut desk = worker.shelf.desk();
-    let written = head::write(&mut desk.buffer, worker.limits.head_size, &parts, body.is_some());
+    let written = wire
+        .check(respond.stream_id())
+        .and_then(|()| head::write(&mut desk.buffer, worker.limits.head_size, &parts, body.is_some()));
     let framed = parts.headers.contains_key(http::header::CONTENT_LENGTH);
-    let stream = Stream::Http2(Box::new(Front::new(body, !framed, respond, certificate)));
+    let stream = Stream::Http2(Box::new(Front::new(body, wire, !framed, respond, certificate)));
     let turn = pin!(async {
         let next = match written {
             Ok(length) => {

@@ -105,6 +105,8 @@ fn what_could_be_read_in_two_ways_behind_us_is_answered_with_400() {
         (instead(1, (":scheme", "http")), 400),
         (instead(3, (":path", "/%zz")), 400),
         (instead(3, (":path", "/a\\b")), 400),
+        (instead(3, (":path", "/a#b")), 400),
+        (instead(3, (":path", "/?a#")), 400),
         (instead(2, (":authority", "a:99999")), 400),
         (instead(2, (":authority", "u@localhost")), 400),
         (with(&[("expect", "gift")]), 417),
@@ -174,6 +176,8 @@ fn trailers_that_could_be_read_in_two_ways_end_no_request() {
         ("content-length", "5"),
         ("content_length", "5"),
         ("host", "evil"),
+        (":path", "/hidden"),
+        (":status", "200"),
     ] {
         let mut client = scene.connect();
         client.request(1, &usual("POST", "/"), false);

@@ -11,7 +11,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream, server::SendResponse};
 
-use super::{answer, head};
+use super::{answer, head, wire::Wire};
 use crate::{
     http1::{Bounds, Span, chunked, fields::Field, framing::Framing, response},
     proxy::strict::rewrite::Onward,
@@ -33,6 +33,7 @@ pub(crate) struct Front {
 /// What the client sends.
 struct Body {
     stream: Option<RecvStream>,
+    wire: Wire,
     /// Whether it is read in chunks; else its length is known.
     chunked: bool,
     /// What comes before the data: the mark of a chunk, or the end of all.
@@ -51,11 +52,12 @@ struct Reply {
 impl Front {
     pub(super) fn new(
         stream: Option<RecvStream>,
+        wire: Wire,
         chunked: bool,
         respond: SendResponse<Bytes>,
         certificate: Option<Arc<Certificate>>,
     ) -> Self {
-        let body = Body { stream, chunked, mark: Vec::new(), data: Bytes::new() };
+        let body = Body { stream, wire, chunked, mark: Vec::new(), data: Bytes::new() };
         let reply = Reply { respond, body: None, ended: false };
         Self { body: RefCell::new(body), reply: RefCell::new(reply), certificate }
     }
@@ -156,6 +158,7 @@ impl Body {
                 Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
                 None => {
                     let trailers = ready!(stream.poll_trailers(cx)).map_err(io::Error::other)?.unwrap_or_default();
+                    self.wire.check(stream.stream_id()).map_err(io::Error::other)?;
                     self.stream = None;
                     head::check_values(&trailers).map_err(io::Error::other)?;
                     if self.chunked {

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use h2::Reason;
+use h2::{Reason, StreamId};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -18,7 +18,10 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use super::watch::{Verdict, Watch};
-use crate::proxy::{client::Client, worker::Worker};
+use crate::{
+    http1::Refusal,
+    proxy::{client::Client, worker::Worker},
+};
 
 /// Bytes that are gathered before more are taken.
 const GATHERED: usize = 64 * 1024;
@@ -64,8 +67,15 @@ impl Wire {
             Verdict::Good => return None,
             Verdict::Flood => Reason::ENHANCE_YOUR_CALM,
             Verdict::Unsettled => Reason::PROTOCOL_ERROR,
+            Verdict::Garbled => Reason::COMPRESSION_ERROR,
         };
         (!std::mem::replace(&mut inner.told, true)).then_some(reason)
+    }
+
+    /// What is wrong with a request that the library lets pass: of its head, and of its trailers once they have come.
+    pub(super) fn check(&self, stream: StreamId) -> Result<(), Refusal> {
+        let oddity = self.0.borrow().watch.oddity(stream.into());
+        oddity.map_or(Ok(()), |oddity| Err(Refusal::Bad(oddity.as_str())))
     }
 
     /// Whether a part of a head has come, and the rest has not.
@@ -149,8 +159,8 @@ impl AsyncRead for Wire {
         ready!(Pin::new(&mut inner.stream).poll_read(cx, into))?;
         inner.look_at_clock();
         inner.verdict = inner.watch.see(&into.filled()[before..], inner.second, inner.sent);
-        if inner.verdict == Verdict::Unsettled {
-            // The library would take it.
+        if matches!(inner.verdict, Verdict::Unsettled | Verdict::Garbled) {
+            // The library might take it.
             into.set_filled(before);
             return Poll::Pending;
         }
