@@ -136,19 +136,13 @@ impl Entry {
         self.complete
     }
 
-    /// What was waited for of its body has come: backends have time from now on.
+    /// What was waited for of its body has come.
     pub(crate) fn is_complete(&mut self) {
         self.complete = Instant::now();
-        self.begin_again();
     }
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
-    }
-
-    /// Another backend is asked: its time begins anew.
-    pub(crate) fn begin_again(&self) {
-        self.client.enter(Phase::Forwarding);
     }
 
     /// Notes a further try and its reason.
@@ -184,8 +178,10 @@ impl Entry {
         self.worker.close_idle();
     }
 
-    /// There is a connection to the one that was asked last.
+    /// There is a connection to the one that was asked last: it owes something from now on. What the wait for it took is not
+    /// its doing.
     pub(crate) fn is_connected(&mut self) {
+        self.client.enter(Phase::Forwarding);
         if let Some(last) = self.tries.last_mut() {
             last.connected = Some(self.asked_at.elapsed());
         }

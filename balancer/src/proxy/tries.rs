@@ -137,7 +137,6 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 last = Some(error);
             }
         }
-        exchange.entry().begin_again();
     }
 }
 

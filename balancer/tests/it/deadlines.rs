@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::{
-    harness::{Balancer, PATIENCE, eventually, read_head},
+    harness::{Balancer, Connection, PATIENCE, eventually, read_head},
     upstream::{Upstream, answer},
 };
 
@@ -140,4 +140,21 @@ fn a_head_that_comes_in_drops_has_one_deadline_for_all_of_it() {
     assert_eq!(upstream.requests(), 0);
     let said = String::from_utf8(said).unwrap();
     assert!(said.starts_with("HTTP/1.1 408 ") || crate::ENGINE != "strict", "{said}");
+}
+
+#[test]
+fn the_wait_in_line_is_held_against_no_backend() {
+    let upstream = Upstream::scripted(|_, peer| {
+        // Well within its time, but the line is longer than that.
+        std::thread::park_timeout(Duration::from_millis(100));
+        answer(peer, b"in turn")
+    });
+    let server = format!("address = \"{}\"\nmax_conns = 1", upstream.address);
+    let balancer = Balancer::with_servers("read_timeout = \"400ms\"\nqueue_timeout = \"30s\"", &[server]);
+    for method in ["GET", "POST"] {
+        let mut clients: Vec<Connection> = std::iter::repeat_with(|| balancer.connect()).take(12).collect();
+        clients.iter_mut().for_each(|client| client.send(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n")));
+        assert!(clients.iter_mut().all(|client| client.answer().text() == "in turn"), "{}", balancer.log());
+    }
+    assert_eq!(upstream.requests(), 24);
 }
