@@ -120,6 +120,12 @@ fn is_named(name: &[u8], known: &[u8]) -> bool {
     name.first().map(u8::to_ascii_lowercase) == known.first().copied() && name.eq_ignore_ascii_case(known)
 }
 
+/// Whether a name is another one, to programs that get fields as variables (CGI, WSGI) too: to them `X_User` is `X-User`.
+pub(crate) fn is_taken_for(name: &[u8], other: &[u8]) -> bool {
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.iter().map(plain).eq(other.iter().map(plain))
+}
+
 /// Whether others than the balancer may decide about a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -291,7 +297,7 @@ pub(super) fn check_trailer(text: &[u8], named: &[u8]) -> Result<bool, Refusal> 
         return Err(NO_TRAILER);
     }
     let name = field.name.of(text);
-    let is_one = |other: &[u8]| name.eq_ignore_ascii_case(other);
+    let is_one = |other: &[u8]| is_taken_for(name, other);
     Ok(!NEVER_LAST.into_iter().any(is_one) && !options(named).any(is_one))
 }
 

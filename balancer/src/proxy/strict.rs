@@ -485,12 +485,12 @@ fn check(client: &Client, desk: &Desk, request: &Request) -> Result<(), ProxyErr
         return Err(ProxyError::BadRequest("the Max-Forwards of the request is no number"));
     }
     let mut expectations = desk.request.fields().iter().filter(|field| field.kind == Kind::Expect);
-    // An old client cannot expect anything (RFC 9110, 10.1.1).
-    if request.expects && !expectations.all(|field| field.value.of(&desk.buffer).eq_ignore_ascii_case(b"100-continue"))
-    {
-        return Err(ProxyError::ExpectationUnknown);
+    let is_known = |field: &Field| field.value.of(&desk.buffer).eq_ignore_ascii_case(b"100-continue");
+    match (expectations.next(), expectations.next()) {
+        (None, _) => Ok(()),
+        (Some(field), None) if is_known(field) => Ok(()),
+        _ => Err(ProxyError::ExpectationUnknown),
     }
-    Ok(())
 }
 
 /// Over TLS, a host that another certificate is for is asked for over another connection.

@@ -180,14 +180,8 @@ impl Edits {
 
     fn drops(&self, name: &[u8]) -> bool {
         let set = self.set.iter().map(|(name, _)| name);
-        set.chain(&self.remove).any(|ours| is_taken_for(name, ours.0.as_bytes()))
+        set.chain(&self.remove).any(|ours| fields::is_taken_for(name, ours.0.as_bytes()))
     }
-}
-
-/// Whether a name is another one, to programs that get fields as variables (CGI, WSGI) too: to them `X_User` is `X-User`.
-fn is_taken_for(name: &[u8], other: &[u8]) -> bool {
-    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    name.iter().map(plain).eq(other.iter().map(plain))
 }
 
 #[cfg(test)]

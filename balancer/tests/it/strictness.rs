@@ -122,6 +122,9 @@ fn a_second_request_cannot_hide_in_the_body_of_the_first() {
 #[test]
 fn unknown_expectations_are_not_met() {
     assert_eq!(status("POST / HTTP/1.1\r\nHost: a\r\nExpect: gift\r\nContent-Length: 0\r\n\r\n"), (417, 0));
+    assert_eq!(status("POST / HTTP/1.0\r\nHost: a\r\nExpect: gift\r\nContent-Length: 0\r\n\r\n"), (417, 0));
+    let twice = "Expect: 100-continue\r\nExpect: 100-continue\r\n";
+    assert_eq!(status(&format!("POST / HTTP/1.1\r\nHost: a\r\n{twice}Content-Length: 0\r\n\r\n")), (417, 0));
 }
 
 #[test]

@@ -185,10 +185,10 @@ fn is_host(host: &[u8]) -> bool {
 /// We answer `100 Continue` ourselves, when a backend takes the body.
 fn check_expectation(headers: &HeaderMap) -> Result<(), ProxyError> {
     let mut expectations = headers.get_all(header::EXPECT).iter();
-    if expectations.all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        Ok(())
-    } else {
-        Err(ProxyError::ExpectationUnknown)
+    match (expectations.next(), expectations.next()) {
+        (None, _) => Ok(()),
+        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(()),
+        _ => Err(ProxyError::ExpectationUnknown),
     }
 }
 
