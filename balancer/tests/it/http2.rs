@@ -475,10 +475,12 @@ fn what_comes_behind_an_answer_is_taken_and_its_stream_is_not_reset() {
 
 #[test]
 fn a_body_whose_end_is_told_behind_its_answer_is_not_reset() {
-    let scene = Scene::of(Upstream::saying("hi"));
+    let scene = Scene::of(Upstream::scripted(|_, peer| answer(peer, b"hi")));
     let mut client = scene.connect();
-    client.request(1, &[&usual("POST", "/")[..], &[("content-length", "5")]].concat(), false);
-    client.frame(DATA, 0, 1, b"hello");
+    // Its window is the one that was told, from there on.
+    client.until(|frame| frame.kind == SETTINGS && frame.flags == 0).unwrap();
+    client.request(1, &[&usual("POST", "/")[..], &[("content-length", "96000")]].concat(), false);
+    (0..6).for_each(|_| client.frame(DATA, 0, 1, &[b'x'; 16_000]));
     assert_eq!(client.answer(1).as_deref(), Ok("hi"));
     client.request(3, &USUAL, true);
     let mut kinds = Vec::new();

@@ -20,7 +20,7 @@ use h2::{
     Reason, RecvStream,
     server::{Builder, Connection, SendResponse},
 };
-use http::Request;
+use http::{Request, header::CONTENT_LENGTH};
 
 pub(super) use self::front::Front;
 pub(crate) use self::watch::MOST_IN_A_SECOND;
@@ -196,8 +196,12 @@ async fn answer(
     let written = wire
         .check(respond.stream_id())
         .and_then(|()| head::write(&mut desk.buffer, worker.limits.head_size, &parts, body.is_some()));
-    let framed = parts.headers.contains_key(http::header::CONTENT_LENGTH);
-    let stream = Stream::Http2(Box::new(Front::new(body, wire, !framed, respond, certificate)));
+    // One that is none is refused with the head.
+    let length =
+        parts.headers.get(CONTENT_LENGTH).map(|length| length.to_str().ok().and_then(|length| length.parse().ok()));
+    let length = length.map(Option::unwrap_or_default);
+    let stream =
+        Stream::Http2(Box::new(Front::new(body, wire, (length, worker.limits.head_fields), respond, certificate)));
     let turn = pin!(async {
         let next = match written {
             Ok(length) => {

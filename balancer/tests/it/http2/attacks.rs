@@ -150,18 +150,52 @@ fn a_length_that_is_not_that_of_the_data_is_never_taken_for_a_whole_request() {
         assert!(client.answer(1).is_err() || client.statuses.last().is_some_and(|status| *status >= 400), "{length}");
     }
     assert_eq!(whole.load(Ordering::SeqCst), 0, "no backend has seen one whole");
-    // A length of 0 is not believed before the stream has ended, whenever that is.
+    // No length is believed before the stream has ended, whenever that is.
     let asked = scene.upstream.requests();
-    let mut client = scene.connect();
-    client.request(1, &posting("0"), false);
-    client.request(3, &usual("GET", "/"), true);
-    assert!(client.answer(3).is_ok(), "what came first has been looked at");
-    client.frame(DATA, 1, 1, b"x");
-    assert!(client.answer(1).is_err(), "there is nothing that it could be taken for");
-    assert_eq!(scene.upstream.requests(), asked + 1, "it was not passed on");
-    client.request(5, &posting("0"), false);
-    client.frame(DATA, 1, 5, b"");
-    assert!(client.answer(5).is_ok(), "nothing has come");
+    for length in ["0", "000"] {
+        let mut client = scene.connect();
+        client.request(1, &posting(length), false);
+        client.request(3, &usual("GET", "/"), true);
+        assert!(client.answer(3).is_ok(), "what came first has been looked at");
+        client.frame(DATA, 1, 1, b"x");
+        assert!(client.answer(1).is_err(), "there is nothing that it could be taken for");
+    }
+    whole.store(0, Ordering::SeqCst);
+    let trailers = |name: &str, value: &str| (HEADERS, 5, block(&[(name, value)]));
+    for (kind, flags, last) in [
+        (DATA, 0, b"G".to_vec()),
+        (DATA, 1, b"G".to_vec()),
+        (HEADERS, 4, block(&[("x", "y")])),
+        trailers("connection", "close"),
+        trailers("X", "y"),
+        trailers("x", " y"),
+        trailers("x\"", "y"),
+        trailers("host", "evil"),
+        trailers("authorization", "me"),
+        trailers("content_length", "7"),
+        trailers(":path", "/hidden"),
+        trailers("x", &"y".repeat(9000)),
+        (HEADERS, 5, block(&[("x", "y"); 101])),
+    ] {
+        let mut client = scene.connect();
+        client.request(1, &posting("5"), false);
+        client.frame(DATA, 0, 1, b"hello");
+        client.request(3, &usual("GET", "/"), true);
+        assert!(client.answer(3).is_ok(), "what came first has been looked at");
+        client.frame(kind, flags, 1, &last);
+        let answered = client.answer(1);
+        assert!(answered.is_err() || client.statuses.last().is_some_and(|status| *status >= 400), "{last:?}");
+    }
+    assert_eq!(whole.load(Ordering::SeqCst), 13, "those on the other stream");
+    assert_eq!(scene.upstream.requests(), asked + 15, "nothing else was passed on");
+    for length in ["0", "00"] {
+        let mut client = scene.connect();
+        client.request(1, &posting(length), false);
+        client.frame(DATA, 1, 1, b"");
+        assert!(client.answer(1).is_ok(), "nothing has come");
+        client.request(3, &posting(length), true);
+        assert!(client.answer(3).is_ok(), "nothing will come");
+    }
 }
 
 #[test]
@@ -187,6 +221,19 @@ fn trailers_that_could_be_read_in_two_ways_end_no_request() {
         assert!(answered.is_err() || client.statuses == [400], "{field:?}: {answered:?} {:?}", client.statuses);
         assert_eq!(scene.upstream.requests(), 0, "{field:?}");
     }
+}
+
+#[test]
+fn a_body_with_trailers_that_are_none_is_not_waited_for() {
+    let scene = Scene::of(Upstream::scripted(|head, peer| read_body(peer, head, false).is_ok()));
+    let mut client = scene.connect();
+    // Its window is the one that was told, from there on.
+    client.until(|frame| frame.kind == SETTINGS && frame.flags == 0).unwrap();
+    client.request(1, &usual("POST", "/"), false);
+    (0..5).for_each(|_| client.frame(DATA, 0, 1, &[b'x'; 16_000]));
+    client.frame(HEADERS, 5, 1, &block(&[("x", " y")]));
+    let answered = client.answer(1);
+    assert!(answered == Err(PROTOCOL_ERROR) || client.statuses == [400], "{answered:?} {:?}", client.statuses);
 }
 
 /// It sends these frames again and again, and is told to be calm or let go; others are answered meanwhile.

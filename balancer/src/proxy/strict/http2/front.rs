@@ -4,16 +4,24 @@
 use std::{
     cell::RefCell,
     io::{self, ErrorKind, IoSlice},
+    mem,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream, server::SendResponse};
+use http::HeaderMap;
 
 use super::{answer, head, wire::Wire};
 use crate::{
-    http1::{Bounds, Span, chunked, fields::Field, framing::Framing, response},
+    http1::{
+        Bounds, Refusal, Span,
+        chunked::{self, Decoder},
+        fields::Field,
+        framing::Framing,
+        response,
+    },
     proxy::strict::rewrite::Onward,
     tls::Certificate,
 };
@@ -34,8 +42,15 @@ pub(crate) struct Front {
 struct Body {
     stream: Option<RecvStream>,
     wire: Wire,
-    /// Whether it is read in chunks; else its length is known.
-    chunked: bool,
+    /// What is still to come of one whose length is known; others are read in chunks.
+    left: Option<u64>,
+    /// The last of its data, as long as the stream has not ended as it should: what is against its length, or followed by what
+    /// no trailers have, may not be passed on (RFC 9113, 8.1.1).
+    last: Bytes,
+    /// How many trailers it may have.
+    most_trailers: usize,
+    ended: bool,
+    broken: bool,
     /// What comes before the data: the mark of a chunk, or the end of all.
     mark: Vec<u8>,
     data: Bytes,
@@ -53,11 +68,12 @@ impl Front {
     pub(super) fn new(
         stream: Option<RecvStream>,
         wire: Wire,
-        chunked: bool,
+        (length, most_trailers): (Option<u64>, usize),
         respond: SendResponse<Bytes>,
         certificate: Option<Arc<Certificate>>,
     ) -> Self {
-        let body = Body { stream, wire, chunked, mark: Vec::new(), data: Bytes::new() };
+        let (mark, data, last) = Default::default();
+        let body = Body { stream, wire, left: length, last, most_trailers, ended: false, broken: false, mark, data };
         let reply = Reply { respond, body: None, ended: false };
         Self { body: RefCell::new(body), reply: RefCell::new(reply), certificate }
     }
@@ -145,31 +161,49 @@ impl Front {
 
 impl Body {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.broken {
+            return Poll::Ready(Err(ErrorKind::InvalidData.into()));
+        }
         while self.mark.is_empty() && self.data.is_empty() {
-            let Some(stream) = &mut self.stream else { return Poll::Pending };
+            let Some(stream) = self.stream.as_mut().filter(|_| !self.ended) else { return Poll::Pending };
             match ready!(stream.poll_data(cx)) {
                 Some(Ok(data)) if data.is_empty() => {}
-                Some(Ok(data)) => {
-                    if self.chunked {
+                Some(Ok(data)) => match &mut self.left {
+                    None => {
                         self.mark.extend_from_slice(chunked::mark(data.len()).bytes());
+                        self.data = data;
                     }
-                    self.data = data;
-                }
+                    Some(left) => {
+                        *left = left.saturating_sub(data.len() as u64);
+                        *if *left == 0 { &mut self.last } else { &mut self.data } = data;
+                    }
+                },
                 Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
                 None => {
                     let trailers = ready!(stream.poll_trailers(cx)).map_err(io::Error::other)?.unwrap_or_default();
-                    self.wire.check(stream.stream_id()).map_err(io::Error::other)?;
-                    self.stream = None;
-                    head::check_values(&trailers).map_err(io::Error::other)?;
-                    if self.chunked {
-                        self.mark.extend_from_slice(b"0\r\n");
-                        head::trailers(&mut self.mark, &trailers);
-                        self.mark.extend_from_slice(b"\r\n");
-                    }
+                    let checked = self.wire.check(stream.stream_id()).and_then(|()| self.end(&trailers));
+                    (self.ended, self.broken) = (true, checked.is_err());
+                    checked.map_err(io::Error::other)?;
                 }
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// The stream has ended: what was held back may be taken.
+    fn end(&mut self, trailers: &HeaderMap) -> Result<(), Refusal> {
+        head::check_values(trailers)?;
+        let mut end = b"0\r\n".to_vec();
+        head::trailers(&mut end, trailers);
+        end.extend_from_slice(b"\r\n");
+        if self.left.is_none() {
+            self.mark = end;
+        } else {
+            // They have no place behind a body whose length is told, but are read all the same.
+            Decoder::leaving_out(Vec::new(), self.most_trailers).next(&end, &mut 0)?;
+            self.data = mem::take(&mut self.last);
+        }
+        Ok(())
     }
 
     /// Takes of what there is, and lets the client send as much more.
@@ -182,7 +216,7 @@ impl Body {
             return marked;
         }
         self.data.copy_to_slice(&mut into[marked..marked + length]);
-        if self.chunked && self.data.is_empty() {
+        if self.left.is_none() && self.data.is_empty() {
             self.mark.extend_from_slice(b"\r\n");
         }
         if let Some(stream) = &mut self.stream {

@@ -51,10 +51,15 @@ pub(super) fn write(out: &mut Vec<u8>, most: usize, parts: &Parts, has_body: boo
 pub(super) fn wait_for_nothing(fields: &mut HeaderMap) {
     let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
     if let (Some(length), None) = (lengths.next(), lengths.next())
-        && length == "0"
+        && is_nothing(length)
     {
         fields.remove(CONTENT_LENGTH);
     }
+}
+
+/// Whether a length is 0, in as many digits as it is written.
+fn is_nothing(length: &HeaderValue) -> bool {
+    !length.is_empty() && length.as_bytes().iter().all(|digit| *digit == b'0')
 }
 
 /// Writes the lines of trailers.
@@ -94,7 +99,7 @@ fn check(fields: &HeaderMap, has_body: bool) -> Result<(), Refusal> {
         return Err(Refusal::Bad("there is a field in the head that HTTP/2 does not have"));
     }
     check_values(fields)?;
-    if !has_body && fields.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
+    if !has_body && fields.get(CONTENT_LENGTH).is_some_and(|length| !is_nothing(length)) {
         return Err(Refusal::Bad("the Content-Length tells of a body that does not follow"));
     }
     Ok(())
