@@ -200,7 +200,7 @@ const NEVER_LAST: [&[u8]; 30] = [
 /// Fields that an answer has once at most (RFC 9110, 5.3) and that say what its body is or where its client goes; two of them
 /// are two answers, of which everybody may take another one. Each with what is said of two. Others that the standard has
 /// once, such as `Date`, `Server` or `Retry-After`, are written twice by many, and make no other answer of it.
-pub(crate) const ONCE: [(&str, &str); 6] = [
+pub(crate) const ONCE: &[(&str, &str)] = &[
     ("content-type", "there is more than one Content-Type"),
     ("location", "there is more than one Location"),
     ("etag", "there is more than one ETag"),
@@ -209,18 +209,38 @@ pub(crate) const ONCE: [(&str, &str); 6] = [
     ("content-location", "there is more than one Content-Location"),
 ];
 
-/// Which of [`ONCE`] a head has.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Once(u8);
+/// The same of requests: what decides who asks, and for what.
+pub(crate) const ASKED_ONCE: &[(&str, &str)] = &[
+    ("authorization", "there is more than one Authorization"),
+    ("content-type", "there is more than one Content-Type"),
+    ("content-range", "there is more than one Content-Range"),
+    ("range", "there is more than one Range"),
+    ("if-range", "there is more than one If-Range"),
+    ("if-modified-since", "there is more than one If-Modified-Since"),
+    ("if-unmodified-since", "there is more than one If-Unmodified-Since"),
+    ("origin", "there is more than one Origin"),
+];
+
+/// Which of those that it may have once a head has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Once {
+    list: &'static [(&'static str, &'static str)],
+    seen: u8,
+}
 
 impl Once {
+    /// For a head that may have these once, eight at most.
+    pub(super) fn of(list: &'static [(&'static str, &'static str)]) -> Self {
+        Self { list, seen: 0 }
+    }
+
     /// Takes note of one field.
     pub(super) fn note(&mut self, name: &[u8]) -> Result<(), Refusal> {
-        let place = ONCE.iter().position(|(known, _)| is_named(name, known.as_bytes()));
+        let place = self.list.iter().position(|(known, _)| is_named(name, known.as_bytes()));
         let Some(place) = place else { return Ok(()) };
-        let before = self.0;
-        self.0 |= 1 << place;
-        if before == self.0 { Err(Refusal::Bad(ONCE[place].1)) } else { Ok(()) }
+        let before = self.seen;
+        self.seen |= 1 << place;
+        if before == self.seen { Err(Refusal::Bad(self.list[place].1)) } else { Ok(()) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds, Refusal, Span, Version,
-    fields::{self, Field, Kind},
+    fields::{self, ASKED_ONCE, Field, Kind, Once},
     framing::{Connection, Framing, Said},
     grammar,
     lines::Lines,
@@ -133,7 +133,7 @@ impl Reader {
 
     fn finish(&self, bytes: &[u8], line: Line) -> Result<Request, Refusal> {
         let (mut said, mut connection) = (Said::default(), Connection::default());
-        let (mut host, mut upgrade, mut expects) = (None, None, false);
+        let (mut host, mut upgrade, mut expects, mut once) = (None, None, false, Once::of(ASKED_ONCE));
         for field in &self.fields {
             let value = field.value.of(bytes);
             match field.kind {
@@ -148,6 +148,7 @@ impl Reader {
                 Kind::Upgrade if !fields::are_protocols(value) => return Err(BAD_UPGRADE),
                 Kind::Upgrade => upgrade = Some(field.value),
                 Kind::Expect => expects = true,
+                Kind::ContentType | Kind::Leading | Kind::Other => once.note(field.name.of(bytes))?,
                 _ => {}
             }
         }

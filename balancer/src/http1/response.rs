@@ -2,7 +2,7 @@
 
 use super::{
     Bounds, Refusal, Span, Version,
-    fields::{self, Field, Kind, Once},
+    fields::{self, Field, Kind, ONCE, Once},
     framing::{Connection, Framing, Said},
     grammar,
     lines::Lines,
@@ -88,7 +88,7 @@ impl Reader {
         to_head: bool,
     ) -> Result<Response, Refusal> {
         let (mut said, mut connection) = (Said::default(), Connection::default());
-        let (mut upgrade, mut dated, mut once) = (None, false, Once::default());
+        let (mut upgrade, mut dated, mut once) = (None, false, Once::of(ONCE));
         for field in &self.fields {
             match field.kind {
                 Kind::ContentLength | Kind::TransferEncoding => said.note(bytes, field)?,

@@ -120,6 +120,24 @@ fn a_second_request_cannot_hide_in_the_body_of_the_first() {
 }
 
 #[test]
+fn who_asks_for_two_things_at_once_is_refused() {
+    for (field, value) in [
+        ("Authorization", "Basic YTpi"),
+        ("content-type", "text/plain"),
+        ("Content-Range", "bytes 0-0/1"),
+        ("Range", "bytes=0-0"),
+        ("If-Range", "\"a\""),
+        ("If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("Origin", "https://a.example"),
+    ] {
+        let once = format!("{field}: {value}\r\n");
+        let asked = |fields: &str| status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
+        assert_eq!((asked(&once), asked(&once.repeat(2))), ((200, 1), (400, 0)), "{field}");
+    }
+}
+
+#[test]
 fn unknown_expectations_are_not_met() {
     assert_eq!(status("POST / HTTP/1.1\r\nHost: a\r\nExpect: gift\r\nContent-Length: 0\r\n\r\n"), (417, 0));
     assert_eq!(status("POST / HTTP/1.0\r\nHost: a\r\nExpect: gift\r\nContent-Length: 0\r\n\r\n"), (417, 0));

@@ -2,7 +2,7 @@
 
 use super::{Found, file};
 use crate::{
-    http1::fields::ONCE,
+    http1::fields::{ASKED_ONCE, ONCE},
     route::{cors::Cors, edits::Edits},
 };
 
@@ -24,13 +24,23 @@ pub(super) fn check(found: &mut Found, key: &str, file: &file::Edits) -> Edits {
     Edits { set, add, remove: names.collect() }
 }
 
+/// Changes of a request's head.
+pub(super) fn check_request(found: &mut Found, key: &str, file: &file::Edits) -> Edits {
+    check_once(found, key, file, (ASKED_ONCE, "a request"));
+    check(found, key, file)
+}
+
 /// Changes of an answer's head.
 pub(super) fn check_answer(found: &mut Found, key: &str, file: &file::Edits) -> Edits {
-    let is_once = |name: &String| ONCE.iter().any(|(once, _)| name.eq_ignore_ascii_case(once));
-    for name in file.add.keys().filter(|name| is_once(name)) {
-        found.add(&format!("{key}.add.{name}"), "an answer has one of it at most; write it under set");
-    }
+    check_once(found, key, file, (ONCE, "an answer"));
     check(found, key, file)
+}
+
+fn check_once(found: &mut Found, key: &str, file: &file::Edits, (once, whose): (&[(&str, &str)], &str)) {
+    let is_once = |name: &String| once.iter().any(|(once, _)| name.eq_ignore_ascii_case(once));
+    for name in file.add.keys().filter(|name| is_once(name)) {
+        found.add(&format!("{key}.add.{name}"), format!("{whose} has one of it at most; write it under set"));
+    }
 }
 
 /// What other sites are granted.

@@ -64,7 +64,7 @@ fn check_route(found: &mut Found, key: &str, file: &file::Route, pools: &[String
             .as_ref()
             .and_then(|text| found.take(&format!("{key}.buffer_requests"), config::buffer(text))),
         limiter: file.limit_req.as_ref().and_then(|limit| check_rate(found, &format!("{key}.limit_req"), limit)),
-        request: fields::check(found, &format!("{key}.request_headers"), &file.request_headers),
+        request: fields::check_request(found, &format!("{key}.request_headers"), &file.request_headers),
         answer: fields::check_answer(found, &format!("{key}.response_headers"), &file.response_headers),
         cors: file.cors.as_ref().map(|cors| fields::check_cors(found, &format!("{key}.cors"), cors)),
         compress: content::check_compress(found, &format!("{key}.compress"), compress, config.compress.as_ref()),

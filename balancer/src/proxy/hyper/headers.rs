@@ -10,7 +10,7 @@ use hyper::{
 
 use crate::{
     http1::{
-        fields::{self, Kind},
+        fields::{self, ASKED_ONCE, Kind},
         framing,
         request::{BAD_UPGRADE, TRACE_BODY, UPGRADES},
     },
@@ -34,6 +34,10 @@ pub(crate) fn prepare(
     check_target(head, server)?;
     check_expectation(&head.headers)?;
     check_coding(&head.headers)?;
+    let is_twice = |(name, _): &&(&str, _)| head.headers.get_all(*name).iter().nth(1).is_some();
+    if let Some((_, why)) = ASKED_ONCE.iter().find(is_twice) {
+        return Err(ProxyError::BadRequest(why));
+    }
     framing::check_connection(head.headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes))?;
     let is_framed =
         [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
