@@ -210,7 +210,7 @@ impl Backend {
     /// It answered somebody with a server error; returns of how many clients, up to `most`, it has done so in a row.
     pub(crate) fn erred(&self, suspect: Suspect, most: u32) -> u32 {
         self.silence.end();
-        self.errors.note(suspect, most)
+        self.errors.note(suspect, most, Instant::now())
     }
 
     /// It answered without one.
@@ -219,10 +219,10 @@ impl Backend {
         self.errors.end();
     }
 
-    /// Neither it nor another one has answered somebody; returns of how many clients, up to `most`, that is since it has
-    /// answered anybody.
-    pub(crate) fn kept_silent(&self, suspect: Suspect, most: u32) -> u32 {
-        self.silence.note(suspect, most)
+    /// Neither it nor another one has answered somebody; says whether it has answered nobody for a while, and that many clients
+    /// have waited in vain.
+    pub(crate) fn kept_silent(&self, suspect: Suspect, enough: u32, now: Instant) -> bool {
+        self.silence.note(suspect, enough, now) >= enough && self.silence.since(now) >= MEANWHILE
     }
 
     /// One of its answers could not be used. Says whether that is to be told; else it is counted.
@@ -267,6 +267,9 @@ impl Backend {
     }
 }
 
+/// Who answers others within that time is not silent.
+const MEANWHILE: Duration = Duration::from_secs(1);
+
 /// A run that all threads know.
 #[derive(Debug, Default)]
 struct Streak {
@@ -276,11 +279,15 @@ struct Streak {
 }
 
 impl Streak {
-    fn note(&self, suspect: Suspect, most: u32) -> u32 {
+    fn note(&self, suspect: Suspect, most: u32, now: Instant) -> u32 {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = run.note(suspect, most);
+        let count = run.note(suspect, most, now);
         self.count.store(count, Ordering::Relaxed);
         count
+    }
+
+    fn since(&self, now: Instant) -> Duration {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).lasts(now)
     }
 
     /// A load, unless there is something to forget.

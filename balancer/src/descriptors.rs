@@ -1,7 +1,12 @@
 //! File descriptors: how many the system lets us have, and how many of them clients may take, and answers for files. The rest
 //! is for connections to backends.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
+
+use rustix::{
+    io::Errno,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 
 use crate::config::Limits;
 
@@ -23,6 +28,12 @@ fn raise() {
     let limit = getrlimit(Resource::Nofile);
     // Refused means: it stays as it is.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// Whether something failed because this machine or process has no more of what it takes. Clients could use that up; it says
+/// nothing of the other side.
+pub(crate) fn are_spent(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
 /// How many files answers may have open, over all threads.

@@ -3,10 +3,7 @@
 //! Facts that must agree (members, whether they answer, draining) are in the same snapshot. This module does not find
 //! out anything by itself: the supervisor, the health checks and the data plane tell it.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
 use tokio::{
@@ -15,6 +12,7 @@ use tokio::{
 };
 
 use self::judge::Judge;
+pub use self::seat::Seat;
 use crate::{
     backend::{Backend, BackendId},
     config::{pools::UNNAMED, units::written_duration},
@@ -22,6 +20,7 @@ use crate::{
 };
 
 mod judge;
+mod seat;
 
 /// What happened to a backend.
 #[derive(Debug, Clone)]
@@ -46,10 +45,10 @@ pub enum Change {
     Silent(BackendId, Instant),
     /// It gets nothing until then.
     Rest(BackendId, Cause, Instant),
-    /// Its rest is over: one request decides.
+    /// Its rest is over: a request decides.
     Try(BackendId),
     /// That request has decided. Without a seat it was sent there because all rested.
-    Tried(BackendId, Option<Seat>, Verdict),
+    Tried(BackendId, Option<Arc<Seat>>, Verdict),
 }
 
 /// How a trial went.
@@ -61,16 +60,13 @@ pub enum Verdict {
     Failed(Instant),
 }
 
-/// The one seat of a trial: taken while a request is on its way.
-pub type Seat = Arc<AtomicBool>;
-
 /// What requests have told about a member.
 #[derive(Debug, Clone, Default)]
 enum Trust {
     #[default]
     Full,
     Rests(Cause, Instant),
-    OnTrial(Cause, Seat),
+    OnTrial(Cause, Arc<Seat>),
 }
 
 /// Whether a member gets requests.
@@ -79,7 +75,7 @@ pub enum Standing {
     /// It does.
     Serving,
     /// It gets one; whoever takes the seat.
-    OnTrial(Cause, Seat),
+    OnTrial(Cause, Arc<Seat>),
     /// Requests failed there; it gets one only when all are in trouble.
     Resting(Cause),
     /// Nobody listens there.
@@ -171,7 +167,7 @@ impl Member {
         }
     }
 
-    fn decide(&mut self, seat: Option<&Seat>, verdict: Verdict) -> Option<()> {
+    fn decide(&mut self, seat: Option<&Arc<Seat>>, verdict: Verdict) -> Option<()> {
         self.trust = match (&self.trust, seat, verdict) {
             (Trust::OnTrial(_, ours), Some(seat), Verdict::Passed) if Arc::ptr_eq(ours, seat) => Trust::Full,
             (Trust::OnTrial(cause, ours), Some(seat), Verdict::Failed(at)) if Arc::ptr_eq(ours, seat) => {
@@ -436,7 +432,7 @@ mod tests {
         }
     }
 
-    fn seat_of(pool: &Snapshot, id: u32) -> Seat {
+    fn seat_of(pool: &Snapshot, id: u32) -> Arc<Seat> {
         match pool.member(BackendId(id)).unwrap().standing() {
             Standing::OnTrial(_, seat) => seat,
             other => panic!("{other:?}"),

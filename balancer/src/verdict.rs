@@ -125,24 +125,36 @@ impl Window {
 
 /// Clients for whom something went wrong at one backend since it last went well.
 #[derive(Debug, Default)]
-pub struct Run(Vec<Suspect>);
+pub struct Run {
+    clients: Vec<Suspect>,
+    /// When it began.
+    since: Option<Instant>,
+}
 
 impl Run {
     /// Notes another error. Says of how many clients there are some: no more than `most`, which is enough to know.
-    pub fn note(&mut self, suspect: Suspect, most: u32) -> u32 {
-        if self.count() < most && !self.0.contains(&suspect) {
-            self.0.push(suspect);
+    pub fn note(&mut self, suspect: Suspect, most: u32, now: Instant) -> u32 {
+        self.since.get_or_insert(now);
+        if self.count() < most && !self.clients.contains(&suspect) {
+            self.clients.push(suspect);
         }
         self.count()
     }
 
+    /// For how long it has gone on.
+    #[must_use]
+    pub fn lasts(&self, now: Instant) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
     /// It is over.
     pub fn end(&mut self) {
-        self.0.clear();
+        self.clients.clear();
+        self.since = None;
     }
 
     fn count(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.clients.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -220,11 +232,13 @@ mod tests {
 
     #[test]
     fn a_run_counts_each_client_once_and_ends_with_a_better_answer() {
-        let mut run = Run::default();
-        assert!((0..100).all(|_| run.note(Suspect(1), 3) == 1));
-        assert_eq!([2, 3, 4].map(|client| run.note(Suspect(client), 3)), [2, 3, 3]);
+        let (mut run, begin) = (Run::default(), Instant::now());
+        assert!((0..100).all(|_| run.note(Suspect(1), 3, begin) == 1));
+        let later = begin + Duration::from_secs(2);
+        assert_eq!([2, 3, 4].map(|client| run.note(Suspect(client), 3, later)), [2, 3, 3]);
+        assert_eq!(run.lasts(later), Duration::from_secs(2));
         run.end();
-        assert_eq!(run.note(Suspect(2), 3), 1);
+        assert_eq!((run.lasts(later), run.note(Suspect(2), 3, later)), (Duration::ZERO, 1));
         assert!(!is_outlier(1, &[0, 0], 0, 3, &Outliers { run: 1, ..Outliers::default() }), "it is of one client");
     }
 

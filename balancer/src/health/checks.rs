@@ -6,9 +6,13 @@ use std::sync::Arc;
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{for_each, probe};
+use super::{
+    for_each,
+    probe::{self, NotReady},
+};
 use crate::{
     backend::Backend,
+    descriptors,
     pool::{Change, Member, Pool},
     verdict::checks::{Checks, Tally},
 };
@@ -22,13 +26,25 @@ pub(crate) async fn check(pool: Arc<Pool>, changes: mpsc::Sender<Change>, checks
 async fn check_one(backend: Arc<Backend>, changes: mpsc::Sender<Change>, checks: Checks) {
     let mut tally = Tally::new();
     loop {
-        let outcome = probe::probe(&backend, checks.deadline).await;
-        if let Err(error) = &outcome {
-            tracing::debug!(backend = %backend.name, %error, "{} has failed a check: {error}", backend.name);
-        }
-        if let Some(is_well) = tally.note(outcome.is_ok(), &checks) {
-            // The pool ends last.
-            drop(changes.send(Change::Checked(backend.id, is_well)).await);
+        let (outcome, name) = (probe::probe(&backend, checks.deadline).await, backend.name.as_str());
+        match &outcome {
+            Err(NotReady::Unreachable(error)) if descriptors::are_spent(error) => {
+                tracing::warn!(backend = name, %error, "{name} could not be checked: {error}; see worker_connections");
+            }
+            _ => {
+                let verdict = tally.note(outcome.is_ok(), &checks);
+                match &outcome {
+                    Err(error) if verdict.is_some() => {
+                        tracing::info!(backend = name, %error, "{name} has failed a check once too often: {error}");
+                    }
+                    Err(error) => tracing::debug!(backend = name, %error, "{name} has failed a check: {error}"),
+                    Ok(()) => {}
+                }
+                if let Some(is_well) = verdict {
+                    // The pool ends last.
+                    drop(changes.send(Change::Checked(backend.id, is_well)).await);
+                }
+            }
         }
         sleep(checks.interval).await;
     }

@@ -33,7 +33,7 @@ use crate::{
         key::KeyOf,
         sticky::{self, Sticky, Token},
     },
-    verdict::Failure,
+    verdict::{Failure, Suspect},
 };
 
 use self::view::{View, Way};
@@ -47,8 +47,10 @@ mod view;
 const NEWS: Duration = Duration::from_millis(100);
 
 /// Where a request would go.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Wish {
+    /// Whose it is.
+    client: Suspect,
     /// What it is known by, if backends are chosen by that.
     key: Option<u64>,
     /// Where its client was before.
@@ -241,9 +243,10 @@ impl Branch {
         if tried.count() < self.limits.tries { self.pick(tried, wish) } else { None }
     }
 
-    /// What a request wishes for: `key` finds what it is known by, `cookie` its cookie of a name.
+    /// What a request of a client wishes for: `key` finds what it is known by, `cookie` its cookie of a name.
     pub(crate) fn wish<'a>(
         &self,
+        client: Suspect,
         key: impl FnOnce(&KeyOf) -> Option<u64>,
         cookie: impl FnOnce(&str) -> Option<&'a [u8]>,
     ) -> Wish {
@@ -252,7 +255,7 @@ impl Branch {
             Balance::RoundRobin | Balance::LeastConn | Balance::Random => None,
         };
         let token = self.sticky.as_ref().and_then(|sticky| cookie(&sticky.cookie)).and_then(sticky::read);
-        Wish { key, token }
+        Wish { client, key, token }
     }
 
     /// The cookie for a client, over TLS or not, that has been answered by this backend, unless it has it, or one for another

@@ -107,6 +107,8 @@ pub(crate) struct Client {
     phase: Cell<Phase>,
     still: Stillness,
     overdue: Cell<bool>,
+    /// Whether it was cut off because no more of its answer came.
+    let_down: Cell<bool>,
     /// How long it may stand still, if its route goes where another bound holds.
     patience: Cell<Option<Duration>>,
     /// It has closed its direction. It may have left, or wait for the answer to what it has sent.
@@ -126,6 +128,7 @@ impl Client {
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.overdue.set(false);
+        self.let_down.set(false);
         self.sending.begin();
         self.taking.begin();
         self.progress();
@@ -260,6 +263,11 @@ impl Client {
         self.order.get() == Order::Abort && !self.ended.get()
     }
 
+    /// Whether that was because no more of its answer came.
+    pub(crate) fn is_let_down(&self) -> bool {
+        self.let_down.get()
+    }
+
     pub(crate) fn give(&self, order: Order) {
         if order == Order::Close && self.is_idle() && !self.is_let_go() {
             // It may have begun a request before it knows, and has a moment for the rest.
@@ -309,7 +317,10 @@ impl Client {
             Phase::Waiting if still >= limits.head_deadline => self.overdue(),
             Phase::Forwarding if stands(&self.sending, limits.body_patience) || sends_late => self.overdue(),
             Phase::Leaving if still >= LAST_WORDS => self.give(Order::Abort),
-            Phase::Answering if stands(&self.taking, limits.read_patience) || takes_late => self.give(Order::Abort),
+            Phase::Answering if stands(&self.taking, limits.read_patience) || takes_late => {
+                self.let_down.set(!self.taking.is_waited_for());
+                self.give(Order::Abort);
+            }
             Phase::Tunnelling if still >= limits.tunnel_deadline => self.give(Order::Abort),
             Phase::Streaming
             | Phase::Resting
@@ -363,6 +374,7 @@ impl Clients {
             phase: Cell::new(Phase::Waiting),
             still: Stillness::new(),
             overdue: Cell::new(false),
+            let_down: Cell::new(false),
             patience: Cell::new(None),
             ended: Cell::new(false),
             in_head: Cell::new(false),

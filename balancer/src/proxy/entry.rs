@@ -286,8 +286,14 @@ impl Drop for Entry {
             self.flag = "cut";
             let is_ours = self.client.is_cut_off();
             if self.by.is_empty() {
-                self.by = if is_ours { Side::Us.name() } else { Side::Client.name() };
+                let is_let_down = self.client.is_let_down() && self.upstream.is_some();
+                self.by = match is_ours {
+                    true if is_let_down => Side::Backend.name(),
+                    true => Side::Us.name(),
+                    false => Side::Client.name(),
+                };
             }
+            self.at = self.upstream.clone().filter(|_| self.by == Side::Backend.name());
             if is_ours && self.status == CLIENT_LEFT {
                 self.status = LEFT_BY_US;
             }

@@ -11,7 +11,7 @@ use super::{
     retry,
     upstream::{Unreached, Upstream},
 };
-use crate::select::key::KeyOf;
+use crate::{select::key::KeyOf, verdict::Suspect};
 
 mod suspects;
 
@@ -64,7 +64,8 @@ pub(crate) trait Exchange {
 pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Result<E::Answer, ProxyError> {
     let started = exchange.entry().complete();
     let (mut tried, mut suspects, mut last) = (Tried::default(), Suspects::default(), None);
-    let wish = branch.wish(|of| exchange.key(of), |name| exchange.cookie(name));
+    let client = Suspect::of(exchange.entry().client().address());
+    let wish = branch.wish(client, |of| exchange.key(of), |name| exchange.cookie(name));
     let mut next = None;
     loop {
         let candidate = match next.take() {

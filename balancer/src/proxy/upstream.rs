@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use super::{hyper::body::RequestBody, strict::stream::Stream};
 use crate::{
     backend::{Address, Backend},
+    descriptors,
     metrics::book::BackendCounts,
     queue::Queue,
     select::{ewma::Ewma, sticky::Token},
@@ -180,7 +181,7 @@ impl Unreached {
         }
         match Errno::from_io_error(error) {
             Some(Errno::AGAIN | Errno::ADDRNOTAVAIL) => Self::Busy,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::Ours,
+            _ if descriptors::are_spent(error) => Self::Ours,
             _ => Self::Absent,
         }
     }

@@ -508,8 +508,14 @@ fn where_no_connection_is_left_for_a_backend_that_is_nobodys_failure_there() {
         let _ = released.lock().unwrap().recv();
         answer(peer, b"hi")
     });
-    let backend = upstream.address.to_string();
-    let mut balancer = Balancer::with_descriptors(80, &["--threads", "1", "--backend", &backend]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = format!(
+        "worker_threads = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[pool.health_check]\ninterval = \"10ms\"\nfails = 1\n\
+         [[pool.server]]\naddress = \"{}\"\n",
+        upstream.address
+    );
+    std::fs::write(file.path(), text).unwrap();
+    let mut balancer = Balancer::with_descriptors(80, &["--config", file.path().to_str().unwrap()]);
     let mut clients: Vec<Connection> = (0..40).map(|_| balancer.connect()).collect();
     for client in &mut clients {
         client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -517,6 +523,7 @@ fn where_no_connection_is_left_for_a_backend_that_is_nobodys_failure_there() {
     eventually("there is none left", || {
         balancer.log().contains("no connection to a backend can be made").then_some(())
     });
+    eventually("nor for a check", || balancer.log().contains("could not be checked").then_some(()));
     (0..40).for_each(|_| release.send(()).unwrap());
     let answers: Vec<Answer> = clients.iter_mut().map(Connection::answer).collect();
     let got = |status, retry_after| {

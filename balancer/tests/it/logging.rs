@@ -1,6 +1,6 @@
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
 };
 
 use rustix::process::Signal;
@@ -384,4 +384,23 @@ fn the_form_that_nginx_comes_with_is_taken() {
     assert_eq!(cookies, "7s|-\n");
     let (seconds, fraction) = msec.split_once('.').unwrap();
     assert!(seconds.parse::<u64>().unwrap() > 1_500_000_000 && fraction.len() == 3, "{msec}");
+}
+
+#[test]
+fn who_stops_in_the_middle_of_an_answer_is_told() {
+    let upstream = Upstream::scripted(|_, peer| {
+        let begun = b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n";
+        peer.get_mut().write_all(&[&begun[..], &[b'x'; 500]].concat()).is_ok()
+    });
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let ahead = format!("access_log = \"{}\"\n", log.path().display());
+    let pool = format!("[pool]\nread_timeout = \"500ms\"\n[[pool.server]]\naddress = \"{}\"\n", upstream.address);
+    let balancer = Balancer::with_file_ahead(&ahead, &pool);
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut seen = Vec::new();
+    drop(client.0.read_to_end(&mut seen));
+    assert!(seen.starts_with(b"HTTP/1.1 200 "));
+    let told = format!("flag=cut by=backend at={} ", upstream.address);
+    eventually("it is told", || std::fs::read_to_string(log.path()).unwrap().contains(&told).then_some(()));
 }

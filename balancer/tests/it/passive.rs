@@ -1,5 +1,5 @@
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -75,6 +75,60 @@ fn a_trial_that_fails_is_the_only_request_of_its_time() {
         (balancer.log().matches("has failed again and rests on").count() == 2).then_some(())
     });
     assert_eq!(bad.requests(), 3, "the first failure, and the two trials");
+}
+
+#[test]
+fn a_backend_rests_on_when_what_cannot_be_repeated_fails_for_two_clients() {
+    let ((bad, _), good) = (closing_until_told(), Upstream::saying("good"));
+    let balancer = Balancer::with_pool("fail_timeout = \"1s\"", &[bad.address, good.address]);
+    let post = |number| balancer.connect_from(from(number)).post("/", b"x").status;
+    let told = |what: &str| balancer.log().matches(what).count();
+    eventually("it rests", || {
+        assert!((1..=5).all(|number| [200, 502].contains(&post(number))));
+        (told("fails too often and rests") == 1).then_some(())
+    });
+    eventually("two trials fail", || {
+        assert!((1..=5).all(|number| [200, 502].contains(&post(number))));
+        (told("has failed again and rests on") == 2).then_some(())
+    });
+    assert!(bad.requests() <= 3 + 2 * 2 + 2, "{} requests, those under way with them", bad.requests());
+}
+
+#[test]
+fn nobody_keeps_a_backend_out_by_holding_its_trial() {
+    let (is_well, good) = (Arc::new(AtomicBool::new(false)), Upstream::saying("good"));
+    let seen = Arc::clone(&is_well);
+    let bad = Upstream::scripted(move |head, peer| {
+        drop(read_body(peer, head, false));
+        match seen.load(Ordering::SeqCst) {
+            false => false,
+            // Until its client leaves.
+            true if head.contains("/long") => peer.read(&mut [0]).is_err(),
+            true => answer(peer, b"well"),
+        }
+    });
+    let balancer = Balancer::with_pool("max_fails = 1\nfail_timeout = \"1s\"", &[bad.address, good.address]);
+    eventually("it rests", || {
+        assert_eq!(balancer.get("/").text(), "good");
+        rests(&balancer, &bad).then_some(())
+    });
+    is_well.store(true, Ordering::SeqCst);
+    eventually("it has rested", || balancer.log().contains("has rested and gets one request").then_some(()));
+    // One of them is the trial, and the next one is another client's.
+    let long = "GET /long HTTP/1.1\r\nHost: a\r\n\r\n";
+    let before = bad.requests();
+    let _held: Vec<_> = eventually("one client has the trial", || {
+        let held: Vec<_> = (0..4).map(|_| balancer.connect_from(from(9))).collect();
+        let held = held.into_iter().map(|mut client| {
+            client.send(long);
+            client
+        });
+        let held: Vec<_> = held.collect();
+        std::thread::yield_now();
+        (bad.requests() > before).then_some(held)
+    });
+    assert_eq!(bad.requests(), before + 1, "and has it once");
+    eventually("another one brings it back", || (balancer.get("/").text() == "well").then_some(()));
 }
 
 #[test]

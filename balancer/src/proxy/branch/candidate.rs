@@ -3,7 +3,7 @@
 
 use std::{
     rc::Rc,
-    sync::atomic::Ordering,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -36,7 +36,7 @@ pub(super) struct Place {
     pub(super) name: u64,
     /// Since when it serves, if that matters still.
     since: Option<Instant>,
-    trouble: Option<(Cause, Option<Seat>)>,
+    trouble: Option<(Cause, Option<Arc<Seat>>)>,
 }
 
 impl Place {
@@ -73,27 +73,31 @@ impl Place {
         self.trouble.is_none()
     }
 
-    /// Whether another request is on trial there.
-    pub(super) fn is_on_trial(&self) -> bool {
-        matches!(&self.trouble, Some((_, Some(seat))) if seat.load(Ordering::Relaxed))
+    /// Whether it is on trial, and not by a request of this client.
+    pub(super) fn is_on_trial(&self, client: Suspect) -> bool {
+        matches!(&self.trouble, Some((_, Some(seat))) if !seat.is_free(client, Instant::now()))
     }
 
-    /// For a request; `None` if others have taken its last place, or are on trial there.
-    pub(super) fn candidate(&self, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+    /// For a request of a client; `None` if others have taken its last place, or are on trial there.
+    pub(super) fn candidate(&self, client: Suspect, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
         let in_flight = InFlight::begin(&self.upstream)?;
         let trial = match &self.trouble {
             None => None,
-            Some((_, Some(seat))) if seat.swap(true, Ordering::AcqRel) => return None,
-            Some((cause, seat)) => Some(Trial { cause: *cause, seat: seat.clone(), reports: reports.clone() }),
+            Some((_, Some(seat))) if !seat.take(client, Instant::now()) => return None,
+            Some((cause, seat)) => Some(Trial { cause: *cause, seat: seat.clone(), client, reports: reports.clone() }),
         };
         Some(self.chosen(in_flight, trial))
     }
 
     /// For a request, because all are in trouble.
-    pub(super) fn anyway(&self, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+    pub(super) fn anyway(&self, client: Suspect, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
         let in_flight = InFlight::begin(&self.upstream)?;
-        let trial =
-            self.trouble.as_ref().map(|(cause, _)| Trial { cause: *cause, seat: None, reports: reports.clone() });
+        let trial = self.trouble.as_ref().map(|(cause, _)| Trial {
+            cause: *cause,
+            seat: None,
+            client,
+            reports: reports.clone(),
+        });
         Some(self.chosen(in_flight, trial))
     }
 
@@ -177,33 +181,35 @@ impl Candidate {
             }
         }
         if let Some(trial) = self.trial {
-            let passed = !errs || trial.cause == Cause::Failures;
-            trial.decide(&self.upstream, if passed { Verdict::Passed } else { Verdict::Failed(Instant::now()) });
+            if errs && trial.cause == Cause::Errors {
+                trial.fails(&self.upstream, Instant::now());
+            } else {
+                trial.decide(&self.upstream, Verdict::Passed);
+            }
         }
     }
 
     /// It has not, and nor has another one. Whoever answers nobody else either is in trouble.
     pub(crate) fn kept_silent(self, branch: &Branch, client: &Client) {
         self.observe(FAILED);
-        let backend = &self.upstream.backend;
+        let (backend, now) = (&self.upstream.backend, Instant::now());
         let max_fails = backend.terms.patience.max_fails;
-        let enough = max_fails.max(FEWEST);
-        let is_silent = backend.kept_silent(Suspect::of(client.address()), enough) >= enough && max_fails > 0;
+        let is_silent = backend.kept_silent(Suspect::of(client.address()), max_fails.max(FEWEST), now);
         match self.trial {
-            None if is_silent => branch.report(Change::Silent(backend.id, Instant::now())),
-            Some(trial) if is_silent => trial.decide(&self.upstream, Verdict::Failed(Instant::now())),
-            _ => {}
+            None if is_silent && max_fails > 0 => branch.report(Change::Silent(backend.id, now)),
+            Some(trial) => trial.fails(&self.upstream, now),
+            None => {}
         }
     }
 
-    /// It has not, or not so that it could be used. A trial that may have failed by the request decides nothing.
+    /// It has not, or not so that it could be used. A trial that may have failed by the request decides nothing alone.
     pub(crate) fn failed(self, branch: &Branch, failure: Failure) {
         // Who fails fast is not fast.
         self.observe(FAILED);
         match self.trial {
             None => branch.report(Change::Failed(self.upstream.backend.id, failure)),
             Some(trial) if failure.suspect.is_none() => trial.decide(&self.upstream, Verdict::Failed(failure.at)),
-            Some(_) => {}
+            Some(trial) => trial.fails(&self.upstream, failure.at),
         }
     }
 }
@@ -212,7 +218,8 @@ impl Candidate {
 struct Trial {
     cause: Cause,
     /// Without one it was sent there because all are in trouble.
-    seat: Option<Seat>,
+    seat: Option<Arc<Seat>>,
+    client: Suspect,
     reports: mpsc::Sender<Change>,
 }
 
@@ -224,12 +231,19 @@ impl Trial {
             self.seat = None;
         }
     }
+
+    /// It has failed, perhaps by the client's doing.
+    fn fails(self, upstream: &Upstream, at: Instant) {
+        if self.seat.as_ref().is_some_and(|seat| seat.fails(self.client, at)) {
+            self.decide(upstream, Verdict::Failed(at));
+        }
+    }
 }
 
 impl Drop for Trial {
     fn drop(&mut self) {
         if let Some(seat) = &self.seat {
-            seat.store(false, Ordering::Release);
+            seat.leave(self.client);
         }
     }
 }

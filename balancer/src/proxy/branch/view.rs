@@ -16,6 +16,7 @@ use crate::{
         Algorithm, Candidates, ewma::Latency, least_requests::LeastRequests, round_robin::RoundRobin, smooth::Smooth,
         sticky::Token, two_choices::TwoChoices,
     },
+    verdict::Suspect,
 };
 
 /// What the view of a thread is made by.
@@ -94,22 +95,22 @@ impl View {
 
     /// The next backend for a request: where its client was before, or whose turn it is.
     pub(super) fn pick(&mut self, tried: &Tried, wish: &Wish, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
+        let client = wish.client;
         if let Some(token) = &wish.token {
             let mut places = self.tiers.iter().filter_map(|tier| {
-                let free = Free { places: &tier.places, tried, anyway: false };
+                let free = Free { places: &tier.places, tried, client, anyway: false };
                 let known = (0..tier.places.len()).find(|place| tier.places[*place].has(token))?;
-                free.is_free(known).then(|| tier.places[known].candidate(reports))?
+                free.is_free(known).then(|| tier.places[known].candidate(client, reports))?
             });
             if let Some(candidate) = places.next() {
                 return Some(candidate.chosen_for("cookie"));
             }
         }
-        let key = wish.key;
-        let usual = if key.is_some() { "key" } else { "turn" };
+        let usual = if wish.key.is_some() { "key" } else { "turn" };
         for (tier, why) in self.tiers.iter_mut().zip([usual, "backup"]) {
             // Another thread may have been faster; then this one is not free any more.
-            while let Some(place) = tier.pick(tried, key, false) {
-                if let Some(candidate) = tier.places[place].candidate(reports) {
+            while let Some(place) = tier.pick(tried, wish, false) {
+                if let Some(candidate) = tier.places[place].candidate(client, reports) {
                     let why = if candidate.is_trial() { "trial" } else { why };
                     return Some(candidate.chosen_for(why));
                 }
@@ -119,8 +120,8 @@ impl View {
         if self.serves && (tried.may_ask_again() || self.tiers.iter().flat_map(|tier| &tier.places).any(is_left)) {
             return None;
         }
-        while let Some(place) = self.troubled.pick(tried, key, true) {
-            if let Some(candidate) = self.troubled.places[place].anyway(reports) {
+        while let Some(place) = self.troubled.pick(tried, wish, true) {
+            if let Some(candidate) = self.troubled.places[place].anyway(client, reports) {
                 return Some(candidate.chosen_for("anyway"));
             }
         }
@@ -145,9 +146,9 @@ impl View {
 }
 
 impl Tier {
-    fn pick(&mut self, tried: &Tried, key: Option<u64>, anyway: bool) -> Option<usize> {
+    fn pick(&mut self, tried: &Tried, wish: &Wish, anyway: bool) -> Option<usize> {
         let Self { places, algorithm } = self;
-        algorithm.as_mut()?.pick(&Free { places, tried, anyway }, key)
+        algorithm.as_mut()?.pick(&Free { places, tried, client: wish.client, anyway }, wish.key)
     }
 
     /// Takes the algorithm that fits the weights; one that is there goes on where it was.
@@ -174,6 +175,7 @@ impl Tier {
 struct Free<'a> {
     places: &'a [Place],
     tried: &'a Tried,
+    client: Suspect,
     /// Also those who are on trial or rest.
     anyway: bool,
 }
@@ -186,7 +188,7 @@ impl Candidates for Free<'_> {
     fn is_free(&self, place: usize) -> bool {
         let place = &self.places[place];
         !self.tried.has(place.id_and_turn())
-            && (self.anyway || !place.is_on_trial())
+            && (self.anyway || !place.is_on_trial(self.client))
             && !place.upstream.backend.is_full()
     }
 
