@@ -14,6 +14,7 @@ const HEADERS: u8 = 1;
 const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 /// The flag of DATA that ends a stream, and that of PING and SETTINGS that answers one.
@@ -25,6 +26,9 @@ const PADDED: u8 = 8;
 /// The flag of HEADERS with a priority, and its bytes.
 const PRIORITY: u8 = 0x20;
 const PRIORITY_BYTES: usize = 5;
+
+/// Most bytes of a frame behind its head: what holds until we say more, and we do not (RFC 9113, 4.2).
+const LONGEST: usize = 16 * 1024;
 
 /// Most malformed requests, over all of a connection, that end without it.
 const MOST_ODD: usize = 100;
@@ -51,6 +55,8 @@ pub(super) enum Verdict {
     Flood,
     /// The preface does not end with settings (RFC 9113, 3.4).
     Unsettled,
+    /// A frame is longer or shorter than its kind (RFC 9113, 6).
+    Misshapen,
     /// Heads cannot be read any more (RFC 7541).
     Garbled,
 }
@@ -136,6 +142,9 @@ impl Watch {
         if !self.settled {
             return Some(Verdict::Unsettled);
         }
+        if !is_sized(kind, flags, self.left) {
+            return Some(Verdict::Misshapen);
+        }
         if !self.count(kind, flags, sent) || self.odd.len() > MOST_ODD {
             return Some(Verdict::Flood);
         }
@@ -199,6 +208,18 @@ impl Watch {
         let more = if kind == WINDOW_UPDATE { sent / PER_UPDATE } else { 0 };
         u64::from(self.counts[place]) <= u64::from(MOST_IN_A_SECOND[place].1) + more
     }
+}
+
+fn is_sized(kind: u8, flags: u8, length: usize) -> bool {
+    let fits = match kind {
+        RESET | WINDOW_UPDATE => length == 4,
+        SETTINGS if flags & LAST_OR_ANSWER != 0 => length == 0,
+        SETTINGS => length.is_multiple_of(6),
+        PING => length == 8,
+        GOAWAY => length >= 8,
+        _ => true,
+    };
+    fits && length <= LONGEST
 }
 
 #[cfg(test)]

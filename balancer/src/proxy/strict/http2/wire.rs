@@ -67,6 +67,7 @@ impl Wire {
             Verdict::Good => return None,
             Verdict::Flood => Reason::ENHANCE_YOUR_CALM,
             Verdict::Unsettled => Reason::PROTOCOL_ERROR,
+            Verdict::Misshapen => Reason::FRAME_SIZE_ERROR,
             Verdict::Garbled => Reason::COMPRESSION_ERROR,
         };
         (!std::mem::replace(&mut inner.told, true)).then_some(reason)
@@ -159,8 +160,8 @@ impl AsyncRead for Wire {
         ready!(Pin::new(&mut inner.stream).poll_read(cx, into))?;
         inner.look_at_clock();
         inner.verdict = inner.watch.see(&into.filled()[before..], inner.second, inner.sent);
-        if matches!(inner.verdict, Verdict::Unsettled | Verdict::Garbled) {
-            // The library might take it.
+        if matches!(inner.verdict, Verdict::Unsettled | Verdict::Misshapen | Verdict::Garbled) {
+            // The library might take it, or call it something else.
             into.set_filled(before);
             return Poll::Pending;
         }
