@@ -236,7 +236,7 @@ impl Once {
 
     /// Takes note of one field.
     pub(super) fn note(&mut self, name: &[u8]) -> Result<(), Refusal> {
-        let place = self.list.iter().position(|(known, _)| is_named(name, known.as_bytes()));
+        let place = self.list.iter().position(|(known, _)| is_taken_for(name, known.as_bytes()));
         let Some(place) = place else { return Ok(()) };
         let before = self.seen;
         self.seen |= 1 << place;
@@ -313,10 +313,11 @@ pub(super) fn check_trailer(text: &[u8], named: &[u8]) -> Result<bool, Refusal> 
         return Ok(true);
     }
     let field = parse(text, line)?;
-    if !field.kind.may_trail() {
+    let name = field.name.of(text);
+    let plain: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
+    if !field.kind.may_trail() || !Kind::named(&plain).may_trail() {
         return Err(NO_TRAILER);
     }
-    let name = field.name.of(text);
     let is_one = |other: &[u8]| is_taken_for(name, other);
     Ok(!NEVER_LAST.into_iter().any(is_one) && !options(named).any(is_one))
 }

@@ -9,7 +9,7 @@ pub(crate) use super::strict::{
 };
 use super::{
     strict::{
-        http2::{SEND_BUFFER, STREAM_WINDOW},
+        http2::{SEND_BUFFER, STREAM_WINDOW, memory_of_heads},
         shelf::{BEHIND_HEAD, BUFFER, LARGE_BUFFERS, MOST_OUT, SMALL_BUFFER},
     },
     worker::{MOST_ENCODING, MOST_GATHERED, MOST_HELD},
@@ -48,6 +48,7 @@ pub(crate) fn parts(config: &Config) -> Vec<(&'static str, u64)> {
     if config.has_tls() {
         parts.push(("TLS", each(SECURE)));
         if config.tls.http2 {
+            parts.push(("heads within HTTP/2", each(memory_of_heads(limits.head_size))));
             parts.push(("bodies within HTTP/2", each(SEND_BUFFER + STREAM_WINDOW as usize)));
         }
     }

@@ -498,6 +498,36 @@ fn a_body_whose_end_is_told_behind_its_answer_is_not_reset() {
 }
 
 #[test]
+fn an_answer_is_taken_whole_by_who_reads_slowly_and_speaks_behind_our_end() {
+    const LENGTH: usize = 300_000;
+    let (go, gone) = mpsc::sync_channel::<()>(1);
+    let gone = Mutex::new(gone);
+    let mut scene = Scene::of(Upstream::scripted(move |_, peer| {
+        write!(peer.get_mut(), "HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n").unwrap();
+        let _ = gone.lock().unwrap().recv();
+        peer.get_mut().write_all(&[b'x'; LENGTH]).is_ok()
+    }));
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&scene.balancer.tls.into()).unwrap();
+    let (mut client, mut idle) = (Raw::over(socket.into(), &scene.authority), scene.balancer.connect());
+    client.request(1, &USUAL, true);
+    [0, 1].iter().for_each(|id| client.frame(WINDOW_UPDATE, 0, *id, &(1_u32 << 20).to_be_bytes()));
+    client.until(|frame| frame.kind == HEADERS).unwrap();
+    scene.balancer.signal(Signal::TERM);
+    assert!(idle.is_closed(), "all are let go");
+    go.send(()).unwrap();
+    let mut taken = 0;
+    while taken < LENGTH {
+        let Some(frame) = client.next() else { panic!("{taken} of {LENGTH}") };
+        taken += if frame.kind == DATA { frame.payload.len() } else { 0 };
+        client.frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes());
+    }
+    drop(client);
+    assert!(scene.balancer.end().success());
+}
+
+#[test]
 fn settings_are_answered_and_bounds_are_told() {
     let scene = Scene::of(Upstream::saying("hi"));
     let mut client = scene.connect();

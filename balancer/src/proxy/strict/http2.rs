@@ -1,8 +1,8 @@
-//! HTTP/2 in front: the `h2` crate reads and writes frames, each request becomes one of HTTP/1.1 and takes the same way as
+//! HTTP/2 in front: the `h2` crate reads and writes frames behind a [`watch`] that has read their heads, each request becomes one of HTTP/1.1 and takes the same way as
 //! any other, from the same check of its head to the same choice of a backend.
 //!
 //! ```text
-//! wire (counts frames, gathers output) -> h2 -> head -> turn -> front -> h2 -> wire
+//! wire (watch: counts frames, reads heads; gathers output) -> h2 -> head -> turn -> front -> h2 -> wire
 //! ```
 
 use std::{
@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     access_log::Asked,
+    hpack,
     proxy::{
         client::{Client, Guest, Phase},
         worker::Worker,
@@ -42,6 +43,7 @@ use crate::{
 mod answer;
 mod front;
 mod head;
+mod heads;
 mod watch;
 mod wire;
 
@@ -52,12 +54,19 @@ const WINDOW: u32 = 1024 * 1024;
 pub(crate) const STREAM_WINDOW: u32 = 256 * 1024;
 /// Most bytes of an answer that `h2` holds until they go out.
 pub(crate) const SEND_BUFFER: usize = 64 * 1024;
+/// What a connection holds at most while a head comes: what its client has kept, with what each of that takes besides; the
+/// field under way, and the head as it is written anew, here and for `h2`; and what was read together.
+pub(crate) fn memory_of_heads(head_size: usize) -> usize {
+    2 * hpack::TABLE + 4 * head_size + 2 * PIECE
+}
+
 /// Most streams that are remembered after they were reset, from either side.
 const MOST_RESET: usize = 32;
 /// Most streams that we have to reset for what the client does to them, over all of a connection.
 const MOST_PROVOKED: usize = 100;
-/// Most bytes that are read on from a client that is being left.
-const DRAINED: usize = 1024 * 1024;
+
+/// About what is read at once, and what is ready for `h2` before there is more.
+const PIECE: usize = 16 * 1024;
 
 /// Serves one connection until the client or we have had enough.
 pub(super) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, stream: Secure) {
@@ -85,7 +94,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, stream: Secu
     poll_fn(|cx| serving.poll(cx)).await;
     drop(serving);
     client.enter(Phase::Leaving);
-    wire.leave(client, DRAINED).await;
+    wire.leave(client, super::LEAVING).await;
 }
 
 fn builder(worker: &Worker) -> Builder {

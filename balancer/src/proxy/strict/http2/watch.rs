@@ -1,8 +1,11 @@
-//! Looks at frames as they come: that the first one is the client's settings, how many there are of those that cost it
-//! nothing and us something, such as resets, pings, settings and empty data, and which requests are malformed in a way that
-//! `h2` lets pass. Pure.
+//! Frames on their way to `h2`: the first one has to be the client's settings, those that cost it nothing and us something,
+//! such as resets, pings, settings and empty data, are counted, and heads are [read here](super::heads) and passed on as they
+//! are written anew. Pure.
 
-use crate::hpack::{Garbled, Heads, Oddity};
+use h2::Reason;
+
+use super::{PIECE, heads::Heads};
+use crate::http1::Refusal;
 
 /// Bytes that a client sends before its first frame.
 const PREFACE: usize = 24;
@@ -21,6 +24,8 @@ const CONTINUATION: u8 = 9;
 const LAST_OR_ANSWER: u8 = 1;
 /// The flag of HEADERS and CONTINUATION with the end of a head.
 const END_HEADERS: u8 = 4;
+/// The flag of HEADERS with the end of a message.
+const END_STREAM: u8 = 1;
 /// The flag of HEADERS that begins with the length of what fills it up.
 const PADDED: u8 = 8;
 /// The flag of HEADERS with a priority, and its bytes.
@@ -47,22 +52,8 @@ pub(crate) const MOST_IN_A_SECOND: [(&str, u32); KINDS] = [
 /// Bytes of answers for which a client may send one more update of its windows.
 const PER_UPDATE: u64 = 256;
 
-/// What is to be said of what has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Good,
-    /// There are too many frames of one kind.
-    Flood,
-    /// The preface does not end with settings (RFC 9113, 3.4).
-    Unsettled,
-    /// A frame is longer or shorter than its kind (RFC 9113, 6).
-    Misshapen,
-    /// Heads cannot be read any more (RFC 7541).
-    Garbled,
-}
-
-/// How many frames of the kinds that are counted have come in this second.
-#[derive(Debug, Default)]
+/// The frames of a connection.
+#[derive(Debug)]
 pub(super) struct Watch {
     /// Bytes seen of the preface.
     greeted: usize,
@@ -76,31 +67,70 @@ pub(super) struct Watch {
     second: u64,
     counts: [u32; KINDS],
     heads: Heads,
-    /// Bytes before the fields of a frame with a head: the length of its filling, then a priority.
+    /// The stream whose head has begun and not ended, and the flags that it began with.
+    open: Option<(u32, u8)>,
+    /// Whether the length of its filling is still to come.
     padded: bool,
-    priority: usize,
+    /// The priority in front of its fields, as far as it has come, and how long that is.
+    priority: Vec<u8>,
+    priority_length: usize,
     /// Bytes behind them.
     filling: usize,
     /// The last stream that was begun.
     last: u32,
-    odd: Vec<(u32, Oddity)>,
+    odd: Vec<(u32, Refusal)>,
 }
 
 impl Watch {
-    /// Looks at what has come. `sent`: bytes that went to the client in this second.
-    pub(super) fn see(&mut self, mut bytes: &[u8], second: u64, sent: u64) -> Verdict {
+    /// Heads may be as large as this, without it.
+    pub(super) fn new(head_size: usize) -> Self {
+        Self {
+            greeted: 0,
+            head: [0; HEAD],
+            filled: 0,
+            left: 0,
+            settled: false,
+            second: 0,
+            counts: [0; KINDS],
+            heads: Heads::new(head_size),
+            open: None,
+            padded: false,
+            priority: Vec::new(),
+            priority_length: 0,
+            filling: 0,
+            last: 0,
+            odd: Vec::new(),
+        }
+    }
+
+    /// Whether the next bytes, so many of them, go on as they are.
+    pub(super) fn is_plain(&self, length: usize) -> bool {
+        self.left > length && !self.is_of_head()
+    }
+
+    /// They have gone.
+    pub(super) fn passed(&mut self, length: usize) {
+        self.left -= length;
+    }
+
+    /// Passes on what has come, up to a bound; says how much of it that was. `sent`: bytes that went to the client in this
+    /// second. With an error the connection has to end.
+    pub(super) fn pass(&mut self, all: &[u8], out: &mut Vec<u8>, second: u64, sent: u64) -> Result<usize, Reason> {
         if self.second != second {
             (self.second, self.counts) = (second, [0; KINDS]);
         }
-        let greeting = bytes.len().min(PREFACE - self.greeted);
-        self.greeted += greeting;
-        bytes = &bytes[greeting..];
-        while !bytes.is_empty() {
+        let (greeting, mut bytes) = all.split_at(all.len().min(PREFACE - self.greeted));
+        self.greeted += greeting.len();
+        out.extend_from_slice(greeting);
+        while !bytes.is_empty() && out.len() < PIECE {
             if self.left > 0 {
                 let (passed, rest) = bytes.split_at(self.left.min(bytes.len()));
                 bytes = rest;
-                if self.read(passed).is_err() {
-                    return Verdict::Garbled;
+                self.left -= passed.len();
+                if self.is_of_head() {
+                    self.read(passed)?;
+                } else {
+                    out.extend_from_slice(passed);
                 }
             } else {
                 let (taken, rest) = bytes.split_at((HEAD - self.filled).min(bytes.len()));
@@ -111,79 +141,114 @@ impl Watch {
                     break;
                 }
                 self.filled = 0;
-                if let Some(verdict) = self.begin(sent) {
-                    return verdict;
+                self.begin(sent)?;
+                if !self.is_of_head() {
+                    out.extend_from_slice(&self.head);
                 }
             }
-            if self.left == 0 && self.end().is_err() {
-                return Verdict::Garbled;
+            if self.left == 0 && self.is_of_head() {
+                self.end(out)?;
             }
         }
-        Verdict::Good
+        Ok(all.len() - bytes.len())
     }
 
-    /// What is wrong with a request besides what `h2` says, of its head or of its trailers, if they have come.
-    pub(super) fn oddity(&self, stream: u32) -> Option<Oddity> {
-        self.odd.iter().find(|(id, _)| *id == stream).map(|(_, oddity)| *oddity)
+    /// Why a request is refused besides what `h2` says: for its head, and for its trailers once they have come.
+    pub(super) fn refusal(&self, stream: u32) -> Option<Refusal> {
+        self.odd.iter().find(|(id, _)| *id == stream).map(|(_, refusal)| *refusal)
+    }
+
+    /// Holds no more memory than it has to.
+    pub(super) fn rest(&mut self) {
+        if self.open.is_none() {
+            self.heads.rest();
+        }
     }
 
     /// Whether a part of a head has come, and the rest has not; what of a frame has come may be one.
     pub(super) fn is_in_head(&self) -> bool {
-        let [_, _, _, kind, flags, ..] = self.head;
-        let is_part = self.left > 0 || flags & END_HEADERS == 0;
-        self.filled > 0 || matches!(kind, HEADERS | CONTINUATION) && is_part
+        self.filled > 0 || self.open.is_some()
     }
 
-    /// A frame begins; says what speaks against it.
-    fn begin(&mut self, sent: u64) -> Option<Verdict> {
+    /// Whether the frame that has come last is part of a head.
+    fn is_of_head(&self) -> bool {
+        let [_, _, _, kind, ..] = self.head;
+        matches!(kind, HEADERS | CONTINUATION)
+    }
+
+    /// A frame begins.
+    fn begin(&mut self, sent: u64) -> Result<(), Reason> {
         let [high, middle, low, kind, flags, ..] = self.head;
         self.left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         self.settled |= kind == SETTINGS && flags & LAST_OR_ANSWER == 0;
-        if !self.settled {
-            return Some(Verdict::Unsettled);
+        let stream = self.stream();
+        // A head is in one piece (RFC 9113, 4.3).
+        let follows = self.open.map_or(kind != CONTINUATION, |(open, _)| kind == CONTINUATION && stream == open);
+        if !self.settled || !follows || kind == HEADERS && stream == 0 {
+            return Err(Reason::PROTOCOL_ERROR);
         }
         if !is_sized(kind, flags, self.left) {
-            return Some(Verdict::Misshapen);
+            return Err(Reason::FRAME_SIZE_ERROR);
         }
         if !self.count(kind, flags, sent) || self.odd.len() > MOST_ODD {
-            return Some(Verdict::Flood);
+            return Err(Reason::ENHANCE_YOUR_CALM);
         }
         if kind == HEADERS {
+            self.open = Some((stream, flags));
             self.padded = flags & PADDED != 0;
-            self.priority = if flags & PRIORITY == 0 { 0 } else { PRIORITY_BYTES };
-            let stream = self.stream();
+            self.priority.clear();
+            self.priority_length = if flags & PRIORITY == 0 { 0 } else { PRIORITY_BYTES };
             self.heads.begin(stream <= self.last);
             self.last = self.last.max(stream);
         }
-        None
-    }
-
-    /// Reads what has come of a frame behind its head.
-    fn read(&mut self, bytes: &[u8]) -> Result<(), Garbled> {
-        let [_, _, _, kind, ..] = self.head;
-        let mut fields = if matches!(kind, HEADERS | CONTINUATION) { bytes } else { &[] };
-        if self.padded
-            && let Some((length, rest)) = fields.split_first()
-        {
-            (self.padded, self.filling, fields) = (false, usize::from(*length), rest);
-        }
-        let priority = self.priority.min(fields.len());
-        self.priority -= priority;
-        fields = &fields[priority..];
-        self.left -= bytes.len();
-        let behind = self.filling.saturating_sub(self.left).min(fields.len());
-        self.heads.read(&fields[..fields.len() - behind])
-    }
-
-    /// A frame has ended.
-    fn end(&mut self) -> Result<(), Garbled> {
-        let [_, _, _, kind, flags, ..] = self.head;
-        self.filling = 0;
-        if matches!(kind, HEADERS | CONTINUATION) && flags & END_HEADERS != 0 {
-            let odd = self.heads.end()?;
-            self.odd.extend(odd.map(|oddity| (self.stream(), oddity)));
-        }
         Ok(())
+    }
+
+    /// Reads what has come of a head.
+    fn read(&mut self, mut bytes: &[u8]) -> Result<(), Reason> {
+        if self.padded
+            && let Some((length, rest)) = bytes.split_first()
+        {
+            (self.padded, self.filling, bytes) = (false, usize::from(*length), rest);
+            if self.filling + self.priority_length > self.left + bytes.len() {
+                return Err(Reason::PROTOCOL_ERROR);
+            }
+        }
+        let (priority, fields) = bytes.split_at(bytes.len().min(self.priority_length - self.priority.len()));
+        self.priority.extend_from_slice(priority);
+        let behind = self.filling.saturating_sub(self.left).min(fields.len());
+        self.heads.read(&fields[..fields.len() - behind]).map_err(|_| Reason::COMPRESSION_ERROR)
+    }
+
+    /// A frame of a head has ended; with the head it is passed on.
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Reason> {
+        let [_, _, _, _, flags, ..] = self.head;
+        self.filling = 0;
+        if self.padded || self.priority.len() < self.priority_length {
+            return Err(Reason::FRAME_SIZE_ERROR);
+        }
+        if flags & END_HEADERS == 0 {
+            return Ok(());
+        }
+        let Some((stream, began)) = self.open.take() else { return Ok(()) };
+        let (mut fields, refusal) = self.heads.end().map_err(|_| Reason::COMPRESSION_ERROR)?;
+        self.odd.extend(refusal.map(|refusal| (stream, refusal)));
+        let mut kind = HEADERS;
+        loop {
+            let priority: &[u8] = if kind == HEADERS { &self.priority } else { &[] };
+            let (piece, rest) = fields.split_at(fields.len().min(LONGEST - priority.len()));
+            let begun = if kind == HEADERS { began & (END_STREAM | PRIORITY) } else { 0 };
+            let ended = if rest.is_empty() { END_HEADERS } else { 0 };
+            let [_, high, middle, low] = u32::try_from(priority.len() + piece.len()).unwrap_or_default().to_be_bytes();
+            out.extend_from_slice(&[high, middle, low, kind, begun | ended]);
+            out.extend_from_slice(&stream.to_be_bytes());
+            out.extend_from_slice(priority);
+            out.extend_from_slice(piece);
+            (fields, kind) = (rest, CONTINUATION);
+            if fields.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     /// The stream of a frame.
@@ -225,6 +290,7 @@ fn is_sized(kind: u8, flags: u8, length: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hpack::{self, Field};
 
     fn frame(kind: u8, flags: u8, length: u8) -> Vec<u8> {
         let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, 1];
@@ -233,17 +299,30 @@ mod tests {
         frame
     }
 
+    /// What is passed on of these bytes.
+    fn pass(watch: &mut Watch, mut bytes: &[u8], second: u64, sent: u64) -> Result<Vec<u8>, Reason> {
+        let mut all = Vec::new();
+        while !bytes.is_empty() {
+            let mut out = Vec::new();
+            let passed = watch.pass(bytes, &mut out, second, sent)?;
+            assert!(out.len() < PIECE + 300, "{}", out.len());
+            all.extend_from_slice(&out);
+            bytes = &bytes[passed..];
+        }
+        Ok(all)
+    }
+
     /// One that has seen the preface, settings and all, in the second before the first.
     fn greeted() -> Watch {
-        let mut watch = Watch::default();
-        assert_eq!(watch.see(&[&[b'P'; PREFACE], &frame(SETTINGS, 0, 0)[..]].concat(), u64::MAX, 0), Verdict::Good);
+        let (mut watch, preface) = (Watch::new(32 * 1024), [&[b'P'; PREFACE], &frame(SETTINGS, 0, 0)[..]].concat());
+        assert_eq!(pass(&mut watch, &preface, u64::MAX, 0), Ok(preface));
         watch
     }
 
     /// How many of these frames are good, sent in pieces of this size.
-    fn good(frame: &[u8], piece: usize, sent: u64) -> usize {
+    fn good(frames: &[u8], piece: usize, sent: u64) -> usize {
         let mut watch = greeted();
-        let is_good = |_: &usize| frame.chunks(piece).all(|piece| watch.see(piece, 0, sent) == Verdict::Good);
+        let is_good = |_: &usize| frames.chunks(piece).all(|piece| pass(&mut watch, piece, 0, sent).is_ok());
         (0..5000).take_while(is_good).count()
     }
 
@@ -254,7 +333,8 @@ mod tests {
             assert_eq!(good(&frame(PING, 0, 8), piece, 0), 100);
             assert_eq!(good(&frame(SETTINGS, 0, 6), piece, 0), 50);
             assert_eq!(good(&frame(DATA, 0, 0), piece, 0), 100);
-            assert_eq!(good(&frame(CONTINUATION, 0, 1), piece, 0), 200);
+            let in_two = [frame(HEADERS, 0, 1), frame(CONTINUATION, END_HEADERS, 1)].concat();
+            assert_eq!(good(&in_two, piece, 0), 200);
             assert_eq!(good(&frame(2, 0, 5), piece, 0), 500);
         }
     }
@@ -272,7 +352,7 @@ mod tests {
     fn a_head_is_under_way_until_its_last_byte() {
         let mut watch = greeted();
         let mut sees = |bytes: &[u8]| {
-            watch.see(bytes, 0, 0);
+            pass(&mut watch, bytes, 0, 0).unwrap();
             watch.is_in_head()
         };
         let (part, whole) = (frame(HEADERS, 1, 20), frame(CONTINUATION, END_HEADERS, 20));
@@ -281,51 +361,117 @@ mod tests {
     }
 
     /// Frames of one stream with these payloads.
-    fn head(stream: u8, frames: &[(u8, u8, &[u8])]) -> Vec<u8> {
+    fn frames(stream: u8, frames: &[(u8, u8, &[u8])]) -> Vec<u8> {
         let frame = |(kind, flags, payload): &(u8, u8, &[u8])| {
-            [&[0, 0, u8::try_from(payload.len()).unwrap(), *kind, *flags, 0, 0, 0, stream], *payload].concat()
+            let [_, high, middle, low] = u32::try_from(payload.len()).unwrap().to_be_bytes();
+            [&[high, middle, low, *kind, *flags, 0, 0, 0, stream], *payload].concat()
         };
         frames.iter().flat_map(frame).collect()
     }
 
     #[test]
-    fn what_is_odd_about_a_request_is_found_behind_filling_priorities_and_cuts() {
-        let (plain, odd) = (&b"\x04\x03/ab"[..], &b"\x04\x03/#b"[..]);
-        let filled = |field: &[u8]| [&[6, 0, 0, 0, 0, 9], field, b"\x04\x01#\xff\xff\xff"].concat();
+    fn heads_are_passed_on_without_filling_and_cuts_and_what_is_odd_about_them_is_known() {
+        // A path with a name that is known, to be kept.
+        let (plain, odd) = (&b"\x44\x03/ab"[..], &b"\x44\x03/#b"[..]);
+        let priority = [0, 0, 0, 0, 9];
+        let filled = |field: &[u8]| [&[3], &priority[..], field, b"\xff\xff\xff"].concat();
+        let written = |flags: u8, payload: &[u8]| frames(0, &[(HEADERS, flags | END_HEADERS, payload)]);
         for piece in [1, 3, 1000] {
             let mut watch = greeted();
-            let mut sees = |stream: u8, frames: &[(u8, u8, &[u8])]| {
-                let bytes = head(stream, frames);
-                assert!(bytes.chunks(piece).all(|piece| watch.see(piece, 0, 0) == Verdict::Good), "{frames:?}");
-                watch.oddity(stream.into())
+            let mut passes = |stream: u8, sent: &[(u8, u8, &[u8])], expected: &[u8]| {
+                let bytes = frames(stream, sent);
+                let mut out = Vec::new();
+                bytes.chunks(piece).for_each(|piece| out.extend(pass(&mut watch, piece, 0, 0).unwrap()));
+                let mut expected = expected.to_vec();
+                expected[HEAD - 1] = stream;
+                assert_eq!(out, expected, "{sent:?}");
+                watch.refusal(stream.into()).is_some()
             };
             let whole = PADDED | PRIORITY | END_HEADERS;
-            assert_eq!(sees(1, &[(HEADERS, END_HEADERS, plain)]), None);
-            assert_eq!(sees(3, &[(HEADERS, END_HEADERS, odd)]), Some(Oddity::Fragment));
-            assert_eq!(sees(5, &[(HEADERS, whole, &filled(plain))]), None);
-            assert_eq!(sees(7, &[(HEADERS, whole, &filled(odd))]), Some(Oddity::Fragment));
+            let path = b"\x04\x03/ab";
+            assert!(!passes(1, &[(HEADERS, END_HEADERS, plain)], &written(0, path)));
+            assert!(passes(3, &[(HEADERS, END_HEADERS | END_STREAM, odd)], &written(END_STREAM, &[0x84])));
+            let kept = [&priority[..], path].concat();
+            assert!(!passes(5, &[(HEADERS, whole, &filled(plain))], &written(PRIORITY, &kept)));
+            // Said again by its number: there it is whole.
+            assert!(!passes(7, &[(HEADERS, END_HEADERS, &[0xbe])], &written(0, path)));
             let cut = [(HEADERS, 0, &odd[..3]), (CONTINUATION, 0, b""), (CONTINUATION, END_HEADERS, &odd[3..])];
-            assert_eq!(sees(9, &cut), Some(Oddity::Fragment));
-            assert_eq!(sees(1, &[(DATA, 0, odd), (HEADERS, 5, b"\x0f\x00\x00")]), None, "trailers");
-            assert_eq!(sees(1, &[(HEADERS, 5, plain)]), Some(Oddity::PseudoTrailer));
+            assert!(passes(9, &cut, &written(0, &[0x84])));
+            assert!(!passes(1, &[(HEADERS, 5, b"\x0f\x00\x00")], &written(END_STREAM, b"\x0f\x00\x00")), "trailers");
+            assert!(passes(1, &[(HEADERS, 5, plain)], &written(END_STREAM, b"")));
         }
     }
 
     #[test]
-    fn many_odd_requests_are_a_flood_and_a_garbled_one_is_the_last() {
+    fn a_long_head_is_cut_anew() {
         let mut watch = greeted();
-        let sent = (1..u8::MAX).take_while(|stream| {
-            watch.see(&head(*stream, &[(HEADERS, END_HEADERS, b"\x04\x01#")]), 0, 0) == Verdict::Good
-        });
-        assert_eq!(sent.count(), MOST_ODD + 1);
-        assert_eq!(greeted().see(&head(1, &[(HEADERS, END_HEADERS, b"\x04\x05/")]), 0, 0), Verdict::Garbled);
+        let with = |length| {
+            let (mut field, value) = (Vec::new(), vec![b'x'; length]);
+            hpack::put(&mut field, &Field { number: 0, known: 58, name: b"user-agent", value: &value, length });
+            field
+        };
+        let (field, value) = (with(100_000), with(20_000));
+        let mut cut: Vec<(u8, u8, &[u8])> = field.chunks(1000).map(|piece| (CONTINUATION, 0, piece)).collect();
+        cut[0].0 = HEADERS;
+        let last = cut.len() - 1;
+        cut[last].1 = END_HEADERS;
+        assert_eq!(pass(&mut watch, &frames(1, &cut), 0, 0), Ok(frames(1, &[(HEADERS, END_HEADERS, b"")])));
+        assert_eq!(watch.refusal(1), Some(Refusal::HeadTooLarge));
+        let (first, second) = value.split_at(10_000);
+        let sent = frames(3, &[(HEADERS, 5 - END_HEADERS, first), (CONTINUATION, END_HEADERS, second)]);
+        let (first, second) = value.split_at(LONGEST);
+        let passed = frames(3, &[(HEADERS, END_STREAM, first), (CONTINUATION, END_HEADERS, second)]);
+        let mut out = Vec::new();
+        assert_eq!(watch.pass(&sent, &mut out, 0, 0), Ok(sent.len()));
+        assert!(out == passed && watch.refusal(3).is_none());
+    }
+
+    #[test]
+    fn what_breaks_a_head_ends_the_connection_with_its_name() {
+        let whole = (HEADERS, END_HEADERS, &b"\x82"[..]);
+        for (what, expected, sent) in [
+            ("a continuation of nothing", Reason::PROTOCOL_ERROR, vec![(CONTINUATION, END_HEADERS, &b""[..])]),
+            ("of a whole head", Reason::PROTOCOL_ERROR, vec![whole, (CONTINUATION, END_HEADERS, b"")]),
+            ("something else in a head", Reason::PROTOCOL_ERROR, vec![(HEADERS, 0, b"\x82"), (PING, 0, &[0; 8])]),
+            ("more filling than there is", Reason::PROTOCOL_ERROR, vec![(HEADERS, PADDED | END_HEADERS, b"\x02\x82")]),
+            ("no room for filling", Reason::FRAME_SIZE_ERROR, vec![(HEADERS, PADDED | END_HEADERS, b"")]),
+            ("no room for a priority", Reason::FRAME_SIZE_ERROR, vec![(HEADERS, PRIORITY | END_HEADERS, &[0; 4])]),
+            ("half a field", Reason::COMPRESSION_ERROR, vec![(HEADERS, END_HEADERS, b"\x04\x05/")]),
+            ("field zero", Reason::COMPRESSION_ERROR, vec![(HEADERS, END_HEADERS, b"\x80")]),
+            ("a ping of seven bytes", Reason::FRAME_SIZE_ERROR, vec![(PING, 0, &[0; 7])]),
+        ] {
+            assert_eq!(pass(&mut greeted(), &frames(1, &sent), 0, 0), Err(expected), "{what}");
+        }
+        let mut watch = greeted();
+        let one = [frames(1, &[(HEADERS, 0, b"\x82")]), frames(3, &[(CONTINUATION, END_HEADERS, b"")])].concat();
+        assert_eq!(pass(&mut watch, &one, 0, 0), Err(Reason::PROTOCOL_ERROR), "a continuation of another head");
+    }
+
+    #[test]
+    fn many_odd_requests_are_a_flood() {
+        let mut watch = greeted();
+        let odd = |stream| frames(stream, &[(HEADERS, END_HEADERS, b"\x04\x01#")]);
+        let results: Vec<_> = (1..u8::MAX).map(|stream| pass(&mut watch, &odd(stream), 0, 0)).collect();
+        assert_eq!(results.iter().take_while(|result| result.is_ok()).count(), MOST_ODD + 1);
+        assert_eq!(results[MOST_ODD + 1], Err(Reason::ENHANCE_YOUR_CALM));
+    }
+
+    #[test]
+    fn heads_that_are_short_here_and_long_there_are_passed_on_a_few_at_a_time() {
+        let mut watch = greeted();
+        let large = [&b"\x40\x01x\x7f\x81\x1e"[..], &[b'y'; 3968]].concat();
+        pass(&mut watch, &frames(1, &[(HEADERS, 5, &large)]), 0, 0).unwrap();
+        let bomb = frames(3, &[(HEADERS, 5, &[0xbe; 4][..]); 100]);
+        let mut out = Vec::new();
+        let passed = watch.pass(&bomb, &mut out, 0, 0).unwrap();
+        assert!(passed < 30 && out.len() < PIECE + 32 * 1024, "{passed} {}", out.len());
     }
 
     #[test]
     fn another_second_begins_anew() {
         let (mut watch, reset) = (greeted(), frame(RESET, 0, 4));
-        assert!((0..2000).all(|number| watch.see(&reset, number / 200, 0) == Verdict::Good));
-        assert_eq!(watch.see(&reset, 9, 0), Verdict::Flood);
+        assert!((0..2000).all(|number| pass(&mut watch, &reset, number / 200, 0).is_ok()));
+        assert_eq!(pass(&mut watch, &reset, 9, 0), Err(Reason::ENHANCE_YOUR_CALM));
     }
 
     #[test]
@@ -333,9 +479,9 @@ mod tests {
         for first in [frame(HEADERS, 5, 20), frame(PING, 0, 8), frame(WINDOW_UPDATE, 0, 4), frame(SETTINGS, 1, 0)] {
             let all = [&[b'P'; PREFACE], &first[..], &frame(SETTINGS, 0, 0)].concat();
             for piece in [1, 30, 100] {
-                let mut watch = Watch::default();
-                let bad = all.chunks(piece).find(|piece| watch.see(piece, 0, 0) != Verdict::Good);
-                assert!(bad.is_some(), "{first:?}");
+                let mut watch = Watch::new(32 * 1024);
+                let bad = all.chunks(piece).find_map(|piece| pass(&mut watch, piece, 0, 0).err());
+                assert_eq!(bad, Some(Reason::PROTOCOL_ERROR), "{first:?}");
             }
         }
     }

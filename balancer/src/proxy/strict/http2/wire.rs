@@ -8,6 +8,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use h2::{Reason, StreamId};
@@ -17,7 +18,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use super::watch::{Verdict, Watch};
+use super::watch::Watch;
 use crate::{
     http1::Refusal,
     proxy::{client::Client, worker::Worker},
@@ -36,12 +37,17 @@ struct Inner {
     out: Vec<u8>,
     /// How much of it has gone.
     gone: usize,
+    /// What has come and was not looked at, and what goes to the library, with how far it has gone there.
+    input: Vec<u8>,
+    ready: Vec<u8>,
+    taken: usize,
     watch: Watch,
     /// Bytes that went out in this second.
     sent: u64,
     second: u64,
-    verdict: Verdict,
-    /// Whether the connection knows of a bad one.
+    /// Why the connection has to end.
+    end: Option<Reason>,
+    /// Whether it knows of that.
     told: bool,
 }
 
@@ -52,10 +58,13 @@ impl Wire {
             worker: Rc::clone(worker),
             out: Vec::new(),
             gone: 0,
-            watch: Watch::default(),
+            input: Vec::new(),
+            ready: Vec::new(),
+            taken: 0,
+            watch: Watch::new(worker.limits.head_size),
             sent: 0,
             second: 0,
-            verdict: Verdict::Good,
+            end: None,
             told: false,
         })))
     }
@@ -63,20 +72,13 @@ impl Wire {
     /// Why the connection has to end by what the client has sent; says so once.
     pub(super) fn refusal(&self) -> Option<Reason> {
         let mut inner = self.0.borrow_mut();
-        let reason = match inner.verdict {
-            Verdict::Good => return None,
-            Verdict::Flood => Reason::ENHANCE_YOUR_CALM,
-            Verdict::Unsettled => Reason::PROTOCOL_ERROR,
-            Verdict::Misshapen => Reason::FRAME_SIZE_ERROR,
-            Verdict::Garbled => Reason::COMPRESSION_ERROR,
-        };
-        (!std::mem::replace(&mut inner.told, true)).then_some(reason)
+        let end = inner.end?;
+        (!std::mem::replace(&mut inner.told, true)).then_some(end)
     }
 
     /// What is wrong with a request that the library lets pass: of its head, and of its trailers once they have come.
     pub(super) fn check(&self, stream: StreamId) -> Result<(), Refusal> {
-        let oddity = self.0.borrow().watch.oddity(stream.into());
-        oddity.map_or(Ok(()), |oddity| Err(Refusal::Bad(oddity.as_str())))
+        self.0.borrow().watch.refusal(stream.into()).map_or(Ok(()), Err)
     }
 
     /// Whether a part of a head has come, and the rest has not.
@@ -91,26 +93,31 @@ impl Wire {
 
     /// Holds no memory while nothing is said.
     pub(super) fn rest(&self) {
-        self.0.borrow_mut().out.shrink_to_fit();
+        let inner = &mut *self.0.borrow_mut();
+        inner.out.shrink_to_fit();
+        inner.input.shrink_to_fit();
+        if inner.ready.is_empty() {
+            inner.ready = Vec::new();
+        }
+        inner.watch.rest();
     }
 
-    /// Closes our direction, and reads what the client still sends, up to a bound: unread, it would end in a reset that
-    /// takes our last words with it.
-    pub(super) async fn leave(&self, client: &Client, most: usize) {
+    /// Closes our direction, and reads what the client still sends, for a bounded time, until it has closed its own: unread, or come
+    /// behind our end, it would be answered with a reset that takes our last words with it.
+    pub(super) async fn leave(&self, client: &Client, longest: Duration) {
         if poll_fn(|cx| self.0.borrow_mut().poll_close(cx)).await.is_err() {
             return;
         }
-        let mut left = most;
+        let worker = Rc::clone(&self.0.borrow().worker);
+        let until = worker.clock.now() + longest;
         poll_fn(|cx| {
             let inner = &mut *self.0.borrow_mut();
             let mut bytes = [0; 4096];
             loop {
                 let mut into = ReadBuf::new(&mut bytes);
-                let read = Pin::new(&mut inner.stream).poll_read(cx, &mut into).map_ok(|()| into.filled().len());
-                match read {
-                    Poll::Ready(Ok(1..)) if left > 0 => left = left.saturating_sub(into.filled().len()),
-                    Poll::Pending if !client.is_let_go() => return Poll::Pending,
-                    Poll::Ready(_) | Poll::Pending => return Poll::Ready(()),
+                match ready!(Pin::new(&mut inner.stream).poll_read(cx, &mut into)) {
+                    Ok(()) if !into.filled().is_empty() && worker.clock.now() < until => client.progress(),
+                    _ => return Poll::Ready(()),
                 }
             }
         })
@@ -119,6 +126,18 @@ impl Wire {
 }
 
 impl Inner {
+    /// Gives the library what is ready for it; `false` if there is nothing.
+    fn give(&mut self, into: &mut ReadBuf<'_>) -> bool {
+        let length = into.remaining().min(self.ready.len() - self.taken);
+        into.put_slice(&self.ready[self.taken..self.taken + length]);
+        self.taken += length;
+        if self.taken == self.ready.len() {
+            self.ready.clear();
+            self.taken = 0;
+        }
+        length > 0
+    }
+
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.gone < self.out.len() {
             self.gone += ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out[self.gone..]))?;
@@ -153,19 +172,33 @@ impl Inner {
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let inner = &mut *self.0.borrow_mut();
-        if inner.verdict != Verdict::Good {
-            return Poll::Pending;
+        loop {
+            if inner.give(into) {
+                return Poll::Ready(Ok(()));
+            }
+            if inner.end.is_some() {
+                return Poll::Pending;
+            }
+            if inner.input.is_empty() {
+                let before = into.filled().len();
+                ready!(Pin::new(&mut inner.stream).poll_read(cx, into))?;
+                let read = &into.filled()[before..];
+                if inner.watch.is_plain(read.len()) {
+                    inner.watch.passed(read.len());
+                    return Poll::Ready(Ok(()));
+                }
+                if read.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                inner.input.extend_from_slice(read);
+                into.set_filled(before);
+            }
+            inner.look_at_clock();
+            match inner.watch.pass(&inner.input, &mut inner.ready, inner.second, inner.sent) {
+                Ok(passed) => drop(inner.input.drain(..passed)),
+                Err(end) => inner.end = Some(end),
+            }
         }
-        let before = into.filled().len();
-        ready!(Pin::new(&mut inner.stream).poll_read(cx, into))?;
-        inner.look_at_clock();
-        inner.verdict = inner.watch.see(&into.filled()[before..], inner.second, inner.sent);
-        if matches!(inner.verdict, Verdict::Unsettled | Verdict::Misshapen | Verdict::Garbled) {
-            // The library might take it, or call it something else.
-            into.set_filled(before);
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(()))
     }
 }
 
