@@ -8,7 +8,7 @@ use tokio::{sync::mpsc, time::sleep};
 use crate::{
     backend::{Address, Backend, BackendId, Question, Terms},
     pool::Change,
-    resolver::{Found, USUALLY_HOLDS},
+    resolver::{Family, Found, USUALLY_HOLDS},
     supervisor::Ids,
 };
 
@@ -24,8 +24,9 @@ pub(crate) struct Named {
 /// After the first look-up that failed.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Keeps the pool to the addresses of a name. While it cannot be looked up, they stay what they were. `holds`: for how long
-/// an answer is believed, if it is not to say so itself.
+/// Keeps the pool to the addresses of a name. While it cannot be looked up, they stay what they were; if it is one family
+/// of which nothing is known, those of that family. `holds`: for how long an answer is believed, if it is not to say so
+/// itself.
 pub(crate) async fn follow<L: Future<Output = io::Result<Found>>>(
     named: Named,
     ids: Arc<Ids>,
@@ -33,26 +34,58 @@ pub(crate) async fn follow<L: Future<Output = io::Result<Found>>>(
     holds: Option<Duration>,
     look_up: impl Fn(String) -> L,
 ) {
-    let (mut known, mut failures) = (BTreeMap::new(), 0_u32);
+    let (mut known, mut failures, mut told) = (BTreeMap::new(), 0_u32, None);
     loop {
-        let pause = match look_up(named.name.clone()).await {
-            Ok(found) => {
-                failures = 0;
-                for step in steps(&known, &found.addresses) {
+        let (found_holds, trouble) = match look_up(named.name.clone()).await {
+            Ok(Found { addresses, holds, missing }) => {
+                for step in steps(&known, &addresses, missing.as_ref().map(|(family, _)| *family)) {
                     drop(changes.send(take(step, &named, &ids, &mut known)).await);
                 }
-                holds.unwrap_or(found.holds)
+                (holds, missing.map(|(family, why)| (Part::Of(family), why)))
             }
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                if failures == 1 {
-                    let name = &named.name;
-                    tracing::warn!(%name, "{name} cannot be looked up: {error}; its addresses stay what they were");
-                }
-                retry(failures, holds.unwrap_or(USUALLY_HOLDS))
-            }
+            Err(error) => (USUALLY_HOLDS, Some((Part::All, error.to_string()))),
         };
-        sleep(pause).await;
+        failures = if trouble.is_some() { failures.saturating_add(1) } else { 0 };
+        told = tell(&named.name, told, trouble);
+        let retried = || retry(failures, holds.unwrap_or(found_holds.min(USUALLY_HOLDS)));
+        sleep(if failures == 0 { holds.unwrap_or(found_holds) } else { retried() }).await;
+    }
+}
+
+/// What of a name cannot be looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Of(Family),
+}
+
+/// Says once what cannot be looked up, and once that all of it can be again. Returns what is told by now.
+fn tell(name: &str, told: Option<Part>, trouble: Option<(Part, String)>) -> Option<Part> {
+    match (told, trouble) {
+        (None, None) => None,
+        (Some(part), None) => {
+            match part {
+                Part::All => tracing::info!(%name, "{name} can be looked up again"),
+                Part::Of(family) => {
+                    tracing::info!(%name, "the {family} addresses of {name} can be looked up again");
+                }
+            }
+            None
+        }
+        (Some(told), Some((part, _))) if told == Part::All || told == part => Some(told),
+        (told, Some((part, why))) => {
+            match part {
+                Part::All => {
+                    tracing::warn!(%name, "{name} cannot be looked up: {why}; its addresses stay what they were");
+                }
+                Part::Of(family) => tracing::warn!(
+                    %name,
+                    "the {family} addresses of {name} cannot be looked up: {why}; they stay what they were"
+                ),
+            }
+            // One family after the other is both.
+            Some(if told.is_some() { Part::All } else { part })
+        }
     }
 }
 
@@ -68,12 +101,14 @@ enum Step {
     Goes(SocketAddr, BackendId),
 }
 
-/// From the addresses that are known to those that were found. Pure. Who comes is there before anybody goes.
-fn steps(known: &BTreeMap<SocketAddr, BackendId>, found: &[SocketAddr]) -> Vec<Step> {
+/// From the addresses that are known to those that were found, but that of one family nothing is known. Pure. Who comes is
+/// there before anybody goes.
+fn steps(known: &BTreeMap<SocketAddr, BackendId>, found: &[SocketAddr], missing: Option<Family>) -> Vec<Step> {
     let mut new: Vec<SocketAddr> = found.iter().copied().filter(|address| !known.contains_key(address)).collect();
     new.sort_unstable();
     new.dedup();
-    let gone = known.iter().filter(|(address, _)| !found.contains(address));
+    let stays = |address: &SocketAddr| found.contains(address) || missing.is_some_and(|family| family.has(address));
+    let gone = known.iter().filter(|(address, _)| !stays(address));
     new.into_iter().map(Step::Comes).chain(gone.map(|(address, id)| Step::Goes(*address, *id))).collect()
 }
 
@@ -125,7 +160,11 @@ mod tests {
                 1 => Err(io::ErrorKind::TimedOut.into()),
                 _ => Ok(vec![address(2), address(3), address(3)]),
             };
-            std::future::ready(found.map(|addresses| Found { addresses, holds: Duration::from_hours(1) }))
+            std::future::ready(found.map(|addresses| Found {
+                addresses,
+                holds: Duration::from_hours(1),
+                missing: None,
+            }))
         };
         let seen = runtime.block_on(async {
             let collecting = async {
@@ -150,6 +189,29 @@ mod tests {
         assert_eq!(retry(1, Duration::from_millis(5)), Duration::from_millis(5));
     }
 
+    #[test]
+    fn the_addresses_of_a_family_stay_of_which_nothing_is_known() {
+        let (ipv4, ipv6) = (address(1), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 80)));
+        let known = BTreeMap::from([(ipv4, BackendId(0)), (ipv6, BackendId(1))]);
+        let gone = |found: SocketAddr, missing| -> Vec<SocketAddr> {
+            let steps = steps(&known, &[found], missing).into_iter();
+            steps.filter_map(|step| if let Step::Goes(address, _) = step { Some(address) } else { None }).collect()
+        };
+        assert_eq!(gone(address(2), None), [ipv4, ipv6]);
+        assert_eq!(gone(address(2), Some(Family::Ipv6)), [ipv4]);
+        assert_eq!(gone(ipv6, Some(Family::Ipv4)), []);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_up_is_told_once_one_family_after_the_other_too() {
+        let (ipv4, ipv6) = (Part::Of(Family::Ipv4), Part::Of(Family::Ipv6));
+        let after = |told, part| tell("app:80", told, Some((part, "odd".to_owned())));
+        assert_eq!([after(None, ipv4), after(Some(ipv4), ipv4)], [Some(ipv4); 2]);
+        assert_eq!([after(Some(ipv4), ipv6), after(Some(ipv4), Part::All)], [Some(Part::All); 2]);
+        assert_eq!([after(None, Part::All), after(Some(Part::All), ipv6)], [Some(Part::All); 2]);
+        assert_eq!(tell("app:80", Some(ipv6), None), None);
+    }
+
     proptest! {
         #[test]
         fn after_its_steps_the_pool_has_what_was_found(rounds in prop::collection::vec(prop::collection::vec(0_u8..6, 1..6), 1..8)) {
@@ -157,7 +219,7 @@ mod tests {
             let named = Named { name: "app:80".to_owned(), terms: Terms::default(), health: None };
             for round in rounds {
                 let found: Vec<SocketAddr> = round.into_iter().map(address).collect();
-                let steps = steps(&known, &found);
+                let steps = steps(&known, &found, None);
                 prop_assert!(steps.is_sorted_by_key(|step| matches!(step, Step::Goes(..))));
                 for step in steps {
                     take(step, &named, &ids, &mut known);

@@ -1,7 +1,7 @@
 //! Asks for the addresses of a name: the hosts file first, then name servers, which say how long an answer holds.
 
 use std::{
-    io,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -9,9 +9,10 @@ use std::{
 use hickory_resolver::{
     Hosts, TokioResolver,
     config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts},
-    net::{NetError, runtime::TokioRuntimeProvider},
+    lookup::Lookup,
+    net::{DnsError, NetError, runtime::TokioRuntimeProvider},
     proto::{
-        op::Query,
+        op::{Query, ResponseCode},
         rr::{Name, RecordType},
     },
     system_conf::read_system_conf,
@@ -23,6 +24,9 @@ pub(crate) const USUALLY_HOLDS: Duration = Duration::from_secs(10);
 /// The shortest time to live that is kept to.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// The longest one: what was found a day ago is worth a question.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// The port of name servers.
 const PORT: u16 = 53;
 
@@ -33,6 +37,30 @@ pub(crate) struct Found {
     pub(crate) addresses: Vec<SocketAddr>,
     /// How long that can be believed.
     pub(crate) holds: Duration,
+    /// Of which family nothing is known, and why: not that there are no addresses of it.
+    pub(crate) missing: Option<(Family, String)>,
+}
+
+/// One kind of address; there is a question for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    pub(crate) fn has(self, address: &SocketAddr) -> bool {
+        address.is_ipv4() == (self == Self::Ipv4)
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+        })
+    }
 }
 
 /// Who is asked for names. The files of the system are read for each name anew: who changes them need not tell us.
@@ -58,20 +86,23 @@ impl Resolver {
         let name = Name::from_str_relaxed(host).map_err(io::Error::other)?;
         let of = |ip| SocketAddr::new(ip, port);
         if let Some(ips) = in_hosts(&name) {
-            return Ok(Found { addresses: ips.into_iter().map(of).collect(), holds: USUALLY_HOLDS });
+            let addresses = ips.into_iter().map(of).collect();
+            return Ok(Found { addresses, holds: USUALLY_HOLDS, missing: None });
         }
-        let resolver = self.build().map_err(io::Error::other)?;
-        match resolver.lookup_ip(name).await {
-            Ok(found) if found.iter().next().is_none() => Err(io::Error::other("it has no address")),
-            Ok(found) => {
-                let times = found.as_lookup().answers().iter().map(|record| Duration::from_secs(record.ttl.into()));
-                let holds = times.min().unwrap_or(USUALLY_HOLDS).max(SHORTEST);
-                Ok(Found { addresses: found.iter().map(of).collect(), holds })
+        let (config, options) = self.settings().map_err(io::Error::other)?;
+        let names = candidates(&name, config.domain(), config.search(), options.ndots);
+        let provider = TokioRuntimeProvider::default();
+        let resolver = TokioResolver::builder_with_config(config, provider).with_options(options).build();
+        let resolver = resolver.map_err(io::Error::other)?;
+        let ask = |name: Name| {
+            let resolver = resolver.clone();
+            async move {
+                let (ipv4, ipv6) = tokio::join!(resolver.ipv4_lookup(name.clone()), resolver.ipv6_lookup(name));
+                (said(ipv4), said(ipv6))
             }
-            Err(error) if error.is_nx_domain() => Err(io::Error::other("no name server knows it")),
-            Err(error) if error.is_no_records_found() => Err(io::Error::other("it has no address")),
-            Err(error) => Err(io::Error::other(error)),
-        }
+        };
+        let Heard { ips, holds, missing } = first(names, ask).await?;
+        Ok(Found { addresses: ips.into_iter().map(of).collect(), holds, missing })
     }
 
     /// Looks a backend up to tell at once that nobody knows it; not to be called where the runtime is at work.
@@ -83,7 +114,7 @@ impl Resolver {
         })
     }
 
-    fn build(&self) -> Result<TokioResolver, NetError> {
+    fn settings(&self) -> Result<(ResolverConfig, ResolverOpts), NetError> {
         let (config, mut options) = if self.servers.is_empty() {
             of_system()?
         } else {
@@ -97,7 +128,9 @@ impl Resolver {
         // What is remembered is in the pool; the hosts file was asked before.
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
-        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options).build()
+        // Times to live come as they are, so that it can be seen which are too large to be any.
+        options.positive_max_ttl = Some(Duration::from_secs(u32::MAX.into()));
+        Ok((config, options))
     }
 }
 
@@ -107,6 +140,107 @@ fn of_system() -> Result<(ResolverConfig, ResolverOpts), NetError> {
     let (domain, search, servers) = config.into_parts();
     let domain = domain.filter(|_| search.is_empty());
     Ok((ResolverConfig::from_parts(domain, search, servers), options))
+}
+
+/// The full names that a name may be short for, in the order of `resolv.conf(5)`: itself first if it has `ndots` dots. Pure.
+fn candidates(name: &Name, domain: Option<&Name>, search: &[Name], ndots: usize) -> Vec<Name> {
+    let mut full = name.clone();
+    full.set_fqdn(true);
+    if name.is_fqdn() {
+        return vec![full];
+    }
+    // What is too long with a domain behind it is no name.
+    let mut names: Vec<Name> =
+        domain.into_iter().chain(search).filter_map(|domain| name.clone().append_domain(domain).ok()).collect();
+    let comes_first = name.iter().count() > ndots || name.is_localhost();
+    names.insert(if comes_first { 0 } else { names.len() }, full);
+    let mut seen = Vec::new();
+    names.retain(|name| {
+        !seen.contains(name) && {
+            seen.push(name.clone());
+            true
+        }
+    });
+    names
+}
+
+/// What is said of a name in one family: its addresses with how long they hold, or that it has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Said {
+    Addresses(Vec<IpAddr>, Duration),
+    /// There is the name, but no such address.
+    Empty,
+    /// There is no such name.
+    Unknown,
+}
+
+/// What is said of a name in both, or why nothing is.
+type Answers<E> = (Result<Said, E>, Result<Said, E>);
+
+/// What is known of both families.
+#[derive(Debug, PartialEq, Eq)]
+struct Heard {
+    ips: Vec<IpAddr>,
+    holds: Duration,
+    missing: Option<(Family, String)>,
+}
+
+fn said(answer: Result<Lookup, NetError>) -> Result<Said, NetError> {
+    match answer {
+        Ok(lookup) => {
+            let ips: Vec<IpAddr> = lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect();
+            let holds = lookup.answers().iter().map(|record| time_to_live(record.ttl)).min();
+            Ok(if ips.is_empty() { Said::Empty } else { Said::Addresses(ips, holds.unwrap_or(USUALLY_HOLDS)) })
+        }
+        Err(NetError::Dns(DnsError::NoRecordsFound(none))) if none.response_code == ResponseCode::NXDomain => {
+            Ok(Said::Unknown)
+        }
+        Err(NetError::Dns(DnsError::NoRecordsFound(none))) if none.response_code == ResponseCode::NoError => {
+            Ok(Said::Empty)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// How long a record holds. What has the first bit set is 0 (RFC 2181, 8). Pure.
+fn time_to_live(seconds: u32) -> Duration {
+    let seconds = if seconds > u32::MAX >> 1 { 0 } else { seconds };
+    Duration::from_secs(seconds.into()).clamp(SHORTEST, LONGEST)
+}
+
+/// Asks for one name after the other until one has an address. One of which nothing is known ends it: the next may be
+/// another program's.
+async fn first<E: fmt::Display, A: Future<Output = Answers<E>>>(
+    names: Vec<Name>,
+    ask: impl Fn(Name) -> A,
+) -> io::Result<Heard> {
+    let mut is_known = false;
+    for name in names {
+        let answers = ask(name).await;
+        is_known |= matches!(answers, (Ok(Said::Empty), _) | (_, Ok(Said::Empty)));
+        if let Some(heard) = both(answers).map_err(io::Error::other)? {
+            return Ok(heard);
+        }
+    }
+    Err(io::Error::other(if is_known { "it has no address" } else { "no name server knows it" }))
+}
+
+/// From what is said of each family. An error if there is no address, but may be one. Pure.
+fn both<E: fmt::Display>(answers: Answers<E>) -> Result<Option<Heard>, String> {
+    match answers {
+        (Ok(Said::Addresses(mut ips, first)), Ok(Said::Addresses(more, second))) => {
+            ips.extend(more);
+            Ok(Some(Heard { ips, holds: first.min(second), missing: None }))
+        }
+        (Ok(Said::Addresses(ips, holds)), other) => {
+            Ok(Some(Heard { ips, holds, missing: other.err().map(|error| (Family::Ipv6, error.to_string())) }))
+        }
+        (other, Ok(Said::Addresses(ips, holds))) => {
+            Ok(Some(Heard { ips, holds, missing: other.err().map(|error| (Family::Ipv4, error.to_string())) }))
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
+        (Ok(Said::Empty | Said::Unknown), Ok(Said::Empty | Said::Unknown)) => Ok(None),
+    }
 }
 
 /// What the hosts file says of a name, if it is there.
@@ -133,5 +267,81 @@ mod tests {
         for odd in ["", "dns.example", "10.0.0.2:", "10.0.0.2:99999", "[::1]"] {
             assert!(read(odd).unwrap_err().contains("is no address of a name server"), "{odd}");
         }
+    }
+
+    fn names(names: &[&str]) -> Vec<Name> {
+        names.iter().map(|name| Name::from_str_relaxed(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_short_name_is_looked_for_in_the_search_domains_and_a_long_one_as_it_is_first() {
+        let search = names(&["prod.test", "staging.test.", "prod.test"]);
+        let of = |name, ndots| {
+            let candidates = candidates(&Name::from_str_relaxed(name).unwrap(), None, &search, ndots);
+            assert!(candidates.iter().all(Name::is_fqdn));
+            candidates.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of("app", 1), "app.prod.test. app.staging.test. app.");
+        assert_eq!(of("app", 0), "app. app.prod.test. app.staging.test.");
+        assert_eq!(of("app.web", 1), "app.web. app.web.prod.test. app.web.staging.test.");
+        assert_eq!(of("app.web", 2), "app.web.prod.test. app.web.staging.test. app.web.");
+        assert_eq!(of("app.", 5), "app.");
+        assert_eq!(of("localhost", 1), "localhost. localhost.prod.test. localhost.staging.test.");
+        let long = ["a".repeat(62).as_str(); 4].join(".");
+        assert_eq!(of(&long, 5), format!("{long}."));
+    }
+
+    #[test]
+    fn without_domains_to_search_the_own_one_is_and_the_root_adds_nothing() {
+        let (name, domain) = (Name::from_ascii("app").unwrap(), Name::from_ascii("own.test").unwrap());
+        assert_eq!(candidates(&name, Some(&domain), &[], 1), names(&["app.own.test.", "app."]));
+        assert_eq!(candidates(&name, None, &[Name::root()], 1), names(&["app."]));
+        assert_eq!(candidates(&name, None, &[], 1), names(&["app."]));
+    }
+
+    /// What comes of a search, and how many names were asked for.
+    fn search(replies: &[Answers<&'static str>]) -> (Result<Heard, String>, usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let asked = std::cell::Cell::new(0);
+        let ask = |_| std::future::ready(replies[asked.replace(asked.get() + 1)].clone());
+        let list = names(&["app.prod.test.", "app.staging.test.", "app."]);
+        let heard = runtime.block_on(first(list, ask)).map_err(|error| error.to_string());
+        (heard, asked.get())
+    }
+
+    #[test]
+    fn only_a_name_that_is_not_there_or_has_no_address_has_the_next_one_asked_for() {
+        use Said::{Addresses, Empty, Unknown};
+        let here = || Ok(Addresses(vec![[10, 0, 0, 1].into()], SHORTEST));
+        let heard = Ok(Heard { ips: vec![[10, 0, 0, 1].into()], holds: SHORTEST, missing: None });
+        let none = |why: &str| Err(why.to_owned());
+        let odd = "request timed out";
+        assert_eq!(search(&[(Ok(Unknown), Ok(Unknown)), (here(), Ok(Empty))]), (heard, 2));
+        assert_eq!(search(&[(Err(odd), Err(odd)), (here(), Ok(Empty))]), (none(odd), 1));
+        assert_eq!(search(&[(Ok(Empty), Err(odd)), (here(), Ok(Empty))]), (none(odd), 1));
+        assert_eq!(search(&[(Ok(Empty), Ok(Empty)), (Err(odd), Ok(Unknown))]), (none(odd), 2));
+        let unknown = || (Ok(Unknown), Ok(Unknown));
+        assert_eq!(search(&[unknown(), unknown(), unknown()]), (none("no name server knows it"), 3));
+        assert_eq!(search(&[(Ok(Empty), Ok(Empty)), unknown(), unknown()]), (none("it has no address"), 3));
+    }
+
+    #[test]
+    fn what_is_said_of_one_family_counts_where_nothing_is_said_of_the_other() {
+        let (ipv4, ipv6) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]));
+        let here = |ip: IpAddr, seconds| Ok(Said::Addresses(vec![ip], Duration::from_secs(seconds)));
+        let heard = |ips: &[IpAddr], seconds, missing: Option<Family>| {
+            let missing = missing.map(|family| (family, "odd".to_owned()));
+            Ok(Some(Heard { ips: ips.to_vec(), holds: Duration::from_secs(seconds), missing }))
+        };
+        assert_eq!(both::<&str>((here(ipv4, 9), here(ipv6, 5))), heard(&[ipv4, ipv6], 5, None));
+        assert_eq!(both((here(ipv4, 9), Err("odd"))), heard(&[ipv4], 9, Some(Family::Ipv6)));
+        assert_eq!(both((Err("odd"), here(ipv6, 5))), heard(&[ipv6], 5, Some(Family::Ipv4)));
+        assert_eq!(both::<&str>((here(ipv4, 9), Ok(Said::Unknown))), heard(&[ipv4], 9, None));
+    }
+
+    #[test]
+    fn a_time_to_live_is_a_second_to_a_day_and_none_where_it_is_too_large() {
+        assert_eq!([0, 1, 3600].map(|seconds| time_to_live(seconds).as_secs()), [1, 1, 3600]);
+        assert_eq!([(1 << 31) - 1, 1 << 31, u32::MAX].map(|seconds| time_to_live(seconds).as_secs()), [86_400, 1, 1]);
     }
 }

@@ -17,8 +17,10 @@ use crate::{
 /// What is said of a name.
 #[derive(Clone)]
 enum Reply {
-    /// Last bytes of addresses in 127.0.0.0/8, and for how many seconds they hold.
+    /// Last bytes of addresses in 127.0.0.0/8, and for how many seconds they hold. There are none of IPv6.
     Holds(u32, Vec<u8>),
+    /// To questions for addresses of IPv4, and to those of IPv6, whose first bytes are 0.
+    Each(Box<[Reply; 2]>),
     /// The first name is another one, for so many seconds, which has an address for an hour.
     Alias(u32, u8),
     /// An error, by its number (RFC 1035, 4.1.1).
@@ -26,7 +28,7 @@ enum Reply {
     Silence,
 }
 
-use Reply::{Alias, Code, Holds, Silence};
+use Reply::{Alias, Code, Each, Holds, Silence};
 
 /// A name server; its threads end with the process.
 struct NameServer {
@@ -113,7 +115,11 @@ impl State {
             [&[0xc0, pointer, 0, kind, 0, 1], &seconds.to_be_bytes()[..], &length.to_be_bytes(), data].concat()
         };
         let address = |last: u8| Ipv4Addr::new(127, 0, 0, last).octets();
-        let (code, records) = match self.replies.get(&name).unwrap_or(&Code(3)) {
+        let (reply, is_split) = match self.replies.get(&name).unwrap_or(&Code(3)) {
+            Each(replies) => (&replies[usize::from(!is_ipv4)], true),
+            reply => (reply, false),
+        };
+        let (code, records) = match reply {
             Silence => return None,
             Code(code) => (*code, Vec::new()),
             Alias(seconds, last) if is_ipv4 => {
@@ -123,6 +129,10 @@ impl State {
             }
             Holds(seconds, lasts) if is_ipv4 => {
                 (0, lasts.iter().map(|last| record(12, 1, *seconds, &address(*last))).collect())
+            }
+            Holds(seconds, lasts) if is_split => {
+                let address = |last: u8| [&[0; 15][..], &[last]].concat();
+                (0, lasts.iter().map(|last| record(12, 28, *seconds, &address(*last))).collect())
             }
             _ => (0, Vec::new()),
         };
@@ -175,6 +185,16 @@ fn the_operator_may_say_how_long_a_name_holds() {
 }
 
 #[test]
+fn a_time_to_live_that_is_too_large_is_none() {
+    let (_upstreams, port) = neighbours();
+    let server = NameServer::saying([("app.test", Holds(1 << 31, vec![1]))]);
+    let balancer = server.balancer("", &[("app.test", port)]);
+    assert_eq!(balancer.get("/").text(), "a");
+    server.say("app.test", Holds(1 << 31, vec![2]));
+    eventually_says(&balancer, "b");
+}
+
+#[test]
 fn an_alias_holds_no_longer_than_any_of_its_records() {
     let (_upstreams, port) = neighbours();
     let server = NameServer::saying([("app.other.test", Alias(1, 1))]);
@@ -208,6 +228,46 @@ fn while_a_name_cannot_be_looked_up_its_backends_stay() {
         assert_eq!(balancer.get("/").text(), "a");
         server.say("app.test", Holds(1, vec![2]));
         eventually_says(&balancer, "b");
+        let again = format!("app.test:{port} can be looked up again");
+        eventually(&again, || balancer.log().contains(&again).then_some(()));
+        assert_eq!(balancer.log().matches("cannot be looked up").count(), 1, "{}", balancer.log());
+    }
+}
+
+#[test]
+fn while_one_family_cannot_be_looked_up_its_backends_stay_and_the_other_is_followed() {
+    for (family, odd, why) in [("IPv4", 0, "Server Failure"), ("IPv6", 1, "Query Refused")] {
+        let both = |lasts: [u8; 2]| lasts.map(|last| Holds(1, vec![last]));
+        let server = NameServer::saying([("app.test", Each(Box::new(both([1, 1]))))]);
+        let balancer = server.balancer("resolve = \"20ms\"", &[("app.test", 80)]);
+        let logs = |text: &str| eventually(text, || balancer.log().contains(text).then_some(()));
+        let left = ["app.test/127.0.0.1:80 has left", "app.test/[::1]:80 has left"];
+        let mut replies = both([2, 2]);
+        replies[odd] = Code([2, 5][odd]);
+        server.say("app.test", Each(Box::new(replies)));
+        logs(left[1 - odd]);
+        let told = format!("the {family} addresses of app.test:80 cannot be looked up: ");
+        logs(&told);
+        assert!(balancer.log().contains(&format!("{why}; they stay what they were")), "{}", balancer.log());
+        server.say("app.test", Each(Box::new(both([2, 2]))));
+        logs(&format!("the {family} addresses of app.test:80 can be looked up again"));
+        logs(left[odd]);
+        let log = balancer.log();
+        assert!(log.find(&told) < log.find(left[odd]), "{log}");
+        assert_eq!(log.matches(&told).count(), 1, "{log}");
+    }
+}
+
+#[test]
+fn a_family_that_is_not_there_leaves() {
+    let both = |odd| Each(Box::new([Holds(1, vec![1]), odd]));
+    for odd in [Code(3), Holds(1, vec![])] {
+        let server = NameServer::saying([("app.test", both(Holds(1, vec![1])))]);
+        let balancer = server.balancer("resolve = \"20ms\"", &[("app.test", 80)]);
+        server.say("app.test", both(odd));
+        let left = "app.test/[::1]:80 has left";
+        eventually(left, || balancer.log().contains(left).then_some(()));
+        assert!(!balancer.log().contains("cannot be looked up"), "{}", balancer.log());
     }
 }
 
