@@ -139,9 +139,7 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     };
     // Of flags there is one pool; beside a file with several they are about its first.
     let pool = &mut config.pools[0];
-    for backend in &flags.backends {
-        pool.servers.push(config::server(backend, pool)?);
-    }
+    pool.servers.extend(config::servers(&flags.backends, pool)?);
     pool.balance = flags.balance.unwrap_or(pool.balance.clone());
     if !flags.listen.is_empty() {
         config.listen = flags.listen;

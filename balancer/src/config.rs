@@ -424,16 +424,16 @@ fn new_key() -> std::io::Result<Vec<u8>> {
     Ok(key)
 }
 
-/// Reads a backend of a pool as flags have it: its address, and nginx's words for a `server` behind it, such as
+/// Reads backends of a pool as flags have them: the address, and nginx's words for a `server` behind it, such as
 /// `127.0.0.1:8811 weight=2 backup`.
 ///
 /// # Errors
 ///
 /// Every problem found.
-pub fn server(text: &str, pool: &pools::Pool) -> Result<Server, Problems> {
-    file::server(text).map_err(|problem| vec![problem]).and_then(|server| check::server(&server, pool)).map_err(
-        |problems| Problems(problems.into_iter().map(|problem| format!("--backend {text}: {problem}")).collect()),
-    )
+pub fn servers(texts: &[String], pool: &pools::Pool) -> Result<Vec<Server>, Problems> {
+    let told = |(number, problem): (usize, String)| format!("--backend {}: {problem}", texts[number]);
+    check::servers(texts.iter().map(|text| file::server(text)).collect(), pool)
+        .map_err(|problems| Problems(problems.into_iter().map(told).collect()))
 }
 
 /// Reads how much of a body is waited for. It is held in memory, so there is a bound.

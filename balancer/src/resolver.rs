@@ -3,6 +3,7 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,6 +18,7 @@ use hickory_resolver::{
     },
     system_conf::read_system_conf,
 };
+use tokio::{sync::Semaphore, task::JoinSet};
 
 /// For how long something holds that has no time to live, such as a line of the hosts file.
 pub(crate) const USUALLY_HOLDS: Duration = Duration::from_secs(10);
@@ -29,6 +31,9 @@ const LONGEST: Duration = Duration::from_hours(24);
 
 /// The port of name servers.
 const PORT: u16 = 53;
+
+/// Most names that are looked up at the same time to check them: each takes some descriptors.
+const MOST_AT_ONCE: usize = 64;
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,13 +110,34 @@ impl Resolver {
         Ok(Found { addresses: ips.into_iter().map(of).collect(), holds, missing })
     }
 
-    /// Looks a backend up to tell at once that nobody knows it; not to be called where the runtime is at work.
-    pub(crate) fn check(&self, name: &str) -> Result<(), String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let found = runtime.and_then(|runtime| runtime.block_on(self.clone().look_up(name.to_owned())));
-        found.map(drop).map_err(|error| {
-            format!("`{name}` cannot be looked up: {error}; check the name, write its IP address, or name who knows it in `resolver`")
-        })
+    /// Looks backends up, all at once, to tell at once that nobody knows them: what is wrong with each, in their order. Not
+    /// to be called where the runtime is at work.
+    pub(crate) fn check(names: Vec<(Self, String)>) -> Vec<Result<(), String>> {
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let told = |name: &str, error: &io::Error| {
+            format!(
+                "`{name}` cannot be looked up: {error}; check the name, write its IP address, or name who knows it in `resolver`"
+            )
+        };
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Err(error) => names.iter().map(|(_, name)| Err(told(name, &error))).collect(),
+            Ok(runtime) => runtime.block_on(async {
+                let (mut looking, free) = (JoinSet::new(), Arc::new(Semaphore::new(MOST_AT_ONCE)));
+                for (number, (resolver, name)) in names.into_iter().enumerate() {
+                    let free = Arc::clone(&free);
+                    looking.spawn(async move {
+                        let _place = free.acquire().await;
+                        let found = resolver.look_up(name.clone()).await;
+                        (number, found.map(drop).map_err(|error| told(&name, &error)))
+                    });
+                }
+                let mut results = looking.join_all().await;
+                results.sort_by_key(|(number, _)| *number);
+                results.into_iter().map(|(_, result)| result).collect()
+            }),
+        }
     }
 
     fn settings(&self) -> Result<(ResolverConfig, ResolverOpts), NetError> {

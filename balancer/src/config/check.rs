@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-pub(super) use self::pool::server;
+pub(super) use self::pool::servers;
 use super::{CertificateFiles, Config, Engine, Limits, Program, Tls, file, units};
 use crate::{limiter::Limiter, rate::Rate, trust::Trust};
 

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    process::Command,
     sync::{Arc, Mutex},
     thread,
 };
@@ -25,10 +26,12 @@ enum Reply {
     Alias(u32, u8),
     /// An error, by its number (RFC 1035, 4.1.1).
     Code(u8),
+    /// The same, once so many names have been asked for.
+    Late(usize, u8),
     Silence,
 }
 
-use Reply::{Alias, Code, Each, Holds, Silence};
+use Reply::{Alias, Code, Each, Holds, Late, Silence};
 
 /// A name server; its threads end with the process.
 struct NameServer {
@@ -121,7 +124,8 @@ impl State {
         };
         let (code, records) = match reply {
             Silence => return None,
-            Code(code) => (*code, Vec::new()),
+            Late(names, _) if self.asked.len() < *names => return None,
+            Code(code) | Late(_, code) => (*code, Vec::new()),
             Alias(seconds, last) if is_ipv4 => {
                 // The other name is the labels behind the first one; the first record begins behind the question.
                 let first = record(12, 5, *seconds, &[0xc0, 13 + question[12]]);
@@ -298,4 +302,43 @@ fn a_name_that_nobody_knows_is_told_at_the_start() {
         );
         assert_eq!(check_text(&text), (Some(2), expected));
     }
+}
+
+#[test]
+fn names_are_looked_up_at_the_same_time_and_told_in_the_order_of_the_file() {
+    // Nobody gets an answer before all have asked.
+    let server = NameServer::saying(["a.test", "b.test", "c.test"].map(|name| (name, Late(3, 2))));
+    let backend = |name| format!("[[pool.server]]\naddress = \"{name}.test:80\"\n");
+    let pool = |name, backends: String| {
+        format!("[[pool]]\nname = \"{name}\"\nresolver = [\"{}\"]\n{backends}", server.address)
+    };
+    let pools = [pool("first", backend("a") + &backend("b")), pool("second", backend("c"))].concat();
+    let route = |name| format!("[[route]]\nlocation = \"/{name}/\"\npool = \"{name}\"\n");
+    let routes = route("first") + &route("second");
+    let (code, told) = check_text(&format!("[[listen]]\naddress = \"127.0.0.1:0\"\n{pools}{routes}"));
+    let lines: Vec<&str> = told.lines().collect();
+    let places = ["pool[0].server[0]", "pool[0].server[1]", "pool[1].server[0]"];
+    assert_eq!((code, lines.len()), (Some(2), 3), "{told}");
+    for ((line, place), name) in lines.iter().zip(places).zip(["a", "b", "c"]) {
+        let expected = format!(
+            "{place}.address: `{name}.test:80` cannot be looked up: DNS error: error response: Server Failure;"
+        );
+        assert!(line.contains(&expected), "{told}");
+    }
+}
+
+#[test]
+fn backends_of_flags_are_told_together_too() {
+    let backends = ["a.invalid.:80", "127.0.0.1:1 weight=0", "b.invalid.:80"];
+    let flags = backends.iter().flat_map(|backend| ["--backend", backend]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_logkin-balancer"));
+    let output = command.args(["run", "--listen", "127.0.0.1:0"]).args(flags).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{told}"));
+    let places = [
+        at("--backend a.invalid.:80: address: `a.invalid.:80` cannot"),
+        at("weight=0: weight: 0 is"),
+        at("--backend b.invalid.:80: "),
+    ];
+    assert!(places.is_sorted(), "{told}");
 }

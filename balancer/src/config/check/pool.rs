@@ -25,10 +25,10 @@ const SHORTEST_KEY: usize = 16;
 
 /// The first pool of a file and the others. Problems of one in a list are told with its number.
 pub(super) fn check_all(found: &mut Found, file: &file::Pools, limits: &Limits) -> Vec<Pool> {
-    let mut pools: Vec<Pool> = Vec::new();
+    let (mut pools, mut named) = (Vec::<Pool>::new(), Vec::new());
     for (number, pool) in file.list.iter().enumerate() {
         let mut own = Found::default();
-        let mut checked = check_pool(&mut own, pool, limits);
+        let (mut checked, names) = check_pool(&mut own, pool, limits);
         let twice = pools.iter().any(|other| other.name == checked.name);
         if file.is_list && (pool.name.is_none() || twice) {
             own.add(
@@ -40,15 +40,34 @@ pub(super) fn check_all(found: &mut Found, file: &file::Pools, limits: &Limits) 
         }
         let place = if file.is_list { format!("pool[{number}]") } else { "pool".to_owned() };
         found.0.extend(own.0.into_iter().map(|problem| problem.replacen("pool", &place, 1)));
+        named.extend(names.into_iter().map(|(key, name)| (key.replacen("pool", &place, 1), name)));
         pools.push(checked);
     }
     if pools.is_empty() {
-        pools.push(check_pool(found, &file::Pool::default(), limits));
+        pools.push(check_pool(found, &file::Pool::default(), limits).0);
+    }
+    for (key, result) in look_up(named) {
+        found.take(&key, result);
     }
     pools
 }
 
-fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
+/// A name, and who is asked for it.
+type Asked = (Resolver, String);
+
+fn asked(server: &Server, pool: &Pool) -> Option<Asked> {
+    let Location::Named(name) = &server.location else { return None };
+    Some((pool.resolver.clone(), name.clone()))
+}
+
+/// Looks names up, all at once: one that nobody answers for takes a while.
+fn look_up<K>(named: Vec<(K, Asked)>) -> impl Iterator<Item = (K, Result<(), String>)> {
+    let (keys, names): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+    keys.into_iter().zip(Resolver::check(names))
+}
+
+/// The pool, and the names in it with their keys.
+fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> (Pool, Vec<(String, Asked)>) {
     let limits = check_limits(found, file, limits);
     let terms = check_terms(found, file);
     let resolve = file.resolve.as_ref().and_then(|text| found.take("pool.resolve", bound(text)));
@@ -76,21 +95,24 @@ fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> Pool {
         Some(Question { host: checks.host.clone().unwrap_or(usual.host), ..usual })
     };
     let health = file.health_check.as_ref().and_then(question);
-    let mut servers: Vec<Server> = Vec::new();
+    let (mut servers, mut named) = (Vec::<Server>::new(), Vec::new());
     for (number, server) in file.server.iter().enumerate() {
-        let server = check_server(found, &format!("pool.server[{number}]."), server, &pool);
-        if let Some(Server { location, .. }) = &server
-            && servers.iter().any(|other| other.location == *location)
-        {
+        let place = format!("pool.server[{number}].");
+        let Some(server) = check_server(found, &place, server, &pool) else { continue };
+        let key = format!("{place}address");
+        if servers.iter().any(|other| other.location == server.location) {
             // It would be asked again by a request that is not to come to the same backend twice.
+            let location = &server.location;
             found.add(
-                &format!("pool.server[{number}].address"),
+                &key,
                 format!("{location} is in this pool twice; write it once, with a weight for a larger share"),
             );
+        } else {
+            named.extend(asked(&server, &pool).map(|name| (key, name)));
         }
-        servers.extend(server.map(|server| Server { health: health.clone(), ..server }));
+        servers.push(Server { health: health.clone(), ..server });
     }
-    Pool { sticky, checks, servers, ..pool }
+    (Pool { sticky, checks, servers, ..pool }, named)
 }
 
 /// Whether there is anybody in a pool.
@@ -235,10 +257,25 @@ fn check_health(found: &mut Found, file: &file::HealthCheck) -> Checks {
     }
 }
 
-/// The server of a flag.
-pub(in crate::config) fn server(server: &file::Server, pool: &Pool) -> Result<Server, Vec<String>> {
-    let mut found = Found::default();
-    check_server(&mut found, "", server, pool).filter(|_| found.0.is_empty()).ok_or(found.0)
+/// The servers of flags, or what is wrong with them, each with its number.
+pub(in crate::config) fn servers(
+    list: Vec<Result<file::Server, String>>,
+    pool: &Pool,
+) -> Result<Vec<Server>, Vec<(usize, String)>> {
+    let (mut servers, mut named, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, server) in list.into_iter().enumerate() {
+        let mut found = Found::default();
+        let server = server.map_err(|problem| found.0.push(problem)).ok();
+        let server = server.and_then(|server| check_server(&mut found, "", &server, pool));
+        named.extend(server.as_ref().and_then(|server| asked(server, pool)).map(|name| (number, name)));
+        servers.extend(server);
+        problems.extend(found.0.into_iter().map(|problem| (number, problem)));
+    }
+    for (number, result) in look_up(named) {
+        problems.extend(result.err().map(|problem| (number, format!("address: {problem}"))));
+    }
+    problems.sort_by_key(|(number, _)| *number);
+    if problems.is_empty() { Ok(servers) } else { Err(problems) }
 }
 
 /// The terms of its pool hold for what it does not say.
@@ -261,11 +298,7 @@ fn check_server(found: &mut Found, key: &str, server: &file::Server, pool: &Pool
         found.add(&format!("{key}address"), "there is none; write HOST:PORT or unix:PATH");
         return None;
     }
-    let key = format!("{key}address");
-    let location = found.take(&key, server.address.parse::<Location>())?;
-    if let Location::Named(name) = &location {
-        found.take(&key, pool.resolver.check(name))?;
-    }
+    let location = found.take(&format!("{key}address"), server.address.parse::<Location>())?;
     // As in nginx, 0 is no bound.
     let max_conns = server.max_conns.filter(|most| *most > 0);
     let terms = Terms { weight, backup: server.backup, down: server.down, max_conns, patience, slow_start };
