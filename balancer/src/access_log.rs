@@ -209,7 +209,7 @@ impl AccessLog {
                 self.failed = false;
                 0
             }
-            Err(Lost { lines, why }) => {
+            Err(Lost { lines, why, .. }) => {
                 if !std::mem::replace(&mut self.failed, true) {
                     tracing::error!(error = %why, "the access log cannot be written: {why}; its lines are lost until it can");
                 }

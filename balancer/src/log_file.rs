@@ -9,11 +9,12 @@ use std::{
         unix::fs::{FileTypeExt, MetadataExt},
     },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use arc_swap::ArcSwap;
 
-use crate::outlet::{Lost, Outlet, write_lines};
+use crate::outlet::{Lost, Outlet, count, write_lines};
 
 /// The file. Each piece that is written to it goes to its end as a whole.
 #[derive(Debug)]
@@ -38,12 +39,10 @@ pub(crate) struct Contents {
 /// Where lines go.
 #[derive(Debug)]
 enum End {
-    File(File),
+    /// `torn`: whether a line stands there without its end, as a full disk leaves it.
+    File { file: File, torn: AtomicBool },
     /// `place`: the device and number of what is written to.
-    Outlet {
-        outlet: Outlet,
-        place: Option<(u64, u64)>,
-    },
+    Outlet { outlet: Outlet, place: Option<(u64, u64)> },
 }
 
 impl LogFile {
@@ -108,14 +107,25 @@ impl LogFile {
     /// Takes whole lines. What is lost behind a pipe may be told of later ones.
     pub(crate) fn write(&self, lines: &[u8]) -> Result<(), Lost> {
         match &**self.end.load() {
-            End::File(file) => write_lines(file, lines),
+            End::File { file, torn } => {
+                // What comes next shall be a line all the same.
+                if torn.load(Ordering::Relaxed) {
+                    write_lines(file, b"\n").map_err(|Lost { why, .. }| Lost {
+                        lines: count(lines),
+                        why,
+                        torn: false,
+                    })?;
+                    torn.store(false, Ordering::Relaxed);
+                }
+                write_lines(file, lines).inspect_err(|lost| torn.store(lost.torn, Ordering::Relaxed))
+            }
             End::Outlet { outlet, .. } => {
                 outlet.write(lines.to_vec());
                 match outlet.take_lost() {
                     (0, _) => Ok(()),
                     (lines, why) => {
                         let why = why.unwrap_or_else(|| io::Error::other("who reads it does not keep up"));
-                        Err(Lost { lines, why })
+                        Err(Lost { lines, why, torn: false })
                     }
                 }
             }
@@ -139,7 +149,11 @@ impl End {
     fn of(file: File, contents: Contents, place: Option<(u64, u64)>) -> io::Result<Self> {
         let is_between = |found: Metadata| found.file_type().is_fifo() || found.file_type().is_socket();
         let may_stand_still = file.is_terminal() || file.metadata().is_ok_and(is_between);
-        if may_stand_still { Self::behind(|| Ok(file), contents, place) } else { Ok(Self::File(file)) }
+        if may_stand_still {
+            Self::behind(|| Ok(file), contents, place)
+        } else {
+            Ok(Self::File { file, torn: AtomicBool::new(false) })
+        }
     }
 
     fn behind(

@@ -98,22 +98,31 @@ impl Outlet {
 pub(crate) struct Lost {
     pub(crate) lines: u64,
     pub(crate) why: io::Error,
+    /// Whether the beginning of one was.
+    pub(crate) torn: bool,
 }
 
 /// Writes whole lines, as far as that goes.
-pub(crate) fn write_lines(mut out: impl Write, mut lines: &[u8]) -> Result<(), Lost> {
-    while !lines.is_empty() {
-        match out.write(lines) {
-            Ok(0) => return Err(Lost { lines: count(lines), why: io::ErrorKind::WriteZero.into() }),
-            Ok(written) => lines = &lines[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(why) => return Err(Lost { lines: count(lines), why }),
-        }
+pub(crate) fn write_lines(mut out: impl Write, all: &[u8]) -> Result<(), Lost> {
+    let mut written = 0;
+    while written < all.len() {
+        let why = match out.write(&all[written..]) {
+            Ok(0) => io::ErrorKind::WriteZero.into(),
+            Ok(more) => {
+                written += more;
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(why) => why,
+        };
+        let torn = all[..written].last().is_some_and(|last| *last != b'\n');
+        return Err(Lost { lines: count(&all[written..]), why, torn });
     }
     Ok(())
 }
 
-fn count(lines: &[u8]) -> u64 {
+/// How many lines end there.
+pub(crate) fn count(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }
 
@@ -147,7 +156,7 @@ fn write_all(mut out: impl Write, waiting: Receiver<Vec<u8>>, state: &State, not
             let (now, later) = rest.split_at(part(rest));
             rest = later;
             // Who has gone may come back, as at a named pipe.
-            if let Err(Lost { lines, why }) = write_lines(&mut out, now) {
+            if let Err(Lost { lines, why, .. }) = write_lines(&mut out, now) {
                 state.lose(lines);
                 state.fail(why);
             }
@@ -206,8 +215,11 @@ mod tests {
     #[test]
     fn what_was_written_is_not_lost() {
         let mut room = [0; 7];
-        let Lost { lines, .. } = write_lines(&mut room[..], b"one\ntwo\nthree\n").unwrap_err();
-        assert_eq!((lines, &room), (2, b"one\ntwo"));
+        let Lost { lines, torn, .. } = write_lines(&mut room[..], b"one\ntwo\nthree\n").unwrap_err();
+        assert_eq!((lines, torn, &room), (2, true, b"one\ntwo"));
+        for whole in [0, 4] {
+            assert!(!write_lines(&mut room[..whole], b"one\ntwo\n").unwrap_err().torn);
+        }
     }
 
     #[test]
