@@ -141,6 +141,12 @@ impl Member {
         is_there && matches!(self.trust, Trust::Full)
     }
 
+    /// Since when it serves, or when it began to serve last.
+    #[must_use]
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
     /// Since when it serves, if its share has to grow.
     #[must_use]
     pub fn ramps_since(&self) -> Option<Instant> {

@@ -268,9 +268,8 @@ impl Branch {
 
     fn pick(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {
         self.look();
-        let mut candidate = self.view.borrow_mut().pick(tried, wish, &self.reports)?;
-        candidate.is_observed = self.way.balance == Balance::Random;
-        Some(candidate)
+        let candidate = self.view.borrow_mut().pick(tried, wish, &self.reports)?;
+        Some(if self.way.balance == Balance::Random { candidate.observed() } else { candidate })
     }
 
     /// Brings the thread's view up to date; one load when nothing has changed.

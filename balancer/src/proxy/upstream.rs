@@ -5,7 +5,7 @@ use std::{
     io,
     rc::Rc,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hyper::client::conn::http1::{self, SendRequest};
@@ -95,6 +95,8 @@ pub(crate) struct Upstream {
     pub(crate) most_idle: usize,
     /// How long answers take lately.
     pub(crate) latency: Cell<Ewma>,
+    /// Since when it serves: what it was like before says nothing.
+    since: Cell<Option<Instant>>,
     /// What the cookie of its clients holds, if they have one.
     pub(crate) token: Option<Token>,
     /// What the thread counts about it.
@@ -113,7 +115,20 @@ impl Upstream {
     ) -> Self {
         let queue = backend.terms.max_conns.is_some().then(|| Arc::clone(queue));
         let (senders, streams) = (Idle::new(), Idle::new());
-        Self { backend, senders, streams, most_idle, latency: Cell::default(), token, counts, queue }
+        let (latency, since) = (Cell::default(), Cell::default());
+        Self { backend, senders, streams, most_idle, latency, since, token, counts, queue }
+    }
+
+    /// It serves since then. A thread may see none of what came before, but this it does see.
+    pub(crate) fn serves_since(&self, since: Instant) {
+        if self.since.replace(Some(since)) != Some(since) {
+            self.latency.set(Ewma::default());
+        }
+    }
+
+    /// Whether it serves since then, for all the thread knows.
+    pub(crate) fn is_since(&self, since: Instant) -> bool {
+        self.since.get() == Some(since)
     }
 
     /// Drops what is closed or too old.

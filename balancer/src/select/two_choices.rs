@@ -2,12 +2,17 @@
 //! weight. Whoever is slow gets little, and nobody who looks best for a moment gets everything.
 //!
 //! What is not known of one, or was heard long ago, is taken from the other. So requests that wait count by themselves: at one
-//! who has never answered, or answers no more, they are as costly as elsewhere, and it draws no more than its share.
+//! who has never answered, or answers no more, they are as costly as elsewhere, and it draws no more than its share. Who was
+//! neither asked nor heard for a second is now and then taken for unknown: one failure or slow answer keeps nobody out for long.
 
 use super::{Candidates, ewma::Latency};
 
 /// What is assumed of one who is not known, beside the other: a little less, or who was slow once would never be asked again.
 const HOPE: f64 = 0.75;
+
+/// Of so many draws of one of which nothing was heard for a while, one takes it for unknown. Where there are few requests, all
+/// are heard of seldom, and whoever is slow would get as many as the others.
+const TRY_ONE_IN: usize = 5;
 
 /// The lots: a generator of numbers that nobody needs to be unable to foresee.
 #[derive(Debug, Clone)]
@@ -29,7 +34,13 @@ impl TwoChoices {
             return Some(first);
         }
         let second = free().filter(|place| *place != first).nth(self.below(count - 1)?)?;
-        Some(if is_better(candidates, second, first) { second } else { first })
+        let known = [second, first].map(|place| self.known(candidates.latency(place)));
+        Some(if is_better(candidates, [second, first], known) { second } else { first })
+    }
+
+    /// What is relied on of what is known.
+    fn known(&mut self, known: Latency) -> Latency {
+        if known.is_old && self.below(TRY_ONE_IN) == Some(0) { Latency::default() } else { known }
     }
 
     /// A number from 0 to `bound` without it.
@@ -41,8 +52,7 @@ impl TwoChoices {
 }
 
 /// Whether a request would be done sooner at the first than at the second.
-fn is_better(candidates: &impl Candidates, first: usize, second: usize) -> bool {
-    let known = [first, second].map(|place| candidates.latency(place));
+fn is_better(candidates: &impl Candidates, [first, second]: [usize; 2], known: [Latency; 2]) -> bool {
     let trust = known[0].trust + known[1].trust;
     let heard = known[0].seconds * known[0].trust + known[1].seconds * known[1].trust;
     // Any number will do where nothing is known of either.
@@ -59,10 +69,15 @@ fn is_better(candidates: &impl Candidates, first: usize, second: usize) -> bool 
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::tests::weighing, *};
+    use std::time::{Duration, Instant};
+
+    use super::{
+        super::{ewma::Ewma, tests::weighing},
+        *,
+    };
 
     fn heard(seconds: f64) -> Latency {
-        Latency { seconds, trust: 1.0 }
+        Latency { seconds, trust: 1.0, is_old: false }
     }
 
     /// How many of 3,000 requests come to the first backend, which answers none of them; of the others a few are under way.
@@ -83,9 +98,11 @@ mod tests {
     #[test]
     fn one_that_never_answers_draws_no_more_than_waits_at_the_others() {
         // Neither one that has just come, nor one of which nothing was heard for a minute or an hour.
-        for trust in [0.0, 1e-9, 0.002, 0.5, 1.0] {
+        for (trust, is_old) in
+            [0.0, 1e-9, 0.002, 0.5, 1.0].into_iter().flat_map(|trust| [(trust, false), (trust, true)])
+        {
             for others in [&[0, 0][..], &[3, 3], &[0, 0, 0, 0, 0, 0, 0], &[20, 20, 20]] {
-                let drawn = drawn_by_one_that_hangs(Latency { seconds: 0.01, trust }, others);
+                let drawn = drawn_by_one_that_hangs(Latency { seconds: 0.01, trust, is_old }, others);
                 assert!(drawn <= 2 * (others[0] + 1), "{drawn} with trust {trust} beside {others:?}");
             }
         }
@@ -97,10 +114,45 @@ mod tests {
         backends[1].latency = heard(0.01);
         let mut lots = TwoChoices::seeded(3);
         let mut asked = |trust| {
-            backends[0].latency = Latency { seconds: 1.0, trust };
+            backends[0].latency = Latency { seconds: 1.0, trust, is_old: false };
             (0..100).any(|_| lots.pick(&backends) == Some(0))
         };
         assert!(!asked(1.0) && !asked(0.1) && asked(0.001));
+    }
+
+    /// How many of a second's requests, in each of ten seconds, go to the first of two backends, which took a second for the
+    /// last one and takes so long for the next; the other one takes a millisecond.
+    fn drawn_after_a_slow_one(requests: usize, takes: Duration) -> [usize; 10] {
+        let (mut now, mut lots) = (Instant::now(), TwoChoices::seeded(3));
+        let mut known = [Ewma::default(); 2];
+        let mut backends = weighing(&[1, 1]);
+        known[0].observe(Duration::from_secs(1), now);
+        known[1].observe(Duration::from_millis(1), now);
+        [(); 10].map(|()| {
+            let mut drawn = 0;
+            for _ in 0..requests {
+                now += Duration::from_secs(1) / u32::try_from(requests).unwrap();
+                (backends[0].latency, backends[1].latency) = (known[0].get(now), known[1].get(now));
+                let chosen = lots.pick(&backends).unwrap();
+                known[chosen].ask(now);
+                known[chosen].observe(if chosen == 0 { takes } else { Duration::from_millis(1) }, now);
+                drawn += usize::from(chosen == 0);
+            }
+            drawn
+        })
+    }
+
+    #[test]
+    fn who_was_slow_or_failed_once_is_tried_again_soon_and_has_its_share_and_who_is_slow_gets_little() {
+        for requests in [20, 100, 1000] {
+            let well = drawn_after_a_slow_one(requests, Duration::from_millis(1));
+            assert_eq!(well[0], 0, "{well:?}");
+            assert!(well[1] + well[2] > 0 && well[4] >= requests / 3, "{well:?} of {requests}");
+            let slow = drawn_after_a_slow_one(requests, Duration::from_secs(1));
+            assert!(slow.iter().all(|drawn| *drawn <= 1), "{slow:?} of {requests}");
+        }
+        let seldom = drawn_after_a_slow_one(1, Duration::from_secs(1));
+        assert!(seldom.iter().sum::<usize>() <= 3, "{seldom:?}");
     }
 
     #[test]
@@ -136,7 +188,8 @@ mod tests {
                     continue;
                 };
                 prop_assert!(free.contains(&chosen));
-                let worse = free.iter().any(|other| *other != chosen && !is_better(&backends, *other, chosen));
+                let is_better = |other| is_better(&backends, [other, chosen], [other, chosen].map(|place| backends[place].latency));
+                let worse = free.iter().any(|other| *other != chosen && !is_better(*other));
                 prop_assert!(worse || free.len() == 1);
             }
         }

@@ -148,6 +148,36 @@ fn who_is_slow_gets_little_when_two_are_drawn_by_lot() {
     assert!(slows <= 10, "{slows} of 100");
 }
 
+/// A backend that closes on its first requests, as many as that, and is well then.
+fn failing_at_first(failures: usize) -> Upstream {
+    let left = std::sync::atomic::AtomicUsize::new(failures);
+    let decrease = |left: usize| left.checked_sub(1);
+    Upstream::scripted(move |head, peer| {
+        use std::sync::atomic::Ordering::SeqCst;
+        drop(crate::harness::read_body(peer, head, false));
+        left.fetch_update(SeqCst, SeqCst, decrease).is_err() && crate::upstream::answer(peer, b"well")
+    })
+}
+
+#[test]
+fn one_failure_or_a_rest_keeps_nobody_out_for_longer_when_two_are_drawn_by_lot() {
+    for pool in ["balance = \"random\"", "balance = \"random\"\nmax_fails = 1\nfail_timeout = \"1s\""] {
+        let (bad, good) = (failing_at_first(1), Upstream::saying("good"));
+        let balancer = Balancer::with_pool(pool, &[bad.address, good.address]);
+        let mut client = balancer.connect();
+        eventually("it has failed", || {
+            assert_eq!(client.get("/").text(), "good");
+            (bad.requests() == 1).then_some(())
+        });
+        let failed = std::time::Instant::now();
+        eventually("it answers half of the requests", || {
+            let wells = (0..10).filter(|_| client.get("/").text() == "well").count();
+            (wells >= 3).then_some(())
+        });
+        assert!(failed.elapsed() < std::time::Duration::from_secs(10), "{:?}", failed.elapsed());
+    }
+}
+
 #[test]
 fn a_network_keeps_its_backend() {
     let (balancer, _upstreams) = abc("balance = \"ip_hash\"", [""; 3]);

@@ -18,6 +18,7 @@ use crate::{
         upstream::{InFlight, Upstream},
     },
     select::{
+        ewma::Latency,
         key, ramp,
         sticky::{self, Token},
     },
@@ -34,6 +35,8 @@ pub(super) struct Place {
     pub(super) turn: u32,
     pub(super) weight: u32,
     pub(super) name: u64,
+    /// When it began to serve last.
+    began: Instant,
     /// Since when it serves, if that matters still.
     since: Option<Instant>,
     trouble: Option<(Cause, Option<Arc<Seat>>)>,
@@ -47,7 +50,16 @@ impl Place {
             Standing::Serving | Standing::Ejected | Standing::Unwell | Standing::Draining | Standing::Down => None,
         };
         let name = key::number(upstream.backend.name.as_bytes());
-        Self { upstream, turn: member.turn, weight: 0, name, since: member.ramps_since(), trouble }
+        upstream.serves_since(member.since());
+        Self {
+            upstream,
+            turn: member.turn,
+            weight: 0,
+            name,
+            began: member.since(),
+            since: member.ramps_since(),
+            trouble,
+        }
     }
 
     /// Which backend it is, in which turn.
@@ -66,6 +78,11 @@ impl Place {
     /// Whether its clients hold this.
     pub(super) fn has(&self, token: &Token) -> bool {
         self.upstream.token.as_ref().is_some_and(|ours| sticky::is_same(ours, token))
+    }
+
+    /// How long it takes for an answer lately. Of one in trouble nothing counts: its trial shall come soon.
+    pub(super) fn latency(&self) -> Latency {
+        if self.serves() { self.upstream.latency.get().get(Instant::now()) } else { Latency::default() }
     }
 
     /// Whether it is in no trouble.
@@ -107,6 +124,7 @@ impl Place {
             turn: self.turn,
             in_flight: Some(in_flight),
             since: Instant::now(),
+            began: self.began,
             is_observed: false,
             chosen: "turn",
             trial,
@@ -123,8 +141,10 @@ pub(crate) struct Candidate {
     pub(crate) chosen: &'static str,
     /// When it was asked.
     since: Instant,
+    /// When its backend began to serve last, as was known then.
+    began: Instant,
     /// Whether backends are chosen by how long that takes.
-    pub(super) is_observed: bool,
+    is_observed: bool,
     trial: Option<Trial>,
 }
 
@@ -143,6 +163,15 @@ impl Candidate {
         Self { chosen: why, ..self }
     }
 
+    /// How long it takes is of interest.
+    pub(super) fn observed(mut self) -> Self {
+        self.is_observed = true;
+        let mut latency = self.upstream.latency.get();
+        latency.ask(self.since);
+        self.upstream.latency.set(latency);
+        self
+    }
+
     /// Whether it decides whether its backend comes back.
     pub(super) fn is_trial(&self) -> bool {
         self.trial.is_some()
@@ -159,7 +188,7 @@ impl Candidate {
     }
 
     fn observe(&self, least: Duration) {
-        if self.is_observed {
+        if self.is_observed && self.upstream.is_since(self.began) {
             let now = Instant::now();
             let mut latency = self.upstream.latency.get();
             latency.observe((now - self.since).max(least), now);

@@ -201,7 +201,7 @@ impl Candidates for Free<'_> {
     }
 
     fn latency(&self, place: usize) -> Latency {
-        self.places[place].upstream.latency.get().get(Instant::now())
+        self.places[place].latency()
     }
 
     fn name(&self, place: usize) -> u64 {
