@@ -212,7 +212,7 @@ impl Branch {
 
     /// Whether a request that has failed somewhere may wait for somebody: for one that is busy, or that we start again. Who
     /// has reached nobody may be in the middle of somebody's restart. All others can have their answer at once.
-    fn may_go_on(&self, tried: &Tried) -> bool {
+    pub(crate) fn may_go_on(&self, tried: &Tried) -> bool {
         let snapshot = self.pool.snapshot();
         let there = snapshot.members.iter().filter(|member| !matches!(member.standing(), Standing::Down));
         let restarts = self.instances > 0 && there.clone().count() < self.expected;
@@ -241,6 +241,12 @@ impl Branch {
     /// The next backend for a request, if one is ready and may still be tried.
     pub(crate) fn next(&self, tried: &Tried, wish: &Wish) -> Option<Candidate> {
         if tried.count() < self.limits.tries { self.pick(tried, wish) } else { None }
+    }
+
+    /// Whether there is somebody else whom it could be sent to. Nobody's turn is over by the question.
+    pub(crate) fn has_another(&self, tried: &Tried, wish: &Wish) -> bool {
+        self.look();
+        tried.count() < self.limits.tries && self.view.borrow().has_another(tried, wish)
     }
 
     /// What a request of a client wishes for: `key` finds what it is known by, `cookie` its cookie of a name.

@@ -101,12 +101,8 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 };
                 tried.add(turn, true);
                 // Here the last backend's answer is the client's, so the next one is chosen before this is dropped.
-                if may_go_on
-                    && retry::after_status(exchange.request(), branch.limits.next_upstream)
-                    && let Some(other) = branch.next(&tried, &wish)
-                    && is_in_budget(exchange, branch)
-                {
-                    next = Some(other);
+                if may_go_on {
+                    next = after_status(exchange, branch, &tried, &wish, &mut suspects);
                 }
                 if case.is_failure() && says_something {
                     suspects.add(candidate);
@@ -132,6 +128,9 @@ pub(crate) async fn answer<E: Exchange>(exchange: &mut E, branch: &Branch) -> Re
                 exchange.entry().failed(error);
                 suspects.extend(suspect.filter(|_| !exchange.owes_body()));
                 if !(may_go_on && may_try_again(exchange, branch, error)) {
+                    if may_go_on && was_for_budget(exchange, branch, error, &tried, &wish) {
+                        suspects.pass_over();
+                    }
                     suspects.unanswered(branch, exchange.entry().client());
                     return Err(error);
                 }
@@ -222,6 +221,39 @@ fn failed<A>(error: ProxyError, candidate: Candidate) -> Asked<A> {
 fn may_try_again<E: Exchange>(exchange: &mut E, branch: &Branch, error: ProxyError) -> bool {
     retry::after_error(error, exchange.request(), branch.limits.next_upstream)
         && (error.facts().retry == Retry::Always || is_in_budget(exchange, branch))
+}
+
+/// Whether it is for the budget alone that nobody else is asked.
+fn was_for_budget<E: Exchange>(
+    exchange: &mut E,
+    branch: &Branch,
+    error: ProxyError,
+    tried: &Tried,
+    wish: &Wish,
+) -> bool {
+    error.facts().retry != Retry::Always
+        && retry::after_error(error, exchange.request(), branch.limits.next_upstream)
+        && tried.count() < branch.limits.tries
+        && (branch.has_another(tried, wish) || branch.may_go_on(tried))
+}
+
+/// Who is asked after an answer with a status that may be another's doing.
+fn after_status<E: Exchange>(
+    exchange: &mut E,
+    branch: &Branch,
+    tried: &Tried,
+    wish: &Wish,
+    suspects: &mut Suspects,
+) -> Option<Candidate> {
+    let may_repeat = retry::after_status(exchange.request(), branch.limits.next_upstream);
+    if !may_repeat || !branch.has_another(tried, wish) {
+        return None;
+    }
+    if !is_in_budget(exchange, branch) {
+        suspects.pass_over();
+        return None;
+    }
+    branch.next(tried, wish)
 }
 
 /// Takes a retry out of the budget; that there is none left is told in the log.

@@ -128,6 +128,14 @@ impl View {
         None
     }
 
+    /// Whether there is somebody for a request, in trouble or not.
+    pub(super) fn has_another(&self, tried: &Tried, wish: &Wish) -> bool {
+        self.tiers.iter().chain([&self.troubled]).any(|tier| {
+            let free = Free { places: &tier.places, tried, client: wish.client, anyway: true };
+            (0..free.count()).any(|place| free.is_free(place))
+        })
+    }
+
     /// Whether somebody serves whose clients hold this.
     pub(super) fn serves_token(&self, token: &Token) -> bool {
         self.tiers.iter().flat_map(|tier| &tier.places).any(|place| place.has(token))

@@ -15,7 +15,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Suspects {
     failed: Vec<(Candidate, Instant)>,
-    /// Whether another one was asked over a held connection, which ended: of old age, or because of the request.
+    /// Whether another one was asked over a held connection, which ended: of old age, or because of the request. Or would
+    /// have been asked, had there been a retry left.
     was_elsewhere: bool,
 }
 
@@ -25,7 +26,8 @@ impl Suspects {
         self.failed.push((candidate, Instant::now()));
     }
 
-    /// A held connection to one ended under the request.
+    /// A held connection to one ended under the request, or one was not asked for want of a retry: what that one would have
+    /// made of the request is not known.
     pub(super) fn pass_over(&mut self) {
         self.was_elsewhere = true;
     }

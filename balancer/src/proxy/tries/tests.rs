@@ -29,6 +29,8 @@ const FAULTS: usize = 100_000;
 /// What the backends have done, and will do next.
 struct World {
     lots: RefCell<TwoChoices>,
+    /// What comes instead of all lots.
+    fixed: Option<usize>,
     /// How often each request was executed, and by whom it was seen.
     executed: RefCell<HashMap<usize, Vec<BackendId>>>,
     faults: RefCell<usize>,
@@ -38,9 +40,20 @@ struct World {
 }
 
 impl World {
+    fn new(fixed: Option<usize>) -> Self {
+        Self {
+            lots: RefCell::new(TwoChoices::seeded(1)),
+            fixed,
+            executed: RefCell::default(),
+            faults: RefCell::default(),
+            asked: RefCell::default(),
+            stale: RefCell::default(),
+        }
+    }
+
     /// A number below `bound`.
     fn lot(&self, bound: usize) -> usize {
-        self.lots.borrow_mut().below(bound).unwrap()
+        self.fixed.unwrap_or_else(|| self.lots.borrow_mut().below(bound).unwrap())
     }
 }
 
@@ -166,18 +179,29 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
     Rc::new(worker)
 }
 
-async fn fill(changes: &tokio::sync::mpsc::Sender<Change>, pool: &Pool) {
+async fn fill(changes: &tokio::sync::mpsc::Sender<Change>, pool: &Pool, count: usize) {
     let patience = Patience { max_fails: 0, ..Patience::default() };
-    for id in 0..5 {
+    for id in 0..u32::try_from(count).unwrap() {
         let address: Address = "127.0.0.1:1".parse().unwrap();
         let terms = Terms { patience, ..Terms::default() };
         let backend = Backend::new(BackendId(id), format!("b{id}"), address, None, terms);
         changes.send(Change::Join(Arc::new(backend))).await.unwrap();
     }
     let mut bell = pool.bell();
-    while pool.snapshot().members.len() < 5 {
+    while pool.snapshot().members.len() < count {
         bell.changed().await.unwrap();
     }
+}
+
+fn guest(worker: &Worker) -> Guest {
+    let door = Rc::new(Door {
+        address: ([127, 0, 0, 1], 1).into(),
+        tls: None,
+        redirect: None,
+        introduced: false,
+        trust: Arc::default(),
+    });
+    worker.clients.welcome(IpAddr::V4(Ipv4Addr::LOCALHOST), &door)
 }
 
 async fn inject(worker: &Rc<Worker>, guest: &Guest, world: &World) {
@@ -226,25 +250,11 @@ fn of_a_hundred_thousand_faults_none_executes_a_post_twice_or_asks_a_backend_aga
         let pool = Arc::new(Pool::default());
         let (changes, inbox) = tokio::sync::mpsc::channel(1024);
         let worker = worker(&pool, changes.clone());
-        let door = Rc::new(Door {
-            address: ([127, 0, 0, 1], 1).into(),
-            tls: None,
-            redirect: None,
-            introduced: false,
-            trust: Arc::default(),
-        });
-        let guest = worker.clients.welcome(IpAddr::V4(Ipv4Addr::LOCALHOST), &door);
-        let lots = RefCell::new(TwoChoices::seeded(1));
-        let world = World {
-            lots,
-            executed: RefCell::default(),
-            faults: RefCell::default(),
-            asked: RefCell::default(),
-            stale: RefCell::default(),
-        };
+        let guest = guest(&worker);
+        let world = World::new(None);
         let outliers = Outliers { run: 0, ..Outliers::default() };
         let injecting = async {
-            fill(&changes, &pool).await;
+            fill(&changes, &pool, 5).await;
             inject(&worker, &guest, &world).await;
         };
         tokio::select! {
@@ -252,4 +262,42 @@ fn of_a_hundred_thousand_faults_none_executes_a_post_twice_or_asks_a_backend_aga
             () = injecting => {}
         }
     });
+}
+
+/// What a pool of so many backends is told of a request that nobody answers so that it could be used, when no retry is left.
+/// `fault`: 5 is no answer in time, 7 a refusal.
+fn told_without_a_retry(backends: usize, fault: usize) -> Vec<Change> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let pool = Arc::new(Pool::default());
+        let (changes, inbox) = tokio::sync::mpsc::channel(1024);
+        let (reports, mut told) = tokio::sync::mpsc::channel(1024);
+        let worker = worker(&pool, reports);
+        let (guest, world) = (guest(&worker), World::new(Some(fault)));
+        let asking = async {
+            fill(&changes, &pool, backends).await;
+            while worker.branch().budget.borrow_mut().take() {}
+            let request = retry::Request { idempotent: true, whole: true };
+            let entry = Entry::begin(&worker, &guest.client, |_| Asked::unread(b"", None));
+            let mut scripted = Scripted { world: &world, id: 0, request, entry };
+            let _ = answer(&mut scripted, worker.branch()).await;
+            scripted.entry.finish();
+        };
+        tokio::select! {
+            () = pool.write(inbox, Outliers::default()) => {}
+            () = asking => {}
+        }
+        assert_eq!(world.asked.borrow().len(), 1);
+        std::iter::from_fn(|| told.try_recv().ok()).collect()
+    })
+}
+
+#[test]
+fn who_was_asked_alone_for_want_of_retries_is_not_alone_to_blame_and_who_is_alone_is() {
+    for fault in [5, 7] {
+        let alone = told_without_a_retry(1, fault);
+        assert!(matches!(alone[..], [Change::Failed(..)]), "{fault}: {alone:?}");
+        let told = told_without_a_retry(2, fault);
+        assert!(told.is_empty(), "{fault}: {told:?}");
+    }
 }
