@@ -96,10 +96,8 @@ pub struct Member {
     /// How often it came back after nobody had listened there. What a request learnt about an earlier turn does not
     /// count for a later one.
     pub turn: u32,
-    /// Since when it serves in this turn.
+    /// When it began to serve last.
     since: Instant,
-    /// Whether its share has to grow.
-    ramps: bool,
     drains: bool,
     absent: bool,
     unwell: bool,
@@ -108,16 +106,7 @@ pub struct Member {
 
 impl Member {
     fn new(backend: Arc<Backend>, now: Instant) -> Self {
-        Self {
-            backend,
-            turn: 0,
-            since: now,
-            ramps: false,
-            drains: false,
-            absent: false,
-            unwell: false,
-            trust: Trust::Full,
-        }
+        Self { backend, turn: 0, since: now, drains: false, absent: false, unwell: false, trust: Trust::Full }
     }
 
     /// Whether it gets requests.
@@ -145,17 +134,6 @@ impl Member {
     #[must_use]
     pub fn since(&self) -> Instant {
         self.since
-    }
-
-    /// Since when it serves, if its share has to grow.
-    #[must_use]
-    pub fn ramps_since(&self) -> Option<Instant> {
-        self.ramps.then_some(self.since)
-    }
-
-    /// Whether it has its full share.
-    fn is_established(&self, now: Instant) -> bool {
-        self.is_serving() && now.saturating_duration_since(self.since) >= self.backend.terms.slow_start
     }
 
     /// Whether nobody listens there.
@@ -211,15 +189,14 @@ impl Snapshot {
     #[must_use]
     pub fn after(&self, change: &Change, now: Instant) -> Option<Self> {
         let mut next = self.applied(change, now)?;
-        // Who is new beside others begins with little. Where all are new, somebody has to take it all.
+        // From then on its share grows. Where all are new, all of them have as little, and so the same as ever.
         let is_new = |place: usize| {
             let old = self.member(next.members[place].backend.id);
             next.members[place].is_serving() && !old.is_some_and(Member::is_serving)
         };
         let comers: Vec<usize> = (0..next.members.len()).filter(|place| is_new(*place)).collect();
-        let ramps = self.members.iter().any(|member| member.is_established(now));
         for place in comers {
-            (next.members[place].since, next.members[place].ramps) = (now, ramps);
+            next.members[place].since = now;
         }
         Some(next)
     }
@@ -495,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_new_or_back_beside_others_begins_with_little_and_where_all_are_new_nobody_does() {
+    fn who_is_new_or_back_begins_anew_however_long_the_others_have_served() {
         let begin = Instant::now();
         let after = |seconds| begin + std::time::Duration::from_secs(seconds);
         let slow = |id| {
@@ -503,14 +480,12 @@ mod tests {
             let address: Address = "127.0.0.1:1".parse().unwrap();
             Change::Join(Arc::new(Backend::new(BackendId(id), format!("b{id}"), address, None, terms)))
         };
-        let ramps = |pool: &Snapshot, id| pool.member(BackendId(id)).unwrap().ramps_since();
+        let since = |pool: &Snapshot, id| pool.member(BackendId(id)).unwrap().since();
         let pool = Snapshot::default().after(&slow(1), after(0)).unwrap().after(&slow(2), after(1)).unwrap();
-        assert_eq!((ramps(&pool, 1), ramps(&pool, 2)), (None, None));
-        let pool = pool.after(&slow(3), after(40)).unwrap();
-        assert_eq!(ramps(&pool, 3), Some(after(40)));
-        let pool = pool.after(&Change::Eject(BackendId(1)), after(50)).unwrap();
-        let pool = pool.after(&Change::Restore(BackendId(1)), after(60)).unwrap();
-        assert_eq!((ramps(&pool, 1), ramps(&pool, 2)), (Some(after(60)), None));
+        assert_eq!((since(&pool, 1), since(&pool, 2)), (after(0), after(1)));
+        let pool = pool.after(&Change::Eject(BackendId(1)), after(2)).unwrap();
+        let pool = pool.after(&Change::Restore(BackendId(1)), after(3)).unwrap();
+        assert_eq!((since(&pool, 1), since(&pool, 2)), (after(3), after(1)));
     }
 
     #[test]

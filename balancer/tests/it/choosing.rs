@@ -148,6 +148,23 @@ fn who_is_slow_gets_little_when_two_are_drawn_by_lot() {
     assert!(slows <= 10, "{slows} of 100");
 }
 
+#[test]
+fn who_comes_back_begins_with_little_beside_one_that_has_served_for_a_moment() {
+    let (absent, good) = (Absent::new(), Upstream::saying("good"));
+    let slow = "slow_start = \"3s\"";
+    let servers = [absent.address, good.address].map(|address| format!("address = \"{address}\"\n{slow}"));
+    let balancer = Balancer::with_servers("", &servers);
+    eventually("it is noticed", || {
+        assert_eq!(balancer.get("/").text(), "good");
+        balancer.log().contains("cannot be reached").then_some(())
+    });
+    assert_eq!(answers(&balancer, 300), "good".repeat(300), "a moment");
+    let back = Upstream::saying_at(absent.listen(), "back");
+    eventually("it can be reached", || balancer.log().contains("can be reached again").then_some(()));
+    let share = answers(&balancer, 60).matches("back").count();
+    assert!(share < 24 && back.requests() == share, "{share} of 60");
+}
+
 /// A backend that closes on its first requests, as many as that, and is well then.
 fn failing_at_first(failures: usize) -> Upstream {
     let left = std::sync::atomic::AtomicUsize::new(failures);

@@ -37,8 +37,6 @@ pub(super) struct Place {
     pub(super) name: u64,
     /// When it began to serve last.
     began: Instant,
-    /// Since when it serves, if that matters still.
-    since: Option<Instant>,
     trouble: Option<(Cause, Option<Arc<Seat>>)>,
 }
 
@@ -51,15 +49,7 @@ impl Place {
         };
         let name = key::number(upstream.backend.name.as_bytes());
         upstream.serves_since(member.since());
-        Self {
-            upstream,
-            turn: member.turn,
-            weight: 0,
-            name,
-            began: member.since(),
-            since: member.ramps_since(),
-            trouble,
-        }
+        Self { upstream, turn: member.turn, weight: 0, name, began: member.since(), trouble }
     }
 
     /// Which backend it is, in which turn.
@@ -70,7 +60,7 @@ impl Place {
     /// Takes the weight of now; says whether it still grows.
     pub(super) fn weigh(&mut self, now: Instant) -> bool {
         let terms = &self.upstream.backend.terms;
-        let served = self.since.map_or(terms.slow_start, |since| now.saturating_duration_since(since));
+        let served = now.saturating_duration_since(self.began);
         self.weight = ramp::weigh(terms.weight, served, terms.slow_start);
         served < terms.slow_start
     }
