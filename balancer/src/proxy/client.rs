@@ -131,7 +131,10 @@ impl Client {
         self.let_down.set(false);
         self.sending.begin();
         self.taking.begin();
-        self.progress();
+        // Who has closed its direction waits no longer for being asked elsewhere.
+        if !self.ended.get() {
+            self.progress();
+        }
     }
 
     /// The address of whoever the request under way is from.
@@ -442,5 +445,51 @@ impl Drop for Guest {
     fn drop(&mut self) {
         self.clients.present.borrow_mut().remove(&self.key);
         self.clients.left.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client whose request is on its way to a backend, looked at each second up to the fourth.
+    fn forwarding(clients: &Rc<Clients>, has_ended: bool) -> Guest {
+        let address = ([127, 0, 0, 1], 1).into();
+        let door = Rc::new(Door { address, tls: None, redirect: None, introduced: false, trust: Arc::default() });
+        let guest = clients.welcome(address.ip(), &door);
+        guest.client.enter(Phase::Forwarding);
+        if has_ended {
+            guest.client.end();
+        }
+        (0..=4).for_each(|second| look(clients, second));
+        guest
+    }
+
+    fn look(clients: &Clients, second: u64) {
+        clients.look(&Limits::default(), Duration::from_secs(second), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn who_has_closed_its_direction_is_not_waited_with_anew_when_another_backend_is_asked() {
+        let clients = Rc::default();
+        let [ended, other] = [true, false].map(|has_ended| forwarding(&clients, has_ended));
+        for guest in [&ended, &other] {
+            guest.client.enter(Phase::Forwarding);
+        }
+        assert!(!ended.client.is_let_go());
+        look(&clients, 5);
+        assert!(ended.client.is_let_go() && !other.client.is_let_go());
+    }
+
+    #[test]
+    fn who_has_closed_its_direction_is_waited_with_as_long_as_its_answer_moves() {
+        let clients = Rc::default();
+        let guest = forwarding(&clients, true);
+        guest.client.enter(Phase::Answering);
+        guest.client.takes(1, false);
+        (5..=9).for_each(|second| look(&clients, second));
+        assert!(!guest.client.is_let_go());
+        look(&clients, 10);
+        assert!(guest.client.is_let_go());
     }
 }
