@@ -210,13 +210,14 @@ impl Client {
     }
 
     /// It has taken so many bytes of the answer, or of what is in the kernel before it, and has to take more before
-    /// anything else happens.
+    /// anything else happens. That there is nothing to take is no movement: this is asked at every look, as when all are rung.
     pub(crate) fn takes(&self, bytes: usize, owes_more: bool) {
         // What the kernel took before anybody waited says nothing about the client.
-        if self.taking.waits(owes_more) {
+        let was_waited_for = self.taking.waits(owes_more);
+        if was_waited_for {
             self.taking.moves(bytes);
         }
-        if bytes > 0 || !owes_more {
+        if bytes > 0 || was_waited_for && !owes_more {
             self.progress();
         }
     }
@@ -479,6 +480,20 @@ mod tests {
         assert!(!ended.client.is_let_go());
         look(&clients, 5);
         assert!(ended.client.is_let_go() && !other.client.is_let_go());
+    }
+
+    #[test]
+    fn an_answer_of_which_nothing_comes_stands_still_however_often_its_client_is_asked_to_take_it() {
+        let clients = Rc::default();
+        let guest = forwarding(&clients, false);
+        guest.client.enter(Phase::Answering);
+        let deadline = Limits::default().stall_deadline.as_secs();
+        for second in 5..=5 + deadline {
+            assert!(!guest.client.is_let_go());
+            guest.client.takes(usize::from(second == 5), false);
+            look(&clients, second);
+        }
+        assert!(guest.client.is_let_go() && guest.client.is_let_down());
     }
 
     #[test]

@@ -1,10 +1,12 @@
 use std::{
+    io::{BufRead, Read, Write},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -78,6 +80,34 @@ fn a_signal_that_asks_for_what_is_not_done_is_answered_in_the_log_only() {
     let refusal = "SIGUSR2: the program is not replaced while it runs; nothing is done";
     eventually("it says so", || balancer.log().contains(refusal).then_some(()));
     assert_eq!(balancer.get("/").text(), "hi");
+}
+
+/// How long after the signal a stream of events is cut off of which nothing more comes.
+fn cut_after_the_signal() -> Duration {
+    let upstream = Upstream::scripted(|_, peer| {
+        let event = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n";
+        peer.get_mut().write_all(event.as_bytes()).is_ok() && peer.read(&mut [0]).is_err()
+    });
+    let mut balancer = Balancer::with_pool("read_timeout = \"1s\"", &[upstream.address]);
+    let mut client = balancer.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut line = String::new();
+    while line.trim() != "data: 1" {
+        line.clear();
+        client.0.read_line(&mut line).unwrap();
+    }
+    let begun = Instant::now();
+    balancer.signal(Signal::TERM);
+    drop(client.0.read_to_end(&mut Vec::new()));
+    let took = begun.elapsed();
+    assert_eq!(balancer.end().code(), Some(0));
+    took
+}
+
+#[test]
+fn who_is_told_of_the_end_waits_no_longer_for_a_mute_backend() {
+    // Half a second after the signal all are told. A loaded machine may be late, but not each time.
+    assert!((0..5).any(|_| cut_after_the_signal() < Duration::from_millis(1500)));
 }
 
 #[test]

@@ -245,7 +245,11 @@ impl Relay<'_> {
         download.release();
         self.packed = 0;
         let more = match download.poll_more(cx, from, &self.worker.shelf) {
-            Poll::Ready(Ok(())) => self.pack(download),
+            Poll::Ready(Ok(())) => {
+                // Nothing of it may go out yet: marks of chunks, or what is to be compressed.
+                self.client.progress();
+                self.pack(download)
+            }
             Poll::Ready(Err(error)) => {
                 self.broken = Some(error);
                 Ok(())
