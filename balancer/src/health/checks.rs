@@ -24,14 +24,20 @@ pub(crate) async fn check(pool: Arc<Pool>, changes: mpsc::Sender<Change>, checks
 }
 
 async fn check_one(backend: Arc<Backend>, changes: mpsc::Sender<Change>, checks: Checks) {
-    let mut tally = Tally::new();
+    // Whether it was told that no check can be made: what holds for each of them is told once.
+    let (mut tally, mut is_told) = (Tally::new(), false);
     loop {
         let (outcome, name) = (probe::probe(&backend, checks.deadline).await, backend.name.as_str());
         match &outcome {
             Err(NotReady::Unreachable(error)) if descriptors::are_spent(error) => {
-                tracing::warn!(backend = name, %error, "{name} could not be checked: {error}; see worker_connections");
+                if std::mem::replace(&mut is_told, true) {
+                    tracing::debug!(backend = name, %error, "{name} could not be checked again: {error}");
+                } else {
+                    tracing::warn!(backend = name, %error, "{name} could not be checked: {error}; see worker_connections");
+                }
             }
             _ => {
+                is_told = false;
                 let verdict = tally.note(outcome.is_ok(), &checks);
                 match &outcome {
                     Err(error) if verdict.is_some() => {
