@@ -137,7 +137,8 @@ impl Bounds {
         }
         self.add("log: bytes of a value", memory::LONGEST_FIELD, "the rest is left out");
         self.add("files open for answers", descriptors::for_files(), "503");
-        self.add("metrics: readers at a time", endpoint::MOST_CLIENTS, "more wait");
+        self.add("metrics: readers at a time", endpoint::most_clients(), "more wait");
+        self.add("metrics: silence of a reader", time(endpoint::IDLE), "it is closed");
         self.add("metrics: time of a reader", time(endpoint::DEADLINE), "it is cut off");
     }
 

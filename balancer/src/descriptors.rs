@@ -16,6 +16,9 @@ const OF_CLIENTS: u64 = 2;
 /// Answers may have this part of them for their files.
 const OF_FILES: u64 = 4;
 
+/// Readers of the metrics may have this part of them.
+const OF_READERS: u64 = 16;
+
 /// Fewer clients at a time than a page needs that is up all day.
 const FEW: usize = 1024;
 
@@ -39,6 +42,11 @@ pub(crate) fn are_spent(error: &io::Error) -> bool {
 /// How many files answers may have open, over all threads.
 pub(crate) fn for_files() -> usize {
     part(OF_FILES)
+}
+
+/// How many readers of the metrics there may be at a time, of those wanted.
+pub(crate) fn for_readers(wanted: usize) -> usize {
+    wanted.min(part(OF_READERS)).max(1)
 }
 
 /// Bounds connections by what there is for them, and tells if that is less than what was asked for, or little.

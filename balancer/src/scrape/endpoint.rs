@@ -1,5 +1,5 @@
 //! Where the page of metrics is read: an address of its own, `GET /metrics`. It runs beside the data plane, has few
-//! clients at a time, and a deadline for each.
+//! clients at a time, and a deadline for each: it shall take no descriptors from those whom the balancer is there for.
 
 use std::{convert::Infallible, io, net::TcpListener as StdListener, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -19,11 +19,19 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::Sources;
+use crate::descriptors;
 
-/// Clients at a time; more wait.
-pub(crate) const MOST_CLIENTS: usize = 16;
+/// Clients at a time, where there are descriptors for them; more wait in the kernel.
+const MOST_CLIENTS: usize = 16;
+/// Longest time that one says nothing: between two readings it may be away for good, and others wait for its place.
+pub(crate) const IDLE: Duration = Duration::from_secs(3);
 /// Longest time for a client, however many requests it has.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Clients at a time.
+pub(crate) fn most_clients() -> usize {
+    descriptors::for_readers(MOST_CLIENTS)
+}
 
 /// Answers until it is told to stop.
 pub(crate) async fn serve(listener: StdListener, sources: Sources, stop: CancellationToken, tasks: TaskTracker) {
@@ -39,7 +47,7 @@ async fn accept(
     let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     tracing::info!(%address, "the metrics are at http://{address}/metrics");
-    let places = Arc::new(Semaphore::new(MOST_CLIENTS));
+    let places = Arc::new(Semaphore::new(most_clients()));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
         match listener.accept().await {
@@ -62,7 +70,9 @@ async fn answer(stream: TcpStream, sources: Arc<Sources>) {
         async move { Ok::<_, Infallible>(response) }
     });
     // A client that breaks off has had enough.
-    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(IDLE);
+    drop(http.serve_connection(TokioIo::new(stream), service).await);
 }
 
 fn respond(request: &Request<Incoming>, sources: &Sources) -> Response<Text> {

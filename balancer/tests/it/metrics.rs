@@ -53,6 +53,27 @@ fn becomes(address: SocketAddr, samples: &[(String, &str)]) {
 }
 
 #[test]
+fn readers_that_say_nothing_take_few_descriptors_and_are_closed() {
+    let upstream = Upstream::saying("hi");
+    let backend = upstream.address.to_string();
+    let flags = ["--threads", "1", "--backend", &backend, "--metrics-listen", "127.0.0.1:0"];
+    let balancer = Balancer::with_descriptors(64, &flags);
+    let metrics = address(&balancer);
+    let mut reader = Connection::to(metrics);
+    assert_eq!(reader.get("/metrics").status, 200);
+    let open = || std::fs::read_dir(format!("/proc/{}/fd", balancer.pid().as_raw_nonzero())).unwrap().count();
+    let before = open();
+    let readers: Vec<Connection> = (0..80).map(|_| Connection::to(metrics)).collect();
+    eventually("they come in", || (open() > before).then_some(()));
+    let clients: Vec<Connection> = (0..30).map(|_| balancer.connect()).collect();
+    assert!((0..10).all(|_| balancer.get("/").status == 200), "{}", balancer.log());
+    assert!(open() <= before + 3 + 32 + 1, "{} and {before} before", open());
+    assert!(reader.is_closed(), "it has read, and says nothing more");
+    drop((readers, clients));
+    assert_eq!(Connection::to(metrics).get("/metrics").status, 200);
+}
+
+#[test]
 fn old_clients_read_the_metrics_too() {
     let (_balancer, metrics) = metered(&[at(nobody())], "");
     let mut client = Connection::to(metrics);
