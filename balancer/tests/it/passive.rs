@@ -131,6 +131,42 @@ fn nobody_keeps_a_backend_out_by_holding_its_trial() {
     eventually("another one brings it back", || (balancer.get("/").text() == "well").then_some(()));
 }
 
+/// A backend that holds `/hold` until it is let go, and closes without an answer to anything while it is not well.
+fn holding(text: &'static str, is_well: bool) -> (Upstream, Arc<AtomicBool>, mpsc::SyncSender<()>) {
+    let (is_well, (release, held)) = (Arc::new(AtomicBool::new(is_well)), mpsc::sync_channel(1));
+    let (asked, held) = (Arc::clone(&is_well), Mutex::new(held));
+    let upstream = Upstream::scripted(move |head, peer| {
+        if head.starts_with("GET /hold") {
+            let _ = held.lock().unwrap().recv();
+        }
+        asked.load(Ordering::SeqCst) && answer(peer, text.as_bytes())
+    });
+    (upstream, is_well, release)
+}
+
+#[test]
+fn what_still_hangs_at_a_backend_keeps_no_trial_from_it() {
+    for balance in ["least_conn", "random"] {
+        let (bad, is_well, _kept) = holding("well", false);
+        let (good, _, release) = holding("good", true);
+        let pool = format!("balance = \"{balance}\"\nmax_fails = 1\nfail_timeout = \"1s\"");
+        let balancer = Balancer::with_pool(&pool, &[bad.address, good.address]);
+        let mut held: Vec<_> = (0..2).map(|_| balancer.connect()).collect();
+        for (client, count) in held.iter_mut().zip(1..) {
+            client.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+            eventually("it is held", || (bad.requests() + good.requests() == count).then_some(()));
+        }
+        assert_eq!((bad.requests(), good.requests()), (1, 1), "{balance}");
+        eventually("it rests", || {
+            assert_eq!(balancer.get("/").text(), "good");
+            rests(&balancer, &bad).then_some(())
+        });
+        release.send(()).unwrap();
+        is_well.store(true, Ordering::SeqCst);
+        eventually("it is back", || (balancer.get("/").text() == "well").then_some(()));
+    }
+}
+
 #[test]
 fn one_client_takes_nobody_out_with_what_nobody_answers() {
     let script = |text: &'static [u8]| {

@@ -205,7 +205,9 @@ impl Candidates for Free<'_> {
     }
 
     fn in_flight(&self, place: usize) -> usize {
-        self.places[place].upstream.backend.in_flight()
+        let place = &self.places[place];
+        // Its seat bounds the requests of who is on trial; those that hang there of before shall not keep the next one off.
+        if self.anyway || place.serves() { place.upstream.backend.in_flight() } else { 0 }
     }
 
     fn latency(&self, place: usize) -> Latency {
