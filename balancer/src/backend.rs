@@ -219,6 +219,11 @@ impl Backend {
         self.errors.end();
     }
 
+    /// It is there again after nobody had listened.
+    pub(crate) fn begins_anew(&self) {
+        self.answered();
+    }
+
     /// Neither it nor another one has answered somebody; says whether it has answered nobody for a while, and that many clients
     /// have waited in vain.
     pub(crate) fn kept_silent(&self, suspect: Suspect, enough: u32, now: Instant) -> bool {

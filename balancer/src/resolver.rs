@@ -3,6 +3,7 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -18,7 +19,7 @@ use hickory_resolver::{
     },
     system_conf::read_system_conf,
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
 /// For how long something holds that has no time to live, such as a line of the hosts file.
 pub(crate) const USUALLY_HOLDS: Duration = Duration::from_secs(10);
@@ -28,6 +29,9 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The longest one: what was found a day ago is worth a question.
 const LONGEST: Duration = Duration::from_hours(24);
+
+/// How long the addresses of one family are waited for when those of the other one are there.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The port of name servers.
 const PORT: u16 = 53;
@@ -102,8 +106,9 @@ impl Resolver {
         let ask = |name: Name| {
             let resolver = resolver.clone();
             async move {
-                let (ipv4, ipv6) = tokio::join!(resolver.ipv4_lookup(name.clone()), resolver.ipv6_lookup(name));
-                (said(ipv4), said(ipv6))
+                let ipv4 = resolver.ipv4_lookup(name.clone());
+                let ipv6 = resolver.ipv6_lookup(name);
+                together(async { said(ipv4.await) }, async { said(ipv6.await) }).await
             }
         };
         let Heard { ips, holds, missing } = first(names, ask).await?;
@@ -226,6 +231,29 @@ fn said(answer: Result<Lookup, NetError>) -> Result<Said, NetError> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Both answers; once there is an address, the other one is not waited for much longer.
+async fn together(
+    ipv4: impl Future<Output = Result<Said, NetError>>,
+    ipv6: impl Future<Output = Result<Said, NetError>>,
+) -> Answers<NetError> {
+    let (mut ipv4, mut ipv6) = (pin!(ipv4), pin!(ipv6));
+    let late = || Err(NetError::Timeout);
+    tokio::select! {
+        first = &mut ipv4 => {
+            let other = if has_addresses(&first) { timeout(GRACE, ipv6).await.unwrap_or_else(|_| late()) } else { ipv6.await };
+            (first, other)
+        }
+        first = &mut ipv6 => {
+            let other = if has_addresses(&first) { timeout(GRACE, ipv4).await.unwrap_or_else(|_| late()) } else { ipv4.await };
+            (other, first)
+        }
+    }
+}
+
+fn has_addresses(answer: &Result<Said, NetError>) -> bool {
+    matches!(answer, Ok(Said::Addresses(..)))
 }
 
 /// How long a record holds. What has the first bit set is 0 (RFC 2181, 8). Pure.
@@ -363,6 +391,18 @@ mod tests {
         assert_eq!(both((here(ipv4, 9), Err("odd"))), heard(&[ipv4], 9, Some(Family::Ipv6)));
         assert_eq!(both((Err("odd"), here(ipv6, 5))), heard(&[ipv6], 5, Some(Family::Ipv4)));
         assert_eq!(both::<&str>((here(ipv4, 9), Ok(Said::Unknown))), heard(&[ipv4], 9, None));
+    }
+
+    #[test]
+    fn who_says_nothing_of_one_family_does_not_keep_the_other() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let there = || std::future::ready(Ok(Said::Addresses(vec![[127, 0, 0, 1].into()], SHORTEST)));
+        let (first, other) = runtime.block_on(together(there(), std::future::pending()));
+        assert!(has_addresses(&first) && matches!(other, Err(NetError::Timeout)));
+        let (other, first) = runtime.block_on(together(std::future::pending(), there()));
+        assert!(has_addresses(&first) && matches!(other, Err(NetError::Timeout)));
+        let (empty, first) = runtime.block_on(together(async { Ok(Said::Empty) }, there()));
+        assert!(has_addresses(&first) && matches!(empty, Ok(Said::Empty)));
     }
 
     #[test]

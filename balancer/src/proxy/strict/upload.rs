@@ -298,7 +298,10 @@ impl Upload {
             if !desk.up.is_empty() {
                 let bytes = self.extra.as_ref().map_or(&desk.buffer, |extra| &extra.bytes);
                 ready!(desk.up.poll_send(cx, way.to, bytes)).map_err(|_| Trouble::Backend)?;
-                way.client.progress();
+                // Who has closed its direction waits no longer for being asked elsewhere.
+                if !way.client.has_ended() {
+                    way.client.progress();
+                }
             }
             if self.ended {
                 return Poll::Ready(Ok(()));
