@@ -13,6 +13,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -65,6 +66,9 @@ const MOST_RESET: usize = 32;
 /// Most streams that we have to reset for what the client does to them, over all of a connection.
 const MOST_PROVOKED: usize = 100;
 
+/// How long a client that speaks is waited for until it has closed its direction. It may still take our last words.
+const LINGERING: Duration = Duration::from_secs(10);
+
 /// About what is read at once, and what is ready for `h2` before there is more.
 const PIECE: usize = 16 * 1024;
 
@@ -94,7 +98,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, stream: Secu
     poll_fn(|cx| serving.poll(cx)).await;
     drop(serving);
     client.enter(Phase::Leaving);
-    wire.leave(client, super::LEAVING).await;
+    wire.leave(client, LINGERING).await;
 }
 
 fn builder(worker: &Worker) -> Builder {
@@ -202,9 +206,8 @@ async fn answer(
         head::wait_for_nothing(&mut parts.headers);
     }
     let mut desk = worker.shelf.desk();
-    let written = wire
-        .check(respond.stream_id())
-        .and_then(|()| head::write(&mut desk.buffer, worker.limits.head_size, &parts, body.is_some()));
+    let is_odd = wire.check(respond.stream_id());
+    let written = is_odd.and_then(|()| head::write(&mut desk.buffer, worker.limits.head_size, &parts, body.is_some()));
     // One that is none is refused with the head.
     let length =
         parts.headers.get(CONTENT_LENGTH).map(|length| length.to_str().ok().and_then(|length| length.parse().ok()));
@@ -221,7 +224,9 @@ async fn answer(
             Err(refusal) => {
                 let target = parts.uri.path_and_query().map_or("-", |target| target.as_str());
                 let asked = Asked::new(parts.method.as_str().as_bytes(), target.as_bytes(), super::HTTP2, None, None);
-                super::refuse(&worker, client, &stream, &mut desk, (refusal.into(), Some(asked))).await;
+                // Of an odd one there is not what was asked for.
+                let asked = is_odd.is_ok().then_some(asked);
+                super::refuse(&worker, client, &stream, &mut desk, (refusal.into(), asked)).await;
                 Next::Leave
             }
         };

@@ -81,6 +81,9 @@ fn line_ends_and_letters_that_no_field_has_reach_nobody() {
         with(&[("", "a")]),
         with(&[("x:", "a")]),
         with(&[("x", "a\u{7f}")]),
+        with(&[(":status", "9999")]),
+        instead(0, (":method", "")),
+        instead(0, (":method", "G(T")),
         instead(3, (":path", "/ HTTP/1.1\r\nHost: evil\r\n\r\nGET /hidden")),
         instead(2, (":authority", "a\r\nx: y")),
         instead(0, (":method", "GET / HTTP/1.1\r\n\r\n")),
@@ -92,6 +95,26 @@ fn line_ends_and_letters_that_no_field_has_reach_nobody() {
         assert_eq!(scene.upstream.requests(), 0, "{fields:?}");
         client.request(3, &[("nonsense", "")], true);
         assert_eq!(client.answer(3), Err(PROTOCOL_ERROR), "the connection stays");
+    }
+}
+
+#[test]
+fn a_path_that_is_too_long_is_answered_wherever_it_stands() {
+    let scene = Scene::of(Upstream::echoing());
+    let long = "/x".repeat(20_000);
+    for order in [[0, 1, 2, 3], [3, 0, 1, 2], [0, 3, 1, 2]] {
+        let mut fields = order.map(|place| USUAL[place]);
+        fields.iter_mut().filter(|(name, _)| *name == ":path").for_each(|(_, value)| *value = &long);
+        let (mut client, head) = (scene.connect(), block(&fields));
+        let mut pieces: Vec<&[u8]> = head.chunks(16_384).collect();
+        let last = pieces.pop().unwrap();
+        for (number, piece) in pieces.iter().enumerate() {
+            client.frame(if number == 0 { HEADERS } else { CONTINUATION }, u8::from(number == 0), 1, piece);
+        }
+        client.frame(CONTINUATION, 4, 1, last);
+        assert_eq!(client.status(1), 431, "{order:?}");
+        client.request(3, &USUAL, true);
+        assert!(client.answer(3).is_ok(), "the connection stays");
     }
 }
 

@@ -10,8 +10,8 @@ use crate::{
 /// What requests have, and what answers have, of which `h2` knows that no request has it.
 const PSEUDO: [&[u8]; 6] = [b":method", b":scheme", b":authority", b":path", b":status", b":protocol"];
 
-/// The field `:path: /` (RFC 7541, Appendix A), in the place of one that cannot go on.
-const SOME_PATH: u8 = 0x84;
+/// What stands in the place of those that cannot go on (RFC 7541, Appendix A): without them `h2` would not let us answer.
+const SOME: [(&[u8], u8); 3] = [(b":method", 0x82), (b":path", 0x84), (b":scheme", 0x87)];
 
 /// The heads of a connection.
 #[derive(Debug)]
@@ -72,10 +72,8 @@ impl Block {
             Ok(()) => hpack::put(&mut self.bytes, field),
             Err(refusal) => {
                 self.refusal.get_or_insert(refusal);
-                // Without one `h2` would not let us answer.
-                if field.name == b":path" && !self.is_trailer {
-                    self.bytes.push(SOME_PATH);
-                }
+                let some = SOME.iter().find(|(name, _)| *name == field.name && !self.is_trailer);
+                self.bytes.extend(some.map(|(_, some)| some));
             }
         }
     }
@@ -90,6 +88,8 @@ fn check(field: &Field<'_>, is_trailer: bool) -> Result<(), Refusal> {
             _ if is_trailer => bad("there is a pseudo-field among the trailers"),
             _ if !PSEUDO.contains(&name) => bad("there is a pseudo-field that no request has"),
             _ if !value.iter().all(u8::is_ascii_graphic) => bad("there is a letter in the head that may not be there"),
+            b":method" if field.number == 0 && !fields::is_token(value) => bad("the method of the request is none"),
+            b":status" => bad("there is a pseudo-field that no request has"),
             b":path" if value.contains(&b'#') => bad("the path of the request has a fragment"),
             _ => Ok(()),
         };
@@ -132,9 +132,13 @@ mod tests {
             (":x", "y"),
             (":method", "GET / HTTP/1.1\r\n"),
             (":authority", "a b"),
+            (":method", ""),
+            (":method", "G(T"),
+            (":status", "abc"),
         ] {
             let (bytes, refusal) = taken(&[("a", "b"), (name, value)], false);
-            assert_eq!(bytes, [0, 1, b'a', 1, b'b'], "{name:?}");
+            let some = if name == ":method" { &[0x82][..] } else { &[] };
+            assert_eq!(bytes, [&[0, 1, b'a', 1, b'b'], some].concat(), "{name:?}");
             assert!(matches!(refusal, Some(Refusal::Bad(_))), "{name:?}");
         }
         for (name, value) in [("x-y_z", "a\tb \u{e9}"), ("x", ""), (":path", "/?a"), (":authority", "a:1")] {
@@ -146,7 +150,7 @@ mod tests {
     fn a_path_that_cannot_go_on_has_another_in_its_place_and_trailers_have_none() {
         for path in ["/a#b", "/a b", &"/x".repeat(300)] {
             let (bytes, refusal) = taken(&[(":path", path)], false);
-            assert!(bytes == [SOME_PATH] && refusal.is_some(), "{path}");
+            assert!(bytes == [0x84] && refusal.is_some(), "{path}");
             let (bytes, refusal) = taken(&[(":path", path)], true);
             assert!(bytes.is_empty() && refusal.is_some(), "{path}");
         }
@@ -161,5 +165,9 @@ mod tests {
         assert_eq!((bytes.len(), refusal), (3 * 71, None));
         let (bytes, refusal) = taken(&fields, false);
         assert_eq!((bytes.len(), refusal), (3 * 71, Some(Refusal::HeadTooLarge)));
+        let long = "/x".repeat(300);
+        let (bytes, _) =
+            taken(&[(":path", &long), (":method", "GET"), (":scheme", "https"), (":authority", "a")], false);
+        assert_eq!(bytes, [0x84, 0x82, 0x87]);
     }
 }
