@@ -185,14 +185,13 @@ fn candidates(name: &Name, domain: Option<&Name>, search: &[Name], ndots: usize)
         domain.into_iter().chain(search).filter_map(|domain| name.clone().append_domain(domain).ok()).collect();
     let comes_first = name.iter().count() > ndots || name.is_localhost();
     names.insert(if comes_first { 0 } else { names.len() }, full);
-    let mut seen = Vec::new();
-    names.retain(|name| {
-        !seen.contains(name) && {
-            seen.push(name.clone());
-            true
+    let mut once: Vec<Name> = Vec::new();
+    for name in names {
+        if !once.contains(&name) {
+            once.push(name);
         }
-    });
-    names
+    }
+    once
 }
 
 /// What is said of a name in one family: its addresses with how long they hold, or that it has none.

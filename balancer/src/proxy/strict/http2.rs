@@ -44,7 +44,7 @@ use crate::{
 mod answer;
 mod front;
 mod head;
-mod heads;
+mod recode;
 mod watch;
 mod wire;
 

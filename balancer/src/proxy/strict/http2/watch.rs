@@ -1,10 +1,10 @@
 //! Frames on their way to `h2`: the first one has to be the client's settings, those that cost it nothing and us something,
-//! such as resets, pings, settings and empty data, are counted, and heads are [read here](super::heads) and passed on as they
+//! such as resets, pings, settings and empty data, are counted, and heads are [read](super::recode) and passed on as they
 //! are written anew. Pure.
 
 use h2::Reason;
 
-use super::{PIECE, heads::Heads};
+use super::{PIECE, recode::Recoder};
 use crate::http1::Refusal;
 
 /// Bytes that a client sends before its first frame.
@@ -66,7 +66,7 @@ pub(super) struct Watch {
     settled: bool,
     second: u64,
     counts: [u32; KINDS],
-    heads: Heads,
+    heads: Recoder,
     /// The stream whose head has begun and not ended, and the flags that it began with.
     open: Option<(u32, u8)>,
     /// Whether the length of its filling is still to come.
@@ -92,7 +92,7 @@ impl Watch {
             settled: false,
             second: 0,
             counts: [0; KINDS],
-            heads: Heads::new(head_size),
+            heads: Recoder::new(head_size),
             open: None,
             padded: false,
             priority: Vec::new(),

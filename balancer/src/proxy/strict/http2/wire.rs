@@ -1,5 +1,5 @@
-//! The connection below `h2`: it counts the frames that come in, and gathers what goes out until there is nothing more to
-//! be said, so that the answers to many requests share a record of TLS and a system call.
+//! The connection below `h2`: what comes in goes through the [`watch`](super::watch), and what goes out is gathered until there is
+//! nothing more to be said, so that the answers to many requests share a record of TLS and a system call.
 
 use std::{
     cell::RefCell,

@@ -13,9 +13,9 @@ const PSEUDO: [&[u8]; 6] = [b":method", b":scheme", b":authority", b":path", b":
 /// What stands in the place of those that cannot go on (RFC 7541, Appendix A): without them `h2` would not let us answer.
 const SOME: [(&[u8], u8); 3] = [(b":method", 0x82), (b":path", 0x84), (b":scheme", 0x87)];
 
-/// The heads of a connection.
+/// Decodes the heads of a connection, and codes them anew.
 #[derive(Debug)]
-pub(super) struct Heads {
+pub(super) struct Recoder {
     decoder: Decoder,
     block: Block,
 }
@@ -31,7 +31,7 @@ struct Block {
     refusal: Option<Refusal>,
 }
 
-impl Heads {
+impl Recoder {
     /// Each may be as large as this, without it.
     pub(super) fn new(most: usize) -> Self {
         let block = Block { bytes: Vec::new(), size: 0, most, is_trailer: false, refusal: None };
@@ -107,7 +107,7 @@ mod tests {
 
     /// Fields with their names and values as they are; what is written of them, and whether they are refused.
     fn taken(fields: &[(&str, &str)], is_trailer: bool) -> (Vec<u8>, Option<Refusal>) {
-        let mut heads = Heads::new(400);
+        let mut heads = Recoder::new(400);
         heads.begin(is_trailer);
         for (name, value) in fields {
             let (name, value) = (name.as_bytes(), value.as_bytes());
