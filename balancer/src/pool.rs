@@ -333,16 +333,17 @@ impl Pool {
             };
             let Some(change) = judge.hear(change, &snapshot) else { continue };
             let Some(next) = snapshot.after(&change, Instant::now()) else { continue };
-            self.tell(&change, &snapshot, &next);
             if let Change::Restore(id) = change
                 && let Some(member) = next.member(id)
             {
                 // What was heard before it had gone says nothing of it now.
                 member.backend.begins_anew();
             }
-            let version = next.version;
-            self.current.store(Arc::new(next));
+            let (version, next) = (next.version, Arc::new(next));
+            self.current.store(Arc::clone(&next));
             self.bell.send_replace(version);
+            // Who reads it may rely on it.
+            self.tell(&change, &snapshot, &next);
         }
     }
 

@@ -26,7 +26,7 @@ fn a_backend_out_of_reach_gets_nothing_until_it_is_back() {
     for _ in 0..10 {
         assert_eq!(balancer.get("/").text(), "a");
     }
-    assert!(balancer.log().contains(&format!("{gone} cannot be reached")));
+    eventually("that is told", || balancer.log().contains(&format!("{gone} cannot be reached")).then_some(()));
     let back = absent.listen();
     eventually("it is asked again", || balancer.log().contains(&format!("{gone} can be reached again")).then_some(()));
     drop(back);
