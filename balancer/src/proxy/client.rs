@@ -204,9 +204,9 @@ impl Client {
         self.progress();
     }
 
-    /// Whether it is the client who has to go on with its body.
-    pub(crate) fn owes_body(&self, owes: bool) {
-        self.sending.waits(owes);
+    /// Whether it is the client who has to go on with its body. Returns whether that is new.
+    pub(crate) fn owes_body(&self, owes: bool) -> bool {
+        !self.sending.waits(owes) && owes
     }
 
     /// It has taken so many bytes of the answer, or of what is in the kernel before it, and has to take more before
@@ -228,9 +228,9 @@ impl Client {
         self.progress();
     }
 
-    /// Whether a part of its next head has come, and the rest has not.
-    pub(crate) fn is_in_head(&self, is_in_head: bool) {
-        self.in_head.set(is_in_head);
+    /// Whether a part of its next head has come, and the rest has not. Returns whether that is new.
+    pub(crate) fn is_in_head(&self, is_in_head: bool) -> bool {
+        !self.in_head.replace(is_in_head) && is_in_head
     }
 
     /// Whether it has closed its direction.

@@ -461,7 +461,9 @@ async fn read_head(
                 return Poll::Ready(Err(ProxyError::HeadLate));
             }
             let read = stream.poll_read(cx, &mut desk.buffer[desk.filled..]);
-            client.is_in_head(read.is_pending() && desk.filled > 0);
+            if client.is_in_head(read.is_pending() && desk.filled > 0) {
+                stream.acknowledge();
+            }
             match ready!(read) {
                 Ok(0) | Err(_) => return Poll::Ready(Ok(None)),
                 Ok(read) => desk.receive(read),

@@ -114,19 +114,19 @@ fn nobody_keeps_a_backend_out_by_holding_its_trial() {
     });
     is_well.store(true, Ordering::SeqCst);
     eventually("it has rested", || balancer.log().contains("has rested and gets one request").then_some(()));
-    // One of them is the trial, and the next one is another client's.
-    let long = "GET /long HTTP/1.1\r\nHost: a\r\n\r\n";
-    let before = bad.requests();
-    let _held: Vec<_> = eventually("one client has the trial", || {
-        let held: Vec<_> = (0..4).map(|_| balancer.connect_from(from(9))).collect();
-        let held = held.into_iter().map(|mut client| {
-            client.send(long);
-            client
-        });
-        let held: Vec<_> = held.collect();
-        std::thread::yield_now();
-        (bad.requests() > before).then_some(held)
+    // Of one client's, sent until one is the trial, no other is; the next one is another client's.
+    let (before, mut held) = (bad.requests(), Vec::new());
+    eventually("one client has the trial", || {
+        let mut client = balancer.connect_from(from(9));
+        client.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+        held.push(client);
+        (bad.requests() > before).then_some(())
     });
+    let sent = good.requests() + held.len();
+    for client in &mut held {
+        client.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    eventually("the others are at the other one", || (good.requests() + 1 >= sent).then_some(()));
     assert_eq!(bad.requests(), before + 1, "and has it once");
     eventually("another one brings it back", || (balancer.get("/").text() == "well").then_some(()));
 }

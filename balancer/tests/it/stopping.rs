@@ -103,7 +103,7 @@ fn a_mute_backend_is_let_go_by_its_own_limit_while_all_end() {
     drop(client.0.read_to_end(&mut Vec::new()));
     assert_eq!(balancer.end().code(), Some(0));
     let told = std::fs::read_to_string(log.path()).unwrap();
-    assert!(told.contains(&format!("flag=cut by=backend at={} ", upstream.address)), "{told}");
+    assert!(told.contains(&format!("flag=cut by=backend at={}", upstream.address)), "{told}");
 }
 
 #[test]

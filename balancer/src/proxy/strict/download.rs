@@ -28,6 +28,8 @@ use crate::{
 pub(crate) struct Download {
     buffer: Option<Buffer>,
     filled: usize,
+    /// Whether the backend may wait for a word that what was read has come.
+    is_unconfirmed: bool,
     /// Room for what is beyond a usual buffer.
     taken: Option<Taken>,
     framing: Framing,
@@ -49,6 +51,7 @@ impl Download {
         Self {
             buffer: None,
             filled: 0,
+            is_unconfirmed: false,
             taken: None,
             framing: Framing::None,
             is_empty: false,
@@ -104,9 +107,14 @@ impl Download {
         shelf: &Rc<Shelf>,
     ) -> Poll<io::Result<usize>> {
         let readable = from.poll_readable(cx);
-        if self.filled == 0 && readable.is_pending() {
-            // Nothing to hold while nothing comes.
-            (self.buffer, self.taken) = (None, None);
+        if readable.is_pending() {
+            if std::mem::take(&mut self.is_unconfirmed) {
+                from.acknowledge();
+            }
+            if self.filled == 0 {
+                // Nothing to hold while nothing comes.
+                (self.buffer, self.taken) = (None, None);
+            }
         }
         ready!(readable)?;
         let buffer = self.buffer.get_or_insert_with(|| shelf.buffer());
@@ -115,6 +123,7 @@ impl Download {
         }
         let read = ready!(from.poll_read(cx, &mut buffer.bytes[self.filled..]))?;
         self.filled += read;
+        self.is_unconfirmed = true;
         Poll::Ready(Ok(read))
     }
 

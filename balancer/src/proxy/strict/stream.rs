@@ -147,6 +147,18 @@ impl Stream {
         either!(self, _stream => {}, secure => secure.say_goodbye(), _front => {});
     }
 
+    /// Has the kernel acknowledge what was read, in the middle of a message. It would wait for up to 40 ms for something of ours
+    /// to go with it, and a sender that holds small pieces back until then (Nagle's algorithm, RFC 896) would hold the rest.
+    pub(crate) fn acknowledge(&self) {
+        if !matches!(self, Self::Unix(_)) {
+            self.with_fd(|fd| {
+                let socket = SockRef::from(&fd);
+                // Off again, or the next would not go with what we say either.
+                drop(socket.set_tcp_quickack(true).and_then(|()| socket.set_tcp_quickack(false)));
+            });
+        }
+    }
+
     /// A long answer goes out: how it is taken shall be seen.
     pub(crate) fn shows_progress(&self) {
         self.with_fd(show_progress);

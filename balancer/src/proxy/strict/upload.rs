@@ -235,7 +235,9 @@ impl Upload {
                     ready!(self.poll_tell(cx, from))?;
                 }
                 let read = from.poll_read(cx, &mut desk.buffer[desk.filled..]);
-                client.owes_body(read.is_pending());
+                if client.owes_body(read.is_pending()) {
+                    from.acknowledge();
+                }
                 match ready!(read) {
                     Ok(0) | Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
                     Ok(read) => {
@@ -354,7 +356,9 @@ impl Upload {
         if way.from.poll_readable(cx).is_pending() {
             // Whoever sends slowly shall not hold a large buffer meanwhile.
             self.extra = None;
-            way.client.owes_body(true);
+            if way.client.owes_body(true) {
+                way.from.acknowledge();
+            }
             return Poll::Pending;
         }
         self.beyond = true;
