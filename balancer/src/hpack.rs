@@ -13,69 +13,22 @@ pub const OVERHEAD: usize = 32;
 /// Most bits that continue a number; longer ones are of no use in a head.
 const LONGEST_NUMBER: u32 = 21;
 
-/// Names of fields that are known from the start (Appendix A), the first at 1.
-const KNOWN: [&str; 61] = [
-    ":authority",
-    ":method",
-    ":method",
-    ":path",
-    ":path",
-    ":scheme",
-    ":scheme",
-    ":status",
-    ":status",
-    ":status",
-    ":status",
-    ":status",
-    ":status",
-    ":status",
-    "accept-charset",
-    "accept-encoding",
-    "accept-language",
-    "accept-ranges",
-    "accept",
-    "access-control-allow-origin",
-    "age",
-    "allow",
-    "authorization",
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-length",
-    "content-location",
-    "content-range",
-    "content-type",
-    "cookie",
-    "date",
-    "etag",
-    "expect",
-    "expires",
-    "from",
-    "host",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "last-modified",
-    "link",
-    "location",
-    "max-forwards",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "range",
-    "referer",
-    "refresh",
-    "retry-after",
-    "server",
-    "set-cookie",
-    "strict-transport-security",
-    "transfer-encoding",
-    "user-agent",
-    "vary",
-    "via",
-    "www-authenticate",
+/// Fields that are known from the start (Appendix A), the first at 1.
+#[rustfmt::skip]
+const KNOWN: [(&str, &str); 61] = [
+    (":authority", ""), (":method", "GET"), (":method", "POST"), (":path", "/"), (":path", "/index.html"),
+    (":scheme", "http"), (":scheme", "https"), (":status", "200"), (":status", "204"), (":status", "206"),
+    (":status", "304"), (":status", "400"), (":status", "404"), (":status", "500"), ("accept-charset", ""),
+    ("accept-encoding", "gzip, deflate"), ("accept-language", ""), ("accept-ranges", ""), ("accept", ""),
+    ("access-control-allow-origin", ""), ("age", ""), ("allow", ""), ("authorization", ""), ("cache-control", ""),
+    ("content-disposition", ""), ("content-encoding", ""), ("content-language", ""), ("content-length", ""),
+    ("content-location", ""), ("content-range", ""), ("content-type", ""), ("cookie", ""), ("date", ""), ("etag", ""),
+    ("expect", ""), ("expires", ""), ("from", ""), ("host", ""), ("if-match", ""), ("if-modified-since", ""),
+    ("if-none-match", ""), ("if-range", ""), ("if-unmodified-since", ""), ("last-modified", ""), ("link", ""),
+    ("location", ""), ("max-forwards", ""), ("proxy-authenticate", ""), ("proxy-authorization", ""), ("range", ""),
+    ("referer", ""), ("refresh", ""), ("retry-after", ""), ("server", ""), ("set-cookie", ""),
+    ("strict-transport-security", ""), ("transfer-encoding", ""), ("user-agent", ""), ("vary", ""), ("via", ""),
+    ("www-authenticate", ""),
 ];
 
 /// It cannot be read, and nothing behind it either.
@@ -85,7 +38,7 @@ pub struct Garbled;
 /// A field of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// Its number where it is known from the start, with its value; that is not read then. Else 0.
+    /// Its number where it is known from the start, with its value; else 0.
     pub number: usize,
     /// The number of its name where that is, else 0.
     pub known: usize,
@@ -363,8 +316,9 @@ impl Decoder {
     }
 
     fn said(&self, number: usize) -> Result<Field<'_>, Garbled> {
-        if let Some(name) = name(number) {
-            return Ok(Field { number, known: number, name, value: b"", length: name.len() });
+        if let Some((name, value)) = known(number) {
+            let (name, value) = (name.as_bytes(), value.as_bytes());
+            return Ok(Field { number, known: number, name, value, length: name.len() + value.len() });
         }
         let said = number.checked_sub(KNOWN.len() + 1).and_then(|at| self.table.get(at)).ok_or(Garbled)?;
         let (name, value) = (said.name(), said.value());
@@ -381,9 +335,14 @@ impl Decoder {
     }
 }
 
+/// The field with a number.
+fn known(number: usize) -> Option<(&'static str, &'static str)> {
+    KNOWN.get(number.checked_sub(1)?).copied()
+}
+
 /// The name with a number.
 fn name(number: usize) -> Option<&'static [u8]> {
-    Some(KNOWN.get(number.checked_sub(1)?)?.as_bytes())
+    known(number).map(|(name, _)| name.as_bytes())
 }
 
 /// Writes a field so that nothing is kept of it, its texts as they are (6.2.2).
@@ -433,13 +392,13 @@ mod tests {
         digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
     }
 
-    /// The fields of a head, each as `name: value`, with the number instead where that says both.
+    /// The fields of a head, each as `name: value`.
     fn read(decoder: &mut Decoder, bytes: &[u8]) -> Result<Vec<String>, Garbled> {
         let mut fields = Vec::new();
         decoder.begin();
         decoder.read(bytes, |field| {
             let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-            let value = if field.number > 0 { format!("#{}", field.number) } else { text(field.value) };
+            let value = text(field.value);
             fields.push(format!("{}: {value}", text(field.name)));
         })?;
         decoder.end()?;
@@ -477,9 +436,9 @@ mod tests {
         ];
         let authority = ":authority: www.example.com";
         let said = [
-            vec![":method: #2", ":scheme: #6", ":path: #4", authority],
-            vec![":method: #2", ":scheme: #6", ":path: #4", authority, "cache-control: no-cache"],
-            vec![":method: #2", ":scheme: #7", ":path: #5", authority, "custom-key: custom-value"],
+            vec![":method: GET", ":scheme: http", ":path: /", authority],
+            vec![":method: GET", ":scheme: http", ":path: /", authority, "cache-control: no-cache"],
+            vec![":method: GET", ":scheme: https", ":path: /index.html", authority, "custom-key: custom-value"],
         ];
         for examples in [plain, huffman] {
             let mut decoder = decoder();
@@ -505,7 +464,7 @@ mod tests {
                 "88c1 6196 d07a be94 1054 d444 a820 0595 040b 8166 e084 a62d 1bff c05a 839b d9ab 77ad 94e7 821d d7f2 e6c7 b335 \
                  dfdf cd5b 3960 d5af 2708 7f36 72c1 ab27 0fb5 291f 9587 3160 65c0 03ed 4ee5 b106 3d50 07",
                 215,
-                vec![":status: #8", "cache-control: private", later, location, "content-encoding: gzip", cookie],
+                vec![":status: 200", "cache-control: private", later, location, "content-encoding: gzip", cookie],
             ),
         ];
         let mut decoder = decoder();

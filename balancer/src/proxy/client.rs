@@ -115,6 +115,8 @@ pub(crate) struct Client {
     ended: Cell<bool>,
     /// It has sent a part of its next head.
     in_head: Cell<bool>,
+    /// How long that one is under way, beside requests.
+    head: Stillness,
     /// How fast it sends the body of its request, and takes that of its answer.
     sending: Pace,
     taking: Pace,
@@ -233,6 +235,11 @@ impl Client {
         !self.in_head.replace(is_in_head) && is_in_head
     }
 
+    /// Another head begins, or none is under way.
+    pub(crate) fn begins_head(&self) {
+        self.head.moves();
+    }
+
     /// Whether it has closed its direction.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.get()
@@ -309,6 +316,7 @@ impl Client {
         let takes_late = self.taking.look(passed, limits.read_rate) >= limits.read_patience;
         let patience = self.patience.get().unwrap_or(limits.stall_deadline);
         let still = self.still.look(now);
+        let head = self.head.look(now);
         // The patience with a backend is none with the client.
         let stands = |pace: &Pace, with_client| still >= if pace.is_waited_for() { with_client } else { patience };
         match self.phase.get() {
@@ -326,6 +334,7 @@ impl Client {
                 self.give(Order::Abort);
             }
             Phase::Tunnelling if still >= limits.tunnel_deadline => self.give(Order::Abort),
+            Phase::Streaming if head >= limits.head_deadline && self.in_head.get() => self.give(Order::Abort),
             Phase::Streaming
             | Phase::Resting
             | Phase::Handshaking
@@ -382,6 +391,7 @@ impl Clients {
             patience: Cell::new(None),
             ended: Cell::new(false),
             in_head: Cell::new(false),
+            head: Stillness::new(),
             sending: Pace::default(),
             taking: Pace::default(),
             order: Cell::default(),

@@ -1,5 +1,7 @@
 //! What can go wrong with one request, and what follows from it: status, log flag, whether it may be tried again.
 
+use std::io;
+
 use hyper::StatusCode;
 
 use crate::{config::next_upstream::Case, fault::Fault, http1::Refusal};
@@ -142,6 +144,11 @@ impl From<Refusal> for ProxyError {
 }
 
 impl ProxyError {
+    /// What a body that cannot be read on comes to: it is refused, as HTTP/2 may say, or its client has gone.
+    pub(crate) fn of_body(error: io::Error) -> Self {
+        error.downcast::<Refusal>().map_or(Self::ClientGone, Self::from)
+    }
+
     /// What a backend's answer that is not taken comes to.
     pub(crate) fn of_answer(refusal: Refusal) -> Self {
         Self::AnswerBroken(Fault::Refused(refusal))

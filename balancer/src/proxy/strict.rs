@@ -211,7 +211,7 @@ async fn refuse_plain(worker: &Worker, client: &Client, stream: &Stream) {
     if let Ok(read) = poll_fn(|cx| stream.poll_read(cx, &mut desk.buffer)).await {
         desk.receive(read);
     }
-    refuse(worker, client, stream, &mut desk, (ProxyError::NotSecure, None)).await;
+    refuse(worker, client, stream, &mut desk, ProxyError::NotSecure).await;
     worker.shelf.put_desk(desk);
     leave(worker, client, stream).await;
 }
@@ -251,7 +251,7 @@ async fn turn(worker: &Rc<Worker>, client: &Rc<Client>, stream: &Stream, desk: &
         Ok(Some(request)) => request,
         Ok(None) => return Next::Close,
         Err(error) => {
-            refuse(worker, client, stream, desk, (error, None)).await;
+            refuse(worker, client, stream, desk, error).await;
             return Next::Leave;
         }
     };
@@ -424,16 +424,12 @@ fn identify(entry: &mut Entry, worker: &Worker, client: &Client, desk: &Desk, re
     }
 }
 
-/// Answers what cannot be read. `asked`: what was asked for, if that is not on the desk.
-async fn refuse(
-    worker: &Worker,
-    client: &Client,
-    stream: &Stream,
-    desk: &mut Desk,
-    (error, asked): (ProxyError, Option<Asked>),
-) {
-    let asked = asked.unwrap_or_else(|| Asked::unread(&desk.buffer[..desk.filled], stream.front().map(|_| HTTP2)));
-    let bytes = write_failure(worker, client, desk, Failure::unread(error), None);
+/// Answers a head that is refused, with what there is of it on the desk.
+async fn refuse(worker: &Worker, client: &Client, stream: &Stream, desk: &mut Desk, error: ProxyError) {
+    let head = &desk.buffer[..desk.filled];
+    let asked = Asked::unread(head, stream.front().map(|_| HTTP2));
+    let failure = Failure::unread(error, head.starts_with(b"HEAD "));
+    let bytes = write_failure(worker, client, desk, failure, None);
     let sent = worker.log.borrow().sent(&desk.down.front);
     // Who does not read it has left.
     drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);

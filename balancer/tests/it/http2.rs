@@ -24,6 +24,8 @@ pub(crate) mod raw;
 mod frames;
 /// What attackers send over it.
 mod attacks;
+/// Answers that take their time to go out, and heads that never end.
+mod endings;
 
 /// A balancer that speaks HTTP/2, and whom to trust.
 pub(crate) struct Scene {

@@ -1,8 +1,8 @@
-//! HTTP/2 in front: the `h2` crate reads and writes frames behind a [`watch`] that has read their heads, each request becomes one of HTTP/1.1 and takes the same way as
-//! any other, from the same check of its head to the same choice of a backend.
+//! HTTP/2 in front: the `h2` crate reads and writes frames behind a [`watch`] that has read their heads, each request becomes one
+//! of HTTP/1.1 and takes the same way as any other, from the same check of its head to the same choice of a backend.
 //!
 //! ```text
-//! wire (watch: counts frames, reads heads; gathers output) -> h2 -> head -> turn -> front -> h2 -> wire
+//! wire (watch: counts frames, reads and judges heads; gathers output) -> h2 -> head -> turn -> front -> h2 -> wire
 //! ```
 
 use std::{
@@ -32,7 +32,6 @@ use super::{
     stream::{Stream, show_progress},
 };
 use crate::{
-    access_log::Asked,
     hpack,
     proxy::{
         client::{Client, Guest, Phase},
@@ -43,8 +42,10 @@ use crate::{
 
 mod answer;
 mod front;
+mod going;
 mod head;
 mod recode;
+mod rules;
 mod watch;
 mod wire;
 
@@ -61,8 +62,10 @@ pub(crate) fn memory_of_heads(head_size: usize) -> usize {
     2 * hpack::TABLE + 4 * head_size + 2 * PIECE
 }
 
-/// Most streams that are remembered after they were reset, from either side.
-const MOST_RESET: usize = 32;
+/// Most streams that are remembered after they were reset, from either side, and for how long: what the client has sent for them
+/// meanwhile is no mistake of its.
+const MOST_RESET: usize = 2 * MOST_STREAMS as usize;
+const REMEMBERED: Duration = Duration::from_secs(5);
 /// Most streams that we have to reset for what the client does to them, over all of a connection.
 const MOST_PROVOKED: usize = 100;
 
@@ -84,6 +87,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, stream: Secu
         if connection.is_pending() && client.is_let_go() { Poll::Ready(None) } else { connection.map(Result::ok) }
     });
     let Some(connection) = connection.await else { return };
+    let _over = Over(&wire);
     client.enter(Phase::Resting);
     let mut serving = Serving {
         worker,
@@ -111,6 +115,7 @@ fn builder(worker: &Worker) -> Builder {
         .initial_window_size(STREAM_WINDOW)
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(MOST_RESET)
+        .reset_stream_duration(REMEMBERED)
         .max_pending_accept_reset_streams(MOST_STREAMS as usize)
         .max_local_error_reset_streams(Some(MOST_PROVOKED));
     builder
@@ -162,6 +167,9 @@ impl Serving<'_> {
             }
         }
         self.client.is_in_head(self.wire.is_in_head());
+        if self.wire.has_moved() {
+            self.client.begins_head();
+        }
         // Whatever has been said to whichever request goes out together.
         match self.wire.poll_drain(cx) {
             Poll::Ready(Err(_)) => Poll::Ready(()),
@@ -206,14 +214,17 @@ async fn answer(
         head::wait_for_nothing(&mut parts.headers);
     }
     let mut desk = worker.shelf.desk();
-    let is_odd = wire.check(respond.stream_id());
-    let written = is_odd.and_then(|()| head::write(&mut desk.buffer, worker.limits.head_size, &parts, body.is_some()));
+    let (id, odd) = (respond.stream_id(), wire.begin(respond.stream_id()));
+    let written = match odd {
+        Some(odd) => Err(odd.refusal),
+        None => head::write(&mut desk.buffer, worker.limits.head_size, &parts, body.is_some()),
+    };
     // One that is none is refused with the head.
     let length =
         parts.headers.get(CONTENT_LENGTH).map(|length| length.to_str().ok().and_then(|length| length.parse().ok()));
     let length = length.map(Option::unwrap_or_default);
-    let stream =
-        Stream::Http2(Box::new(Front::new(body, wire, (length, worker.limits.head_fields), respond, certificate)));
+    let bounds = (length, worker.limits.head_fields);
+    let stream = Stream::Http2(Box::new(Front::new(client, (body, bounds), wire.clone(), respond, certificate)));
     let turn = pin!(async {
         let next = match written {
             Ok(length) => {
@@ -222,11 +233,10 @@ async fn answer(
                 Box::pin(super::turn(&worker, client, &stream, &mut desk)).await
             }
             Err(refusal) => {
-                let target = parts.uri.path_and_query().map_or("-", |target| target.as_str());
-                let asked = Asked::new(parts.method.as_str().as_bytes(), target.as_bytes(), super::HTTP2, None, None);
-                // Of an odd one there is not what was asked for.
-                let asked = is_odd.is_ok().then_some(asked);
-                super::refuse(&worker, client, &stream, &mut desk, (refusal.into(), asked)).await;
+                let (method, path) = odd.map_or((true, true), |odd| (odd.has_method, odd.has_path));
+                let length = head::line(&mut desk.buffer, &parts, (method, path));
+                desk.receive(length);
+                super::refuse(&worker, client, &stream, &mut desk, refusal.into()).await;
                 Next::Leave
             }
         };
@@ -239,6 +249,16 @@ async fn answer(
         }
     });
     super::until_aborted(client, turn).await;
+    wire.forget(id);
+}
+
+/// Lets those who wait for their answers to go out know that they do not, in whatever way the connection is given up.
+struct Over<'a>(&'a Wire);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// A request that its connection is busy with. An idle connection has a deadline, a busy one has those of its requests.

@@ -27,8 +27,8 @@ pub(super) struct Failure {
 
 impl Failure {
     /// Of a request whose head could not be read.
-    pub(super) fn unread(error: ProxyError) -> Self {
-        Self { error, form: Form::Text, to_head: false, stays: false }
+    pub(super) fn unread(error: ProxyError, to_head: bool) -> Self {
+        Self { error, form: Form::Text, to_head, stays: false }
     }
 }
 

@@ -121,7 +121,7 @@ impl Stream {
 
     /// Whether everything that was written has been given to the kernel.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, _stream => Poll::Ready(Ok(())), secure => secure.poll_flush(cx), _front => Poll::Ready(Ok(())))
+        either!(self, _stream => Poll::Ready(Ok(())), secure => secure.poll_flush(cx), front => front.poll_flush(cx))
     }
 
     /// Whether the other side has neither closed it nor said anything, as the kernel knows it now.

@@ -239,7 +239,8 @@ impl Upload {
                     from.acknowledge();
                 }
                 match ready!(read) {
-                    Ok(0) | Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
+                    Ok(0) => return Poll::Ready(Err(ProxyError::ClientGone)),
+                    Err(error) => return Poll::Ready(Err(ProxyError::of_body(error))),
                     Ok(read) => {
                         desk.filled += read;
                         client.receive(read);
@@ -370,7 +371,8 @@ impl Upload {
         let read = way.from.poll_read(cx, &mut extra.bytes[..room]);
         way.client.owes_body(read.is_pending());
         match ready!(read) {
-            Ok(0) | Err(_) => Poll::Ready(Err(ProxyError::ClientGone)),
+            Ok(0) => Poll::Ready(Err(ProxyError::ClientGone)),
+            Err(error) => Poll::Ready(Err(ProxyError::of_body(error))),
             Ok(read) => {
                 (self.at, self.filled) = (0, read);
                 way.client.receive(read);

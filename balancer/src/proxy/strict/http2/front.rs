@@ -5,6 +5,7 @@ use std::{
     cell::RefCell,
     io::{self, ErrorKind, IoSlice},
     mem,
+    rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -22,7 +23,7 @@ use crate::{
         framing::Framing,
         response,
     },
-    proxy::strict::rewrite::Onward,
+    proxy::{client::Client, strict::rewrite::Onward},
     tls::Certificate,
 };
 
@@ -33,6 +34,8 @@ const PIECE: usize = 64 * 1024;
 
 /// One request and its answer.
 pub(crate) struct Front {
+    client: Rc<Client>,
+    wire: Wire,
     body: RefCell<Body>,
     reply: RefCell<Reply>,
     certificate: Option<Arc<Certificate>>,
@@ -50,7 +53,8 @@ struct Body {
     /// How many trailers it may have.
     most_trailers: usize,
     ended: bool,
-    broken: bool,
+    /// Why it may not be passed on.
+    refusal: Option<Refusal>,
     /// What comes before the data: the mark of a chunk, or the end of all.
     mark: Vec<u8>,
     data: Bytes,
@@ -62,20 +66,24 @@ struct Reply {
     body: Option<SendStream<Bytes>>,
     /// Whether all of it has been said.
     ended: bool,
+    /// Bytes that were gone over the connection at the last look.
+    gone: u64,
 }
 
 impl Front {
+    /// `stream`: its body, with the length that is told of that, and how many trailers it may have.
     pub(super) fn new(
-        stream: Option<RecvStream>,
-        wire: Wire,
-        (length, most_trailers): (Option<u64>, usize),
+        client: &Rc<Client>,
+        (stream, (length, most_trailers)): (Option<RecvStream>, (Option<u64>, usize)),
+        connection: Wire,
         respond: SendResponse<Bytes>,
         certificate: Option<Arc<Certificate>>,
     ) -> Self {
+        let (client, wire) = (Rc::clone(client), connection.clone());
         let (mark, data, last) = Default::default();
-        let body = Body { stream, wire, left: length, last, most_trailers, ended: false, broken: false, mark, data };
-        let reply = Reply { respond, body: None, ended: false };
-        Self { body: RefCell::new(body), reply: RefCell::new(reply), certificate }
+        let body = Body { stream, wire, left: length, last, most_trailers, ended: false, refusal: None, mark, data };
+        let reply = Reply { respond, body: None, ended: false, gone: connection.gone() };
+        Self { client, wire: connection, body: RefCell::new(body), reply: RefCell::new(reply), certificate }
     }
 
     pub(crate) fn certificate(&self) -> Option<&Certificate> {
@@ -138,7 +146,8 @@ impl Front {
         self.reply.borrow_mut().begin(written, is_bare).is_some()
     }
 
-    /// Sends data, and after it the end with these trailers; ready once all of it is on its way.
+    /// Sends data, and after it the end with these trailers; ready once all of it has been taken, and once all has gone out with
+    /// the end.
     pub(crate) fn poll_send(
         &self,
         cx: &mut Context<'_>,
@@ -146,7 +155,25 @@ impl Front {
         bytes: &[u8],
         end: Option<&[u8]>,
     ) -> Poll<io::Result<()>> {
-        self.reply.borrow_mut().poll_send(cx, data, bytes, end)
+        ready!(self.reply.borrow_mut().poll_send(cx, data, bytes, end))?;
+        self.poll_flush(cx)
+    }
+
+    /// Ready once the answer has gone out, if it has been said to its end. Until then what goes out over the connection, of whichever
+    /// answer, is taken by the client: what `h2` holds of one has room in its windows, and waits for nothing else.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut reply = self.reply.borrow_mut();
+        if !reply.ended {
+            return Poll::Ready(Ok(()));
+        }
+        let gone = self.wire.poll_gone(reply.respond.stream_id(), cx.waker());
+        let before = std::mem::replace(&mut reply.gone, self.wire.gone());
+        self.client.takes(usize::try_from(reply.gone - before).unwrap_or(usize::MAX), gone.is_pending());
+        match gone {
+            Poll::Pending if reply.poll_reset(cx).is_pending() => Poll::Pending,
+            Poll::Ready(true) => Poll::Ready(Ok(())),
+            Poll::Ready(false) | Poll::Pending => Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
+        }
     }
 
     /// The answer is broken off, and the client shall know. What `h2` holds of it, up to `SEND_BUFFER`, is lost.
@@ -161,8 +188,8 @@ impl Front {
 
 impl Body {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.broken {
-            return Poll::Ready(Err(ErrorKind::InvalidData.into()));
+        if let Some(refusal) = self.refusal {
+            return Poll::Ready(Err(io::Error::other(refusal)));
         }
         while self.mark.is_empty() && self.data.is_empty() {
             let Some(stream) = self.stream.as_mut().filter(|_| !self.ended) else { return Poll::Pending };
@@ -178,11 +205,11 @@ impl Body {
                         *if *left == 0 { &mut self.last } else { &mut self.data } = data;
                     }
                 },
-                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
+                Some(Err(error)) => return Poll::Ready(Err(trouble(error))),
                 None => {
-                    let trailers = ready!(stream.poll_trailers(cx)).map_err(io::Error::other)?.unwrap_or_default();
-                    let checked = self.wire.check(stream.stream_id()).and_then(|()| self.end(&trailers));
-                    (self.ended, self.broken) = (true, checked.is_err());
+                    let trailers = ready!(stream.poll_trailers(cx)).map_err(trouble)?.unwrap_or_default();
+                    let checked = self.wire.check_trailers(stream.stream_id()).and_then(|()| self.end(&trailers));
+                    (self.ended, self.refusal) = (true, checked.err());
                     checked.map_err(io::Error::other)?;
                 }
             }
@@ -192,7 +219,6 @@ impl Body {
 
     /// The stream has ended: what was held back may be taken.
     fn end(&mut self, trailers: &HeaderMap) -> Result<(), Refusal> {
-        head::check_values(trailers)?;
         let mut end = b"0\r\n".to_vec();
         head::trailers(&mut end, trailers);
         end.extend_from_slice(b"\r\n");
@@ -227,10 +253,22 @@ impl Body {
     }
 }
 
+/// A reset of ours is for what is against the head of the message (RFC 9113, 8.1.1); others are the client's.
+fn trouble(error: h2::Error) -> io::Error {
+    if error.is_library() && error.is_reset() {
+        return io::Error::other(Refusal::Bad("the body is not what its head tells"));
+    }
+    io::Error::other(error)
+}
+
 impl Reply {
+    /// Whether the client has left before all of it was said.
     fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ended { Poll::Pending } else { self.poll_reset(cx) }
+    }
+
+    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.body {
-            _ if self.ended => Poll::Pending,
             Some(body) => body.poll_reset(cx).map(drop),
             None => self.respond.poll_reset(cx).map(drop),
         }

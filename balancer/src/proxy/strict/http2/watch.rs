@@ -4,17 +4,21 @@
 
 use h2::Reason;
 
-use super::{PIECE, recode::Recoder};
+use super::{
+    MOST_STREAMS, PIECE,
+    recode::{Odd, Recoder},
+    rules::Of,
+};
 use crate::http1::Refusal;
 
 /// Bytes that a client sends before its first frame.
 const PREFACE: usize = 24;
 /// Bytes of a frame's head.
-const HEAD: usize = 9;
+pub(super) const HEAD: usize = 9;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RESET: u8 = 3;
+pub(super) const DATA: u8 = 0;
+pub(super) const HEADERS: u8 = 1;
+pub(super) const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
@@ -24,8 +28,8 @@ const CONTINUATION: u8 = 9;
 const LAST_OR_ANSWER: u8 = 1;
 /// The flag of HEADERS and CONTINUATION with the end of a head.
 const END_HEADERS: u8 = 4;
-/// The flag of HEADERS with the end of a message.
-const END_STREAM: u8 = 1;
+/// The flag of HEADERS and DATA with the end of a message.
+pub(super) const END_STREAM: u8 = 1;
 /// The flag of HEADERS that begins with the length of what fills it up.
 const PADDED: u8 = 8;
 /// The flag of HEADERS with a priority, and its bytes.
@@ -35,8 +39,8 @@ const PRIORITY_BYTES: usize = 5;
 /// Most bytes of a frame behind its head: what holds until we say more, and we do not (RFC 9113, 4.2).
 const LONGEST: usize = 16 * 1024;
 
-/// Most malformed requests, over all of a connection, that end without it.
-const MOST_ODD: usize = 100;
+/// Most heads that are refused and wait to be told: more than there may be requests.
+const MOST_ODD: usize = 2 * MOST_STREAMS as usize;
 
 const KINDS: usize = 7;
 /// Most of each kind in a second.
@@ -67,8 +71,8 @@ pub(super) struct Watch {
     second: u64,
     counts: [u32; KINDS],
     heads: Recoder,
-    /// The stream whose head has begun and not ended, and the flags that it began with.
-    open: Option<(u32, u8)>,
+    /// The stream whose head has begun and not ended, the flags that it began with, and what it is of.
+    open: Option<(u32, u8, Of)>,
     /// Whether the length of its filling is still to come.
     padded: bool,
     /// The priority in front of its fields, as far as it has come, and how long that is.
@@ -78,7 +82,11 @@ pub(super) struct Watch {
     filling: usize,
     /// The last stream that was begun.
     last: u32,
-    odd: Vec<(u32, Refusal)>,
+    /// Whether another head or frame has begun.
+    moved: bool,
+    /// Streams whose heads are refused, or whose trailers, in the order in which they came.
+    odd: Vec<(u32, Odd)>,
+    odd_trailers: Vec<(u32, Odd)>,
 }
 
 impl Watch {
@@ -99,7 +107,9 @@ impl Watch {
             priority_length: 0,
             filling: 0,
             last: 0,
+            moved: false,
             odd: Vec::new(),
+            odd_trailers: Vec::new(),
         }
     }
 
@@ -142,7 +152,7 @@ impl Watch {
                 }
                 self.filled = 0;
                 self.begin(sent)?;
-                if !self.is_of_head() {
+                if !self.is_of_head() && !self.is_nothing() {
                     out.extend_from_slice(&self.head);
                 }
             }
@@ -153,9 +163,21 @@ impl Watch {
         Ok(all.len() - bytes.len())
     }
 
-    /// Why a request is refused besides what `h2` says: for its head, and for its trailers once they have come.
-    pub(super) fn refusal(&self, stream: u32) -> Option<Refusal> {
-        self.odd.iter().find(|(id, _)| *id == stream).map(|(_, refusal)| *refusal)
+    /// Why a request is refused for its head. It is asked for once, in the order of requests: those before it are forgotten,
+    /// which `h2` has not let in.
+    pub(super) fn odd(&mut self, stream: u32) -> Option<Odd> {
+        let until = self.odd.partition_point(|(id, _)| *id <= stream);
+        self.odd.drain(..until).next_back().filter(|(id, _)| *id == stream).map(|(_, odd)| odd)
+    }
+
+    /// Why it is refused for its trailers, once they have come.
+    pub(super) fn refusal_of_trailers(&self, stream: u32) -> Option<Refusal> {
+        self.odd_trailers.iter().find(|(id, _)| *id == stream).map(|(_, odd)| odd.refusal)
+    }
+
+    /// Nobody asks any more.
+    pub(super) fn forget(&mut self, stream: u32) {
+        self.odd_trailers.retain(|(id, _)| *id != stream);
     }
 
     /// Holds no more memory than it has to.
@@ -170,10 +192,22 @@ impl Watch {
         self.filled > 0 || self.open.is_some()
     }
 
+    /// Whether another head or frame has begun since this was asked.
+    pub(super) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
     /// Whether the frame that has come last is part of a head.
     fn is_of_head(&self) -> bool {
         let [_, _, _, kind, ..] = self.head;
         matches!(kind, HEADERS | CONTINUATION)
+    }
+
+    /// Whether the frame that begins is a piece of data without any. `h2` has had enough after a hundred of them, in however long a
+    /// time.
+    fn is_nothing(&self) -> bool {
+        let [_, _, _, kind, flags, ..] = self.head;
+        kind == DATA && self.left == 0 && flags & (END_STREAM | PADDED) == 0 && (1..=self.last).contains(&self.stream())
     }
 
     /// A frame begins.
@@ -183,22 +217,25 @@ impl Watch {
         self.settled |= kind == SETTINGS && flags & LAST_OR_ANSWER == 0;
         let stream = self.stream();
         // A head is in one piece (RFC 9113, 4.3).
-        let follows = self.open.map_or(kind != CONTINUATION, |(open, _)| kind == CONTINUATION && stream == open);
+        let follows = self.open.map_or(kind != CONTINUATION, |(open, ..)| kind == CONTINUATION && stream == open);
         if !self.settled || !follows || kind == HEADERS && stream == 0 {
             return Err(Reason::PROTOCOL_ERROR);
         }
         if !is_sized(kind, flags, self.left) {
             return Err(Reason::FRAME_SIZE_ERROR);
         }
-        if !self.count(kind, flags, sent) || self.odd.len() > MOST_ODD {
+        if !self.count(kind, flags, sent) || self.odd.len().max(self.odd_trailers.len()) > MOST_ODD {
             return Err(Reason::ENHANCE_YOUR_CALM);
         }
+        self.moved |= kind != CONTINUATION;
         if kind == HEADERS {
-            self.open = Some((stream, flags));
+            let is_all = flags & END_STREAM != 0;
+            let of = if stream <= self.last { Of::Trailers } else { Of::Request { is_all } };
+            self.open = Some((stream, flags, of));
             self.padded = flags & PADDED != 0;
             self.priority.clear();
             self.priority_length = if flags & PRIORITY == 0 { 0 } else { PRIORITY_BYTES };
-            self.heads.begin(stream <= self.last);
+            self.heads.begin(of);
             self.last = self.last.max(stream);
         }
         Ok(())
@@ -230,9 +267,10 @@ impl Watch {
         if flags & END_HEADERS == 0 {
             return Ok(());
         }
-        let Some((stream, began)) = self.open.take() else { return Ok(()) };
-        let (mut fields, refusal) = self.heads.end().map_err(|_| Reason::COMPRESSION_ERROR)?;
-        self.odd.extend(refusal.map(|refusal| (stream, refusal)));
+        let Some((stream, began, of)) = self.open.take() else { return Ok(()) };
+        let (mut fields, odd) = self.heads.end().map_err(|_| Reason::COMPRESSION_ERROR)?;
+        let list = if of == Of::Trailers { &mut self.odd_trailers } else { &mut self.odd };
+        list.extend(odd.map(|odd| (stream, odd)));
         let mut kind = HEADERS;
         loop {
             let priority: &[u8] = if kind == HEADERS { &self.priority } else { &[] };
@@ -349,6 +387,17 @@ mod tests {
     }
 
     #[test]
+    fn data_without_any_goes_no_further_unless_it_says_something() {
+        let mut watch = greeted();
+        let mut passes = |frame: &[u8]| pass(&mut watch, frame, 0, 0).unwrap() == frame;
+        let empty = frame(DATA, 0, 0);
+        assert!(passes(&empty), "of a stream that has not begun");
+        passes(&frame(HEADERS, END_HEADERS, 0));
+        assert!(!passes(&empty) && passes(&frame(DATA, END_STREAM, 0)) && passes(&frame(DATA, PADDED, 0)));
+        assert!(passes(&frame(DATA, 0, 1)));
+    }
+
+    #[test]
     fn a_head_is_under_way_until_its_last_byte() {
         let mut watch = greeted();
         let mut sees = |bytes: &[u8]| {
@@ -371,8 +420,8 @@ mod tests {
 
     #[test]
     fn heads_are_passed_on_without_filling_and_cuts_and_what_is_odd_about_them_is_known() {
-        // A path with a name that is known, to be kept.
-        let (plain, odd) = (&b"\x44\x03/ab"[..], &b"\x44\x03/#b"[..]);
+        // Method, scheme, and a path to be kept, with a name that is known.
+        let (plain, odd) = (&b"\x82\x87\x44\x03/ab"[..], &b"\x82\x87\x44\x03/#b"[..]);
         let priority = [0, 0, 0, 0, 9];
         let filled = |field: &[u8]| [&[3], &priority[..], field, b"\xff\xff\xff"].concat();
         let written = |flags: u8, payload: &[u8]| frames(0, &[(HEADERS, flags | END_HEADERS, payload)]);
@@ -385,18 +434,18 @@ mod tests {
                 let mut expected = expected.to_vec();
                 expected[HEAD - 1] = stream;
                 assert_eq!(out, expected, "{sent:?}");
-                watch.refusal(stream.into()).is_some()
+                watch.odd(stream.into()).is_some() || watch.refusal_of_trailers(stream.into()).is_some()
             };
             let whole = PADDED | PRIORITY | END_HEADERS;
-            let path = b"\x04\x03/ab";
-            assert!(!passes(1, &[(HEADERS, END_HEADERS, plain)], &written(0, path)));
-            assert!(passes(3, &[(HEADERS, END_HEADERS | END_STREAM, odd)], &written(END_STREAM, &[0x84])));
-            let kept = [&priority[..], path].concat();
+            let (head, shortest) = (b"\x82\x87\x04\x03/ab", b"\x82\x87\x84");
+            assert!(!passes(1, &[(HEADERS, END_HEADERS, plain)], &written(0, head)));
+            assert!(passes(3, &[(HEADERS, END_HEADERS | END_STREAM, odd)], &written(END_STREAM, shortest)));
+            let kept = [&priority[..], head].concat();
             assert!(!passes(5, &[(HEADERS, whole, &filled(plain))], &written(PRIORITY, &kept)));
             // Said again by its number: there it is whole.
-            assert!(!passes(7, &[(HEADERS, END_HEADERS, &[0xbe])], &written(0, path)));
-            let cut = [(HEADERS, 0, &odd[..3]), (CONTINUATION, 0, b""), (CONTINUATION, END_HEADERS, &odd[3..])];
-            assert!(passes(9, &cut, &written(0, &[0x84])));
+            assert!(!passes(7, &[(HEADERS, END_HEADERS, b"\x82\x87\xbe")], &written(0, head)));
+            let cut = [(HEADERS, 0, &odd[..5]), (CONTINUATION, 0, b""), (CONTINUATION, END_HEADERS, &odd[5..])];
+            assert!(passes(9, &cut, &written(0, shortest)));
             assert!(!passes(1, &[(HEADERS, 5, b"\x0f\x00\x00")], &written(END_STREAM, b"\x0f\x00\x00")), "trailers");
             assert!(passes(1, &[(HEADERS, 5, plain)], &written(END_STREAM, b"")));
         }
@@ -406,7 +455,7 @@ mod tests {
     fn a_long_head_is_cut_anew() {
         let mut watch = greeted();
         let with = |length| {
-            let (mut field, value) = (Vec::new(), vec![b'x'; length]);
+            let (mut field, value) = (b"\x82\x87\x84".to_vec(), vec![b'x'; length]);
             hpack::put(&mut field, &Field { number: 0, known: 58, name: b"user-agent", value: &value, length });
             field
         };
@@ -415,15 +464,15 @@ mod tests {
         cut[0].0 = HEADERS;
         let last = cut.len() - 1;
         cut[last].1 = END_HEADERS;
-        assert_eq!(pass(&mut watch, &frames(1, &cut), 0, 0), Ok(frames(1, &[(HEADERS, END_HEADERS, b"")])));
-        assert_eq!(watch.refusal(1), Some(Refusal::HeadTooLarge));
+        assert_eq!(pass(&mut watch, &frames(1, &cut), 0, 0), Ok(frames(1, &[(HEADERS, END_HEADERS, b"\x82\x87\x84")])));
+        assert_eq!(watch.odd(1).map(|odd| odd.refusal), Some(Refusal::HeadTooLarge));
         let (first, second) = value.split_at(10_000);
         let sent = frames(3, &[(HEADERS, 5 - END_HEADERS, first), (CONTINUATION, END_HEADERS, second)]);
         let (first, second) = value.split_at(LONGEST);
         let passed = frames(3, &[(HEADERS, END_STREAM, first), (CONTINUATION, END_HEADERS, second)]);
         let mut out = Vec::new();
         assert_eq!(watch.pass(&sent, &mut out, 0, 0), Ok(sent.len()));
-        assert!(out == passed && watch.refusal(3).is_none());
+        assert!(out == passed && watch.odd(3).is_none());
     }
 
     #[test]
@@ -448,23 +497,40 @@ mod tests {
     }
 
     #[test]
-    fn many_odd_requests_are_a_flood() {
+    fn odd_heads_are_told_in_their_order_and_many_that_nobody_asks_for_are_a_flood() {
+        let odd = |stream: u32, flags| {
+            let mut frame = frames(0, &[(HEADERS, END_HEADERS | flags, b"\x04\x01#")]);
+            frame[5..HEAD].copy_from_slice(&stream.to_be_bytes());
+            frame
+        };
         let mut watch = greeted();
-        let odd = |stream| frames(stream, &[(HEADERS, END_HEADERS, b"\x04\x01#")]);
-        let results: Vec<_> = (1..u8::MAX).map(|stream| pass(&mut watch, &odd(stream), 0, 0)).collect();
-        assert_eq!(results.iter().take_while(|result| result.is_ok()).count(), MOST_ODD + 1);
-        assert_eq!(results[MOST_ODD + 1], Err(Reason::ENHANCE_YOUR_CALM));
+        for stream in (1..9999).step_by(2) {
+            pass(&mut watch, &odd(stream, 0), 0, 0).unwrap();
+            // Some are not let in, and not asked for.
+            if stream % 3 == 0 {
+                continue;
+            }
+            assert!(watch.odd(stream).is_some());
+            assert_eq!(watch.odd(stream), None, "it was told");
+            pass(&mut watch, &odd(stream, END_STREAM), 0, 0).unwrap();
+            assert!(watch.refusal_of_trailers(stream).is_some());
+            watch.forget(stream);
+        }
+        let mut passes = |stream| pass(&mut watch, &odd(stream, 0), 0, 0);
+        assert!((10_000..).take(MOST_ODD + 1).all(|stream| passes(stream).is_ok()));
+        assert_eq!(passes(20_000), Err(Reason::ENHANCE_YOUR_CALM));
     }
 
     #[test]
     fn heads_that_are_short_here_and_long_there_are_passed_on_a_few_at_a_time() {
         let mut watch = greeted();
-        let large = [&b"\x40\x01x\x7f\x81\x1e"[..], &[b'y'; 3968]].concat();
+        let large = [&b"\x82\x87\x84\x40\x01x\x7f\x81\x1e"[..], &[b'y'; 3968]].concat();
         pass(&mut watch, &frames(1, &[(HEADERS, 5, &large)]), 0, 0).unwrap();
-        let bomb = frames(3, &[(HEADERS, 5, &[0xbe; 4][..]); 100]);
+        let bomb: Vec<u8> =
+            (3..103).flat_map(|stream| frames(stream, &[(HEADERS, 5, b"\x82\x87\x84\xbe\xbe\xbe\xbe")])).collect();
         let mut out = Vec::new();
         let passed = watch.pass(&bomb, &mut out, 0, 0).unwrap();
-        assert!(passed < 30 && out.len() < PIECE + 32 * 1024, "{passed} {}", out.len());
+        assert!(passed < 60 && out.len() < PIECE + 32 * 1024, "{passed} {}", out.len());
     }
 
     #[test]

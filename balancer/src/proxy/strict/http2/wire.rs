@@ -7,7 +7,7 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use super::watch::Watch;
+use super::{going::Going, recode::Odd, watch::Watch};
 use crate::{
     http1::Refusal,
     proxy::{client::Client, worker::Worker},
@@ -42,6 +42,7 @@ struct Inner {
     ready: Vec<u8>,
     taken: usize,
     watch: Watch,
+    going: Going,
     /// Bytes that went out in this second.
     sent: u64,
     second: u64,
@@ -62,6 +63,7 @@ impl Wire {
             ready: Vec::new(),
             taken: 0,
             watch: Watch::new(worker.limits.head_size),
+            going: Going::default(),
             sent: 0,
             second: 0,
             end: None,
@@ -76,9 +78,43 @@ impl Wire {
         (!std::mem::replace(&mut inner.told, true)).then_some(end)
     }
 
-    /// What is wrong with a request that the library lets pass: of its head, and of its trailers once they have come.
-    pub(super) fn check(&self, stream: StreamId) -> Result<(), Refusal> {
-        self.0.borrow().watch.refusal(stream.into()).map_or(Ok(()), Err)
+    /// A request has come; what is wrong with its head. To be asked once, in their order.
+    pub(super) fn begin(&self, stream: StreamId) -> Option<Odd> {
+        let inner = &mut *self.0.borrow_mut();
+        inner.going.begin(stream.into());
+        inner.watch.odd(stream.into())
+    }
+
+    /// What is wrong with its trailers, once they have come.
+    pub(super) fn check_trailers(&self, stream: StreamId) -> Result<(), Refusal> {
+        self.0.borrow().watch.refusal_of_trailers(stream.into()).map_or(Ok(()), Err)
+    }
+
+    /// The request has ended.
+    pub(super) fn forget(&self, stream: StreamId) {
+        let inner = &mut *self.0.borrow_mut();
+        inner.watch.forget(stream.into());
+        inner.going.forget(stream.into());
+    }
+
+    /// Ready once an answer has gone out, or the connection is over: whether it has.
+    pub(super) fn poll_gone(&self, stream: StreamId, waker: &Waker) -> Poll<bool> {
+        self.0.borrow_mut().going.poll(stream.into(), waker)
+    }
+
+    /// Bytes that are gone, of whichever answers.
+    pub(super) fn gone(&self) -> u64 {
+        self.0.borrow().going.gone()
+    }
+
+    /// Nothing goes out any more.
+    pub(super) fn end(&self) {
+        self.0.borrow_mut().going.end();
+    }
+
+    /// Whether another head or frame has begun since this was asked.
+    pub(super) fn has_moved(&self) -> bool {
+        self.0.borrow_mut().watch.has_moved()
     }
 
     /// Whether a part of a head has come, and the rest has not.
@@ -105,7 +141,9 @@ impl Wire {
     /// Closes our direction, and reads what the client still sends, for a bounded time, until it has closed its own: unread, or come
     /// behind our end, it would be answered with a reset that takes our last words with it.
     pub(super) async fn leave(&self, client: &Client, longest: Duration) {
-        if poll_fn(|cx| self.0.borrow_mut().poll_close(cx)).await.is_err() {
+        let closed = poll_fn(|cx| self.0.borrow_mut().poll_close(cx)).await;
+        self.end();
+        if closed.is_err() {
             return;
         }
         let worker = Rc::clone(&self.0.borrow().worker);
@@ -140,11 +178,15 @@ impl Inner {
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.gone < self.out.len() {
-            self.gone += ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out[self.gone..]))?;
+            let taken = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out[self.gone..]))?;
+            self.gone += taken;
+            self.going.go(taken, self.worker.clock.now());
         }
         self.out.clear();
         self.gone = 0;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.going.arrive();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -154,7 +196,10 @@ impl Inner {
 
     fn gather(&mut self, pieces: &[IoSlice<'_>]) -> usize {
         let before = self.out.len();
-        pieces.iter().for_each(|piece| self.out.extend_from_slice(piece));
+        for piece in pieces {
+            self.out.extend_from_slice(piece);
+            self.going.write(piece);
+        }
         let length = self.out.len() - before;
         self.look_at_clock();
         self.sent += length as u64;
