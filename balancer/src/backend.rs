@@ -219,7 +219,7 @@ impl Backend {
         self.errors.end();
     }
 
-    /// It is there again after nobody had listened.
+    /// It is back, and may be another one.
     pub(crate) fn begins_anew(&self) {
         self.answered();
     }

@@ -332,12 +332,14 @@ impl Pool {
                 change = due => change,
             };
             let Some(change) = judge.hear(change, &snapshot) else { continue };
-            let Some(next) = snapshot.after(&change, Instant::now()) else { continue };
-            if let Change::Restore(id) = change
-                && let Some(member) = next.member(id)
+            let now = Instant::now();
+            let Some(next) = snapshot.after(&change, now) else { continue };
+            if let Change::Restore(id) | Change::Checked(id, true) = change
+                && let Some(Member { backend, .. }) = next.member(id)
             {
-                // What was heard before it had gone says nothing of it now.
-                member.backend.begins_anew();
+                // It may be another one: what was heard before it was out says nothing of it now.
+                backend.begins_anew();
+                judge.begin_anew(backend, now);
             }
             let (version, next) = (next.version, Arc::new(next));
             self.current.store(Arc::clone(&next));

@@ -92,33 +92,45 @@ pub struct Failure {
 
 /// The failures of one backend that still count.
 #[derive(Debug, Clone, Default)]
-pub struct Window(VecDeque<Failure>);
+pub struct Window {
+    failures: VecDeque<Failure>,
+    /// What was before does not count, whenever it is told.
+    since: Option<Instant>,
+}
 
 impl Window {
     /// Notes a failure. Says whether it takes the backend out; then the window is empty again.
     ///
     /// It holds fewer than twice `max_fails`: it is emptied when either kind is complete.
     pub fn note(&mut self, failure: Failure, patience: &Patience) -> bool {
-        if patience.max_fails == 0 {
+        if patience.max_fails == 0 || self.since.is_some_and(|since| failure.at < since) {
             return false;
         }
         let since = |earlier: &Failure| failure.at.saturating_duration_since(earlier.at);
-        self.0.retain(|earlier| since(earlier) < patience.fail_timeout);
+        self.failures.retain(|earlier| since(earlier) < patience.fail_timeout);
         if failure.suspect.is_some() {
-            self.0.retain(|earlier| earlier.suspect != failure.suspect);
+            self.failures.retain(|earlier| earlier.suspect != failure.suspect);
         }
-        self.0.push_back(failure);
+        self.failures.push_back(failure);
         let is_over = self.weight() >= patience.max_fails;
         if is_over {
-            self.0.clear();
+            self.failures.clear();
         }
         is_over
     }
 
+    /// The backend is back, and may be another one: what was before is forgotten, once in each `fail_timeout`. One that dies
+    /// of its requests and is back each time would fail them for ever.
+    pub fn begin_anew(&mut self, now: Instant, patience: &Patience) {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= patience.fail_timeout) {
+            *self = Self { failures: VecDeque::new(), since: Some(now) };
+        }
+    }
+
     /// What its failures add up to.
     fn weight(&self) -> u32 {
-        let suspects = self.0.iter().filter(|failure| failure.suspect.is_some()).count();
-        let sure = self.0.len() - suspects;
+        let suspects = self.failures.iter().filter(|failure| failure.suspect.is_some()).count();
+        let sure = self.failures.len() - suspects;
         u32::try_from(if suspects >= FEWEST as usize { sure + suspects } else { sure }).unwrap_or(u32::MAX)
     }
 }
@@ -208,8 +220,18 @@ mod tests {
         let (begin, mut window) = (Instant::now(), Window::default());
         let strict = Patience { max_fails: 1, ..PATIENCE };
         assert!((0..100).all(|_| !window.note(after(begin, 0, Some(Suspect(1))), &strict)));
-        assert_eq!(window.0.len(), 1);
+        assert_eq!(window.failures.len(), 1);
         assert!(window.note(after(begin, 0, Some(Suspect(2))), &strict), "another client has the same trouble");
+    }
+
+    #[test]
+    fn who_is_back_begins_anew_and_what_is_told_late_of_before_counts_no_more() {
+        let (begin, mut window) = (Instant::now(), Window::default());
+        let back = begin + Duration::from_secs(3);
+        assert!([1, 2].iter().all(|seconds| !window.note(after(begin, *seconds, None), &PATIENCE)));
+        window.begin_anew(back, &PATIENCE);
+        let told = [1, 2, 4, 5, 6].map(|seconds| window.note(after(begin, seconds, None), &PATIENCE));
+        assert_eq!(told, [false, false, false, false, true]);
     }
 
     #[test]
@@ -270,10 +292,32 @@ mod tests {
                 let recent = times.iter().filter(|time| at - **time < patience.fail_timeout).count();
                 let out = window.note(Failure { at, suspect: None }, &patience);
                 prop_assert_eq!(out, recent >= most as usize);
-                prop_assert!(window.0.len() < 2 * most as usize);
+                prop_assert!(window.failures.len() < 2 * most as usize);
                 if out {
                     times.clear();
                 }
+            }
+        }
+
+        #[test]
+        fn who_comes_back_again_and_again_fails_fewer_than_twice_max_fails(
+            gaps in prop::collection::vec((0_u64..3000, any::<bool>()), 1..100),
+            most in 1_u32..6,
+        ) {
+            let patience = Patience { max_fails: most, ..PATIENCE };
+            let (mut at, mut window, mut times) = (Instant::now(), Window::default(), Vec::new());
+            for (gap, is_back) in gaps {
+                at += Duration::from_millis(gap);
+                if is_back {
+                    window.begin_anew(at, &patience);
+                    continue;
+                }
+                times.push(at);
+                if window.note(Failure { at, suspect: None }, &patience) {
+                    times.clear();
+                }
+                let recent = times.iter().filter(|time| at - **time < patience.fail_timeout).count();
+                prop_assert!(recent < 2 * most as usize);
             }
         }
 

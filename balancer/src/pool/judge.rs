@@ -1,10 +1,10 @@
 //! Turns what requests tell into changes of the pool. Pure: the rules are [`verdict`]'s, times come in.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use super::{Change, Member, Snapshot};
 use crate::{
-    backend::BackendId,
+    backend::{Backend, BackendId},
     verdict::{self, Cause, Outliers, Window},
 };
 
@@ -48,6 +48,11 @@ impl Judge {
             _ => Some(change),
         }
     }
+
+    /// That one was out, and is back.
+    pub(super) fn begin_anew(&mut self, backend: &Backend, now: Instant) {
+        self.windows.entry(backend.id).or_default().begin_anew(now, &backend.terms.patience);
+    }
 }
 
 fn serving(snapshot: &Snapshot, id: BackendId) -> Option<&Member> {
@@ -56,8 +61,6 @@ fn serving(snapshot: &Snapshot, id: BackendId) -> Option<&Member> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::super::tests::{Then, pool_of};
     use super::*;
     use crate::verdict::{Failure, Suspect};
@@ -80,6 +83,17 @@ mod tests {
         let resting = pool.then(&Change::Rest(BackendId(1), Cause::Failures, Instant::now())).unwrap();
         assert!((0..10).all(|_| judge.hear(failure(), &resting).is_none()));
         assert!(judge.windows.is_empty());
+    }
+
+    #[test]
+    fn who_was_out_begins_anew_and_who_comes_back_at_once_after_each_failure_rests() {
+        let (mut judge, pool) = (Judge::default(), pool_of(3));
+        let verdicts = [1, 2, 3, 4].map(|_| {
+            let verdict = judge.hear(failure(), &pool);
+            judge.begin_anew(&pool.member(BackendId(1)).unwrap().backend, Instant::now());
+            verdict.is_some()
+        });
+        assert_eq!(verdicts, [false, false, false, true], "the first one is forgotten");
     }
 
     #[test]

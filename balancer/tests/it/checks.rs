@@ -34,6 +34,35 @@ fn a_backend_that_fails_its_checks_gets_nothing_until_it_passes_them() {
 }
 
 #[test]
+fn who_passes_its_checks_again_does_not_rest_for_failures_of_before() {
+    let (well, other) = (Arc::new(AtomicBool::new(true)), Upstream::saying("other"));
+    let asked = Arc::clone(&well);
+    let checked = Upstream::scripted(move |head, peer| {
+        head.starts_with("GET /up") && asked.load(Ordering::SeqCst) && answer(peer, b"well")
+    });
+    let check = "[pool.health_check]\nuri = \"/up\"\ninterval = \"10ms\"\nfails = 2\npasses = 2";
+    let pool = format!("max_fails = 2\nfail_timeout = \"1h\"\n{check}");
+    let balancer = Balancer::with_pool(&pool, &[checked.address, other.address]);
+    let told = |what: &str| balancer.log().contains(what).then_some(());
+    let failed = || checked.heads.lock().unwrap().iter().filter(|head| head.starts_with("GET / ")).count();
+    let fails = |times: usize| {
+        // At rest it would not be asked.
+        eventually("it fails", || {
+            assert_eq!(balancer.get("/").text(), "other");
+            (failed() == times).then_some(())
+        });
+    };
+    fails(1);
+    well.store(false, Ordering::SeqCst);
+    eventually("it is out", || told("fails its checks"));
+    well.store(true, Ordering::SeqCst);
+    eventually("it is back", || told("passes its checks again"));
+    fails(2);
+    fails(3);
+    eventually("it rests", || told("fails too often and rests"));
+}
+
+#[test]
 fn a_check_names_its_host_and_its_answer_is_read_like_any() {
     let upstream = Upstream::scripted(|head, peer| {
         use std::io::Write;

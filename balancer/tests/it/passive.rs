@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     harness::{Balancer, eventually, read_body},
-    upstream::{Upstream, answer},
+    upstream::{Absent, Upstream, answer},
 };
 
 /// A backend that closes without an answer until it is told otherwise.
@@ -33,8 +33,8 @@ fn is_erring(balancer: &Balancer) -> bool {
     balancer.log().contains("answers with errors only")
 }
 
-fn rests(balancer: &Balancer, upstream: &Upstream) -> bool {
-    balancer.log().contains(&format!("{} fails too often and rests", upstream.address))
+fn rests(balancer: &Balancer, upstream: SocketAddr) -> bool {
+    balancer.log().contains(&format!("{upstream} fails too often and rests"))
 }
 
 #[test]
@@ -43,13 +43,35 @@ fn too_many_failures_in_the_window_take_a_backend_out_and_one_request_brings_it_
     let balancer = Balancer::with_pool("max_fails = 2\nfail_timeout = \"1s\"", &[bad.address, good.address]);
     eventually("it is out", || {
         assert_eq!(balancer.get("/").text(), "good");
-        rests(&balancer, &bad).then_some(())
+        rests(&balancer, bad.address).then_some(())
     });
     assert_eq!(bad.requests(), 2);
     well.store(true, Ordering::SeqCst);
     eventually("it has rested", || balancer.log().contains("has rested and gets one request").then_some(()));
     eventually("it is back", || (balancer.get("/").text() == "well").then_some(()));
     eventually("that is told", || balancer.log().contains("gets requests again").then_some(()));
+}
+
+#[test]
+fn who_is_back_does_not_rest_for_failures_of_before_and_does_where_it_fails_after_each_return() {
+    let (good, absent) = (Upstream::saying("good"), Absent::new());
+    let (mut dying, address) = (absent.dies_when_asked(), absent.address);
+    let balancer = Balancer::with_pool("max_fails = 2\nfail_timeout = \"1h\"", &[address, good.address]);
+    let told = |what: &str| balancer.log().matches(&format!("{address} {what}")).count();
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        eventually(what, || {
+            assert_eq!(balancer.get("/").text(), "good");
+            is_so().then_some(())
+        });
+    };
+    for returns in 1..=2 {
+        until("it fails one", &|| dying.is_finished());
+        // At rest it would not be asked.
+        until("it is asked again, and is gone", &|| told("cannot be reached") == returns);
+        dying = absent.dies_when_asked();
+        until("it is back", &|| told("can be reached again") == returns);
+    }
+    until("it rests", &|| rests(&balancer, address));
 }
 
 #[test]
@@ -110,7 +132,7 @@ fn nobody_keeps_a_backend_out_by_holding_its_trial() {
     let balancer = Balancer::with_pool("max_fails = 1\nfail_timeout = \"1s\"", &[bad.address, good.address]);
     eventually("it rests", || {
         assert_eq!(balancer.get("/").text(), "good");
-        rests(&balancer, &bad).then_some(())
+        rests(&balancer, bad.address).then_some(())
     });
     is_well.store(true, Ordering::SeqCst);
     eventually("it has rested", || balancer.log().contains("has rested and gets one request").then_some(()));
@@ -159,7 +181,7 @@ fn what_still_hangs_at_a_backend_keeps_no_trial_from_it() {
         assert_eq!((bad.requests(), good.requests()), (1, 1), "{balance}");
         eventually("it rests", || {
             assert_eq!(balancer.get("/").text(), "good");
-            rests(&balancer, &bad).then_some(())
+            rests(&balancer, bad.address).then_some(())
         });
         release.send(()).unwrap();
         is_well.store(true, Ordering::SeqCst);
@@ -192,9 +214,9 @@ fn as_many_clients_as_max_fails_take_a_backend_out_with_what_cannot_be_repeated(
     let post = |number| assert_eq!(balancer.connect_from(from(number)).post("/", b"x").status, 502);
     // The first client's failure waits for another client's, and counts then.
     (0..5).for_each(|_| post(1));
-    assert!(!rests(&balancer, &bad), "it is one client");
+    assert!(!rests(&balancer, bad.address), "it is one client");
     post(2);
-    eventually("it is out", || rests(&balancer, &bad).then_some(()));
+    eventually("it is out", || rests(&balancer, bad.address).then_some(()));
     assert_eq!(bad.requests(), 6);
 }
 
@@ -249,7 +271,7 @@ fn backends_that_fail_together_rest_and_a_page_that_nobody_answers_has_none_rest
     let mut clients = (2..250).map(from);
     eventually("all three rest", || {
         balancer.connect_from(clients.next().unwrap()).get("/");
-        dead.iter().all(|upstream| rests(&balancer, upstream)).then_some(())
+        dead.iter().all(|upstream| rests(&balancer, upstream.address)).then_some(())
     });
     assert!((0..10).all(|_| balancer.get("/").text() == "good"));
 
@@ -281,7 +303,7 @@ fn a_backend_that_takes_no_more_of_bodies_rests() {
         })
         .collect();
     assert!(clients.into_iter().all(|client| client.join().unwrap() == 504));
-    eventually("it rests", || rests(&balancer, &frozen).then_some(()));
+    eventually("it rests", || rests(&balancer, frozen.address).then_some(()));
 }
 
 #[test]
@@ -291,7 +313,7 @@ fn when_all_are_out_they_are_asked_anyway() {
     for number in [2, 3] {
         assert_eq!(balancer.connect_from(from(number)).get("/").status, 502);
     }
-    eventually("it is out", || rests(&balancer, &bad).then_some(()));
+    eventually("it is out", || rests(&balancer, bad.address).then_some(()));
     assert_eq!(balancer.get("/").status, 502);
     assert_eq!(bad.requests(), 3, "it was asked anyway");
     well.store(true, Ordering::SeqCst);
@@ -307,7 +329,7 @@ fn those_that_are_out_are_asked_where_all_that_serve_have_failed() {
     let balancer = Balancer::with_pool(pool, &[one.address, other.address]);
     eventually("one is out", || {
         assert_eq!(balancer.get("/").text(), "well");
-        rests(&balancer, &one).then_some(())
+        rests(&balancer, one.address).then_some(())
     });
     one_well.store(true, Ordering::SeqCst);
     other_well.store(false, Ordering::SeqCst);

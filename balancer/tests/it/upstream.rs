@@ -141,6 +141,19 @@ impl Absent {
         self.socket.listen(128).unwrap();
         self.socket.into()
     }
+
+    /// Somebody listens there until the first request, of which it dies.
+    pub(crate) fn dies_when_asked(&self) -> thread::JoinHandle<()> {
+        let listener = taking(self.address);
+        listener.listen(128).unwrap();
+        let listener = TcpListener::from(listener);
+        thread::spawn(move || {
+            let asked = listener.incoming().flatten().find(|stream| read_head(&mut BufReader::new(stream)).is_ok());
+            // Nobody listens when it is noticed.
+            drop(listener);
+            drop(asked);
+        })
+    }
 }
 
 /// A socket that takes an address, as others of this kind may.
