@@ -5,11 +5,11 @@ use std::{
     fs::{File, Metadata, OpenOptions},
     io::{self, IsTerminal},
     os::{
-        fd::AsFd,
-        unix::fs::{FileTypeExt, MetadataExt},
+        fd::{AsFd, AsRawFd},
+        unix::fs::{FileExt, FileTypeExt, MetadataExt},
     },
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, PoisonError},
 };
 
 use arc_swap::ArcSwap;
@@ -40,7 +40,7 @@ pub(crate) struct Contents {
 #[derive(Debug)]
 enum End {
     /// `torn`: whether a line stands there without its end, as a full disk leaves it.
-    File { file: File, torn: AtomicBool },
+    File { file: File, torn: Mutex<bool> },
     /// `place`: the device and number of what is written to.
     Outlet { outlet: Outlet, place: Option<(u64, u64)> },
 }
@@ -108,16 +108,14 @@ impl LogFile {
     pub(crate) fn write(&self, lines: &[u8]) -> Result<(), Lost> {
         match &**self.end.load() {
             End::File { file, torn } => {
+                // Held while it is written: no other thread's lines join a torn one before it is known for that.
+                let mut torn = torn.lock().unwrap_or_else(PoisonError::into_inner);
                 // What comes next shall be a line all the same.
-                if torn.load(Ordering::Relaxed) {
-                    write_lines(file, b"\n").map_err(|Lost { why, .. }| Lost {
-                        lines: count(lines),
-                        why,
-                        torn: false,
-                    })?;
-                    torn.store(false, Ordering::Relaxed);
+                if *torn {
+                    write_lines(file, b"\n").map_err(|lost| Lost { lines: count(lines), ..lost })?;
+                    *torn = false;
                 }
-                write_lines(file, lines).inspect_err(|lost| torn.store(lost.torn, Ordering::Relaxed))
+                write_lines(file, lines).inspect_err(|lost| *torn = lost.torn)
             }
             End::Outlet { outlet, .. } => {
                 outlet.write(lines.to_vec());
@@ -152,7 +150,8 @@ impl End {
         if may_stand_still {
             Self::behind(|| Ok(file), contents, place)
         } else {
-            Ok(Self::File { file, torn: AtomicBool::new(false) })
+            let torn = ends_torn(&file).unwrap_or_default().into();
+            Ok(Self::File { file, torn })
         }
     }
 
@@ -163,6 +162,19 @@ impl End {
     ) -> io::Result<Self> {
         Ok(Self::Outlet { outlet: Outlet::open(name, queue, open, note)?, place })
     }
+}
+
+/// Whether a file ends in the middle of a line, as whoever wrote to it before may have left it. It is open for writing only,
+/// and who may not read it cannot know.
+fn ends_torn(file: &File) -> io::Result<bool> {
+    let found = file.metadata()?;
+    if !found.is_file() || found.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    // By its descriptor it is the same file, whatever has its name by now.
+    File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?.read_exact_at(&mut last, found.len() - 1)?;
+    Ok(last != *b"\n")
 }
 
 fn append(path: &Path, contents: Contents) -> io::Result<End> {
@@ -192,4 +204,39 @@ fn standard(path: &Path) -> Option<File> {
     };
     let file: File = fd.try_clone_to_owned().ok()?.into();
     file.metadata().is_ok_and(|found| found.file_type().is_socket()).then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTENTS: Contents = Contents { name: "log", queue: 1, note: None };
+
+    #[test]
+    fn a_line_that_somebody_has_left_torn_ends_before_the_first_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path();
+        for (before, after) in [("", "a\nb\n"), ("whole\n", "whole\na\nb\n"), ("whole\ntorn", "whole\ntorn\na\nb\n")] {
+            let put = || std::fs::write(path, before).unwrap();
+            let seen = |log: &LogFile| {
+                [b"a\n", b"b\n"].iter().for_each(|line| log.write(*line).unwrap());
+                std::fs::read_to_string(path).unwrap()
+            };
+            put();
+            let log = LogFile::open(Some(path), CONTENTS).unwrap();
+            assert_eq!(seen(&log), after);
+            put();
+            log.reopen();
+            assert_eq!(seen(&log), after, "opened anew");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_has_no_torn_line() {
+        for path in ["/dev/null", "/dev/full"] {
+            assert!(!ends_torn(&OpenOptions::new().append(true).open(path).unwrap()).unwrap(), "{path}");
+        }
+        let (_reader, writer) = io::pipe().unwrap();
+        assert!(!ends_torn(&File::from(std::os::fd::OwnedFd::from(writer))).unwrap());
+    }
 }
