@@ -80,12 +80,13 @@ impl Place {
         self.trouble.is_none()
     }
 
-    /// Whether it is on trial, and not by a request of this client.
-    pub(super) fn is_on_trial(&self, client: Suspect) -> bool {
+    /// Whether it is on trial, and another request of this client may not be the next there: others have the seat, or the
+    /// client has it, or has just failed there.
+    pub(super) fn is_closed_to(&self, client: Suspect) -> bool {
         matches!(&self.trouble, Some((_, Some(seat))) if !seat.is_free(client, Instant::now()))
     }
 
-    /// For a request of a client; `None` if others have taken its last place, or are on trial there.
+    /// For a request of a client; `None` if others have taken its last place, or it is [closed](Self::is_closed_to) to the client.
     pub(super) fn candidate(&self, client: Suspect, reports: &mpsc::Sender<Change>) -> Option<Candidate> {
         let in_flight = InFlight::begin(&self.upstream)?;
         let trial = match &self.trouble {

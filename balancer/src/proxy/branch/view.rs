@@ -196,7 +196,7 @@ impl Candidates for Free<'_> {
     fn is_free(&self, place: usize) -> bool {
         let place = &self.places[place];
         !self.tried.has(place.id_and_turn())
-            && (self.anyway || !place.is_on_trial(self.client))
+            && (self.anyway || !place.is_closed_to(self.client))
             && !place.upstream.backend.is_full()
     }
 
