@@ -244,6 +244,16 @@ impl Once {
     }
 }
 
+/// Checks that a request with fields of these names has none twice that it may have once.
+///
+/// # Errors
+///
+/// It has.
+pub(crate) fn check_asked_once<'a>(mut names: impl Iterator<Item = &'a [u8]>) -> Result<(), Refusal> {
+    let mut once = Once::of(ASKED_ONCE);
+    names.try_for_each(|name| once.note(name))
+}
+
 /// One field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
@@ -286,6 +296,12 @@ pub(crate) fn are_protocols(value: &[u8]) -> bool {
         let mut parts = protocol.splitn(2, |&byte| byte == b'/');
         parts.all(grammar::is_token)
     })
+}
+
+/// Whether the values of `Expect` are none, or the one expectation that there is, once (RFC 9110, 10.1.1).
+pub(crate) fn are_expectations<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> bool {
+    let is_first_known = values.next().is_none_or(|value| value.eq_ignore_ascii_case(b"100-continue"));
+    is_first_known && values.next().is_none()
 }
 
 /// What `Connection` names, as one list; empty when it names nothing.

@@ -46,7 +46,7 @@ use crate::{
     access_log::Asked,
     http1::{
         Bounds,
-        fields::{Field, Kind},
+        fields::{self, Field, Kind},
         framing::Framing,
         request::Request,
         target::Target,
@@ -482,13 +482,9 @@ fn check(client: &Client, desk: &Desk, request: &Request) -> Result<(), ProxyErr
     if rewrite::hops_left(&desk.buffer, request, desk.request.fields()).is_err() {
         return Err(ProxyError::BadRequest("the Max-Forwards of the request is no number"));
     }
-    let mut expectations = desk.request.fields().iter().filter(|field| field.kind == Kind::Expect);
-    let is_known = |field: &Field| field.value.of(&desk.buffer).eq_ignore_ascii_case(b"100-continue");
-    match (expectations.next(), expectations.next()) {
-        (None, _) => Ok(()),
-        (Some(field), None) if is_known(field) => Ok(()),
-        _ => Err(ProxyError::ExpectationUnknown),
-    }
+    let expectations = desk.request.fields().iter().filter(|field| field.kind == Kind::Expect);
+    let is_known = fields::are_expectations(expectations.map(|field| field.value.of(&desk.buffer)));
+    if is_known { Ok(()) } else { Err(ProxyError::ExpectationUnknown) }
 }
 
 /// Over TLS, a host that another certificate is for is asked for over another connection.

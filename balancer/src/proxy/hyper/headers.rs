@@ -10,7 +10,7 @@ use hyper::{
 
 use crate::{
     http1::{
-        fields::{self, ASKED_ONCE, Kind},
+        fields::{self, Kind},
         framing,
         request::{BAD_UPGRADE, TRACE_BODY, UPGRADES},
     },
@@ -32,12 +32,12 @@ pub(crate) fn prepare(
     chunked: bool,
 ) -> Result<Option<HeaderValue>, ProxyError> {
     check_target(head, server)?;
-    check_expectation(&head.headers)?;
-    check_coding(&head.headers)?;
-    let is_twice = |(name, _): &&(&str, _)| head.headers.get_all(*name).iter().nth(1).is_some();
-    if let Some((_, why)) = ASKED_ONCE.iter().find(is_twice) {
-        return Err(ProxyError::BadRequest(why));
+    // We answer `100 Continue` ourselves, when a backend takes the body.
+    if !fields::are_expectations(head.headers.get_all(header::EXPECT).iter().map(HeaderValue::as_bytes)) {
+        return Err(ProxyError::ExpectationUnknown);
     }
+    check_coding(&head.headers)?;
+    fields::check_asked_once(head.headers.iter().map(|(name, _)| name.as_str().as_bytes()))?;
     framing::check_connection(head.headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes))?;
     let is_framed =
         [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
@@ -184,16 +184,6 @@ fn is_host(host: &[u8]) -> bool {
         _ => false,
     };
     !name.is_empty() && name.iter().all(allowed) && port_fits
-}
-
-/// We answer `100 Continue` ourselves, when a backend takes the body.
-fn check_expectation(headers: &HeaderMap) -> Result<(), ProxyError> {
-    let mut expectations = headers.get_all(header::EXPECT).iter();
-    match (expectations.next(), expectations.next()) {
-        (None, _) => Ok(()),
-        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(()),
-        _ => Err(ProxyError::ExpectationUnknown),
-    }
 }
 
 /// What was coded otherwise would reach the backend as something else: codings are hop-by-hop (RFC 9112, 6.1).
