@@ -34,58 +34,64 @@ pub(crate) async fn follow<L: Future<Output = io::Result<Found>>>(
     holds: Option<Duration>,
     look_up: impl Fn(String) -> L,
 ) {
-    let (mut known, mut failures, mut told) = (BTreeMap::new(), 0_u32, None);
+    let (mut known, mut trouble) = (BTreeMap::new(), Trouble::default());
     loop {
-        let (found_holds, trouble) = match look_up(named.name.clone()).await {
+        let (found_holds, missing, why) = match look_up(named.name.clone()).await {
             Ok(Found { addresses, holds, missing }) => {
                 for step in steps(&known, &addresses, missing.as_ref().map(|(family, _)| *family)) {
                     drop(changes.send(take(step, &named, &ids, &mut known)).await);
                 }
-                (holds, missing.map(|(family, why)| (Part::Of(family), why)))
+                let (missing, why) = missing.map(|(family, why)| (vec![family], why)).unwrap_or_default();
+                (holds, missing, why)
             }
-            Err(error) => (USUALLY_HOLDS, Some((Part::All, error.to_string()))),
+            Err(error) => (USUALLY_HOLDS, vec![Family::Ipv4, Family::Ipv6], error.to_string()),
         };
-        failures = if trouble.is_some() { failures.saturating_add(1) } else { 0 };
-        told = tell(&named.name, told, trouble);
-        let retried = || retry(failures, holds.unwrap_or(found_holds.min(USUALLY_HOLDS)));
-        sleep(if failures == 0 { holds.unwrap_or(found_holds) } else { retried() }).await;
+        let now = trouble.then(&missing);
+        trouble.tell(&now, &named.name, &why);
+        trouble = now;
+        sleep(trouble.pause(holds.unwrap_or(found_holds))).await;
     }
 }
 
-/// What of a name cannot be looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    All,
-    Of(Family),
-}
+/// How many look-ups in a row have told nothing of a family, for each of which the last one has not.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Trouble(BTreeMap<Family, u32>);
 
-/// Says once what cannot be looked up, and once that all of it can be again. Returns what is told by now.
-fn tell(name: &str, told: Option<Part>, trouble: Option<(Part, String)>) -> Option<Part> {
-    match (told, trouble) {
-        (None, None) => None,
-        (Some(part), None) => {
-            match part {
-                Part::All => tracing::info!(%name, "{name} can be looked up again"),
-                Part::Of(family) => {
-                    tracing::info!(%name, "the {family} addresses of {name} can be looked up again");
-                }
-            }
-            None
+impl Trouble {
+    /// What it is after a look-up that has told nothing of these families. Pure.
+    fn then(&self, missing: &[Family]) -> Self {
+        let failures = |family: &Family| self.0.get(family).map_or(1, |failures| failures.saturating_add(1));
+        Self(missing.iter().map(|family| (*family, failures(family))).collect())
+    }
+
+    /// The families that are in it, and are not in the other one. Pure.
+    fn beyond(&self, other: &Self) -> Vec<Family> {
+        self.0.keys().copied().filter(|family| !other.0.contains_key(family)).collect()
+    }
+
+    /// Says what of a name cannot be looked up from now on, and what can be again; nothing of what stays as it was.
+    fn tell(&self, now: &Self, name: &str, why: &str) {
+        match now.beyond(self)[..] {
+            [] => {}
+            [family] => tracing::warn!(
+                %name,
+                "the {family} addresses of {name} cannot be looked up: {why}; they stay what they were"
+            ),
+            _ => tracing::warn!(%name, "{name} cannot be looked up: {why}; its addresses stay what they were"),
         }
-        (Some(told), Some((part, _))) if told == Part::All || told == part => Some(told),
-        (told, Some((part, why))) => {
-            match part {
-                Part::All => {
-                    tracing::warn!(%name, "{name} cannot be looked up: {why}; its addresses stay what they were");
-                }
-                Part::Of(family) => tracing::warn!(
-                    %name,
-                    "the {family} addresses of {name} cannot be looked up: {why}; they stay what they were"
-                ),
-            }
-            // One family after the other is both.
-            Some(if told.is_some() { Part::All } else { part })
+        match self.beyond(now)[..] {
+            [] => {}
+            [family] => tracing::info!(%name, "the {family} addresses of {name} can be looked up again"),
+            _ => tracing::info!(%name, "{name} can be looked up again"),
         }
+    }
+
+    /// How long until the next look-up, if what was found holds so long. A family that fails has its own count, and the
+    /// shortest pause is kept: one that has failed for long does not slow down the first retries of the other. Its pauses
+    /// grow until the other one has to be looked up anyway, so that one that never answers costs a few questions and no
+    /// more, and one that does again is missed for about as long as it was away. Pure.
+    fn pause(&self, holds: Duration) -> Duration {
+        self.0.values().map(|failures| retry(*failures, holds)).min().unwrap_or(holds)
     }
 }
 
@@ -203,13 +209,47 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_up_is_told_once_one_family_after_the_other_too() {
-        let (ipv4, ipv6) = (Part::Of(Family::Ipv4), Part::Of(Family::Ipv6));
-        let after = |told, part| tell("app:80", told, Some((part, "odd".to_owned())));
-        assert_eq!([after(None, ipv4), after(Some(ipv4), ipv4)], [Some(ipv4); 2]);
-        assert_eq!([after(Some(ipv4), ipv6), after(Some(ipv4), Part::All)], [Some(Part::All); 2]);
-        assert_eq!([after(None, Part::All), after(Some(Part::All), ipv6)], [Some(Part::All); 2]);
-        assert_eq!(tell("app:80", Some(ipv6), None), None);
+    fn what_of_each_family_cannot_be_looked_up_is_news_when_it_begins_and_when_it_ends() {
+        let (ipv4, ipv6) = (Family::Ipv4, Family::Ipv6);
+        let mut trouble = Trouble::default();
+        let mut after = |missing: &[Family]| {
+            let now = trouble.then(missing);
+            let news = (now.beyond(&trouble), trouble.beyond(&now));
+            trouble = now;
+            news
+        };
+        assert_eq!(after(&[]), (vec![], vec![]));
+        for _ in 0..2 {
+            assert_eq!(after(&[ipv4, ipv6]), (vec![ipv4, ipv6], vec![]));
+            assert_eq!(after(&[ipv4, ipv6]), (vec![], vec![]));
+            for _ in 0..2 {
+                assert_eq!(after(&[ipv6]), (vec![], vec![ipv4]));
+                assert_eq!(after(&[ipv6]), (vec![], vec![]));
+                assert_eq!(after(&[ipv4, ipv6]), (vec![ipv4], vec![]));
+            }
+            assert_eq!(after(&[ipv4]), (vec![], vec![ipv6]));
+            assert_eq!(after(&[ipv6]), (vec![ipv6], vec![ipv4]));
+            assert_eq!(after(&[]), (vec![], vec![ipv6]));
+        }
+    }
+
+    #[test]
+    fn a_family_that_fails_for_long_neither_hurries_the_other_nor_slows_down_its_retries() {
+        let (ipv4, ipv6) = (Family::Ipv4, Family::Ipv6);
+        let (hour, usual) = (Duration::from_hours(1), USUALLY_HOLDS);
+        let mut trouble = Trouble::default();
+        let mut pause = |missing: &[Family], holds| {
+            trouble = trouble.then(missing);
+            trouble.pause(holds).as_secs()
+        };
+        assert_eq!(pause(&[], hour), 3600);
+        let pauses: Vec<u64> = (0..14).map(|_| pause(&[ipv6], hour)).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600]);
+        for _ in 0..2 {
+            assert_eq!([1, 2, 3, 4, 5].map(|_| pause(&[ipv4, ipv6], usual)), [1, 2, 4, 8, 10]);
+            assert_eq!(pause(&[ipv6], hour), 3600);
+        }
+        assert_eq!((pause(&[], hour), pause(&[ipv6], hour)), (3600, 1));
     }
 
     proptest! {

@@ -51,7 +51,7 @@ pub(crate) struct Found {
 }
 
 /// One kind of address; there is a question for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Family {
     Ipv4,
     Ipv6,

@@ -264,6 +264,24 @@ fn while_one_family_cannot_be_looked_up_its_backends_stay_and_the_other_is_follo
 }
 
 #[test]
+fn each_outage_of_one_family_is_told_where_the_other_cannot_be_looked_up_at_all() {
+    let say = |ipv4| Each(Box::new([ipv4, Code(2)]));
+    let server = NameServer::saying([("app.test", say(Holds(1, vec![1])))]);
+    let balancer = server.balancer("resolve = \"20ms\"", &[("app.test", 80)]);
+    let logs = |text: &str, times| {
+        eventually(text, || (balancer.log().matches(text).count() == times).then_some(()));
+    };
+    for outage in 1..=2 {
+        server.say("app.test", say(Code(2)));
+        logs("the IPv4 addresses of app.test:80 cannot be looked up: ", outage);
+        server.say("app.test", say(Holds(1, vec![1])));
+        logs("the IPv4 addresses of app.test:80 can be looked up again", outage);
+    }
+    logs("the IPv6 addresses of app.test:80 cannot be looked up: ", 1);
+    logs("app.test:80 can be looked up again", 2);
+}
+
+#[test]
 fn a_family_that_is_not_there_leaves() {
     let both = |odd| Each(Box::new([Holds(1, vec![1]), odd]));
     for odd in [Code(3), Holds(1, vec![])] {
