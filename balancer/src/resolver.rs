@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     pin::pin,
     sync::Arc,
     time::Duration,
@@ -35,6 +35,10 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// The port of name servers.
 const PORT: u16 = 53;
+
+/// Most bytes of a name, and of what is between two dots (RFC 1035, 2.3.4: 255 with the lengths of the labels and the root).
+const LONGEST_NAME: usize = 253;
+const LONGEST_LABEL: usize = 63;
 
 /// Most names that are looked up at the same time to check them: each takes some descriptors.
 const MOST_AT_ONCE: usize = 64;
@@ -88,11 +92,11 @@ impl Resolver {
         })
     }
 
-    /// Looks `HOST:PORT` up, IPv4 and IPv6.
+    /// Looks `HOST:PORT` up, IPv4 and IPv6. `InvalidInput` if no host can have that name; nobody is asked then.
     pub(crate) async fn look_up(self, name: String) -> io::Result<Found> {
         let (host, port) = name.rsplit_once(':').ok_or(io::ErrorKind::InvalidInput)?;
         let port = port.parse().map_err(io::Error::other)?;
-        let name = Name::from_str_relaxed(host).map_err(io::Error::other)?;
+        let name = of_host(host).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         let of = |ip| SocketAddr::new(ip, port);
         if let Some(ips) = in_hosts(&name) {
             let addresses = ips.into_iter().map(of).collect();
@@ -121,10 +125,11 @@ impl Resolver {
         if names.is_empty() {
             return Vec::new();
         }
-        let told = |name: &str, error: &io::Error| {
-            format!(
+        let told = |name: &str, error: &io::Error| match error.kind() {
+            io::ErrorKind::InvalidInput => format!("`{name}` names no host: {error}"),
+            _ => format!(
                 "`{name}` cannot be looked up: {error}; check the name, write its IP address, or name who knows it in `resolver`"
-            )
+            ),
         };
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Err(error) => names.iter().map(|(_, name)| Err(told(name, &error))).collect(),
@@ -163,6 +168,53 @@ impl Resolver {
         options.positive_max_ttl = Some(Duration::from_secs(u32::MAX.into()));
         Ok((config, options))
     }
+}
+
+/// A host's name, or what is wrong with it and what to write. What is one is left to the library, which does not say
+/// well why something is none. Pure.
+fn of_host(host: &str) -> Result<Name, String> {
+    match Name::from_str_relaxed(host) {
+        Ok(name) if !name.is_root() => Ok(name),
+        _ => Err(misnamed(host)),
+    }
+}
+
+/// Why this is no name of a host. Pure.
+fn misnamed(host: &str) -> String {
+    if host == "." {
+        return "there is nothing before its dot; write a name such as app.example".to_owned();
+    }
+    if host.parse::<Ipv6Addr>().is_ok() {
+        return format!("an IPv6 address before a port has brackets; write [{host}] and the port");
+    }
+    let bare = host.strip_suffix('.').unwrap_or(host);
+    if bare.split('.').any(str::is_empty) {
+        return "there is nothing before one of its dots; leave that dot out".to_owned();
+    }
+    let is_odd = |letter: &char| letter.is_ascii() && !letter.is_ascii_alphanumeric() && !"-_.".contains(*letter);
+    if let Some(odd) = bare.chars().find(is_odd) {
+        let odd = odd.escape_debug();
+        return format!(
+            "`{odd}` can be in none; write letters, digits, - and _ with dots between, or an IPv6 address in brackets, such as [::1]"
+        );
+    }
+    for label in bare.split('.') {
+        if label.starts_with('-') {
+            return format!("`{label}` begins with -; write a letter or a digit there");
+        }
+        if label.is_ascii() && label.len() > LONGEST_LABEL {
+            let length = label.len();
+            return format!(
+                "`{label}` has {length} bytes, and {LONGEST_LABEL} are the most before a dot; write a shorter name, or its IP address"
+            );
+        }
+        if Name::from_str_relaxed(label).is_err() {
+            return format!(
+                "`{label}` is not {LONGEST_LABEL} bytes or fewer in ASCII; write it as name servers have it, such as xn--bcher-kva for bücher"
+            );
+        }
+    }
+    format!("it is longer than {LONGEST_NAME} bytes; write a shorter name, or its IP address")
 }
 
 /// The system's servers; the domain of its own name counts only if no other is to be searched, as `resolv.conf(5)` says.
@@ -319,6 +371,35 @@ mod tests {
         assert_eq!(read("[::1]:5353").unwrap(), "[::1]:5353");
         for odd in ["", "dns.example", "10.0.0.2:", "10.0.0.2:99999", "[::1]"] {
             assert!(read(odd).unwrap_err().contains("is no address of a name server"), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_host_can_have_says_why_and_what_to_write() {
+        let (long, wide) = ("a".repeat(64), "ü".repeat(60));
+        let (longest, longer) = (["a"; 127].join("."), ["a"; 128].join("."));
+        let cases: [(&str, &[&str]); 14] = [
+            (".", &["nothing before its dot", "app.example"]),
+            ("..", &["nothing before one of its dots"]),
+            (".a", &["nothing before one of its dots"]),
+            ("a..b", &["nothing before one of its dots", "leave that dot out"]),
+            ("a b", &["` ` can be in none", "letters, digits"]),
+            ("a\tb", &["`\\t` can be in none"]),
+            ("user@a", &["`@` can be in none"]),
+            ("a:b", &["`:` can be in none", "in brackets"]),
+            ("[::g]", &["`[` can be in none", "such as [::1]"]),
+            ("::1", &["write [::1] and the port"]),
+            ("app.-a", &["`-a` begins with -"]),
+            (&long, &[&long, "64 bytes, and 63 are the most"]),
+            (&longer, &["longer than 253 bytes", "IP address"]),
+            (&wide, &[&wide, "in ASCII", "xn--"]),
+        ];
+        for (host, parts) in cases {
+            let why = of_host(host).unwrap_err();
+            assert!(parts.iter().all(|part| why.contains(part)), "{host}: {why}");
+        }
+        for good in ["app", "app.test.", "a_b", "_a.b", "a-.b", "1.2.3", "bücher.test", &longest, &long[1..]] {
+            assert!(of_host(good).is_ok(), "{good}");
         }
     }
 

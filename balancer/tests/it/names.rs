@@ -324,6 +324,20 @@ fn a_name_that_nobody_knows_is_told_at_the_start() {
 }
 
 #[test]
+fn a_name_that_no_host_can_have_is_told_at_the_start_with_what_to_write() {
+    for (name, why) in [
+        ("a..b", "there is nothing before one of its dots; leave that dot out"),
+        ("-a", "`-a` begins with -; write a letter or a digit there"),
+        ("::1", "an IPv6 address before a port has brackets; write [::1] and the port"),
+    ] {
+        let text = format!("[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"{name}:8901\"\n");
+        let expected =
+            format!("logkin-balancer: FILE:4:11: pool.server[0].address: `{name}:8901` names no host: {why}\n");
+        assert_eq!(check_text(&text), (Some(2), expected));
+    }
+}
+
+#[test]
 fn names_are_looked_up_at_the_same_time_and_told_in_the_order_of_the_file() {
     // Nobody gets an answer before all have asked.
     let server = NameServer::saying(["a.test", "b.test", "c.test"].map(|name| (name, Late(3, 2))));
