@@ -3,12 +3,15 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout_at},
+};
 
 use crate::{
     backend::{Address, Backend, BackendId, Question, Terms},
     pool::Change,
-    resolver::{Family, Found, USUALLY_HOLDS},
+    resolver::{Family, Found, Late, Missing, USUALLY_HOLDS},
     supervisor::Ids,
 };
 
@@ -24,9 +27,12 @@ pub(crate) struct Named {
 /// After the first look-up that failed.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Why a family is not known whose answer is waited for no longer.
+const TOO_LATE: &str = "no answer came before the next look-up";
+
 /// Keeps the pool to the addresses of a name. While it cannot be looked up, they stay what they were; if it is one family
-/// of which nothing is known, those of that family. `holds`: for how long an answer is believed, if it is not to say so
-/// itself.
+/// of which nothing is known, those of that family. An answer that is late for one family holds up nothing, and is taken
+/// if it comes before the next look-up. `holds`: for how long an answer is believed, if it is not to say so itself.
 pub(crate) async fn follow<L: Future<Output = io::Result<Found>>>(
     named: Named,
     ids: Arc<Ids>,
@@ -34,22 +40,63 @@ pub(crate) async fn follow<L: Future<Output = io::Result<Found>>>(
     holds: Option<Duration>,
     look_up: impl Fn(String) -> L,
 ) {
-    let (mut known, mut trouble) = (BTreeMap::new(), Trouble::default());
+    let mut followed = Followed { named, ids, changes, holds, known: BTreeMap::new(), trouble: Trouble::default() };
     loop {
-        let (found_holds, missing, why) = match look_up(named.name.clone()).await {
-            Ok(Found { addresses, holds, missing }) => {
-                for step in steps(&known, &addresses, missing.as_ref().map(|(family, _)| *family)) {
-                    drop(changes.send(take(step, &named, &ids, &mut known)).await);
-                }
-                let (missing, why) = missing.map(|(family, why)| (vec![family], why)).unwrap_or_default();
-                (holds, missing, why)
+        let (pause, late) = followed.take_in(look_up(followed.named.name.clone()).await).await;
+        let mut due = Instant::now() + pause;
+        if let Some((family, late)) = late {
+            if let Ok(found) = timeout_at(due, late).await {
+                let (pause, _) = followed.take_in(Ok(found)).await;
+                due = due.min(Instant::now() + pause);
+            } else {
+                followed.hear_of(&[family], None, TOO_LATE);
             }
-            Err(error) => (USUALLY_HOLDS, vec![Family::Ipv4, Family::Ipv6], error.to_string()),
+        }
+        sleep_until(due).await;
+    }
+}
+
+/// A name, and what is known of it.
+struct Followed {
+    named: Named,
+    ids: Arc<Ids>,
+    changes: mpsc::Sender<Change>,
+    holds: Option<Duration>,
+    known: BTreeMap<SocketAddr, BackendId>,
+    trouble: Trouble,
+}
+
+impl Followed {
+    /// Does what an answer asks for. Returns how long until the next look-up, and of which family the answer is still to
+    /// come.
+    async fn take_in(&mut self, heard: io::Result<Found>) -> (Duration, Option<(Family, Late)>) {
+        let Found { addresses, holds, missing } = match heard {
+            Ok(found) => found,
+            Err(error) => {
+                self.hear_of(&[Family::Ipv4, Family::Ipv6], None, &error.to_string());
+                return (self.trouble.pause(self.holds.unwrap_or(USUALLY_HOLDS)), None);
+            }
         };
-        let now = trouble.then(&missing);
-        trouble.tell(&now, &named.name, &why);
-        trouble = now;
-        sleep(trouble.pause(holds.unwrap_or(found_holds))).await;
+        for step in steps(&self.known, &addresses, missing.as_ref().map(|(family, _)| *family)) {
+            drop(self.changes.send(take(step, &self.named, &self.ids, &mut self.known)).await);
+        }
+        let holds = self.holds.unwrap_or(holds);
+        match missing {
+            Some((family, Missing::Late(late))) => {
+                self.hear_of(&[], Some(family), "");
+                return (holds, Some((family, late)));
+            }
+            Some((family, Missing::Failed(why))) => self.hear_of(&[family], None, &why),
+            None => self.hear_of(&[], None, ""),
+        }
+        (self.trouble.pause(holds), None)
+    }
+
+    /// Tells what is news in this: which families have failed, why, and that nothing has come of another one yet.
+    fn hear_of(&mut self, failed: &[Family], late: Option<Family>, why: &str) {
+        let now = self.trouble.then(failed, late);
+        self.trouble.tell(&now, &self.named.name, why);
+        self.trouble = now;
     }
 }
 
@@ -58,10 +105,11 @@ pub(crate) async fn follow<L: Future<Output = io::Result<Found>>>(
 struct Trouble(BTreeMap<Family, u32>);
 
 impl Trouble {
-    /// What it is after a look-up that has told nothing of these families. Pure.
-    fn then(&self, missing: &[Family]) -> Self {
+    /// What it is after a look-up for which some families have failed, and which one may still answer. Pure.
+    fn then(&self, failed: &[Family], late: Option<Family>) -> Self {
         let failures = |family: &Family| self.0.get(family).map_or(1, |failures| failures.saturating_add(1));
-        Self(missing.iter().map(|family| (*family, failures(family))).collect())
+        let stays = late.and_then(|family| Some((family, *self.0.get(&family)?)));
+        Self(failed.iter().map(|family| (*family, failures(family))).chain(stays).collect())
     }
 
     /// The families that are in it, and are not in the other one. Pure.
@@ -136,7 +184,7 @@ fn take(step: Step, named: &Named, ids: &Ids, known: &mut BTreeMap<SocketAddr, B
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{cell::Cell, net::Ipv6Addr};
 
     use proptest::prelude::*;
 
@@ -154,38 +202,66 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_pool_follows_a_name_and_keeps_what_it_has_while_nobody_knows_the_name() {
+    /// The first changes of the pool while it follows a name.
+    fn seen<const N: usize, L: Future<Output = io::Result<Found>>>(
+        holds: Option<Duration>,
+        look_up: impl Fn(String) -> L,
+    ) -> [String; N] {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (changes, mut inbox) = mpsc::channel(16);
         let named = Named { name: "app:80".to_owned(), terms: Terms::default(), health: None };
-        let round = Cell::new(0);
-        let look_up = |_| {
-            let found = match round.replace(round.get() + 1) {
-                0 => Ok(vec![address(1), address(2)]),
-                1 => Err(io::ErrorKind::TimedOut.into()),
-                _ => Ok(vec![address(2), address(3), address(3)]),
-            };
-            std::future::ready(found.map(|addresses| Found {
-                addresses,
-                holds: Duration::from_hours(1),
-                missing: None,
-            }))
-        };
-        let seen = runtime.block_on(async {
+        let seen: Vec<String> = runtime.block_on(async {
             let collecting = async {
                 let mut seen = Vec::new();
-                while seen.len() < 4 {
+                while seen.len() < N {
                     seen.extend(inbox.recv().await.map(|change| told(&change)));
                 }
                 seen
             };
             tokio::select! {
-                () = follow(named, Arc::default(), changes, Some(Duration::from_millis(1)), look_up) => unreachable!(),
+                () = follow(named, Arc::default(), changes, holds, look_up) => unreachable!(),
                 seen = collecting => seen,
             }
         });
+        seen.try_into().unwrap()
+    }
+
+    fn found(addresses: &[SocketAddr], late: Option<Late>) -> Found {
+        let missing = late.map(|late| (Family::Ipv6, Missing::Late(late)));
+        Found { addresses: addresses.to_vec(), holds: Duration::from_hours(1), missing }
+    }
+
+    #[test]
+    fn the_pool_follows_a_name_and_keeps_what_it_has_while_nobody_knows_the_name() {
+        let round = Cell::new(0);
+        let look_up = |_| {
+            std::future::ready(match round.replace(round.get() + 1) {
+                0 => Ok(found(&[address(1), address(2)], None)),
+                1 => Err(io::ErrorKind::TimedOut.into()),
+                _ => Ok(found(&[address(2), address(3), address(3)], None)),
+            })
+        };
+        let seen = seen(Some(Duration::from_millis(1)), look_up);
         assert_eq!(seen, ["+app/10.0.0.1:80", "+app/10.0.0.2:80", "+app/10.0.0.3:80", "-0"]);
+    }
+
+    #[test]
+    fn an_answer_that_is_late_for_one_family_is_taken_when_it_comes() {
+        let late = Box::pin(async { found(&[address(1), (Ipv6Addr::LOCALHOST, 80).into()], None) });
+        let once = Cell::new(Some(found(&[address(1)], Some(late))));
+        let seen = seen(None, |_| std::future::ready(Ok(once.take().unwrap())));
+        assert_eq!(seen, ["+app/10.0.0.1:80", "+app/[::1]:80"]);
+    }
+
+    #[test]
+    fn an_answer_that_never_comes_for_one_family_does_not_hold_up_the_next_look_up() {
+        let last = Cell::new(0);
+        let look_up = |_| {
+            last.set(last.get() + 1);
+            std::future::ready(Ok(found(&[address(last.get())], Some(Box::pin(std::future::pending())))))
+        };
+        let seen = seen(Some(Duration::from_millis(1)), look_up);
+        assert_eq!(seen, ["+app/10.0.0.1:80", "+app/10.0.0.2:80", "-0"]);
     }
 
     #[test]
@@ -213,7 +289,7 @@ mod tests {
         let (ipv4, ipv6) = (Family::Ipv4, Family::Ipv6);
         let mut trouble = Trouble::default();
         let mut after = |missing: &[Family]| {
-            let now = trouble.then(missing);
+            let now = trouble.then(missing, None);
             let news = (now.beyond(&trouble), trouble.beyond(&now));
             trouble = now;
             news
@@ -234,12 +310,21 @@ mod tests {
     }
 
     #[test]
+    fn a_late_answer_is_no_news_of_its_family() {
+        let (ipv4, ipv6) = (Family::Ipv4, Family::Ipv6);
+        assert_eq!(Trouble::default().then(&[], Some(ipv6)), Trouble::default());
+        let both = Trouble::default().then(&[ipv4, ipv6], None);
+        assert_eq!(both.then(&[], Some(ipv6)), Trouble(BTreeMap::from([(ipv6, 1)])));
+        assert_eq!(both.then(&[], Some(ipv6)).then(&[ipv6], None), Trouble(BTreeMap::from([(ipv6, 2)])));
+    }
+
+    #[test]
     fn a_family_that_fails_for_long_neither_hurries_the_other_nor_slows_down_its_retries() {
         let (ipv4, ipv6) = (Family::Ipv4, Family::Ipv6);
         let (hour, usual) = (Duration::from_hours(1), USUALLY_HOLDS);
         let mut trouble = Trouble::default();
         let mut pause = |missing: &[Family], holds| {
-            trouble = trouble.then(missing);
+            trouble = trouble.then(missing, None);
             trouble.pause(holds).as_secs()
         };
         assert_eq!(pause(&[], hour), 3600);

@@ -3,7 +3,7 @@
 use std::{
     fmt, io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    pin::pin,
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -44,15 +44,24 @@ const LONGEST_LABEL: usize = 63;
 const MOST_AT_ONCE: usize = 64;
 
 /// What a name stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     /// One or more, perhaps one twice.
     pub(crate) addresses: Vec<SocketAddr>,
     /// How long that can be believed.
     pub(crate) holds: Duration,
-    /// Of which family nothing is known, and why: not that there are no addresses of it.
-    pub(crate) missing: Option<(Family, String)>,
+    /// Of which family nothing is known: not that there are no addresses of it.
+    pub(crate) missing: Option<(Family, Missing)>,
 }
+
+/// Why nothing is known of a family.
+pub(crate) enum Missing {
+    Failed(String),
+    /// It has not answered yet.
+    Late(Late),
+}
+
+/// All that was found, with what the other family says in the end.
+pub(crate) type Late = Pin<Box<dyn Future<Output = Found> + Send>>;
 
 /// One kind of address; there is a question for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,13 +119,13 @@ impl Resolver {
         let ask = |name: Name| {
             let resolver = resolver.clone();
             async move {
-                let ipv4 = resolver.ipv4_lookup(name.clone());
-                let ipv6 = resolver.ipv6_lookup(name);
-                together(async { said(ipv4.await) }, async { said(ipv6.await) }).await
+                let (other, same) = (resolver.clone(), name.clone());
+                let ipv4 = Box::pin(async move { said(other.ipv4_lookup(same).await) });
+                let ipv6 = Box::pin(async move { said(resolver.ipv6_lookup(name).await) });
+                together(ipv4, ipv6).await
             }
         };
-        let Heard { ips, holds, missing } = first(names, ask).await?;
-        Ok(Found { addresses: ips.into_iter().map(of).collect(), holds, missing })
+        Ok(first(names, ask).await?.found(port))
     }
 
     /// Looks backends up, all at once, to tell at once that nobody knows them: what is wrong with each, in their order. Not
@@ -259,12 +268,64 @@ enum Said {
 /// What is said of a name in both, or why nothing is.
 type Answers<E> = (Result<Said, E>, Result<Said, E>);
 
+/// A question for one family.
+type Asked = Pin<Box<dyn Future<Output = Result<Said, NetError>> + Send>>;
+
+/// Why nothing is said.
+enum Unsaid {
+    Failed(NetError),
+    /// The question is still under way.
+    Late(Asked),
+}
+
+impl From<Unsaid> for String {
+    fn from(why: Unsaid) -> Self {
+        match why {
+            Unsaid::Failed(error) => error.to_string(),
+            Unsaid::Late(_) => NetError::Timeout.to_string(),
+        }
+    }
+}
+
 /// What is known of both families.
 #[derive(Debug, PartialEq, Eq)]
-struct Heard {
+struct Heard<E> {
     ips: Vec<IpAddr>,
     holds: Duration,
-    missing: Option<(Family, String)>,
+    missing: Option<(Family, E)>,
+}
+
+impl<E> Heard<E> {
+    /// With what is said of the other family. Pure.
+    fn and(mut self, family: Family, answer: Result<Said, E>) -> Self {
+        match answer {
+            Ok(Said::Addresses(ips, holds)) => {
+                self.ips.extend(ips);
+                self.holds = self.holds.min(holds);
+            }
+            Ok(Said::Empty | Said::Unknown) => {}
+            Err(error) => self.missing = Some((family, error)),
+        }
+        self
+    }
+}
+
+impl Heard<Unsaid> {
+    fn found(self, port: u16) -> Found {
+        let Self { ips, holds, missing } = self;
+        let addresses = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+        let missing = missing.map(|(family, why)| match why {
+            Unsaid::Failed(_) => (family, Missing::Failed(why.into())),
+            Unsaid::Late(asked) => {
+                let late = async move {
+                    let answer = asked.await.map_err(Unsaid::Failed);
+                    Self { ips, holds, missing: None }.and(family, answer).found(port)
+                };
+                (family, Missing::Late(Box::pin(late)))
+            }
+        });
+        Found { addresses, holds, missing }
+    }
 }
 
 fn said(answer: Result<Lookup, NetError>) -> Result<Said, NetError> {
@@ -284,22 +345,28 @@ fn said(answer: Result<Lookup, NetError>) -> Result<Said, NetError> {
     }
 }
 
-/// Both answers; once there is an address, the other one is not waited for much longer.
-async fn together(
-    ipv4: impl Future<Output = Result<Said, NetError>>,
-    ipv6: impl Future<Output = Result<Said, NetError>>,
-) -> Answers<NetError> {
-    let (mut ipv4, mut ipv6) = (pin!(ipv4), pin!(ipv6));
-    let late = || Err(NetError::Timeout);
+/// Both answers, in whatever order they come.
+async fn together(mut ipv4: Asked, mut ipv6: Asked) -> Answers<Unsaid> {
     tokio::select! {
         first = &mut ipv4 => {
-            let other = if has_addresses(&first) { timeout(GRACE, ipv6).await.unwrap_or_else(|_| late()) } else { ipv6.await };
-            (first, other)
+            let second = after(&first, ipv6).await;
+            (first.map_err(Unsaid::Failed), second)
         }
         first = &mut ipv6 => {
-            let other = if has_addresses(&first) { timeout(GRACE, ipv4).await.unwrap_or_else(|_| late()) } else { ipv4.await };
-            (other, first)
+            let second = after(&first, ipv4).await;
+            (second, first.map_err(Unsaid::Failed))
         }
+    }
+}
+
+/// The second answer; once there is an address, it is not waited for much longer.
+async fn after(first: &Result<Said, NetError>, mut second: Asked) -> Result<Said, Unsaid> {
+    if !has_addresses(first) {
+        return second.await.map_err(Unsaid::Failed);
+    }
+    match timeout(GRACE, &mut second).await {
+        Ok(answer) => answer.map_err(Unsaid::Failed),
+        Err(_) => Err(Unsaid::Late(second)),
     }
 }
 
@@ -315,15 +382,15 @@ fn time_to_live(seconds: u32) -> Duration {
 
 /// Asks for one name after the other until one has an address. One of which nothing is known ends it: the next may be
 /// another program's.
-async fn first<E: fmt::Display, A: Future<Output = Answers<E>>>(
+async fn first<E: Into<String>, A: Future<Output = Answers<E>>>(
     names: Vec<Name>,
     ask: impl Fn(Name) -> A,
-) -> io::Result<Heard> {
+) -> io::Result<Heard<E>> {
     let mut is_known = false;
     for name in names {
         let answers = ask(name).await;
         is_known |= matches!(answers, (Ok(Said::Empty), _) | (_, Ok(Said::Empty)));
-        if let Some(heard) = both(answers).map_err(io::Error::other)? {
+        if let Some(heard) = both(answers).map_err(|error| io::Error::other(error.into()))? {
             return Ok(heard);
         }
     }
@@ -331,19 +398,15 @@ async fn first<E: fmt::Display, A: Future<Output = Answers<E>>>(
 }
 
 /// From what is said of each family. An error if there is no address, but may be one. Pure.
-fn both<E: fmt::Display>(answers: Answers<E>) -> Result<Option<Heard>, String> {
+fn both<E>(answers: Answers<E>) -> Result<Option<Heard<E>>, E> {
     match answers {
-        (Ok(Said::Addresses(mut ips, first)), Ok(Said::Addresses(more, second))) => {
-            ips.extend(more);
-            Ok(Some(Heard { ips, holds: first.min(second), missing: None }))
+        (Ok(Said::Addresses(ips, holds)), ipv6) => {
+            Ok(Some(Heard { ips, holds, missing: None }.and(Family::Ipv6, ipv6)))
         }
-        (Ok(Said::Addresses(ips, holds)), other) => {
-            Ok(Some(Heard { ips, holds, missing: other.err().map(|error| (Family::Ipv6, error.to_string())) }))
+        (ipv4, Ok(Said::Addresses(ips, holds))) => {
+            Ok(Some(Heard { ips, holds, missing: None }.and(Family::Ipv4, ipv4)))
         }
-        (other, Ok(Said::Addresses(ips, holds))) => {
-            Ok(Some(Heard { ips, holds, missing: other.err().map(|error| (Family::Ipv4, error.to_string())) }))
-        }
-        (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
+        (Err(error), _) | (_, Err(error)) => Err(error),
         (Ok(Said::Empty | Said::Unknown), Ok(Said::Empty | Said::Unknown)) => Ok(None),
     }
 }
@@ -434,7 +497,7 @@ mod tests {
     }
 
     /// What comes of a search, and how many names were asked for.
-    fn search(replies: &[Answers<&'static str>]) -> (Result<Heard, String>, usize) {
+    fn search(replies: &[Answers<&'static str>]) -> (Result<Heard<&'static str>, String>, usize) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let asked = std::cell::Cell::new(0);
         let ask = |_| std::future::ready(replies[asked.replace(asked.get() + 1)].clone());
@@ -464,25 +527,35 @@ mod tests {
         let (ipv4, ipv6) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]));
         let here = |ip: IpAddr, seconds| Ok(Said::Addresses(vec![ip], Duration::from_secs(seconds)));
         let heard = |ips: &[IpAddr], seconds, missing: Option<Family>| {
-            let missing = missing.map(|family| (family, "odd".to_owned()));
+            let missing = missing.map(|family| (family, "odd"));
             Ok(Some(Heard { ips: ips.to_vec(), holds: Duration::from_secs(seconds), missing }))
         };
-        assert_eq!(both::<&str>((here(ipv4, 9), here(ipv6, 5))), heard(&[ipv4, ipv6], 5, None));
+        assert_eq!(both((here(ipv4, 9), here(ipv6, 5))), heard(&[ipv4, ipv6], 5, None));
         assert_eq!(both((here(ipv4, 9), Err("odd"))), heard(&[ipv4], 9, Some(Family::Ipv6)));
         assert_eq!(both((Err("odd"), here(ipv6, 5))), heard(&[ipv6], 5, Some(Family::Ipv4)));
-        assert_eq!(both::<&str>((here(ipv4, 9), Ok(Said::Unknown))), heard(&[ipv4], 9, None));
+        assert_eq!(both((here(ipv4, 9), Ok(Said::Unknown))), heard(&[ipv4], 9, None));
     }
 
     #[test]
-    fn who_says_nothing_of_one_family_does_not_keep_the_other() {
+    fn who_says_nothing_of_one_family_does_not_keep_the_other_and_is_still_heard_later() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let there = || std::future::ready(Ok(Said::Addresses(vec![[127, 0, 0, 1].into()], SHORTEST)));
-        let (first, other) = runtime.block_on(together(there(), std::future::pending()));
-        assert!(has_addresses(&first) && matches!(other, Err(NetError::Timeout)));
-        let (other, first) = runtime.block_on(together(std::future::pending(), there()));
-        assert!(has_addresses(&first) && matches!(other, Err(NetError::Timeout)));
-        let (empty, first) = runtime.block_on(together(async { Ok(Said::Empty) }, there()));
-        assert!(has_addresses(&first) && matches!(empty, Ok(Said::Empty)));
+        let here = |ip: [u8; 4]| Said::Addresses(vec![ip.into()], SHORTEST);
+        let there = || -> Asked { Box::pin(std::future::ready(Ok(here([127, 0, 0, 1])))) };
+        for is_ipv4 in [false, true] {
+            let (answer, coming) = tokio::sync::oneshot::channel();
+            let late: Asked = Box::pin(async { coming.await.map_err(|_| NetError::Timeout) });
+            let (ipv4, ipv6) = if is_ipv4 { (late, there()) } else { (there(), late) };
+            let heard = both(runtime.block_on(together(ipv4, ipv6))).ok().flatten().unwrap();
+            let found = heard.found(80);
+            let Some((family, Missing::Late(late))) = found.missing else { panic!("{:?}", found.addresses) };
+            assert_eq!((found.addresses.len(), family == Family::Ipv4), (1, is_ipv4));
+            answer.send(here([127, 0, 0, 2])).unwrap();
+            let found = runtime.block_on(late);
+            assert_eq!(found.addresses, [([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]);
+            assert!(found.missing.is_none());
+        }
+        let (empty, first) = runtime.block_on(together(Box::pin(async { Ok(Said::Empty) }), there()));
+        assert!(matches!((empty, first), (Ok(Said::Empty), Ok(Said::Addresses(..)))));
     }
 
     #[test]
