@@ -99,6 +99,12 @@ impl Download {
         self.filled = 0;
     }
 
+    /// All of it has gone on: it holds no memory any more.
+    pub(crate) fn let_go(&mut self) {
+        self.release();
+        (self.buffer, self.taken) = (None, None);
+    }
+
     /// Reads more; 0 is the end of the connection. Without room for more, nothing is read and that is an error.
     pub(crate) fn poll_read(
         &mut self,

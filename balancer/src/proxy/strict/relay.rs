@@ -332,10 +332,16 @@ impl Relay<'_> {
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, download: &Download) -> Poll<io::Result<()>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, download: &mut Download) -> Poll<io::Result<()>> {
         let bytes = self.press.as_ref().map_or(download.bytes(), Press::output);
         let end = self.end(download);
-        self.desk.down.poll_send_body(cx, self.stream, bytes, end, self.entry)
+        let sent = self.desk.down.poll_send_body(cx, self.stream, bytes, end, self.entry);
+        if self.all_packed && sent.is_pending() && self.desk.down.is_empty() {
+            // Over HTTP/2 the last of it is held elsewhere until it has gone out.
+            download.let_go();
+            self.press = None;
+        }
+        sent
     }
 
     /// Whether the client has left while the backend has nothing to say.
