@@ -41,6 +41,8 @@ use crate::{
 };
 
 mod answer;
+mod block;
+mod frame;
 mod front;
 mod going;
 mod head;

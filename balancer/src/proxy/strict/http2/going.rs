@@ -9,14 +9,13 @@ use std::{
     time::Duration,
 };
 
-use super::watch::{DATA, END_STREAM, HEAD, HEADERS, RESET};
+use super::frame::{DATA, END_STREAM, HEADERS, Head, Partial, RESET};
 
 /// The answers of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Going {
-    /// The head of a frame, as far as it is written, and bytes of the frame behind it that are still to be.
-    head: [u8; HEAD],
-    filled: usize,
+    next: Partial,
+    /// Bytes of the frame under way that are still to be written.
     left: usize,
     /// A stream whose end is written with the frame under way.
     ending: Option<u32>,
@@ -66,13 +65,9 @@ impl Going {
         self.written += bytes.len() as u64;
         while !bytes.is_empty() {
             if self.left == 0 {
-                let (taken, rest) = bytes.split_at((HEAD - self.filled).min(bytes.len()));
-                self.head[self.filled..self.filled + taken.len()].copy_from_slice(taken);
-                (self.filled, bytes) = (self.filled + taken.len(), rest);
-                if self.filled < HEAD {
-                    return;
-                }
-                self.begin_frame();
+                let Some(frame) = self.next.take(&mut bytes) else { return };
+                self.left = frame.length;
+                self.ending = is_end(frame).then_some(frame.stream);
             }
             let taken = self.left.min(bytes.len());
             (self.left, bytes) = (self.left - taken, &bytes[taken..]);
@@ -109,23 +104,19 @@ impl Going {
     fn wake(&mut self) {
         self.under_way.values_mut().filter_map(Option::take).for_each(Waker::wake);
     }
+}
 
-    fn begin_frame(&mut self) {
-        let [high, middle, low, kind, flags, stream @ ..] = self.head;
-        self.filled = 0;
-        self.left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
-        let is_end = kind == RESET || matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0;
-        self.ending = is_end.then(|| u32::from_be_bytes(stream));
-    }
+fn is_end(frame: Head) -> bool {
+    frame.kind == RESET || matches!(frame.kind, DATA | HEADERS) && frame.has(END_STREAM)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::frame::BYTES, *};
 
     fn frame(kind: u8, flags: u8, stream: u8, length: u8) -> Vec<u8> {
         let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, stream];
-        frame.resize(HEAD + usize::from(length), DATA);
+        frame.resize(BYTES + usize::from(length), DATA);
         frame
     }
 

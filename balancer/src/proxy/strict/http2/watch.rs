@@ -1,43 +1,23 @@
 //! Frames on their way to `h2`: the first one has to be the client's settings, those that cost it nothing and us something,
-//! such as resets, pings, settings and empty data, are counted, and heads are [read](super::recode) and passed on as they
+//! such as resets, pings, settings and empty data, are counted, and heads are [read](super::block) and passed on as they
 //! are written anew. Pure.
 
 use h2::Reason;
 
 use super::{
     MOST_STREAMS, PIECE,
-    recode::{Odd, Recoder},
+    block::{Block, is_of_head},
+    frame::{
+        ANSWER, CONTINUATION, DATA, END_STREAM, GOAWAY, HEADERS, Head, LONGEST, PADDED, PING, Partial, RESET, SETTINGS,
+        WINDOW_UPDATE,
+    },
+    recode::Odd,
     rules::Of,
 };
 use crate::http1::Refusal;
 
 /// Bytes that a client sends before its first frame.
 const PREFACE: usize = 24;
-/// Bytes of a frame's head.
-pub(super) const HEAD: usize = 9;
-
-pub(super) const DATA: u8 = 0;
-pub(super) const HEADERS: u8 = 1;
-pub(super) const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-/// The flag of DATA that ends a stream, and that of PING and SETTINGS that answers one.
-const LAST_OR_ANSWER: u8 = 1;
-/// The flag of HEADERS and CONTINUATION with the end of a head.
-const END_HEADERS: u8 = 4;
-/// The flag of HEADERS and DATA with the end of a message.
-pub(super) const END_STREAM: u8 = 1;
-/// The flag of HEADERS that begins with the length of what fills it up.
-const PADDED: u8 = 8;
-/// The flag of HEADERS with a priority, and its bytes.
-const PRIORITY: u8 = 0x20;
-const PRIORITY_BYTES: usize = 5;
-
-/// Most bytes of a frame behind its head: what holds until we say more, and we do not (RFC 9113, 4.2).
-const LONGEST: usize = 16 * 1024;
 
 /// Most heads that are refused and wait to be told: more than there may be requests.
 const MOST_ODD: usize = 2 * MOST_STREAMS as usize;
@@ -61,25 +41,15 @@ const PER_UPDATE: u64 = 256;
 pub(super) struct Watch {
     /// Bytes seen of the preface.
     greeted: usize,
-    head: [u8; HEAD],
-    /// Bytes there are of the head.
-    filled: usize,
-    /// Bytes of the frame behind its head that are still to come.
-    left: usize,
-    /// Whether the settings of the preface have come.
+    /// Whether the settings of it have come.
     settled: bool,
+    next: Partial,
+    /// The frame that has come last, and bytes of it that are still to come.
+    frame: Head,
+    left: usize,
     second: u64,
     counts: [u32; KINDS],
-    heads: Recoder,
-    /// The stream whose head has begun and not ended, the flags that it began with, and what it is of.
-    open: Option<(u32, u8, Of)>,
-    /// Whether the length of its filling is still to come.
-    padded: bool,
-    /// The priority in front of its fields, as far as it has come, and how long that is.
-    priority: Vec<u8>,
-    priority_length: usize,
-    /// Bytes behind them.
-    filling: usize,
+    block: Block,
     /// The last stream that was begun.
     last: u32,
     /// Whether another head or frame has begun.
@@ -94,18 +64,13 @@ impl Watch {
     pub(super) fn new(head_size: usize) -> Self {
         Self {
             greeted: 0,
-            head: [0; HEAD],
-            filled: 0,
-            left: 0,
             settled: false,
+            next: Partial::default(),
+            frame: Head::default(),
+            left: 0,
             second: 0,
             counts: [0; KINDS],
-            heads: Recoder::new(head_size),
-            open: None,
-            padded: false,
-            priority: Vec::new(),
-            priority_length: 0,
-            filling: 0,
+            block: Block::new(head_size),
             last: 0,
             moved: false,
             odd: Vec::new(),
@@ -115,7 +80,7 @@ impl Watch {
 
     /// Whether the next bytes, so many of them, go on as they are.
     pub(super) fn is_plain(&self, length: usize) -> bool {
-        self.left > length && !self.is_of_head()
+        self.left > length && !is_of_head(self.frame)
     }
 
     /// They have gone.
@@ -137,27 +102,24 @@ impl Watch {
                 let (passed, rest) = bytes.split_at(self.left.min(bytes.len()));
                 bytes = rest;
                 self.left -= passed.len();
-                if self.is_of_head() {
-                    self.read(passed)?;
+                if is_of_head(self.frame) {
+                    self.block.read(passed, self.left)?;
                 } else {
                     out.extend_from_slice(passed);
                 }
             } else {
-                let (taken, rest) = bytes.split_at((HEAD - self.filled).min(bytes.len()));
-                bytes = rest;
-                self.head[self.filled..self.filled + taken.len()].copy_from_slice(taken);
-                self.filled += taken.len();
-                if self.filled < HEAD {
-                    break;
-                }
-                self.filled = 0;
-                self.begin(sent)?;
-                if !self.is_of_head() && !self.is_nothing() {
-                    out.extend_from_slice(&self.head);
+                let Some(frame) = self.next.take(&mut bytes) else { break };
+                self.begin(frame, sent)?;
+                if !is_of_head(frame) && !self.is_nothing(frame) {
+                    out.extend_from_slice(&frame.bytes());
                 }
             }
-            if self.left == 0 && self.is_of_head() {
-                self.end(out)?;
+            if self.left == 0
+                && is_of_head(self.frame)
+                && let Some((of, odd)) = self.block.end(self.frame, out)?
+            {
+                let list = if of == Of::Trailers { &mut self.odd_trailers } else { &mut self.odd };
+                list.push((self.frame.stream, odd));
             }
         }
         Ok(all.len() - bytes.len())
@@ -182,14 +144,12 @@ impl Watch {
 
     /// Holds no more memory than it has to.
     pub(super) fn rest(&mut self) {
-        if self.open.is_none() {
-            self.heads.rest();
-        }
+        self.block.rest();
     }
 
     /// Whether a part of a head has come, and the rest has not; what of a frame has come may be one.
     pub(super) fn is_in_head(&self) -> bool {
-        self.filled > 0 || self.open.is_some()
+        self.next.has_begun() || self.block.stream().is_some()
     }
 
     /// Whether another head or frame has begun since this was asked.
@@ -197,110 +157,44 @@ impl Watch {
         std::mem::take(&mut self.moved)
     }
 
-    /// Whether the frame that has come last is part of a head.
-    fn is_of_head(&self) -> bool {
-        let [_, _, _, kind, ..] = self.head;
-        matches!(kind, HEADERS | CONTINUATION)
-    }
-
-    /// Whether the frame that begins is a piece of data without any. `h2` has had enough after a hundred of them, in however long a
-    /// time.
-    fn is_nothing(&self) -> bool {
-        let [_, _, _, kind, flags, ..] = self.head;
-        kind == DATA && self.left == 0 && flags & (END_STREAM | PADDED) == 0 && (1..=self.last).contains(&self.stream())
+    /// Whether a frame is a piece of data without any. `h2` has had enough after a hundred of them, in however long a time.
+    fn is_nothing(&self, frame: Head) -> bool {
+        let says = END_STREAM | PADDED;
+        frame.kind == DATA && frame.length == 0 && !frame.has(says) && (1..=self.last).contains(&frame.stream)
     }
 
     /// A frame begins.
-    fn begin(&mut self, sent: u64) -> Result<(), Reason> {
-        let [high, middle, low, kind, flags, ..] = self.head;
-        self.left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
-        self.settled |= kind == SETTINGS && flags & LAST_OR_ANSWER == 0;
-        let stream = self.stream();
+    fn begin(&mut self, frame: Head, sent: u64) -> Result<(), Reason> {
+        (self.frame, self.left) = (frame, frame.length);
+        self.settled |= frame.kind == SETTINGS && !frame.has(ANSWER);
         // A head is in one piece (RFC 9113, 4.3).
-        let follows = self.open.map_or(kind != CONTINUATION, |(open, ..)| kind == CONTINUATION && stream == open);
-        if !self.settled || !follows || kind == HEADERS && stream == 0 {
+        let continues = frame.kind == CONTINUATION;
+        let follows = self.block.stream().map_or(!continues, |stream| continues && stream == frame.stream);
+        if !self.settled || !follows || frame.kind == HEADERS && frame.stream == 0 {
             return Err(Reason::PROTOCOL_ERROR);
         }
-        if !is_sized(kind, flags, self.left) {
+        if !is_sized(frame) {
             return Err(Reason::FRAME_SIZE_ERROR);
         }
-        if !self.count(kind, flags, sent) || self.odd.len().max(self.odd_trailers.len()) > MOST_ODD {
+        if !self.count(frame, sent) || self.odd.len().max(self.odd_trailers.len()) > MOST_ODD {
             return Err(Reason::ENHANCE_YOUR_CALM);
         }
-        self.moved |= kind != CONTINUATION;
-        if kind == HEADERS {
-            let is_all = flags & END_STREAM != 0;
-            let of = if stream <= self.last { Of::Trailers } else { Of::Request { is_all } };
-            self.open = Some((stream, flags, of));
-            self.padded = flags & PADDED != 0;
-            self.priority.clear();
-            self.priority_length = if flags & PRIORITY == 0 { 0 } else { PRIORITY_BYTES };
-            self.heads.begin(of);
-            self.last = self.last.max(stream);
+        self.moved |= !continues;
+        if frame.kind == HEADERS {
+            let is_request = frame.stream > self.last;
+            let of = if is_request { Of::Request { is_all: frame.has(END_STREAM) } } else { Of::Trailers };
+            self.block.begin(frame, of);
+            self.last = self.last.max(frame.stream);
         }
         Ok(())
     }
 
-    /// Reads what has come of a head.
-    fn read(&mut self, mut bytes: &[u8]) -> Result<(), Reason> {
-        if self.padded
-            && let Some((length, rest)) = bytes.split_first()
-        {
-            (self.padded, self.filling, bytes) = (false, usize::from(*length), rest);
-            if self.filling + self.priority_length > self.left + bytes.len() {
-                return Err(Reason::PROTOCOL_ERROR);
-            }
-        }
-        let (priority, fields) = bytes.split_at(bytes.len().min(self.priority_length - self.priority.len()));
-        self.priority.extend_from_slice(priority);
-        let behind = self.filling.saturating_sub(self.left).min(fields.len());
-        self.heads.read(&fields[..fields.len() - behind]).map_err(|_| Reason::COMPRESSION_ERROR)
-    }
-
-    /// A frame of a head has ended; with the head it is passed on.
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Reason> {
-        let [_, _, _, _, flags, ..] = self.head;
-        self.filling = 0;
-        if self.padded || self.priority.len() < self.priority_length {
-            return Err(Reason::FRAME_SIZE_ERROR);
-        }
-        if flags & END_HEADERS == 0 {
-            return Ok(());
-        }
-        let Some((stream, began, of)) = self.open.take() else { return Ok(()) };
-        let (mut fields, odd) = self.heads.end().map_err(|_| Reason::COMPRESSION_ERROR)?;
-        let list = if of == Of::Trailers { &mut self.odd_trailers } else { &mut self.odd };
-        list.extend(odd.map(|odd| (stream, odd)));
-        let mut kind = HEADERS;
-        loop {
-            let priority: &[u8] = if kind == HEADERS { &self.priority } else { &[] };
-            let (piece, rest) = fields.split_at(fields.len().min(LONGEST - priority.len()));
-            let begun = if kind == HEADERS { began & (END_STREAM | PRIORITY) } else { 0 };
-            let ended = if rest.is_empty() { END_HEADERS } else { 0 };
-            let [_, high, middle, low] = u32::try_from(priority.len() + piece.len()).unwrap_or_default().to_be_bytes();
-            out.extend_from_slice(&[high, middle, low, kind, begun | ended]);
-            out.extend_from_slice(&stream.to_be_bytes());
-            out.extend_from_slice(priority);
-            out.extend_from_slice(piece);
-            (fields, kind) = (rest, CONTINUATION);
-            if fields.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// The stream of a frame.
-    fn stream(&self) -> u32 {
-        let [.., first, second, third, fourth] = self.head;
-        u32::from_be_bytes([first & 0x7f, second, third, fourth])
-    }
-
-    fn count(&mut self, kind: u8, flags: u8, sent: u64) -> bool {
-        let place = match kind {
+    fn count(&mut self, frame: Head, sent: u64) -> bool {
+        let place = match frame.kind {
             RESET => 0,
-            PING if flags & LAST_OR_ANSWER == 0 => 1,
-            SETTINGS if flags & LAST_OR_ANSWER == 0 => 2,
-            DATA if self.left == 0 && flags & LAST_OR_ANSWER == 0 => 3,
+            PING if !frame.has(ANSWER) => 1,
+            SETTINGS if !frame.has(ANSWER) => 2,
+            DATA if frame.length == 0 && !frame.has(END_STREAM) => 3,
             CONTINUATION => 4,
             WINDOW_UPDATE => 5,
             DATA | HEADERS => return true,
@@ -308,32 +202,35 @@ impl Watch {
             _ => 6,
         };
         self.counts[place] += 1;
-        let more = if kind == WINDOW_UPDATE { sent / PER_UPDATE } else { 0 };
+        let more = if frame.kind == WINDOW_UPDATE { sent / PER_UPDATE } else { 0 };
         u64::from(self.counts[place]) <= u64::from(MOST_IN_A_SECOND[place].1) + more
     }
 }
 
-fn is_sized(kind: u8, flags: u8, length: usize) -> bool {
-    let fits = match kind {
-        RESET | WINDOW_UPDATE => length == 4,
-        SETTINGS if flags & LAST_OR_ANSWER != 0 => length == 0,
-        SETTINGS => length.is_multiple_of(6),
-        PING => length == 8,
-        GOAWAY => length >= 8,
+fn is_sized(frame: Head) -> bool {
+    let fits = match frame.kind {
+        RESET | WINDOW_UPDATE => frame.length == 4,
+        SETTINGS if frame.has(ANSWER) => frame.length == 0,
+        SETTINGS => frame.length.is_multiple_of(6),
+        PING => frame.length == 8,
+        GOAWAY => frame.length >= 8,
         _ => true,
     };
-    fits && length <= LONGEST
+    fits && frame.length <= LONGEST
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::frame::{BYTES, END_HEADERS, PRIORITY},
+        *,
+    };
     use crate::hpack::{self, Field};
 
     fn frame(kind: u8, flags: u8, length: u8) -> Vec<u8> {
         let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, 1];
         // As the fields of a head: `accept-charset`, again and again.
-        frame.resize(HEAD + usize::from(length), 0x8f);
+        frame.resize(BYTES + usize::from(length), 0x8f);
         frame
     }
 
@@ -381,7 +278,7 @@ mod tests {
     fn requests_and_bodies_and_updates_for_what_was_sent_are_not_bounded() {
         assert_eq!(good(&frame(HEADERS, 5, 20), 100, 0), 5000);
         assert_eq!(good(&frame(DATA, 0, 200), 100, 0), 5000);
-        assert_eq!(good(&frame(DATA, LAST_OR_ANSWER, 0), 100, 0), 5000);
+        assert_eq!(good(&frame(DATA, END_STREAM, 0), 100, 0), 5000);
         assert_eq!(good(&frame(WINDOW_UPDATE, 0, 4), 100, 0), 1000);
         assert_eq!(good(&frame(WINDOW_UPDATE, 0, 4), 100, 1 << 20), 5000);
     }
@@ -432,7 +329,7 @@ mod tests {
                 let mut out = Vec::new();
                 bytes.chunks(piece).for_each(|piece| out.extend(pass(&mut watch, piece, 0, 0).unwrap()));
                 let mut expected = expected.to_vec();
-                expected[HEAD - 1] = stream;
+                expected[BYTES - 1] = stream;
                 assert_eq!(out, expected, "{sent:?}");
                 watch.odd(stream.into()).is_some() || watch.refusal_of_trailers(stream.into()).is_some()
             };
@@ -500,7 +397,7 @@ mod tests {
     fn odd_heads_are_told_in_their_order_and_many_that_nobody_asks_for_are_a_flood() {
         let odd = |stream: u32, flags| {
             let mut frame = frames(0, &[(HEADERS, END_HEADERS | flags, b"\x04\x01#")]);
-            frame[5..HEAD].copy_from_slice(&stream.to_be_bytes());
+            frame[5..BYTES].copy_from_slice(&stream.to_be_bytes());
             frame
         };
         let mut watch = greeted();
