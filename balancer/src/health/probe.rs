@@ -1,12 +1,12 @@
 //! One probe: a connection, and a GET if the backend has a path for it, within a deadline of its own. Its answer is read as
 //! those to requests are: who is not understood is not well.
 
-use std::{io, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpStream, UnixStream},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -17,6 +17,9 @@ use crate::{
         response::{Reader, Response},
     },
 };
+
+/// Between two tries to connect to who is busy.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a backend is not ready.
 #[derive(Debug, thiserror::Error)]
@@ -38,10 +41,20 @@ pub(crate) async fn probe(backend: &Backend, deadline: Duration) -> Result<(), N
     let probing = async {
         match &backend.address {
             Address::Tcp(address) => get(TcpStream::connect(address).await?, backend).await,
-            Address::Unix(path) => get(UnixStream::connect(path).await?, backend).await,
+            Address::Unix(path) => get(connect(path).await?, backend).await,
         }
     };
     timeout(deadline, probing).await.unwrap_or(Err(NotReady::Late))
+}
+
+/// Connects to a unix socket. Whose queue is full is busy, not gone, and is asked again, as the kernel does it for TCP.
+async fn connect(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(PAUSE).await,
+            connected => return connected,
+        }
+    }
 }
 
 async fn get<S>(mut stream: S, backend: &Backend) -> Result<(), NotReady>

@@ -304,11 +304,12 @@ impl Branch {
                 self.report(Change::Eject(candidate.upstream.backend.id));
                 ProxyError::Unreachable
             }
-            Unreached::Late => {
+            // Who is busy was waited for as long as who is late.
+            Unreached::Late | Unreached::Busy => {
                 candidate.failed(self, Failure { at: std::time::Instant::now(), suspect: None });
                 ProxyError::ConnectLate
             }
-            Unreached::Busy => ProxyError::Unreachable,
+            Unreached::Crowded => ProxyError::Unreachable,
             Unreached::Ours => {
                 tracing::warn!(%error, "no connection to a backend can be made: {error}; see worker_connections");
                 ProxyError::Exhausted

@@ -1,7 +1,9 @@
 //! The tries of one request, whichever engine speaks HTTP: choose a backend, ask it over a held connection or a new one,
 //! and go on to the next if that is safe. The decisions are [`retry`]'s; what is held against whom is [`suspects`]'s.
 
-use std::{cell::Cell, io};
+use std::{cell::Cell, io, time::Duration};
+
+use tokio::time::{Instant, sleep};
 
 use self::suspects::Suspects;
 use super::{
@@ -14,6 +16,9 @@ use super::{
 use crate::{select::key::KeyOf, verdict::Suspect};
 
 mod suspects;
+
+/// The first and the longest pause before a backend whose queue is full is asked for a connection again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(64));
 
 /// One request as an engine puts it to backends.
 pub(crate) trait Exchange {
@@ -197,21 +202,45 @@ async fn ask<E: Exchange>(
             Err(error) => return failed(error, candidate),
         }
     }
-    let mut dialled = exchange.dial(&candidate.upstream).await;
-    if dialled.as_ref().is_err_and(|error| Unreached::of(error) == Unreached::Ours) {
-        // What is held for nobody gives way to who is there.
-        exchange.entry().close_idle();
-        dialled = exchange.dial(&candidate.upstream).await;
-    }
-    let connection = match dialled {
-        Ok(connection) => connection,
-        Err(error) => return Asked::Failed(branch.unreached(candidate, &error), None),
+    let connection = match dial(exchange, branch, &candidate.upstream).await {
+        Some(Ok(connection)) => connection,
+        Some(Err(error)) => return Asked::Failed(branch.unreached(candidate, &error), None),
+        None => return Asked::Failed(ProxyError::ClientLeft, None),
     };
     exchange.entry().is_connected();
     match exchange.send(&mut candidate, connection).await {
         Ok(answer) => Asked::Answered(candidate, answer),
         Err(error) => failed(error, candidate),
     }
+}
+
+/// Makes a connection; `None` if the client leaves meanwhile.
+///
+/// Where the queue of a unix socket is full the kernel says so at once; with TCP it would try again by itself. Either way a
+/// backend is busy and not gone, so it is asked again, less and less often, for as long as a connection may take.
+async fn dial<E: Exchange>(
+    exchange: &mut E,
+    branch: &Branch,
+    upstream: &Upstream,
+) -> Option<io::Result<E::Connection>> {
+    let (deadline, mut pause) = (Instant::now() + branch.limits.connect_deadline, PAUSES.0);
+    let is = |dialled: &io::Result<_>, why| dialled.as_ref().is_err_and(|error| Unreached::of(error) == why);
+    let mut dialled = exchange.dial(upstream).await;
+    if is(&dialled, Unreached::Ours) {
+        // What is held for nobody gives way to who is there.
+        exchange.entry().close_idle();
+        dialled = exchange.dial(upstream).await;
+    }
+    while is(&dialled, Unreached::Busy) && Instant::now() < deadline {
+        tokio::select! {
+            biased;
+            () = exchange.left() => return None,
+            () = sleep(pause) => {}
+        }
+        pause = (pause * 2).min(PAUSES.1);
+        dialled = exchange.dial(upstream).await;
+    }
+    Some(dialled)
 }
 
 fn failed<A>(error: ProxyError, candidate: Candidate) -> Asked<A> {

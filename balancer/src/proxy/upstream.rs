@@ -182,8 +182,10 @@ pub(crate) enum Unreached {
     Absent,
     /// Nobody came to the door in time; it may be busy.
     Late,
-    /// Its queue of connections is full, or the way to it: it is busy.
+    /// Its queue of connections is full: it is busy.
     Busy,
+    /// Every way to it is taken: no port of ours is free.
+    Crowded,
     /// This machine or process has no more of what it takes. Clients could use that up to put all backends out.
     Ours,
 }
@@ -195,7 +197,8 @@ impl Unreached {
             return Self::Late;
         }
         match Errno::from_io_error(error) {
-            Some(Errno::AGAIN | Errno::ADDRNOTAVAIL) => Self::Busy,
+            Some(Errno::AGAIN) => Self::Busy,
+            Some(Errno::ADDRNOTAVAIL) => Self::Crowded,
             _ if descriptors::are_spent(error) => Self::Ours,
             _ => Self::Absent,
         }

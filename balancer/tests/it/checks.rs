@@ -5,7 +5,7 @@ use std::sync::{
 
 use crate::{
     harness::{Balancer, eventually},
-    upstream::{Upstream, answer, nobody},
+    upstream::{Full, Upstream, answer, nobody},
 };
 
 #[test]
@@ -85,4 +85,16 @@ fn without_a_path_a_connection_is_the_check_and_no_request_has_to_fail_for_it() 
     eventually("it is out", || balancer.log().contains(&format!("{gone} fails its checks")).then_some(()));
     assert!((0..10).all(|_| balancer.get("/").text() == "good"));
     assert!(!balancer.log().contains(&format!("{gone} cannot be reached")));
+}
+
+#[test]
+fn a_unix_socket_whose_queue_is_full_for_a_while_fails_no_check() {
+    let (full, other) = (Full::new(), Upstream::saying("other"));
+    let servers = [full.address(), other.address.to_string()].map(|address| format!("address = \"{address}\""));
+    let check = "[pool.health_check]\nuri = \"/up\"\ninterval = \"10ms\"\ntimeout = \"1m\"\nfails = 1";
+    let balancer = Balancer::with_servers(check, &servers);
+    eventually("checks are made", || (other.requests() > 20).then_some(()));
+    let _opened = full.opens("busy");
+    eventually("it is asked", || (balancer.get("/").text() == "busy").then_some(()));
+    assert!(!balancer.log().contains("fails its checks"), "{}", balancer.log());
 }

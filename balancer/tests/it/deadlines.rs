@@ -6,7 +6,7 @@ use std::{
 
 use crate::{
     harness::{Balancer, Connection, PATIENCE, eventually, read_head},
-    upstream::{Upstream, answer},
+    upstream::{Full, Upstream, answer},
 };
 
 /// A balancer that waits for one second where it waits.
@@ -157,4 +157,53 @@ fn the_wait_in_line_is_held_against_no_backend() {
         assert!(clients.iter_mut().all(|client| client.answer().text() == "in turn"), "{}", balancer.log());
     }
     assert_eq!(upstream.requests(), 24);
+}
+
+/// A balancer in front of a backend whose queue is full, with a request that waits for it: it was there, and has no answer.
+fn waiting_for(full: &Full, pool: &str, ahead: &str) -> (Balancer, Connection) {
+    let pool = format!("[pool]\n{pool}\n[[pool.server]]\naddress = \"{}\"\n", full.address());
+    let balancer = Balancer::with_file_ahead(ahead, &pool);
+    let mut client = balancer.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    client.0.get_ref().set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    assert!(client.0.get_mut().peek(&mut [0]).is_err(), "it has no answer yet");
+    client.0.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    (balancer, client)
+}
+
+#[test]
+fn a_unix_socket_whose_queue_is_full_is_waited_for() {
+    let full = Full::new();
+    let (balancer, mut client) = waiting_for(&full, "connect_timeout = \"1m\"", "");
+    let _opened = full.opens("at last");
+    assert_eq!(client.answer().text(), "at last");
+    assert!(!balancer.log().contains("WARN"), "{}", balancer.log());
+}
+
+#[test]
+fn a_unix_socket_whose_queue_stays_full_is_late_as_with_tcp_and_the_next_one_is_asked() {
+    let (full, good) = (Full::new(), Upstream::saying("good"));
+    let servers = [full.address(), good.address.to_string()].map(|address| format!("address = \"{address}\""));
+    let balancer = Balancer::with_servers("connect_timeout = \"100ms\"\nmax_fails = 2", &servers);
+    eventually("it rests", || {
+        assert_eq!(balancer.get("/").text(), "good");
+        balancer.log().contains(&format!("{} fails too often and rests", full.address())).then_some(())
+    });
+    let balancer = Balancer::with_servers("connect_timeout = \"100ms\"", &servers[..1]);
+    assert_eq!(balancer.get("/").status, 504);
+}
+
+#[test]
+fn nobody_waits_for_a_full_queue_when_its_client_has_left_or_the_balancer_stops() {
+    let (full, log) = (Full::new(), tempfile::NamedTempFile::new().unwrap());
+    let ahead = format!("shutdown_timeout = \"100ms\"\naccess_log = \"{}\"\n", log.path().display());
+    let (mut balancer, client) = waiting_for(&full, "connect_timeout = \"10m\"", &ahead);
+    let told = |what: &str| std::fs::read_to_string(log.path()).unwrap().contains(what).then_some(());
+    drop(client);
+    eventually("that its client has left is noticed", || told(" 499 0 "));
+    let mut other = balancer.connect();
+    other.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually("it was read", || other.is_read().then_some(()));
+    assert_eq!(balancer.stop(), Some(0));
+    assert!(other.is_closed());
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::net::{UnixListener, UnixStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -162,6 +163,52 @@ fn taking(address: SocketAddr) -> socket2::Socket {
     socket.set_reuse_port(true).unwrap();
     socket.bind(&address.into()).unwrap();
     socket
+}
+
+/// A unix socket whose queue is full: nobody more can connect before it accepts.
+pub(crate) struct Full {
+    folder: tempfile::TempDir,
+    listener: UnixListener,
+    queued: Vec<socket2::Socket>,
+}
+
+impl Full {
+    pub(crate) fn new() -> Self {
+        let (folder, socket) = (tempfile::tempdir().unwrap(), || {
+            let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            socket
+        });
+        let (listener, path) = (socket(), folder.path().join("socket"));
+        let address = socket2::SockAddr::unix(&path).unwrap();
+        listener.bind(&address).unwrap();
+        listener.listen(1).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let connected = std::iter::repeat_with(socket).take_while(|socket| socket.connect(&address).is_ok());
+        Self { queued: connected.collect(), listener: UnixListener::from(std::os::fd::OwnedFd::from(listener)), folder }
+    }
+
+    /// It in the words of a configuration.
+    pub(crate) fn address(&self) -> String {
+        format!("unix:{}", self.folder.path().join("socket").display())
+    }
+
+    /// Accepts whoever comes from now on, and answers each first request with `text`.
+    pub(crate) fn opens(self, text: &'static str) -> thread::JoinHandle<()> {
+        let Self { folder, listener, queued } = self;
+        thread::spawn(move || {
+            // Its path stays as long as it listens.
+            let _folder = folder;
+            drop(queued);
+            for mut stream in listener.incoming().flatten() {
+                if read_head(&mut BufReader::new(&stream)).is_ok() {
+                    let head =
+                        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", text.len());
+                    drop(UnixStream::write_all(&mut stream, format!("{head}{text}").as_bytes()));
+                }
+            }
+        })
+    }
 }
 
 /// Writes a 200 with this body.

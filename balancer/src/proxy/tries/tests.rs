@@ -149,6 +149,7 @@ fn worker(pool: &Arc<Pool>, reports: tokio::sync::mpsc::Sender<Change>) -> Rc<Wo
     let limits = Limits {
         next_upstream: next_upstream.iter().map(|name| name.parse().unwrap()).collect(),
         queue_deadline: std::time::Duration::ZERO,
+        connect_deadline: std::time::Duration::ZERO,
         ..Limits::default()
     };
     let (worker, _) = Worker::new(Thread {
