@@ -2,6 +2,7 @@
 //! change. New files that are no good leave the old certificates in use.
 
 use std::{
+    collections::HashSet,
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -113,12 +114,14 @@ impl Certificate {
 pub(crate) struct Book {
     files: Vec<CertificateFiles>,
     present: ArcSwap<Vec<Arc<Certificate>>>,
+    /// The files when they were about to be read first.
+    opened: Stamps,
 }
 
 impl Book {
     pub(super) fn open(files: &[CertificateFiles]) -> Result<Self, Vec<String>> {
-        let present = read_all(files)?;
-        Ok(Self { files: files.to_vec(), present: ArcSwap::from_pointee(present) })
+        let (opened, present) = (stamps(files), read_all(files)?);
+        Ok(Self { files: files.to_vec(), present: ArcSwap::from_pointee(present), opened })
     }
 
     /// What is wrong with those in use that keeps nothing from starting.
@@ -146,37 +149,42 @@ impl Book {
     /// Reads the files again each time they have changed, for ever.
     pub(crate) async fn watch(&self) {
         self.remark();
-        let mut seconds = interval(LOOK);
-        let (mut taken, mut last) = (self.stamps(), self.stamps());
+        let (mut seconds, mut seen) = (interval(LOOK), Seen::at_first(self.opened.clone()));
         loop {
             seconds.tick().await;
-            let now = self.stamps();
-            // Two files are written one after the other: not before nothing has moved from one look to the next.
-            if now != taken && now == last {
-                self.renew();
-                taken.clone_from(&now);
-            }
-            last = now;
+            self.look(&mut seen);
         }
     }
 
-    fn renew(&self) {
+    /// Reads them if they have changed since they were taken last. What keeps them from being read may pass without a trace in
+    /// their stamps, as where there are no more descriptors, so that is tried at each look until it succeeds.
+    fn look(&self, seen: &mut Seen) {
+        let now = stamps(&self.files);
+        // Two files are written one after the other: not before nothing has moved from one look to the next.
+        if now == seen.last {
+            if now != seen.taken {
+                self.renew(seen);
+            }
+        } else {
+            seen.told.clear();
+            seen.last = now;
+        }
+    }
+
+    fn renew(&self, seen: &mut Seen) {
         match read_all(&self.files) {
             Ok(present) => {
-                tracing::info!("the certificates have changed; new connections get the new ones");
+                tracing::info!("the files of the certificates have changed; new connections get what is in them");
                 self.present.store(Arc::new(present));
                 self.remark();
+                seen.taken.clone_from(&seen.last);
             }
             Err(problems) => {
-                for problem in problems {
+                for problem in problems.into_iter().filter(|problem| seen.told.insert(problem.clone())) {
                     tracing::error!("{problem}; the certificates from before stay in use");
                 }
             }
         }
-    }
-
-    fn stamps(&self) -> Vec<Option<Stamp>> {
-        self.files.iter().flat_map(|files| [&files.certificate, &files.key]).map(|path| Stamp::of(path)).collect()
     }
 }
 
@@ -212,19 +220,48 @@ fn read_all(files: &[CertificateFiles]) -> Result<Vec<Arc<Certificate>>, Vec<Str
     if problems.is_empty() { Ok(present) } else { Err(problems) }
 }
 
+/// What was seen of the files so far.
+struct Seen {
+    /// Those in use.
+    taken: Stamps,
+    /// Those of the last look.
+    last: Stamps,
+    /// What was told to be wrong with the last ones: once.
+    told: HashSet<String>,
+}
+
+impl Seen {
+    fn at_first(stamps: Stamps) -> Self {
+        Self { taken: stamps.clone(), last: stamps, told: HashSet::new() }
+    }
+}
+
+type Stamps = Vec<Option<Stamp>>;
+
+fn stamps(files: &[CertificateFiles]) -> Stamps {
+    files.iter().flat_map(|files| [&files.certificate, &files.key]).map(|path| Stamp::of(path)).collect()
+}
+
 /// What tells that a file has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
-    path: PathBuf,
+    device: u64,
     inode: u64,
     size: u64,
     modified: (i64, i64),
+    /// When any of that was, or who may read it. Nobody can set it back, as copies that keep their times do with the other.
+    changed: (i64, i64),
 }
 
 impl Stamp {
     fn of(path: &Path) -> Option<Self> {
         let data = fs::metadata(path).ok()?;
-        let modified = (data.mtime(), data.mtime_nsec());
-        Some(Self { path: path.to_owned(), inode: data.ino(), size: data.size(), modified })
+        Some(Self {
+            device: data.dev(),
+            inode: data.ino(),
+            size: data.size(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            changed: (data.ctime(), data.ctime_nsec()),
+        })
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use tokio_rustls::rustls::{
     self, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
     crypto::{CryptoProvider, ring},
@@ -214,6 +214,13 @@ fn the_host_that_is_asked_for_chooses_the_certificate_and_a_host_of_another_one_
     }
 }
 
+/// The certificate that a new client is shown.
+fn shown(authority: &Authority, balancer: &Balancer) -> Vec<u8> {
+    let mut client = authority.connect(balancer.tls, "localhost");
+    assert_eq!(client.get("localhost").status, 200);
+    client.shown()
+}
+
 #[test]
 fn certificates_are_read_again_when_they_change_and_bad_ones_are_not_taken() {
     let (authority, upstream) = (Authority::new(), Upstream::echoing());
@@ -222,22 +229,56 @@ fn certificates_are_read_again_when_they_change_and_bad_ones_are_not_taken() {
     let mut held = authority.connect(balancer.tls, "localhost");
     assert_eq!(held.get("localhost").status, 200);
     let before = held.shown();
-    let shown = || {
-        let mut client = authority.connect(balancer.tls, "localhost");
-        assert_eq!(client.get("localhost").status, 200);
-        client.shown()
-    };
     replace(&own[0], "no certificate");
     eventually("it says so", || balancer.log().contains("the certificates from before stay in use").then_some(()));
     assert!(balancer.log().contains("own.pem"), "{}", balancer.log());
-    assert_eq!(shown(), before);
+    assert_eq!(shown(&authority, &balancer), before);
     let other = authority.sign("other", &["localhost"]);
     std::fs::copy(&other[0], &own[0]).unwrap();
     eventually("it says that the key is another's", || balancer.log().contains("do not go together").then_some(()));
-    assert_eq!(shown(), before);
+    assert_eq!(shown(&authority, &balancer), before);
     std::fs::copy(&other[1], &own[1]).unwrap();
-    eventually("new connections get the new one", || (shown() != before).then_some(()));
+    eventually("new connections get the new one", || (shown(&authority, &balancer) != before).then_some(()));
     assert_eq!(held.get("localhost").status, 200, "whoever was there stays");
+}
+
+#[test]
+fn certificates_that_cannot_be_read_for_a_while_are_told_once_and_taken_as_soon_as_they_can_be() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let [own, other] = ["own", "other"].map(|name| authority.sign(name, &["localhost"]));
+    let balancer = speaking(&upstream, &[&own], &[]);
+    let before = shown(&authority, &balancer);
+    let descriptors = |current| {
+        let limit = Rlimit { current: Some(current), maximum: Some(1024) };
+        prlimit(Some(balancer.pid()), Resource::Nofile, limit).unwrap()
+    };
+    // It can open no more from now on, which no file shows.
+    descriptors(3);
+    other.iter().zip(&own).for_each(|(from, to)| assert!(std::fs::copy(from, to).is_ok()));
+    eventually("it says so", || balancer.log().contains("Too many open files").then_some(()));
+    std::thread::park_timeout(Duration::from_millis(2_500));
+    assert_eq!(balancer.log().matches("stay in use").count(), 1, "{}", balancer.log());
+    descriptors(1024);
+    eventually("they are taken", || (shown(&authority, &balancer) != before).then_some(()));
+}
+
+#[test]
+fn certificates_that_are_overwritten_are_taken_though_they_are_as_long_and_as_old_as_before() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let [own, other] = ["own", "other"].map(|name| authority.sign(name, &["localhost"]));
+    let long = |path: &str| {
+        let text = std::fs::read_to_string(path).unwrap();
+        std::fs::write(path, format!("{text:\n<2000}")).unwrap();
+    };
+    own.iter().chain(&other).for_each(|path| long(path));
+    let balancer = speaking(&upstream, &[&own], &[]);
+    let before = shown(&authority, &balancer);
+    for (from, to) in other.iter().zip(&own) {
+        let age = std::fs::metadata(to).unwrap().modified().unwrap();
+        std::fs::copy(from, to).unwrap();
+        std::fs::File::options().write(true).open(to).unwrap().set_modified(age).unwrap();
+    }
+    eventually("they are taken", || (shown(&authority, &balancer) != before).then_some(()));
 }
 
 #[test]
