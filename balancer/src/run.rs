@@ -295,12 +295,11 @@ async fn balance(
         .map(|(number, pool)| Yard::open(&config, number, pool, &tasks))
         .collect();
     let counters: Vec<Arc<Counters>> = entrances.iter().map(|_| Arc::default()).collect();
+    if let Some(tls) = tls {
+        tls.book.watch()?;
+    }
     let threads = start_threads(&config, entrances, &counters, &yards, log.as_ref(), shutdown)?;
     let stop = CancellationToken::new();
-    if let Some(tls) = tls {
-        let stop = stop.clone();
-        tasks.spawn(async move { stop.run_until_cancelled(tls.book.watch()).await });
-    }
     if let Some(listener) = metrics {
         let sources = Sources { threads: counters.clone(), pools: yards.iter().map(Yard::metered).collect() };
         tasks.spawn(endpoint::serve(listener, sources, stop.clone(), tasks.clone()));

@@ -3,15 +3,17 @@
 
 use std::{
     collections::HashSet,
-    fs,
+    fs::{self, File},
+    io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use tokio::time::interval;
+use rustix::fs::{Mode, OFlags};
 use tokio_rustls::rustls::{
     Error,
     crypto::ring,
@@ -32,14 +34,37 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Keys that can sign here.
 const KINDS: &str = "RSA with 2048 to 8192 bits, ECDSA on P-256 or P-384, or Ed25519";
 
-fn no_key(path: &Path, error: &pem::Error) -> String {
+/// Most bytes of a file; chains have a few thousand.
+const LARGEST: usize = 1 << 20;
+
+fn no_key(path: &Path, text: &[u8], error: &pem::Error) -> String {
     let shown = path.display();
-    if fs::read(path).is_ok_and(|text| memchr::memmem::find(&text, b"ENCRYPTED").is_some()) {
+    if memchr::memmem::find(text, b"ENCRYPTED").is_some() {
         return format!(
             "{shown}: the private key is encrypted, and there is nobody to ask for its password; write it without one, as by openssl pkey -in FILE -out ANOTHER"
         );
     }
     format!("{shown}: no private key can be read: {error}; write one in PEM")
+}
+
+/// Reads all of a file that holds this. A pipe would keep its reader waiting for who writes, and a device for ever, so what is
+/// no regular file is not read, and opened so that nobody waits.
+fn read(path: &Path, what: &str) -> Result<Vec<u8>, String> {
+    let read = || {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        let mut text = Vec::new();
+        file.take(LARGEST as u64 + 1).read_to_end(&mut text)?;
+        if text.len() > LARGEST {
+            return Err(io::Error::other("it is larger than 1 MiB"));
+        }
+        Ok(text)
+    };
+    let shown = path.display();
+    read().map_err(|error| format!("{shown}: no {what} can be read: {error}; name a file of PEM that can be read"))
 }
 
 /// A certificate, its key and the names it is for.
@@ -58,10 +83,11 @@ impl Certificate {
 
     fn from_files(CertificateFiles { certificate, key, .. }: &CertificateFiles) -> Result<Self, String> {
         let shown = certificate.display();
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect)
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&read(certificate, "certificate")?)
+            .collect::<Result<_, _>>()
             .map_err(|error| format!("{shown}: no certificate can be read: {error}; write PEM, the server's first"))?;
-        let private = PrivateKeyDer::from_pem_file(key).map_err(|error| no_key(key, &error))?;
+        let secret = read(key, "private key")?;
+        let private = PrivateKeyDer::from_pem_slice(&secret).map_err(|error| no_key(key, &secret, &error))?;
         let first = chain.first().ok_or_else(|| format!("{shown}: there is no certificate in it; write one in PEM"))?;
         let names = EndEntityCert::try_from(first)
             .map_err(|error| format!("{shown}: the certificate is not valid: {error}; get a new one"))?
@@ -146,14 +172,19 @@ impl Book {
         present.len() > 1 && !certificate.fits(host) && present.iter().any(|other| other.fits(host))
     }
 
-    /// Reads the files again each time they have changed, for ever.
-    pub(crate) async fn watch(&self) {
+    /// Reads the files again each time they have changed, for as long as anybody has the book. A thread of its own does that:
+    /// a disk of another machine can keep its readers waiting for ever, and then nobody else waits with it, nor does a stop.
+    pub(crate) fn watch(self: &Arc<Self>) -> io::Result<()> {
         self.remark();
-        let (mut seconds, mut seen) = (interval(LOOK), Seen::at_first(self.opened.clone()));
-        loop {
-            seconds.tick().await;
-            self.look(&mut seen);
-        }
+        let (book, mut seen) = (Arc::downgrade(self), Seen::at_first(self.opened.clone()));
+        let watching = move || {
+            while let Some(book) = book.upgrade() {
+                book.look(&mut seen);
+                drop(book);
+                thread::sleep(LOOK);
+            }
+        };
+        thread::Builder::new().name("certificates".to_owned()).spawn(watching).map(drop)
     }
 
     /// Reads them if they have changed since they were taken last. What keeps them from being read may pass without a trace in

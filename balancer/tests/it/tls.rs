@@ -282,6 +282,27 @@ fn certificates_that_are_overwritten_are_taken_though_they_are_as_long_and_as_ol
 }
 
 #[test]
+fn a_certificate_whose_reading_would_wait_keeps_nothing_waiting() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let mut balancer = speaking(&upstream, &[&own], &[]);
+    let before = shown(&authority, &balancer);
+    let pipe = pipe(&authority);
+    std::fs::rename(&pipe, &own[0]).unwrap();
+    let said = format!("{}: no certificate can be read: it is no regular file", own[0]);
+    eventually("it says so", || balancer.log().contains(&said).then_some(()));
+    assert_eq!(shown(&authority, &balancer), before);
+    assert_eq!(balancer.stop(), Some(0));
+}
+
+/// A pipe with a name, to which nobody writes.
+fn pipe(authority: &Authority) -> String {
+    let pipe = authority.path("pipe", "pem");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    pipe
+}
+
+#[test]
 fn a_client_that_comes_again_needs_no_full_handshake() {
     let (authority, upstream) = (Authority::new(), Upstream::echoing());
     let own = authority.sign("own", &["localhost"]);
@@ -525,7 +546,12 @@ fn certificates_that_are_no_good_are_named_before_anything_is_bound() {
     let small = authority.path("small", "key");
     let made = Command::new("openssl").args(["genrsa", "-out", &small, "1024"]).output().unwrap();
     assert!(made.status.success(), "{made:?}");
+    let (pipe, large) = (pipe(&authority), authority.path("large", "pem"));
+    std::fs::write(&large, vec![b'\n'; (1 << 20) + 1]).unwrap();
     for ([pem, key], said) in [
+        ([pipe.as_str(), own[1].as_str()], "pipe.pem: no certificate can be read: it is no regular file"),
+        ([own[0].as_str(), "/dev/zero"], "/dev/zero: no private key can be read: it is no regular file"),
+        ([large.as_str(), own[1].as_str()], "large.pem: no certificate can be read: it is larger than 1 MiB"),
         ([own[0].as_str(), other[1].as_str()], "do not go together"),
         (["/nowhere/at-all.pem", own[1].as_str()], "/nowhere/at-all.pem: no certificate can be read"),
         ([own[0].as_str(), own[0].as_str()], "no private key can be read"),
