@@ -87,10 +87,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// Names of logs that mean something else in nginx's configuration, each with its key.
+    /// Names of logs that are none, or mean something else in nginx's configuration, each with its key.
     #[must_use]
     pub(crate) fn log_name_problems(&self) -> Vec<(&'static str, String)> {
         let words = [
+            ("access_log", &self.access_log, "", "leave it out for none"),
+            ("error_log", &self.error_log, "", "leave it out for standard error"),
             ("access_log", &self.access_log, "off", "leave it out for none"),
             ("error_log", &self.error_log, "stderr", "leave it out for standard error"),
             ("error_log", &self.error_log, "off", "write /dev/null for none"),
@@ -100,8 +102,9 @@ impl Config {
         };
         let words = words.into_iter().filter(is_meant);
         words
-            .map(|(key, _, word, instead)| {
-                (key, format!("`{word}` would be a file; {instead}, or ./{word} for that file"))
+            .map(|(key, _, word, instead)| match word {
+                "" => (key, format!("there is none; write the path of a file, or {instead}")),
+                word => (key, format!("`{word}` would be a file; {instead}, or ./{word} for that file")),
             })
             .collect()
     }

@@ -6,7 +6,10 @@ use std::{
     io::{self, IsTerminal},
     os::{
         fd::{AsFd, AsRawFd},
-        unix::fs::{FileExt, FileTypeExt, MetadataExt},
+        unix::{
+            ffi::OsStrExt,
+            fs::{FileExt, FileTypeExt, MetadataExt},
+        },
     },
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -61,6 +64,8 @@ impl LogFile {
         match path.metadata() {
             Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
             Ok(_) => Ok(access(path, Access::WRITE_OK)?),
+            // Nothing but a folder can have that name.
+            Err(_) if path.as_os_str().as_bytes().ends_with(b"/") => Err(io::ErrorKind::IsADirectory.into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
                 Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)

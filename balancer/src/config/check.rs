@@ -270,6 +270,9 @@ fn check_program(found: &mut Found, key: &str, file: &file::Program) -> Program 
     program.start_deadline = found.time(&format!("{key}.start_timeout"), start, program.start_deadline);
     let stop = file.stop_timeout.as_ref();
     program.stop_deadline = found.duration(&format!("{key}.stop_timeout"), stop, program.stop_deadline);
+    if file.log_dir.as_ref().is_some_and(|folder| folder.as_os_str().is_empty()) {
+        found.add(&format!("{key}.log_dir"), "there is none; write the path of a folder, or leave it out");
+    }
     program.log_dir.clone_from(&file.log_dir);
     program
 }

@@ -203,6 +203,8 @@ fn logs_that_cannot_be_written_are_told_and_none_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let [good, lost, here] = [path("good.log"), path("nowhere/x.log"), path("")];
+    let (code, said) = check_lines(&format!("access_log = \"{}\"", path("new/")));
+    assert!(code == Some(2) && said.contains("new/ cannot be written: is a directory"), "{said}");
     let (code, said) = check_lines(&format!("access_log = \"{lost}\"\nerror_log = \"{here}\"\nworker_threads = 0"));
     assert_eq!(code, Some(2));
     for expected in [
@@ -214,6 +216,22 @@ fn logs_that_cannot_be_written_are_told_and_none_is_made() {
     }
     assert_eq!(check_lines(&format!("access_log = \"{good}\"")), (Some(0), String::new()));
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_path_of_nothing_is_told_with_its_key() {
+    let program = "[[program]]\nname = \"app\"\ncommand = [\"app\", \"{socket}\"]\nports = [0]\nlog_dir";
+    for (line, told) in [
+        ("access_log", "access_log: there is none; write the path of a file, or leave it out for none"),
+        ("error_log", "error_log: there is none; write the path of a file, or leave it out for standard error"),
+        ("[[route]]\nroot", "route[0].root: there is none; write the path of a folder, . for this one"),
+        ("[[route]]\nalias", "route[0].alias: there is none; write the path of a folder, . for this one"),
+        (program, "program[0].log_dir: there is none; write the path of a folder, or leave it out"),
+        ("[[tls.certificate]]\nssl_certificate_key = \"a\"\nssl_certificate", "ssl_certificate: there is none"),
+    ] {
+        let (code, said) = check_lines(&format!("{line} = \"\""));
+        assert!(code == Some(2) && said.contains(told), "{said}");
+    }
 }
 
 #[test]

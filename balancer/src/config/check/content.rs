@@ -56,7 +56,9 @@ pub(super) fn check_files(found: &mut Found, key: &str, file: &file::Route, loca
         }
     };
     let name = if file.root.is_some() { "root" } else { "alias" };
-    if !root.is_dir() {
+    if root.as_os_str().is_empty() {
+        found.add(&format!("{key}.{name}"), "there is none; write the path of a folder, . for this one");
+    } else if !root.is_dir() {
         let shown = root.display();
         found.add(&format!("{key}.{name}"), format!("there is no folder {shown}; make it, or write another one"));
     }
