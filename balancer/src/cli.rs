@@ -247,7 +247,8 @@ fn machine_problems(config: &Config, shown: &str, remarks: &mut String) -> Vec<S
         }
     }
     for (key, path) in [("access_log", &config.access_log), ("error_log", &config.error_log)] {
-        if let Some(path) = path
+        // Of none at all that is told already.
+        if let Some(path) = path.as_ref().filter(|path| !path.as_os_str().is_empty())
             && let Err(error) = LogFile::check(path)
         {
             let path = path.display();

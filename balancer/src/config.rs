@@ -17,6 +17,7 @@ use crate::{
     compress::Compress,
     error_log::Level,
     limiter::Limiter,
+    log_file::LogFile,
     log_format::LogFormat,
     route::Route,
     trust::Trust,
@@ -112,10 +113,9 @@ impl Config {
     /// Why the error log cannot be where it is beside the access log.
     #[must_use]
     pub fn log_problem(&self) -> Option<String> {
-        let path = self.error_log.as_ref().filter(|path| self.access_log.as_ref() == Some(path))?;
-        // What is no file (`/dev/stderr`, `/dev/null`) may take both.
-        let is_file = !path.starts_with("/dev");
-        is_file.then(|| format!("{} is the access log's already; choose another file", path.display()))
+        let (errors, access) = (self.error_log.as_ref()?, self.access_log.as_ref()?);
+        let is_taken = LogFile::is_same(errors, access);
+        is_taken.then(|| format!("{} is the access log's already; choose another file", errors.display()))
     }
 
     /// A balancer that listens at these addresses and has no backends yet.

@@ -16,8 +16,12 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use rustix::io::Errno;
 
 use crate::outlet::{Lost, Outlet, count, write_lines};
+
+/// Most links that lead to a file, as for the kernel.
+const MOST_LINKS: usize = 40;
 
 /// The file. Each piece that is written to it goes to its end as a whole.
 #[derive(Debug)]
@@ -67,11 +71,19 @@ impl LogFile {
             // Nothing but a folder can have that name.
             Err(_) if path.as_os_str().as_bytes().ends_with(b"/") => Err(io::ErrorKind::IsADirectory.into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+                let made = destination(path)?;
+                Ok(access(made.parent().ok_or(error)?, Access::WRITE_OK | Access::EXEC_OK)?)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether two paths lead to one file, however they are written, also one that is still to be made. What stands for
+    /// something that the process [has been given](is_given) may be one file for several, and takes the lines of all.
+    pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+        let [one, other] = [one, other].map(|path| destination(path).unwrap_or_else(|_| path.to_owned()));
+        let is_linked = || place(&one).is_some() && place(&one) == place(&other);
+        !is_given(&one) && !is_given(&other) && (one == other || is_linked())
     }
 
     /// Whether files can be made in a folder, which may have to be made first; nothing is.
@@ -195,6 +207,27 @@ fn append(path: &Path, contents: Contents) -> io::Result<End> {
     End::of(file, contents, place)
 }
 
+/// Whether a path is no place of its own, as `/dev/stderr` and `/proc/self/fd/2` are none.
+fn is_given(path: &Path) -> bool {
+    ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder))
+}
+
+/// Where a file is or would be made, without links on the way. What [`is_given`] is left as it is.
+fn destination(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Some(name) = path.file_name() else { return path.canonicalize() };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder.canonicalize()?;
+        path = folder.join(name);
+        match path.read_link() {
+            Ok(target) if !is_given(&path) => path = folder.join(target),
+            _ => return Ok(path),
+        }
+    }
+    Err(Errno::LOOP.into())
+}
+
 fn place(path: &Path) -> Option<(u64, u64)> {
     path.metadata().ok().map(|found| (found.dev(), found.ino()))
 }
@@ -216,6 +249,52 @@ mod tests {
     use super::*;
 
     const CONTENTS: Contents = Contents { name: "log", queue: 1, note: None };
+
+    #[test]
+    fn files_are_the_same_by_what_they_are() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("real")).unwrap();
+        std::fs::write(path("real/there"), "").unwrap();
+        std::fs::write(path("real/other"), "").unwrap();
+        std::fs::hard_link(path("real/there"), path("second")).unwrap();
+        symlink("real", path("folder")).unwrap();
+        symlink("folder/new", path("link")).unwrap();
+        symlink("/dev/stderr", path("given")).unwrap();
+        symlink("loop", path("loop")).unwrap();
+        let same = |one: &str, other: &str| LogFile::is_same(&path(one), &path(other));
+        for (one, other) in [
+            ("real/there", "folder/../real/./there"),
+            ("real/there", "second"),
+            ("real/new", "folder/new"),
+            ("link", "real/new"),
+            ("nowhere/new", "nowhere/new"),
+            ("loop", "loop"),
+        ] {
+            assert!(same(one, other) && same(other, one), "{one} {other}");
+        }
+        for (one, other) in [
+            ("real/there", "real/other"),
+            ("real/there", "real/new"),
+            ("given", "given"),
+            ("given", "/dev/stderr"),
+            ("/dev/null", "/dev/null"),
+            ("/proc/self/fd/1", "/proc/self/fd/2"),
+        ] {
+            assert!(!same(one, other) && !same(other, one), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_log_would_be_made_where_its_link_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::os::unix::fs::symlink("nowhere/new", path("lost")).unwrap();
+        std::os::unix::fs::symlink("new", path("good")).unwrap();
+        assert!(LogFile::check(&path("lost")).is_err());
+        assert!(LogFile::check(&path("good")).is_ok());
+    }
 
     #[test]
     fn a_line_that_somebody_has_left_torn_ends_before_the_first_one() {

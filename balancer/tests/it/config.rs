@@ -231,6 +231,8 @@ fn a_path_of_nothing_is_told_with_its_key() {
     ] {
         let (code, said) = check_lines(&format!("{line} = \"\""));
         assert!(code == Some(2) && said.contains(told), "{said}");
+        let key = told.split(':').next().unwrap();
+        assert_eq!(said.matches(key).count(), 1, "{said}");
     }
 }
 
@@ -242,6 +244,11 @@ fn two_logs_are_not_written_to_one_file() {
     let (code, said) = both(&path, &path.replace("/a.log", "/./a.log"));
     assert_eq!(code, Some(2));
     assert!(said.contains("error_log: /") && said.contains("a.log is the access log's already; choose another file"));
+    std::fs::write(&path, "").unwrap();
+    let second = folder.path().join("b.log").display().to_string();
+    std::fs::hard_link(&path, &second).unwrap();
+    let (code, said) = both(&path, &second);
+    assert!(code == Some(2) && said.contains("b.log is the access log's already; choose another file"), "{said}");
     assert_eq!(both("/dev/null", "/dev/null"), (Some(0), String::new()));
 }
 
