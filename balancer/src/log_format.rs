@@ -145,7 +145,7 @@ pub struct LogFormat {
 pub enum Told {
     /// The host that it is for, in lower case and without a port.
     Host,
-    /// The first with this name, in lower case and with `_` for `-`.
+    /// The first with this name, in lower case.
     Field(String),
     /// The cookie of this name.
     Cookie(String),
@@ -154,12 +154,13 @@ pub enum Told {
 impl Told {
     /// Finds it among fields, each with its name and value.
     pub(crate) fn find<'a>(&self, mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<Cow<'a, [u8]>> {
+        let is_called = |field: &[u8], name: &str| field.eq_ignore_ascii_case(name.as_bytes());
         let mut field = |name| fields.find(|(field, _)| is_called(field, name)).map(|(_, value)| value);
         match self {
             Self::Host => field("host").map(host),
             Self::Field(name) => field(name).map(Cow::Borrowed),
             Self::Cookie(name) => {
-                let cookies = fields.filter(|(field, _)| field.eq_ignore_ascii_case(b"cookie"));
+                let cookies = fields.filter(|(field, _)| is_called(field, "cookie"));
                 let mut values = cookies.map(|(_, value)| value);
                 values.find_map(|value| key::cookie(value, name)).map(Cow::Borrowed)
             }
@@ -170,12 +171,6 @@ impl Told {
 /// A host as `$host` has it.
 pub(crate) fn host(authority: &[u8]) -> Cow<'_, [u8]> {
     request::without_port(authority).to_ascii_lowercase().into()
-}
-
-/// Whether a field of a message has this name of a variable.
-fn is_called(field: &[u8], name: &str) -> bool {
-    let plain = |letter: &u8| if *letter == b'-' { b'_' } else { letter.to_ascii_lowercase() };
-    field.len() == name.len() && field.iter().map(plain).eq(name.bytes())
 }
 
 impl FromStr for LogFormat {
@@ -235,7 +230,8 @@ impl LogFormat {
             return Ok(*variable);
         }
         let after = |start| name.strip_prefix(start).filter(|rest| !rest.is_empty() && rest.chars().all(is_of_name));
-        let field = |name: &str| Told::Field(name.to_ascii_lowercase());
+        // As routes and keys have it: a field with `_` in its name is another one, which anybody may send beside.
+        let field = |name: &str| Told::Field(name.to_ascii_lowercase().replace('_', "-"));
         let (list, told) = match (after("sent_http_"), after("http_"), after("cookie_")) {
             (Some(name), _, _) => (&mut self.sent, field(name)),
             (_, Some(name), _) => (&mut self.fields, field(name)),
@@ -294,10 +290,15 @@ mod tests {
     fn fields_are_told_by_their_names() {
         let format: LogFormat = "$http_x_a $sent_http_x_b $host $http_X_A $cookie_Id".parse().unwrap();
         let field = |name: &str| Told::Field(name.to_owned());
-        let fields = vec![field("x_a"), Told::Host, Told::Cookie("Id".to_owned())];
-        assert_eq!((format.fields, format.sent), (fields, vec![field("x_b")]));
+        let fields = vec![field("x-a"), Told::Host, Told::Cookie("Id".to_owned())];
+        assert_eq!((format.fields, format.sent), (fields, vec![field("x-b")]));
         assert_eq!(format.pieces[7], Piece::Value(Variable::Field(0)));
-        assert!(is_called(b"X-A", "x_a") && !is_called(b"X-AB", "x_a"));
+        let find = |names: &[&'static str]| {
+            let found = field("x-a").find(names.iter().map(|name| (name.as_bytes(), name.as_bytes())));
+            found.map(|found| String::from_utf8(found.into_owned()).unwrap())
+        };
+        assert_eq!(find(&["X_A", "X-AB", "X-A", "x-a"]).as_deref(), Some("X-A"));
+        assert_eq!(find(&["X_A", "X-AB"]), None);
     }
 
     #[test]

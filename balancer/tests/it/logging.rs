@@ -6,7 +6,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    harness::{Balancer, eventually},
+    harness::{Balancer, eventually, field},
     metrics::{address, page, value},
     upstream::Upstream,
 };
@@ -173,6 +173,20 @@ fn fields_of_requests_and_answers_are_told_as_they_went() {
     assert_eq!(client.answer().status, 200);
     assert_eq!(balancer.get("/").status, 421);
     assert_eq!(lines(balancer, &folder), "7|shop.example|a\\x22b|yes|-|GET\n-|test|-|-|-|GET\n");
+}
+
+#[test]
+fn a_field_is_told_as_routes_have_it() {
+    let upstream = Upstream::echoing();
+    let edits = "[[route]]\n[route.request_headers]\nset = { X-Who = \"$http_x_user\" }\n";
+    let pool = format!("[[pool.server]]\naddress = \"{}\"\n", upstream.address);
+    let (balancer, folder) = logging("$http_x_user", &format!("{pool}{edits}"));
+    let mut client = balancer.connect();
+    for (fields, who) in [("X_User: evil\r\nX-User: good", Some("good")), ("X_User: evil", None)] {
+        client.send(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
+        assert_eq!(field(client.answer().text(), "x-who"), who);
+    }
+    assert_eq!(lines(balancer, &folder), "good\n-\n");
 }
 
 #[test]
