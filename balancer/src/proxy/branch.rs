@@ -58,7 +58,7 @@ pub(crate) struct Wish {
 }
 
 /// Which backends a request has tried already, each in which turn.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tried {
     turns: Vec<(BackendId, u32)>,
     /// How many of them do not count: they were asked over held connections that had ended.
@@ -78,6 +78,13 @@ impl Tried {
             self.turns.push(turn);
         }
         self.reached |= reached;
+    }
+
+    /// The same with one more that has seen nothing.
+    pub(crate) fn with(&self, turn: (BackendId, u32)) -> Self {
+        let mut with = self.clone();
+        with.add(turn, false);
+        with
     }
 
     /// One may have seen the request over a held connection that has ended: others are asked first. As with nginx that is no

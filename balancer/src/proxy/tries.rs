@@ -202,10 +202,25 @@ async fn ask<E: Exchange>(
             Err(error) => return failed(error, candidate),
         }
     }
-    let connection = match dial(exchange, branch, &candidate.upstream).await {
-        Some(Ok(connection)) => connection,
-        Some(Err(error)) => return Asked::Failed(branch.unreached(candidate, &error), None),
-        None => return Asked::Failed(ProxyError::ClientLeft, None),
+    let mut dialled = exchange.dial(&candidate.upstream).await;
+    if is_for(&dialled, Unreached::Ours) {
+        // What is held for nobody gives way to who is there.
+        exchange.entry().close_idle();
+        dialled = exchange.dial(&candidate.upstream).await;
+    }
+    if is_for(&dialled, Unreached::Busy) {
+        let others = || branch.has_another(&tried.with(candidate.turn()), wish);
+        if may_try_again(exchange, branch, ProxyError::Unreachable) && others() {
+            return Asked::Failed(ProxyError::Unreachable, None);
+        }
+        dialled = match dial_again(exchange, branch, &candidate.upstream).await {
+            Some(dialled) => dialled,
+            None => return Asked::Failed(ProxyError::ClientLeft, None),
+        };
+    }
+    let connection = match dialled {
+        Ok(connection) => connection,
+        Err(error) => return Asked::Failed(branch.unreached(candidate, &error), None),
     };
     exchange.entry().is_connected();
     match exchange.send(&mut candidate, connection).await {
@@ -214,33 +229,32 @@ async fn ask<E: Exchange>(
     }
 }
 
-/// Makes a connection; `None` if the client leaves meanwhile.
+fn is_for<C>(dialled: &io::Result<C>, why: Unreached) -> bool {
+    dialled.as_ref().is_err_and(|error| Unreached::of(error) == why)
+}
+
+/// Makes a connection to who is busy, and where nobody else is left to be asked; `None` if the client leaves meanwhile.
 ///
 /// Where the queue of a unix socket is full the kernel says so at once; with TCP it would try again by itself. Either way a
 /// backend is busy and not gone, so it is asked again, less and less often, for as long as a connection may take.
-async fn dial<E: Exchange>(
+async fn dial_again<E: Exchange>(
     exchange: &mut E,
     branch: &Branch,
     upstream: &Upstream,
 ) -> Option<io::Result<E::Connection>> {
     let (deadline, mut pause) = (Instant::now() + branch.limits.connect_deadline, PAUSES.0);
-    let is = |dialled: &io::Result<_>, why| dialled.as_ref().is_err_and(|error| Unreached::of(error) == why);
-    let mut dialled = exchange.dial(upstream).await;
-    if is(&dialled, Unreached::Ours) {
-        // What is held for nobody gives way to who is there.
-        exchange.entry().close_idle();
-        dialled = exchange.dial(upstream).await;
-    }
-    while is(&dialled, Unreached::Busy) && Instant::now() < deadline {
+    loop {
         tokio::select! {
             biased;
             () = exchange.left() => return None,
             () = sleep(pause) => {}
         }
         pause = (pause * 2).min(PAUSES.1);
-        dialled = exchange.dial(upstream).await;
+        let dialled = exchange.dial(upstream).await;
+        if !is_for(&dialled, Unreached::Busy) || Instant::now() >= deadline {
+            return Some(dialled);
+        }
     }
-    Some(dialled)
 }
 
 fn failed<A>(error: ProxyError, candidate: Candidate) -> Asked<A> {

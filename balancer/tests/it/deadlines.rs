@@ -181,16 +181,19 @@ fn a_unix_socket_whose_queue_is_full_is_waited_for() {
 }
 
 #[test]
-fn a_unix_socket_whose_queue_stays_full_is_late_as_with_tcp_and_the_next_one_is_asked() {
+fn who_has_a_full_queue_is_left_for_another_at_once_and_is_late_as_with_tcp_where_there_is_none() {
     let (full, good) = (Full::new(), Upstream::saying("good"));
     let servers = [full.address(), good.address.to_string()].map(|address| format!("address = \"{address}\""));
-    let balancer = Balancer::with_servers("connect_timeout = \"100ms\"\nmax_fails = 2", &servers);
+    // Nobody waits as long as that.
+    let balancer = Balancer::with_servers("connect_timeout = \"10m\"\nmax_fails = 1", &servers);
+    assert!((0..10).all(|_| balancer.get("/").text() == "good"));
+    assert!(!balancer.log().contains("rests"), "{}", balancer.log());
+    let pool = "connect_timeout = \"100ms\"\nmax_fails = 2\nnext_upstream_tries = 1";
+    let balancer = Balancer::with_servers(pool, &servers[..1]);
     eventually("it rests", || {
-        assert_eq!(balancer.get("/").text(), "good");
+        assert_eq!(balancer.get("/").status, 504);
         balancer.log().contains(&format!("{} fails too often and rests", full.address())).then_some(())
     });
-    let balancer = Balancer::with_servers("connect_timeout = \"100ms\"", &servers[..1]);
-    assert_eq!(balancer.get("/").status, 504);
 }
 
 #[test]
