@@ -27,6 +27,8 @@ mod tls;
 mod http2;
 /// How much one client may take of what all share.
 mod bounds;
+/// Other protocols, once a backend has agreed to one.
+mod tunnels;
 /// Both engines beside each other.
 mod engines;
 /// Who is asked.

@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    io::{self, IoSlice},
+    io::{self, ErrorKind, IoSlice},
     rc::Rc,
     task::{Context, Poll, ready},
 };
@@ -19,6 +19,7 @@ use crate::{
     proxy::{
         client::{Client, Phase},
         entry::Entry,
+        error::Side,
         upstream::InFlight,
         worker::Worker,
     },
@@ -32,27 +33,49 @@ pub(super) struct FarEnd {
     pub(super) entry: Entry,
 }
 
-/// Carries bytes both ways until both sides are done or one breaks off. When nothing has moved for too long, or the
-/// balancer ends, its client's connection is told to end like any other.
+/// Carries bytes both ways until both sides are done or one breaks off, which the other is told by the same: what a tunnel
+/// carries may have no other end. When nothing has moved for too long, or the balancer ends, its client's connection is told
+/// to end like any other.
 pub(super) async fn carry(worker: &Worker, client: &Client, near: &Stream, far: FarEnd) {
     let FarEnd { stream: far, in_flight, mut entry } = far;
     client.enter(Phase::Tunnelling);
     let (mut up, mut down) = (Direction::default(), Direction::default());
-    poll_fn(|cx| {
-        let up = up.poll(cx, client, near, &far, &worker.shelf);
-        let before = down.passed;
-        let outcome = down.poll(cx, client, &far, near, &worker.shelf);
-        entry.bytes += down.passed - before;
-        match (up, outcome) {
-            (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) => Poll::Ready(()),
-            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(()),
+    let broken = poll_fn(|cx| {
+        let before = (down.passed, up.passed);
+        // In this order: a client that has read the end may leave without a word.
+        let (down_end, up_end) =
+            (down.poll(cx, client, &far, near, &worker.shelf), up.poll(cx, client, near, &far, &worker.shelf));
+        entry.bytes += (down.passed - before.0) as u64;
+        entry.carried.add(up.passed - before.1);
+        match (up_end, down_end) {
+            (Poll::Ready(End::Broken), _) => Poll::Ready(Some(Side::Client)),
+            (_, Poll::Ready(End::Broken)) => Poll::Ready(Some(Side::Backend)),
+            // What was said before that goes on first.
+            (Poll::Ready(End::Refused), Poll::Ready(_)) => Poll::Ready(Some(Side::Backend)),
+            (Poll::Ready(_), Poll::Ready(End::Refused)) => Poll::Ready(Some(Side::Client)),
+            (Poll::Ready(End::Said | End::Unsaid), Poll::Ready(_)) => Poll::Ready(None),
+            (Poll::Ready(End::Unsaid), Poll::Pending) => Poll::Ready(Some(Side::Client)),
             _ => Poll::Pending,
         }
     })
     .await;
     drop(in_flight);
-    // A broken tunnel is an ended tunnel; both sides notice.
-    entry.finish();
+    let Some(side) = broken else { return entry.finish() };
+    entry.by = side.name();
+    if side == Side::Backend { near } else { &far }.breaks_off(true);
+}
+
+/// How a direction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Whoever sends says so.
+    Said,
+    /// Whoever sends closes, but does not say so in the words of TLS, as many do who have had all they came for.
+    Unsaid,
+    /// Whoever sends breaks off.
+    Broken,
+    /// Whoever should take it has broken off.
+    Refused,
 }
 
 /// One direction of a tunnel. It holds memory only while something is in it.
@@ -60,8 +83,8 @@ pub(super) async fn carry(worker: &Worker, client: &Client, near: &Stream, far: 
 struct Direction {
     buffer: Option<Buffer>,
     inside: Span,
-    passed: u64,
-    ended: bool,
+    passed: usize,
+    end: Option<End>,
 }
 
 impl Direction {
@@ -72,29 +95,50 @@ impl Direction {
         from: &Stream,
         to: &Stream,
         shelf: &Rc<Shelf>,
-    ) -> Poll<io::Result<()>> {
-        while !self.ended {
+    ) -> Poll<End> {
+        let end = match self.end {
+            Some(end) => end,
+            None => ready!(self.poll_end(cx, client, from, to, shelf)),
+        };
+        (self.end, self.buffer) = (Some(end), None);
+        Poll::Ready(end)
+    }
+
+    fn poll_end(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &Client,
+        from: &Stream,
+        to: &Stream,
+        shelf: &Rc<Shelf>,
+    ) -> Poll<End> {
+        loop {
             if let Some(buffer) = self.buffer.as_ref().filter(|_| !self.inside.is_empty()) {
-                let written = ready!(to.poll_write(cx, &[IoSlice::new(self.inside.of(&buffer.bytes))]))?;
+                let written = ready!(to.poll_write(cx, &[IoSlice::new(self.inside.of(&buffer.bytes))]));
+                let Ok(written) = written else { return Poll::Ready(End::Refused) };
                 self.inside.start += written;
-                self.passed += written as u64;
+                self.passed += written;
                 client.progress();
                 continue;
             }
-            ready!(to.poll_flush(cx))?;
+            if ready!(to.poll_flush(cx)).is_err() {
+                return Poll::Ready(End::Refused);
+            }
             let Poll::Ready(read) = self.poll_read(cx, from, shelf) else {
                 self.buffer = None;
                 return Poll::Pending;
             };
-            self.inside = Span { start: 0, end: read? };
             client.progress();
-            if self.inside.is_empty() {
-                self.ended = true;
-                self.buffer = None;
-                to.finish();
+            match read {
+                Ok(0) => {
+                    to.finish();
+                    return Poll::Ready(End::Said);
+                }
+                Ok(read) => self.inside = Span { start: 0, end: read },
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Poll::Ready(End::Unsaid),
+                Err(_) => return Poll::Ready(End::Broken),
             }
         }
-        Poll::Ready(Ok(()))
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, from: &Stream, shelf: &Rc<Shelf>) -> Poll<io::Result<usize>> {
@@ -113,9 +157,14 @@ pub(super) async fn switch(exchange: Exchange<'_>, answer: Answer) -> Option<(St
     let bytes = answer.download.bytes();
     rewrite::response(&mut desk.down.front, bytes, &answer.head, desk.response.fields(), onward);
     desk.down.data = Span { start: answer.head.length, end: bytes.len() };
-    poll_fn(|cx| desk.down.poll_send(cx, stream, bytes)).await.ok()?;
+    poll_fn(|cx| desk.down.poll_send_body(cx, stream, bytes, None, entry)).await.ok()?;
     desk.up.clear();
     desk.up.data = Span { start: request.length, end: desk.filled };
-    poll_fn(|cx| desk.up.poll_send(cx, &answer.stream, &desk.buffer)).await.ok()?;
+    entry.carried.add(desk.up.data.len());
+    if poll_fn(|cx| desk.up.poll_send(cx, &answer.stream, &desk.buffer)).await.is_err() {
+        entry.by = Side::Backend.name();
+        stream.breaks_off(true);
+        return None;
+    }
     Some((answer.stream, answer.in_flight))
 }

@@ -56,7 +56,7 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    fn add(&mut self, bytes: usize) {
+    pub(crate) fn add(&mut self, bytes: usize) {
         self.all += bytes as u64;
         self.this_time += bytes as u64;
         self.once = self.once.max(self.this_time);
