@@ -200,3 +200,23 @@ fn questions_about_other_sites_are_answered_in_front() {
     assert_eq!((answer.text(), answer.field("access-control-allow-origin")), ("here", Some("https://a.example")));
     assert_eq!((answer.field("vary"), ask("OPTIONS", "").text()), (Some("Origin"), "here"));
 }
+
+#[test]
+fn what_a_route_does_to_cookies_leaves_ours() {
+    const SETS: &str = "HTTP/1.1 200 OK\r\nSet-Cookie: theirs=1\r\nContent-Length: 2\r\n\r\nhi";
+    let upstream = Upstream::scripted(|_, peer| peer.get_mut().write_all(SETS.as_bytes()).is_ok());
+    let pool = format!("[pool.sticky]\ncookie = \"ours\"\n[[pool.server]]\naddress = \"{}\"\n", upstream.address);
+    for (edits, expected) in [
+        ("set = { Set-Cookie = \"route=1\" }", "route ours"),
+        ("remove = [\"set-cookie\"]", "ours"),
+        ("set = { Set_Cookie = \"route=1\" }", "ours"),
+        ("add = { Set-Cookie = \"route=1\" }", "theirs route ours"),
+        ("set = { X-A = \"b\" }", "theirs ours"),
+        ("", "theirs ours"),
+    ] {
+        let balancer = Balancer::with_file(&format!("{pool}[[route]]\n[route.response_headers]\n{edits}\n"));
+        let head = balancer.get("/").head;
+        let cookies = head.lines().filter_map(|line| line.strip_prefix("Set-Cookie: ")?.split('=').next());
+        assert_eq!(cookies.collect::<Vec<_>>().join(" "), expected, "{edits}");
+    }
+}

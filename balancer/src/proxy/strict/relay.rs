@@ -150,6 +150,8 @@ impl Exchange<'_> {
         verdict: Verdict,
     ) -> bool {
         let (desk, client) = (&mut *self.desk, self.client);
+        let route = self.route.filter(|route| route.edits_answers());
+        let cookie = self.entry.cookie.as_deref();
         let onward = Onward {
             framing,
             length_told: head.length_told.filter(|_| verdict.coding().is_none()),
@@ -157,11 +159,10 @@ impl Exchange<'_> {
             date: &self.worker.date.borrow(),
             hsts: client.hsts(),
             id: self.entry.id.as_ref().map(RequestId::bytes),
-            cookie: self.entry.cookie.as_deref(),
+            cookie: cookie.filter(|_| route.is_none()),
         };
         let (bytes, fields) = (download.bytes(), desk.response.fields());
         let is_bare = download.ended && download.data.is_empty() && download.trailers().is_empty();
-        let route = self.route.filter(|route| route.edits_answers());
         let is_written = route.is_some() || verdict != Verdict::Untouched || self.entry.tells_sent();
         if let Some(front) = self.stream.front().filter(|_| !is_written) {
             return front.begin(bytes, head, fields, onward, is_bare);
@@ -170,6 +171,10 @@ impl Exchange<'_> {
         if let Some(route) = route {
             let seen = Seen { client, request: &self.request, bytes: &desk.buffer, fields: desk.request.fields() };
             seen.edit_answer(route, &mut desk.down.front);
+            // What it says of cookies is about the backend's: without ours clients would not stay where they were.
+            if let Some(cookie) = cookie {
+                rewrite::add_cookie(&mut desk.down.front, cookie);
+            }
         }
         compress::mark(&mut desk.down.front, verdict);
         self.entry.note_head(&desk.down.front);

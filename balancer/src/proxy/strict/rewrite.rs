@@ -181,7 +181,7 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
             out.extend_from_slice(part);
         }
     }
-    for (name, value) in [(REQUEST_ID, onward.id), (b"Set-Cookie", onward.cookie.map(str::as_bytes))] {
+    for (name, value) in [(REQUEST_ID, onward.id), (SET_COOKIE, onward.cookie.map(str::as_bytes))] {
         if let Some(value) = value {
             add(out, name, value);
         }
@@ -208,6 +208,13 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes a cookie of ours into a head that is written already.
+pub(crate) fn add_cookie(head: &mut Vec<u8>, cookie: &str) {
+    head.truncate(head.len() - b"\r\n".len());
+    add(head, SET_COOKIE, cookie.as_bytes());
+    head.extend_from_slice(b"\r\n");
+}
+
 /// Origin form, whatever it came in (RFC 9112, 3.2.1 and 3.2.4).
 fn path(out: &mut Vec<u8>, bytes: &[u8], head: &Request) {
     match head.target {
@@ -225,6 +232,8 @@ fn path(out: &mut Vec<u8>, bytes: &[u8], head: &Request) {
 
 /// The field with what a request is known by.
 const REQUEST_ID: &[u8] = b"X-Request-Id";
+
+const SET_COOKIE: &[u8] = b"Set-Cookie";
 
 /// What the one field with this name says, if whoever has written it is believed.
 pub(crate) fn said<'a>(bytes: &'a [u8], fields: &[Field], source: &Source, name: &[u8]) -> Option<&'a [u8]> {
