@@ -130,6 +130,23 @@ fn what_is_no_introduction_is_closed_without_a_word() {
 }
 
 #[test]
+fn a_header_of_the_second_version_may_have_2048_bytes() {
+    let upstream = Upstream::echoing();
+    let balancer = introduced(&upstream, TRUSTING);
+    let introduce = |size: u16| {
+        let (rest, value) = ((size - 16).to_be_bytes(), (size - 31).to_be_bytes());
+        let start = [b"\r\n\r\n\0\r\nQUIT\n\x21\x11", &rest[..], b"\x06\x06\x06\x06\x05\x05\x05\x05\0\x01\0\x02"];
+        let mut client = Connection::to(balancer.tls);
+        client.send([&start.concat(), &b"\x04"[..], &value, &vec![b'x'; usize::from(size - 31)]].concat());
+        client
+    };
+    let head = seen(&mut introduce(2048), "");
+    assert_eq!(field(&head, "x-real-ip"), Some("6.6.6.6"));
+    assert!(is_over(&mut introduce(2049)));
+    assert!(balancer.log().contains("its PROXY header is longer than 2048 bytes"), "{}", balancer.log());
+}
+
+#[test]
 fn whoever_only_looks_whether_somebody_listens_is_no_trouble() {
     let upstream = Upstream::echoing();
     let balancer = introduced(&upstream, TRUSTING);

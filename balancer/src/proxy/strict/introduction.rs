@@ -12,7 +12,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 const LONGEST_LINE: usize = 107;
 /// Bytes after which the two versions can be told apart; both are longer.
 const FIRST: usize = 12;
-/// Longest header of version 2 that is taken; what goes beyond the addresses is checked for its form and not used.
+/// Longest header of version 2 that is taken, from its signature on; what goes beyond the addresses is checked for its form and not used.
 pub(crate) const LONGEST: usize = 2048;
 const SIGNATURE: &[u8; FIRST] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -43,7 +43,7 @@ pub(super) async fn read(stream: &mut TcpStream) -> Result<Option<IpAddr>, Troub
         fill(stream, &mut head[FIRST..FIRST + 4]).await?;
         let length = usize::from(u16::from_be_bytes([head[14], head[15]]));
         let body = head.get_mut(16..16 + length);
-        fill(stream, body.ok_or(Trouble::Header("its PROXY header is longer than 2064 bytes"))?).await?;
+        fill(stream, body.ok_or(Trouble::Header("its PROXY header is longer than 2048 bytes"))?).await?;
         let told = second(head[12], head[13], &head[16..16 + length]);
         told.ok_or(Trouble::Header("its PROXY header of version 2 is not valid"))
     } else if head.starts_with(b"PROXY ") {
