@@ -113,10 +113,7 @@ impl Trust {
         match self.header {
             RealIpHeader::XForwardedFor => Box::new(value.rsplit(|&byte| byte == b',').filter(is_there).map(node)),
             RealIpHeader::XRealIp => Box::new(std::iter::once(node(value))),
-            RealIpHeader::Forwarded => {
-                let Some(elements) = quoted_split(value, b',') else { return Box::new(std::iter::once(None)) };
-                Box::new(elements.into_iter().rev().filter(is_there).map(element))
-            }
+            RealIpHeader::Forwarded => Box::new(elements(value).filter(is_there).map(element)),
         }
     }
 }
@@ -139,6 +136,29 @@ fn node(text: &[u8]) -> Option<IpAddr> {
     let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
     Some(text.parse().ok().or_else(with_port).or_else(bare)?.to_canonical())
+}
+
+/// The elements of a list with quotes, the last one first. They are found from that end too: a quote that a client opens and
+/// never closes would otherwise swallow what a proxy writes behind it, and with that who the client is. What a proxy has
+/// written is whole, so its quotes are found from their end as well as from their beginning, whatever stands before.
+fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let Some(comma) = last_comma(text) else { return Some(text) };
+        rest = Some(&text[..comma]);
+        Some(&text[comma + 1..])
+    })
+}
+
+/// The last comma outside of quotes.
+fn last_comma(text: &[u8]) -> Option<usize> {
+    let is_escaped = |at: usize| text[..at].iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1;
+    let mut quoted = false;
+    (0..text.len()).rev().find(|&at| {
+        quoted ^= text[at] == b'"' && !(quoted && is_escaped(at));
+        !quoted && text[at] == b','
+    })
 }
 
 /// The address in one element of `Forwarded`, which has to have it once (RFC 7239, 4 and 6).
@@ -277,6 +297,18 @@ mod tests {
             assert_eq!(before(&["for=6.6.6.6", odd]), "", "{odd}");
         }
         assert_eq!(super::tests::before(RealIpHeader::XRealIp, "10.0.0.1", &["6.6.6.6"]), "6.6.6.6");
+    }
+
+    #[test]
+    fn nothing_that_a_client_writes_hides_what_a_proxy_writes_behind_it() {
+        for proxys in ["for=6.6.6.6", "for=\"6.6.6.6:80\"", "by=\"a,\\\"b\\\\\";For=6.6.6.6;host=\"x,y\""] {
+            for clients in
+                ["for=\"", "for=\"1.1.1.1", "for=1.1.1.1\"", "\\\"", "\"\\", "for=\"\\\",for=\"", ",\",", "=\"a\" \""]
+            {
+                let value = format!("{clients}, {proxys}, for=10.0.0.2");
+                assert_eq!(before(RealIpHeader::Forwarded, "10.0.0.1", &[&value]), "6.6.6.6 10.0.0.2", "{value}");
+            }
+        }
     }
 
     #[test]
