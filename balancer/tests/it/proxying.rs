@@ -329,6 +329,29 @@ fn a_switch_that_nobody_asked_for_is_an_error() {
 }
 
 #[test]
+fn an_answer_that_asks_for_another_protocol_says_which() {
+    let upstream = Upstream::scripted(|head, peer| {
+        let status = head.split(['/', ' ']).nth(2).unwrap();
+        let named = if head.contains("/named") { "Connection: Upgrade\r\n" } else { "" };
+        let fields = format!("{named}Upgrade: one, two/2\r\nKeep-Alive: 5\r\nContent-Length: 2\r\n");
+        write!(peer.get_mut(), "HTTP/1.1 {status} Odd\r\n{fields}\r\nno").is_ok()
+    });
+    let balancer = Balancer::in_front_of(&[upstream.address]);
+    let mut client = balancer.connect();
+    for (path, expected) in
+        [("/426", true), ("/426/named", true), ("/400/named", false), ("/200/named", false), ("/404", false)]
+    {
+        let answer = client.get(path);
+        let said = (answer.field("connection"), answer.field("upgrade"), answer.field("keep-alive"));
+        let is_said = (Some("upgrade"), Some("one, two/2"), None);
+        assert_eq!(said, if expected { is_said } else { (None, None, None) }, "{path}");
+    }
+    client.send("GET /426 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let head = client.answer().head.to_lowercase();
+    assert!(head.contains("upgrade: one, two/2\r\n") && head.contains("close\r\n"), "{head}");
+}
+
+#[test]
 fn every_request_leaves_a_line_in_the_access_log() {
     let upstream = Upstream::echoing();
     let dir = tempfile::tempdir().unwrap();

@@ -113,7 +113,11 @@ async fn exchange(
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return begin_tunnel(worker, head, upgrading, lease);
     }
-    headers::strip_hop_by_hop(&mut head.headers);
+    if head.status == StatusCode::UPGRADE_REQUIRED {
+        headers::strip_but_upgrade(&mut head.headers);
+    } else {
+        headers::strip_hop_by_hop(&mut head.headers);
+    }
     head.extensions.clear();
     let content = match content {
         Content::Streamed(held, incoming, _) => Content::Streamed(held, incoming, lease),

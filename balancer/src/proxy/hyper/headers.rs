@@ -107,6 +107,18 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// The same for an answer that asks for another protocol, which has to say which (RFC 9110, 15.5.22).
+pub(crate) fn strip_but_upgrade(headers: &mut HeaderMap) {
+    let protocols: Vec<HeaderValue> = headers.get_all(header::UPGRADE).iter().cloned().collect();
+    strip_hop_by_hop(headers);
+    if !protocols.is_empty() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    for protocol in protocols {
+        headers.append(header::UPGRADE, protocol);
+    }
+}
+
 /// Whether a head asks to switch protocols, and to which.
 fn wanted_protocol(head: &request::Parts) -> Option<HeaderValue> {
     let protocol = the_upgrade(&head.headers)?;

@@ -138,6 +138,9 @@ pub(crate) fn is_hsts(bytes: &[u8], field: &Field) -> bool {
     field.name.of(bytes).eq_ignore_ascii_case(HSTS)
 }
 
+/// The status of an answer that asks for another protocol, and has to say which.
+const UPGRADE_REQUIRED: u16 = 426;
+
 /// How an answer goes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Onward<'a> {
@@ -172,7 +175,9 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
     out.extend_from_slice(head.reason.of(bytes));
     out.extend_from_slice(b"\r\n");
     copy(out, bytes, fields, |field| match field.kind {
-        Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop | Kind::Upgrade => false,
+        // Said by the backend, whether `Connection` names it or not, and of use to nobody but the client (RFC 9110, 15.5.22).
+        Kind::Upgrade => status == UPGRADE_REQUIRED,
+        Kind::ContentLength | Kind::TransferEncoding | Kind::Connection | Kind::Hop => false,
         Kind::RequestId if onward.id.is_some() => false,
         _ => !(head.names && is_named(bytes, fields, field) || onward.hsts.is_some() && is_hsts(bytes, field)),
     });
@@ -196,7 +201,12 @@ pub(crate) fn response(out: &mut Vec<u8>, bytes: &[u8], head: &Response, fields:
         (Framing::Chunked, _) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         (Framing::None, None) | (Framing::Close, _) => {}
     }
+    let asks = status == UPGRADE_REQUIRED && fields.iter().any(|field| field.kind == Kind::Upgrade);
     match head.upgrade {
+        _ if asks => {
+            let close: &[u8] = if onward.stays { b"" } else { b", close" };
+            add(out, b"Connection", &[b"upgrade", close].concat());
+        }
         Some(protocol) if status == 101 => {
             out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: ");
             out.extend_from_slice(protocol.of(bytes));
