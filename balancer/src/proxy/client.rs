@@ -322,6 +322,8 @@ impl Client {
         match self.phase.get() {
             _ if self.ended.get() && still >= LAST_WORDS => self.give(Order::Abort),
             Phase::Handshaking if still >= limits.handshake_deadline => self.give(Order::Abort),
+            // It is told that it may ask again, which it could not know from an end without a word.
+            Phase::Waiting if still >= LAST_WORDS && self.is_let_go() && self.in_head.get() => self.overdue(),
             Phase::Resting | Phase::Waiting if still >= LAST_WORDS && self.is_let_go() => self.give(Order::Abort),
             Phase::Resting if still >= limits.head_deadline && self.in_head.get() => self.give(Order::Abort),
             Phase::Resting if still >= limits.head_deadline => self.give(Order::Close),

@@ -275,6 +275,22 @@ fn half_a_head_leaves_a_line_and_none_leaves_no_line() {
 }
 
 #[test]
+fn half_a_head_at_a_stop_is_answered_and_leaves_a_line() {
+    let (mut balancer, folder) = logging("$request $status $flag $by", "[[pool.server]]\naddress = \"127.0.0.1:1\"\n");
+    let (mut half, mut silent) = (balancer.connect(), balancer.connect());
+    half.send("GET /slow HTTP/1.1\r\nHost: a\r\nX-");
+    eventually("it is read", || half.is_read().then_some(()));
+    balancer.signal(Signal::TERM);
+    assert!(silent.is_closed());
+    // Takes five seconds.
+    let answer = half.answer();
+    assert_eq!((answer.status, answer.field("connection")), (408, Some("close")));
+    assert_eq!(balancer.end().code(), Some(0));
+    let line = std::fs::read_to_string(folder.path().join("access.log")).unwrap();
+    assert_eq!(line, "GET /slow HTTP/1.1 408 head_late client\n");
+}
+
+#[test]
 fn no_status_is_told_of_a_backend_that_gave_none_and_could_not() {
     let upstream = Upstream::scripted(|_, _| true);
     let pool = format!("[pool]\nread_timeout = \"1s\"\n[[pool.server]]\naddress = \"{}\"\n", upstream.address);
