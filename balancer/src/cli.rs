@@ -168,6 +168,10 @@ fn run(flags: Run) -> anyhow::Result<u8> {
     if let Some((key, problem)) = config.address_problems().first() {
         bail!("{key}: {problem}");
     }
+    let backends = config.pools.iter().flat_map(|pool| &pool.servers);
+    if let Some(problem) = backends.filter_map(|server| config.circle_problem(&server.location)).next() {
+        bail!("backend: {problem}");
+    }
     if let [(key, problem), ..] = config.front_problems()[..] {
         bail!("{key}: {problem}, with --engine");
     }

@@ -90,7 +90,7 @@ pub(super) fn check(file: file::File, unread: &[&str]) -> (Config, Vec<String>) 
         );
     }
     config.limits = check_limits(&mut found, &file);
-    config.pools = pool::check_all(&mut found, &file.pool, &config.limits);
+    config.pools = pool::check_all(&mut found, &file.pool, &config);
     // Clients without a request, which are of no pool, are waited for as those of the first.
     config.limits = config.pools[0].limits.clone();
     let names: Vec<String> = config.pools.iter().map(|pool| pool.name.clone()).collect();

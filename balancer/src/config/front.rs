@@ -1,8 +1,9 @@
 //! What the front of the balancer is told besides where it listens: who may speak for others, and what requests are given.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{Config, Engine};
+use crate::backend::{Address, Location};
 
 /// Addresses where a proxy says first whom it speaks for (PROXY protocol, versions 1 and 2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,6 +38,16 @@ impl Config {
             taken.push(address);
         }
         problems
+    }
+
+    /// What is wrong with a backend that is ourselves: a request to it would come back again and again, until its head has
+    /// grown too large.
+    #[must_use]
+    pub fn circle_problem(&self, backend: &Location) -> Option<String> {
+        let own = self.listens().find(|own| is_at(**own, backend))?;
+        Some(format!(
+            "{backend} is where we listen ({own}), and requests would go round in circles; write where the application listens"
+        ))
     }
 
     /// Whether TLS is spoken anywhere.
@@ -83,9 +94,66 @@ fn are_one(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port() && one.port() != 0 && (one.ip() == other.ip() || has(one, other) || has(other, one))
 }
 
+/// Whether a backend is whoever listens at this address. Who listens at all addresses of a machine does so at its loopback
+/// ones; of the others nobody knows here whose they are.
+fn is_at(own: SocketAddr, backend: &Location) -> bool {
+    let loopbacks = || [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let (ips, port) = match backend {
+        Location::Fixed(Address::Unix(_)) => return false,
+        // A connection to no address in particular goes to the loopback one.
+        Location::Fixed(Address::Tcp(at)) if at.ip().is_unspecified() => {
+            (loopbacks().into_iter().filter(|ip| ip.is_ipv4() == at.is_ipv4()).collect(), at.port())
+        }
+        Location::Fixed(Address::Tcp(at)) => (vec![at.ip().to_canonical()], at.port()),
+        Location::Named(name) => match name.rsplit_once(':') {
+            Some((host, port)) if host.trim_end_matches('.').eq_ignore_ascii_case("localhost") => {
+                (loopbacks().to_vec(), port.parse().unwrap_or(0))
+            }
+            _ => return false,
+        },
+    };
+    let is_ours = |ip: &IpAddr| {
+        let has_all = own.ip().is_unspecified() && (own.is_ipv6() || ip.is_ipv4());
+        own.ip().to_canonical() == *ip || has_all && ip.is_loopback()
+    };
+    own.port() == port && port != 0 && ips.iter().any(is_ours)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backend_may_be_anybody_but_ourselves() {
+        let is_at = |own: &str, backend: &str| is_at(own.parse().unwrap(), &backend.parse().unwrap());
+        for (own, backend) in [
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("10.0.0.1:1", "10.0.0.1:1"),
+            ("127.0.0.1:1", "[::ffff:127.0.0.1]:1"),
+            ("127.0.0.1:1", "0.0.0.0:1"),
+            ("[::1]:1", "[::]:1"),
+            ("0.0.0.0:1", "127.0.0.7:1"),
+            ("0.0.0.0:1", "0.0.0.0:1"),
+            ("[::]:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("127.0.0.1:1", "LocalHost.:1"),
+            ("[::]:1", "localhost:1"),
+        ] {
+            assert!(is_at(own, backend), "{own} {backend}");
+        }
+        for (own, backend) in [
+            ("127.0.0.1:1", "127.0.0.1:2"),
+            ("127.0.0.1:1", "127.0.0.2:1"),
+            ("0.0.0.0:1", "10.0.0.1:1"),
+            ("0.0.0.0:1", "[::1]:1"),
+            ("[::]:1", "[2001:db8::1]:1"),
+            ("10.0.0.1:1", "localhost:1"),
+            ("127.0.0.1:1", "app:1"),
+            ("127.0.0.1:1", "unix:127.0.0.1:1"),
+        ] {
+            assert!(!is_at(own, backend), "{own} {backend}");
+        }
+    }
 
     #[test]
     fn an_address_is_one_with_itself_and_with_all_of_the_machine() {

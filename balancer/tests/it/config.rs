@@ -48,6 +48,13 @@ fn every_bad_file_is_refused_with_all_that_is_wrong() {
     }
 }
 
+#[test]
+fn nobody_starts_in_front_of_itself() {
+    let flags = ["--listen", "0.0.0.0:1", "--backend", "127.0.0.1:1"];
+    let said = crate::harness::Balancer::try_run(&flags, Path::new("/tmp")).err().unwrap();
+    assert!(said.contains("backend: 127.0.0.1:1 is where we listen (0.0.0.0:1)"), "{said}");
+}
+
 /// What `check` prints of a file with these lines at its beginning, by name.
 fn bounds(lines: &str) -> BTreeMap<String, String> {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -24,11 +24,11 @@ const HEAVIEST: u32 = 10_000;
 const SHORTEST_KEY: usize = 16;
 
 /// The first pool of a file and the others. Problems of one in a list are told with its number.
-pub(super) fn check_all(found: &mut Found, file: &file::Pools, limits: &Limits) -> Vec<Pool> {
+pub(super) fn check_all(found: &mut Found, file: &file::Pools, config: &Config) -> Vec<Pool> {
     let (mut pools, mut named) = (Vec::<Pool>::new(), Vec::new());
     for (number, pool) in file.list.iter().enumerate() {
         let mut own = Found::default();
-        let (mut checked, names) = check_pool(&mut own, pool, limits);
+        let (mut checked, names) = check_pool(&mut own, pool, config);
         let twice = pools.iter().any(|other| other.name == checked.name);
         if file.is_list && (pool.name.is_none() || twice) {
             own.add(
@@ -44,7 +44,7 @@ pub(super) fn check_all(found: &mut Found, file: &file::Pools, limits: &Limits) 
         pools.push(checked);
     }
     if pools.is_empty() {
-        pools.push(check_pool(found, &file::Pool::default(), limits).0);
+        pools.push(check_pool(found, &file::Pool::default(), config).0);
     }
     for (key, result) in look_up(named) {
         found.take(&key, result);
@@ -67,8 +67,8 @@ fn look_up<K>(named: Vec<(K, Asked)>) -> impl Iterator<Item = (K, Result<(), Str
 }
 
 /// The pool, and the names in it with their keys.
-fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> (Pool, Vec<(String, Asked)>) {
-    let limits = check_limits(found, file, limits);
+fn check_pool(found: &mut Found, file: &file::Pool, config: &Config) -> (Pool, Vec<(String, Asked)>) {
+    let limits = check_limits(found, file, &config.limits);
     let terms = check_terms(found, file);
     let resolve = file.resolve.as_ref().and_then(|text| found.take("pool.resolve", bound(text)));
     let resolver = file.resolver.as_ref().map(|servers| check_resolver(found, servers)).unwrap_or_default();
@@ -100,6 +100,7 @@ fn check_pool(found: &mut Found, file: &file::Pool, limits: &Limits) -> (Pool, V
         let place = format!("pool.server[{number}].");
         let Some(server) = check_server(found, &place, server, &pool) else { continue };
         let key = format!("{place}address");
+        config.circle_problem(&server.location).into_iter().for_each(|problem| found.add(&key, problem));
         if servers.iter().any(|other| other.location == server.location) {
             // It would be asked again by a request that is not to come to the same backend twice.
             let location = &server.location;
