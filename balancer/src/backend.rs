@@ -35,6 +35,9 @@ pub enum AddressError {
     /// Neither form.
     #[error("`{0}` is not an address; write HOST:PORT or unix:PATH")]
     Form(String),
+    /// There is nothing at port 0.
+    #[error("`{0}` has a port at which nobody can listen; write the one where the application does, 1 to 65535")]
+    NoPort(String),
     /// A link.
     #[error("`{0}` is a link; backends are spoken to in HTTP, so write its host and port alone, such as {1}")]
     Link(String, String),
@@ -74,6 +77,7 @@ impl FromStr for Location {
     /// Reads `HOST:PORT` or `unix:PATH`.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         match text.parse::<Address>() {
+            Ok(Address::Tcp(address)) if address.port() == 0 => return Err(AddressError::NoPort(text.to_owned())),
             Ok(address) => return Ok(Self::Fixed(address)),
             Err(AddressError::Form(_)) => {}
             Err(error) => return Err(error),
@@ -84,10 +88,10 @@ impl FromStr for Location {
             return Err(AddressError::Link(text.to_owned(), place));
         }
         let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
-        if matches!(port, Some(Ok(1..))) {
-            Ok(Self::Named(text.to_owned()))
-        } else {
-            Err(AddressError::Form(text.to_owned()))
+        match port {
+            Some(Ok(0)) => Err(AddressError::NoPort(text.to_owned())),
+            Some(Ok(_)) => Ok(Self::Named(text.to_owned())),
+            _ => Err(AddressError::Form(text.to_owned())),
         }
     }
 }
@@ -322,9 +326,13 @@ mod tests {
 
     #[test]
     fn a_bad_address_says_what_to_write_instead() {
-        for text in ["", "8811", ":80", "host", "host:", "host:0", "host:99999", "unix:"] {
+        for text in ["", "8811", ":80", "host", "host:", "host:99999", "unix:"] {
             let message = text.parse::<Location>().unwrap_err().to_string();
             assert!(message.contains("write HOST:PORT or unix:PATH"), "{text}: {message}");
+        }
+        for text in ["127.0.0.1:0", "[::1]:0", "host:0"] {
+            let message = text.parse::<Location>().unwrap_err().to_string();
+            assert!(message.contains("at which nobody can listen"), "{text}: {message}");
         }
     }
 

@@ -96,9 +96,13 @@ impl Resolver {
     /// Reads the address of a name server, with or without a port.
     pub(crate) fn server(text: &str) -> Result<SocketAddr, String> {
         let bare = |text: &str| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, PORT));
-        text.parse().or_else(|_| bare(text)).map_err(|_| {
+        let address: SocketAddr = text.parse().or_else(|_| bare(text)).map_err(|_| {
             format!("`{text}` is no address of a name server; write IP or IP:PORT, such as 10.0.0.2 or [::1]:5353")
-        })
+        })?;
+        if address.port() == 0 {
+            return Err(format!("`{text}` has a port at which nobody can listen; leave it out for {PORT}"));
+        }
+        Ok(address)
     }
 
     /// Looks `HOST:PORT` up, IPv4 and IPv6. `InvalidInput` if no host can have that name; nobody is asked then.

@@ -39,7 +39,7 @@ fn every_example_is_fine() {
 #[test]
 fn every_bad_file_is_refused_with_all_that_is_wrong() {
     let bad = files("tests/it/config/bad");
-    assert_eq!(bad.len(), 11);
+    assert_eq!(bad.len(), 13);
     for file in bad {
         let expected = std::fs::read_to_string(file.with_extension("expected")).unwrap();
         let (code, said) = check(&file);

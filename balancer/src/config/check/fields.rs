@@ -20,8 +20,25 @@ pub(super) fn check(found: &mut Found, key: &str, file: &file::Edits) -> Edits {
         checked
     };
     let (set, add) = (pairs("set", &file.set), pairs("add", &file.add));
+    check_twice(found, key, file);
     let names = file.remove.iter().filter_map(|name| found.take(&format!("{key}.remove"), name.parse()));
     Edits { set, add, remove: names.collect() }
+}
+
+/// A field is the same one in any case.
+fn check_twice(found: &mut Found, key: &str, file: &file::Edits) {
+    let set: Vec<&String> = file.set.keys().collect();
+    for (number, name) in set.iter().enumerate() {
+        if let Some(other) = set[..number].iter().find(|other| other.eq_ignore_ascii_case(name)) {
+            found.add(&format!("{key}.set.{name}"), format!("this is {other} once more; leave one of them out"));
+        }
+    }
+    for name in file.remove.iter().filter(|name| set.iter().any(|set| set.eq_ignore_ascii_case(name))) {
+        found.add(
+            &format!("{key}.remove"),
+            format!("`{name}` is under set too, which takes the place of what was there; leave one of them out"),
+        );
+    }
 }
 
 /// Changes of a request's head.

@@ -206,6 +206,13 @@ fn check_sticky(found: &mut Found, file: &file::Cookie) -> Option<Sticky> {
     if cookie.is_empty() || !cookie.bytes().all(is_plain) {
         found.add("pool.sticky.cookie", format!("`{cookie}` is no name; write letters, digits, -, _ or ."));
     }
+    let is_promise = |start: &&&str| cookie.get(..start.len()).is_some_and(|name| name.eq_ignore_ascii_case(start));
+    if let Some(start) = ["__Host-", "__Secure-"].iter().find(is_promise).filter(|_| !file.secure) {
+        found.add(
+            "pool.sticky.cookie",
+            format!("browsers take names with {start} with secure = true only; set that, or write another name"),
+        );
+    }
     if key.is_some_and(|key| key.len() < SHORTEST_KEY) {
         found.add(
             "pool.sticky.key",

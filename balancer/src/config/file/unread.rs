@@ -41,6 +41,9 @@ impl Unread {
     /// The file is no TOML.
     pub(super) fn syntax(text: &str, error: &Error) -> Self {
         let message = error.message().replace('\n', ", ");
+        if let Some(twice) = error.span().and_then(|span| text.get(span)).filter(|_| message == "duplicate key") {
+            return Self::at(text, error, None, &format!("{twice} is there twice; leave one of them out"));
+        }
         Self::at(text, error, None, &format!("{message}; correct it, the keys are in docs/configuration.md"))
     }
 
@@ -84,13 +87,17 @@ fn describe(place: &LeftOut, value: &str, message: &str) -> String {
         "u8" | "u16" | "u32" | "u64" | "usize" if is_number && bare != value => {
             ("text and no number", format!("write it without quotes: {}", set(bare)))
         }
-        "u8" => ("no number that it takes", "write a whole number from 0 to 255".to_owned()),
+        // Shares only.
+        "u8" => ("no share", "write 0 to 100".to_owned()),
         "u16" => ("no number that it takes", "write a whole number from 0 to 65535".to_owned()),
+        "u32" if is_number => ("too large a number", format!("write one up to {}", u32::MAX)),
+        "u64" | "usize" if is_number => ("too large a number", format!("write one up to {}", usize::MAX)),
         "u32" | "u64" | "usize" => ("no number that it takes", "write a whole number from 0 on".to_owned()),
         "a boolean" => ("neither true nor false", format!("write {} or {}", set("true"), set("false"))),
         "a sequence" if shown == format!("[{path}]") => ("one table, and no list", format!("write [[{path}]]")),
         "a sequence" if about.ends_with("map") => ("one table, and no list", format!("write [[{path}]] ahead of it")),
         "a sequence" if OF_TABLES.contains(&name) => ("no list", format!("write [[{path}]] and its keys below it")),
+        "a sequence" if name == "command" && bare != value => ("no list", format!("write {name} = {}", words(bare))),
         "a sequence" if is_number || bare != value => ("no list", format!("put it into brackets: {name} = [{shown}]")),
         "a sequence" => ("no list", "write one in brackets".to_owned()),
         expected if place.in_list && (expected == "a map" || expected.starts_with("struct ")) => {
@@ -102,6 +109,16 @@ fn describe(place: &LeftOut, value: &str, message: &str) -> String {
         expected => ("not what it takes", format!("write {expected}")),
     };
     format!("{shown} is {what}; {write}")
+}
+
+/// The list of a program and its arguments that a line for a shell may have meant.
+fn words(line: &str) -> String {
+    // What a shell would take off is not to be guessed.
+    if line.len() > SHOWN || line.is_empty() || line.contains(['\'', '"', '\\', '$', '\n']) {
+        return "[\"PROGRAM\", \"ARGUMENT\"], with as many arguments as there are".to_owned();
+    }
+    let words: Vec<String> = line.split_whitespace().map(|word| format!("\"{word}\"")).collect();
+    format!("[{}]", words.join(", "))
 }
 
 /// What is wrong with a key that is none at its place, where these are known.
