@@ -473,7 +473,10 @@ async fn read_head(
 fn check(client: &Client, desk: &Desk, request: &Request) -> Result<(), ProxyError> {
     match request.target {
         Target::Authority(_) => return Err(ProxyError::MethodRefused),
-        // RFC 9110, 7.4.
+        // RFC 9110, 7.4. As http and https are places of their own (4.2), neither is to be answered with what is at the other.
+        Target::Absolute { over_tls: false, .. } if client.is_secure() && client.speaks_tls() => {
+            return Err(ProxyError::BadRequest("it asks for http over a connection with TLS"));
+        }
         Target::Absolute { over_tls: true, .. } if !client.speaks_tls() => {
             return Err(ProxyError::BadRequest("it asks for https over a connection without TLS"));
         }

@@ -222,6 +222,27 @@ fn shown(authority: &Authority, balancer: &Balancer) -> Vec<u8> {
 }
 
 #[test]
+fn a_place_of_http_is_none_of_https_unless_a_listed_proxy_says_so() {
+    let (authority, upstream) = (Authority::new(), Upstream::echoing());
+    let own = authority.sign("own", &["localhost"]);
+    let trusting = authority.path("trusting", "toml");
+    std::fs::write(&trusting, format!("trusted_proxies = [\"127.0.0.1\"]\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[pool.server]]\naddress = \"{}\"\n", upstream.address)).unwrap();
+    for (more, told, status) in [
+        (&[][..], "", 400),
+        (&[], "X-Forwarded-Proto: http\r\n", 400),
+        (&["--config", &trusting], "", 400),
+        (&["--config", &trusting], "X-Forwarded-Proto: http\r\n", 200),
+    ] {
+        let balancer = speaking(&upstream, &[&own], more);
+        let mut client = authority.connect(balancer.tls, "localhost");
+        client.send("GET https://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(client.answer().status, 200);
+        client.send(format!("GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n{told}\r\n"));
+        assert_eq!(client.answer().status, status, "{more:?} {told}");
+    }
+}
+
+#[test]
 fn certificates_are_read_again_when_they_change_and_bad_ones_are_not_taken() {
     let (authority, upstream) = (Authority::new(), Upstream::echoing());
     let own = authority.sign("own", &["localhost"]);
