@@ -479,8 +479,8 @@ fn what_comes_behind_an_answer_is_taken_and_its_stream_is_not_reset() {
 fn a_body_whose_end_is_told_behind_its_answer_is_not_reset() {
     let scene = Scene::of(Upstream::scripted(|_, peer| answer(peer, b"hi")));
     let mut client = scene.connect();
-    // Its window is the one that was told, from there on.
-    client.until(|frame| frame.kind == SETTINGS && frame.flags == 0).unwrap();
+    // Its windows are those that were told, from there on: its own by settings, and that of the connection by the update behind them.
+    client.until(|frame| frame.kind == WINDOW_UPDATE && frame.id == 0).unwrap();
     client.request(1, &[&usual("POST", "/")[..], &[("content-length", "96000")]].concat(), false);
     (0..6).for_each(|_| client.frame(DATA, 0, 1, &[b'x'; 16_000]));
     assert_eq!(client.answer(1).as_deref(), Ok("hi"));
