@@ -213,7 +213,7 @@ async fn ask<E: Exchange>(
         if may_try_again(exchange, branch, ProxyError::Unreachable) && others() {
             return Asked::Failed(ProxyError::Unreachable, None);
         }
-        dialled = match dial_again(exchange, branch, &candidate.upstream).await {
+        dialled = match dial_again(exchange, branch, &candidate.upstream, dialled).await {
             Some(dialled) => dialled,
             None => return Asked::Failed(ProxyError::ClientLeft, None),
         };
@@ -233,7 +233,7 @@ fn is_for<C>(dialled: &io::Result<C>, why: Unreached) -> bool {
     dialled.as_ref().is_err_and(|error| Unreached::of(error) == why)
 }
 
-/// Makes a connection to who is busy, and where nobody else is left to be asked; `None` if the client leaves meanwhile.
+/// Makes a connection to who is busy, where nobody else is left to be asked; `None` if the client leaves meanwhile.
 ///
 /// Where the queue of a unix socket is full the kernel says so at once; with TCP it would try again by itself. Either way a
 /// backend is busy and not gone, so it is asked again, less and less often, for as long as a connection may take.
@@ -241,20 +241,19 @@ async fn dial_again<E: Exchange>(
     exchange: &mut E,
     branch: &Branch,
     upstream: &Upstream,
+    mut dialled: io::Result<E::Connection>,
 ) -> Option<io::Result<E::Connection>> {
     let (deadline, mut pause) = (Instant::now() + branch.limits.connect_deadline, PAUSES.0);
-    loop {
+    while is_for(&dialled, Unreached::Busy) && Instant::now() < deadline {
         tokio::select! {
             biased;
             () = exchange.left() => return None,
             () = sleep(pause) => {}
         }
         pause = (pause * 2).min(PAUSES.1);
-        let dialled = exchange.dial(upstream).await;
-        if !is_for(&dialled, Unreached::Busy) || Instant::now() >= deadline {
-            return Some(dialled);
-        }
+        dialled = exchange.dial(upstream).await;
     }
+    Some(dialled)
 }
 
 fn failed<A>(error: ProxyError, candidate: Candidate) -> Asked<A> {
