@@ -153,7 +153,7 @@ fn address(text: &str, such_as: &str) -> Result<SocketAddr, String> {
         return Err(format!("there is none; write IP:PORT, such as {such_as}"));
     }
     text.parse().map_err(|_| match text.rsplit_once(':') {
-        Some((ip, port)) if ip.parse::<std::net::Ipv6Addr>().is_ok() => {
+        Some((ip, port)) if ip.parse::<std::net::Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok() => {
             format!("`{text}` is not an address; an IPv6 address before a port has brackets, so write [{ip}]:{port}")
         }
         _ => format!("`{text}` is not an address; write IP:PORT, such as {such_as}"),

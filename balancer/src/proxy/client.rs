@@ -235,7 +235,7 @@ impl Client {
         !self.in_head.replace(is_in_head) && is_in_head
     }
 
-    /// Another head begins, or none is under way.
+    /// Its time begins, for that head or the one that comes next.
     pub(crate) fn begins_head(&self) {
         self.head.moves();
     }
@@ -518,5 +518,21 @@ mod tests {
         assert!(!guest.client.is_let_go());
         look(&clients, 10);
         assert!(guest.client.is_let_go());
+    }
+
+    #[test]
+    fn a_head_beside_requests_has_its_time_from_where_it_begins() {
+        let clients = Rc::default();
+        let guest = forwarding(&clients, false);
+        let (client, deadline) = (&guest.client, Limits::default().head_deadline.as_secs());
+        client.enter(Phase::Streaming);
+        (5..200).for_each(|second| look(&clients, second));
+        assert!(client.is_in_head(true) && !client.is_in_head(true));
+        client.begins_head();
+        for second in 200..=200 + deadline {
+            assert!(!client.is_let_go());
+            look(&clients, second);
+        }
+        assert!(client.is_let_go());
     }
 }

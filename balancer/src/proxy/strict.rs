@@ -431,9 +431,28 @@ async fn refuse(worker: &Worker, client: &Client, stream: &Stream, desk: &mut De
     let failure = Failure::unread(error, head.starts_with(b"HEAD "));
     let bytes = write_failure(worker, client, desk, failure, None);
     let sent = worker.log.borrow().sent(&desk.down.front);
+    let mut refused = Refused { worker, client, asked, error, bytes: 0, sent };
     // Who does not read it has left.
-    drop(poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await);
-    worker.note_unread(client, &asked, error, bytes, &sent);
+    if poll_fn(|cx| desk.down.poll_send(cx, stream, &[])).await.is_ok() {
+        refused.bytes = bytes;
+    }
+}
+
+/// A head that is refused: told when its answer has gone out, or is given up.
+struct Refused<'a> {
+    worker: &'a Worker,
+    client: &'a Client,
+    asked: Asked,
+    error: ProxyError,
+    /// Of the answer's body that have gone out.
+    bytes: u64,
+    sent: Vec<String>,
+}
+
+impl Drop for Refused<'_> {
+    fn drop(&mut self) {
+        self.worker.note_unread(self.client, &self.asked, self.error, self.bytes, &self.sent);
+    }
 }
 
 /// Reads the head of the next request; `None` when the client has left, or is let go before it has begun one.

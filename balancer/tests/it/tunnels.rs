@@ -113,3 +113,36 @@ fn a_backend_whose_client_breaks_off_is_told_by_the_same() {
     let line = line(&mut balancer, &log);
     assert!(line.contains(" flag=cut by=client "), "{line}");
 }
+
+#[test]
+fn what_a_client_has_sent_arrives_though_it_does_not_say_in_words_of_tls_that_it_ends() {
+    const LENGTH: usize = 3_000_000;
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let (go, gone) = std::sync::mpsc::sync_channel::<()>(1);
+    let gone = std::sync::Mutex::new(gone);
+    let upstream = tunnelling(move |peer| {
+        // Not before the client has gone.
+        gone.lock().unwrap().recv().unwrap();
+        let mut taken = Vec::new();
+        tell.send(peer.read_to_end(&mut taken).map(|_| taken.len()).map_err(|error| error.kind())).unwrap();
+    });
+    let (authority, log) = (Authority::new(), tempfile::NamedTempFile::new().unwrap());
+    let own = authority.sign("own", &["localhost"]);
+    let mut balancer = speaking(&upstream, &[&own], &["--access-log", log.path().to_str().unwrap()]);
+    let mut client = Client::to(balancer.tls, "localhost", Arc::new(authority.client(rustls::ALL_VERSIONS)));
+    client.0.get_mut().write_all(ASKING.as_bytes()).unwrap();
+    read_head(&mut client.0).unwrap();
+    client.0.read_exact(&mut [0; 5]).unwrap();
+    client.0.get_mut().write_all(b"more").unwrap();
+    let writing = std::thread::spawn(move || {
+        client.0.get_mut().write_all(&vec![b'x'; LENGTH]).unwrap();
+        client.0.get_mut().flush().unwrap();
+        client.0.get_ref().sock.shutdown(std::net::Shutdown::Write).unwrap();
+        client
+    });
+    go.send(()).unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Ok(LENGTH));
+    drop(writing.join().unwrap());
+    let line = line(&mut balancer, &log);
+    assert!(line.contains(" 101 ") && !line.contains("flag="), "{line}");
+}

@@ -168,8 +168,8 @@ impl Serving<'_> {
                 Poll::Pending => break,
             }
         }
-        self.client.is_in_head(self.wire.is_in_head());
-        if self.wire.has_moved() {
+        let (is_new, has_moved) = (self.client.is_in_head(self.wire.is_in_head()), self.wire.has_moved());
+        if is_new || has_moved {
             self.client.begins_head();
         }
         // Whatever has been said to whichever request goes out together.

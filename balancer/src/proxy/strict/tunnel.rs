@@ -53,8 +53,7 @@ pub(super) async fn carry(worker: &Worker, client: &Client, near: &Stream, far: 
             // What was said before that goes on first.
             (Poll::Ready(End::Refused), Poll::Ready(_)) => Poll::Ready(Some(Side::Backend)),
             (Poll::Ready(_), Poll::Ready(End::Refused)) => Poll::Ready(Some(Side::Client)),
-            (Poll::Ready(End::Said | End::Unsaid), Poll::Ready(_)) => Poll::Ready(None),
-            (Poll::Ready(End::Unsaid), Poll::Pending) => Poll::Ready(Some(Side::Client)),
+            (Poll::Ready(End::Said), Poll::Ready(_)) => Poll::Ready(None),
             _ => Poll::Pending,
         }
     })
@@ -68,10 +67,8 @@ pub(super) async fn carry(worker: &Worker, client: &Client, near: &Stream, far: 
 /// How a direction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// Whoever sends says so.
+    /// Whoever sends closes.
     Said,
-    /// Whoever sends closes, but does not say so in the words of TLS, as many do who have had all they came for.
-    Unsaid,
     /// Whoever sends breaks off.
     Broken,
     /// Whoever should take it has broken off.
@@ -135,7 +132,11 @@ impl Direction {
                     return Poll::Ready(End::Said);
                 }
                 Ok(read) => self.inside = Span { start: 0, end: read },
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Poll::Ready(End::Unsaid),
+                // Many do not say so in the words of TLS.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    to.finish();
+                    return Poll::Ready(End::Said);
+                }
                 Err(_) => return Poll::Ready(End::Broken),
             }
         }

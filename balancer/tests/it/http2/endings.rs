@@ -2,7 +2,7 @@ use std::io::Write;
 
 use rustix::process::Signal;
 
-use super::{CONTINUATION, DATA, HEADERS, RESET, Raw, Scene, USUAL, WINDOW_UPDATE, block, usual};
+use super::{CONTINUATION, DATA, HEADERS, RESET, Raw, SETTINGS, Scene, USUAL, WINDOW_UPDATE, block, usual};
 use crate::{
     harness::{eventually, read_body},
     upstream::{Upstream, answer},
@@ -77,6 +77,29 @@ fn a_client_that_leaves_before_its_answer_has_gone_out_is_told_so() {
     drop(client);
     assert_eq!(scene.balancer.stop(), Some(0));
     assert!(told("flag=cut by=client") > 30 && told(" 200 ") == 60, "{}", std::fs::read_to_string(&log).unwrap());
+}
+
+#[test]
+fn a_refused_head_is_told_whether_its_answer_is_taken_or_not() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let keys = format!("client_read_patience = \"1s\"\naccess_log = \"{}\"\n", log.path().display());
+    let scene = Scene::with_keys(Upstream::echoing(), &keys);
+    let mut client = scene.connect();
+    // It lets us send nothing but heads.
+    client.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    client.request(1, &usual("GET", "/odd#"), true);
+    client.request(3, &[&usual("GET", "/odd")[..], &[("X", "y")]].concat(), true);
+    client.flush();
+    let told = || std::fs::read_to_string(log.path()).unwrap();
+    eventually("both are told", || {
+        scene.balancer.signal(Signal::USR1);
+        (told().lines().count() == 2).then_some(())
+    });
+    assert!(
+        told().contains("\"GET - HTTP/2.0\" 400 0 ") && told().contains("\"GET /odd HTTP/2.0\" 400 0 "),
+        "{}",
+        told()
+    );
 }
 
 #[test]

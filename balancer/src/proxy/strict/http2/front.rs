@@ -66,6 +66,8 @@ struct Reply {
     body: Option<SendStream<Bytes>>,
     /// Whether all of it has been said.
     ended: bool,
+    /// Whether its body was handed over without asking whether the windows have room for it.
+    unasked: bool,
     /// Bytes that were gone over the connection at the last look.
     gone: u64,
 }
@@ -82,7 +84,7 @@ impl Front {
         let (client, wire) = (Rc::clone(client), connection.clone());
         let (mark, data, last) = Default::default();
         let body = Body { stream, wire, left: length, last, most_trailers, ended: false, refusal: None, mark, data };
-        let reply = Reply { respond, body: None, ended: false, gone: connection.gone() };
+        let reply = Reply { respond, body: None, ended: false, unasked: false, gone: connection.gone() };
         Self { client, wire: connection, body: RefCell::new(body), reply: RefCell::new(reply), certificate }
     }
 
@@ -160,7 +162,8 @@ impl Front {
     }
 
     /// Ready once the answer has gone out, if it has been said to its end. Until then what goes out over the connection, of whichever
-    /// answer, is taken by the client: what `h2` holds of one has room in its windows, and waits for nothing else.
+    /// answer, is taken by the client: what `h2` holds of one has room in its windows, and waits for nothing else. Of answers of
+    /// ours nobody has asked that.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut reply = self.reply.borrow_mut();
         if !reply.ended {
@@ -168,7 +171,8 @@ impl Front {
         }
         let gone = self.wire.poll_gone(reply.respond.stream_id(), cx.waker());
         let before = std::mem::replace(&mut reply.gone, self.wire.gone());
-        self.client.takes(usize::try_from(reply.gone - before).unwrap_or(usize::MAX), gone.is_pending());
+        let taken = if reply.unasked { 0 } else { usize::try_from(reply.gone - before).unwrap_or(usize::MAX) };
+        self.client.takes(taken, gone.is_pending());
         match gone {
             Poll::Pending if reply.poll_reset(cx).is_pending() => Poll::Pending,
             Poll::Ready(true) => Poll::Ready(Ok(())),
@@ -286,7 +290,7 @@ impl Reply {
         self.begin(head, body.is_empty())?;
         match &mut self.body {
             Some(stream) if !body.is_empty() => {
-                self.ended = true;
+                (self.ended, self.unasked) = (true, true);
                 stream.send_data(Bytes::copy_from_slice(body), true).ok()
             }
             _ => Some(()),

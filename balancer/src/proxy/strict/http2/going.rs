@@ -26,6 +26,8 @@ pub(super) struct Going {
     ends: VecDeque<(u64, u32)>,
     /// Answers that have not gone out, with who waits for that.
     under_way: HashMap<u32, Option<Waker>>,
+    /// The last request that has come.
+    last: u32,
     /// When those were told last that it goes on.
     told: Duration,
     /// Nothing goes out any more.
@@ -36,6 +38,12 @@ impl Going {
     /// A request has come.
     pub(super) fn begin(&mut self, stream: u32) {
         self.under_way.insert(stream, None);
+        self.last = self.last.max(stream);
+    }
+
+    /// Whether somebody may still ask for what comes of it: it is under way, or is to come.
+    pub(super) fn may_be_asked(&self, stream: u32) -> bool {
+        stream > self.last || self.under_way.contains_key(&stream)
     }
 
     /// Nobody asks for its answer any more.

@@ -2,6 +2,8 @@
 //! such as resets, pings, settings and empty data, are counted, and heads are [read](super::block) and passed on as they
 //! are written anew. Pure.
 
+use std::collections::BTreeSet;
+
 use h2::Reason;
 
 use super::{
@@ -33,8 +35,10 @@ pub(crate) const MOST_IN_A_SECOND: [(&str, u32); KINDS] = [
     ("window updates, besides those for what was sent", 1000),
     ("others that ask for nothing", 500),
 ];
-/// Bytes of answers for which a client may send one more update of its windows.
+/// Bytes of answers for which a client may send one more update of its windows, whenever it comes to that; and most that it may
+/// have left.
 const PER_UPDATE: u64 = 256;
+const MOST_UPDATES: u64 = 1 << 18;
 
 /// The frames of a connection.
 #[derive(Debug)]
@@ -49,7 +53,11 @@ pub(super) struct Watch {
     left: usize,
     second: u64,
     counts: [u32; KINDS],
+    /// Updates of windows besides those of each second.
+    updates: u64,
     block: Block,
+    /// Bodies that have begun and not ended, as far as there may be so many.
+    bodies: BTreeSet<u32>,
     /// The last stream that was begun.
     last: u32,
     /// Whether another head or frame has begun.
@@ -70,7 +78,9 @@ impl Watch {
             left: 0,
             second: 0,
             counts: [0; KINDS],
+            updates: 0,
             block: Block::new(head_size),
+            bodies: BTreeSet::new(),
             last: 0,
             moved: false,
             odd: Vec::new(),
@@ -88,8 +98,7 @@ impl Watch {
         self.left -= length;
     }
 
-    /// Passes on what has come, up to a bound; says how much of it that was. `sent`: bytes that went to the client in this
-    /// second. With an error the connection has to end.
+    /// Passes on what has come, up to a bound; says how much of it that was. `sent`: bytes that went to the client. With an error the connection has to end.
     pub(super) fn pass(&mut self, all: &[u8], out: &mut Vec<u8>, second: u64, sent: u64) -> Result<usize, Reason> {
         if self.second != second {
             (self.second, self.counts) = (second, [0; KINDS]);
@@ -137,6 +146,13 @@ impl Watch {
         self.odd_trailers.iter().find(|(id, _)| *id == stream).map(|(_, odd)| odd.refusal)
     }
 
+    /// Keeps what may still be asked for, if there is more than that can be.
+    pub(super) fn forget_all_but(&mut self, may_be_asked: impl Fn(u32) -> bool) {
+        if self.odd_trailers.len() > MOST_ODD {
+            self.odd_trailers.retain(|(id, _)| may_be_asked(*id));
+        }
+    }
+
     /// Nobody asks any more.
     pub(super) fn forget(&mut self, stream: u32) {
         self.odd_trailers.retain(|(id, _)| *id != stream);
@@ -157,10 +173,26 @@ impl Watch {
         std::mem::take(&mut self.moved)
     }
 
-    /// Whether a frame is a piece of data without any. `h2` has had enough after a hundred of them, in however long a time.
+    /// Whether a frame is a piece of data without any, of a body that goes on. `h2` has had enough after a hundred of them, in
+    /// however long a time.
     fn is_nothing(&self, frame: Head) -> bool {
         let says = END_STREAM | PADDED;
-        frame.kind == DATA && frame.length == 0 && !frame.has(says) && (1..=self.last).contains(&frame.stream)
+        frame.kind == DATA && frame.length == 0 && !frame.has(says) && self.bodies.contains(&frame.stream)
+    }
+
+    /// Notes where bodies begin and end.
+    fn note_body(&mut self, frame: Head) {
+        match frame.kind {
+            HEADERS if frame.stream > self.last && !frame.has(END_STREAM) => {
+                self.bodies.insert(frame.stream);
+                if self.bodies.len() > MOST_ODD {
+                    self.bodies.pop_first();
+                }
+            }
+            HEADERS | DATA if frame.has(END_STREAM) => drop(self.bodies.remove(&frame.stream)),
+            RESET => drop(self.bodies.remove(&frame.stream)),
+            _ => {}
+        }
     }
 
     /// A frame begins.
@@ -176,10 +208,11 @@ impl Watch {
         if !is_sized(frame) {
             return Err(Reason::FRAME_SIZE_ERROR);
         }
-        if !self.count(frame, sent) || self.odd.len().max(self.odd_trailers.len()) > MOST_ODD {
+        if !self.count(frame, sent) || self.odd.len().max(self.odd_trailers.len()) > 2 * MOST_ODD {
             return Err(Reason::ENHANCE_YOUR_CALM);
         }
         self.moved |= !continues;
+        self.note_body(frame);
         if frame.kind == HEADERS {
             let is_request = frame.stream > self.last;
             let of = if is_request { Of::Request { is_all: frame.has(END_STREAM) } } else { Of::Trailers };
@@ -202,8 +235,13 @@ impl Watch {
             _ => 6,
         };
         self.counts[place] += 1;
-        let more = if frame.kind == WINDOW_UPDATE { sent / PER_UPDATE } else { 0 };
-        u64::from(self.counts[place]) <= u64::from(MOST_IN_A_SECOND[place].1) + more
+        let is_in_bound = self.counts[place] <= MOST_IN_A_SECOND[place].1;
+        if is_in_bound || frame.kind != WINDOW_UPDATE {
+            return is_in_bound;
+        }
+        let earned = sent / PER_UPDATE;
+        self.updates = self.updates.max(earned.saturating_sub(MOST_UPDATES)) + 1;
+        self.updates <= earned
     }
 }
 
@@ -284,14 +322,27 @@ mod tests {
     }
 
     #[test]
+    fn updates_may_come_long_after_what_they_are_for_and_once() {
+        let mut watch = greeted();
+        let mut passes = |second: u64, sent: u64| pass(&mut watch, &frame(WINDOW_UPDATE, 0, 4), second, sent).is_ok();
+        assert!((0..5000).all(|_| passes(9, 4000 * PER_UPDATE)));
+        assert!(!passes(9, 4000 * PER_UPDATE) && passes(9, 4002 * PER_UPDATE));
+        let much = u64::MAX / 2;
+        assert!((0..MOST_UPDATES).all(|_| passes(9, much)) && !passes(9, much));
+    }
+
+    #[test]
     fn data_without_any_goes_no_further_unless_it_says_something() {
         let mut watch = greeted();
         let mut passes = |frame: &[u8]| pass(&mut watch, frame, 0, 0).unwrap() == frame;
         let empty = frame(DATA, 0, 0);
         assert!(passes(&empty), "of a stream that has not begun");
         passes(&frame(HEADERS, END_HEADERS, 0));
-        assert!(!passes(&empty) && passes(&frame(DATA, END_STREAM, 0)) && passes(&frame(DATA, PADDED, 0)));
-        assert!(passes(&frame(DATA, 0, 1)));
+        assert!(!passes(&empty) && passes(&frame(DATA, 0, 1)) && !passes(&empty) && passes(&frame(DATA, PADDED, 0)));
+        assert!(passes(&frame(DATA, END_STREAM, 0)) && passes(&empty), "it has ended");
+        let mut other = empty;
+        other[BYTES - 1] = 2;
+        assert!(passes(&other), "of another one");
     }
 
     #[test]
@@ -413,8 +464,13 @@ mod tests {
             assert!(watch.refusal_of_trailers(stream).is_some());
             watch.forget(stream);
         }
+        for stream in (1..9999).step_by(2) {
+            pass(&mut watch, &odd(stream, END_STREAM), 0, 0).unwrap();
+            watch.forget_all_but(|stream| stream > 9900);
+        }
+        assert!(watch.refusal_of_trailers(9901).is_some() && watch.odd_trailers.len() <= MOST_ODD + 1);
         let mut passes = |stream| pass(&mut watch, &odd(stream, 0), 0, 0);
-        assert!((10_000..).take(MOST_ODD + 1).all(|stream| passes(stream).is_ok()));
+        assert!((10_000..).take(2 * MOST_ODD + 1).all(|stream| passes(stream).is_ok()));
         assert_eq!(passes(20_000), Err(Reason::ENHANCE_YOUR_CALM));
     }
 

@@ -34,18 +34,15 @@ pub(super) struct Wire(Rc<RefCell<Inner>>);
 struct Inner {
     stream: TlsStream<TcpStream>,
     worker: Rc<Worker>,
-    out: Vec<u8>,
-    /// How much of it has gone.
-    gone: usize,
+    out: Gathered,
     /// What has come and was not looked at, and what goes to the library, with how far it has gone there.
     input: Vec<u8>,
     ready: Vec<u8>,
     taken: usize,
     watch: Watch,
     going: Going,
-    /// Bytes that went out in this second.
-    sent: u64,
-    second: u64,
+    /// Whether what the client sends next is waited for: not while there is something that nobody has read.
+    waits: bool,
     /// Why the connection has to end.
     end: Option<Reason>,
     /// Whether it knows of that.
@@ -57,15 +54,13 @@ impl Wire {
         Self(Rc::new(RefCell::new(Inner {
             stream,
             worker: Rc::clone(worker),
-            out: Vec::new(),
-            gone: 0,
+            out: Gathered::default(),
             input: Vec::new(),
             ready: Vec::new(),
             taken: 0,
             watch: Watch::new(worker.limits.head_size),
             going: Going::default(),
-            sent: 0,
-            second: 0,
+            waits: false,
             end: None,
             told: false,
         })))
@@ -117,9 +112,10 @@ impl Wire {
         self.0.borrow_mut().watch.has_moved()
     }
 
-    /// Whether a part of a head has come, and the rest has not.
+    /// Whether a part of a head has come, and the rest is waited for.
     pub(super) fn is_in_head(&self) -> bool {
-        self.0.borrow().watch.is_in_head()
+        let inner = self.0.borrow();
+        inner.waits && inner.watch.is_in_head()
     }
 
     /// Sends what was gathered.
@@ -130,7 +126,7 @@ impl Wire {
     /// Holds no memory while nothing is said.
     pub(super) fn rest(&self) {
         let inner = &mut *self.0.borrow_mut();
-        inner.out.shrink_to_fit();
+        inner.out.rest();
         inner.input.shrink_to_fit();
         if inner.ready.is_empty() {
             inner.ready = Vec::new();
@@ -177,13 +173,11 @@ impl Inner {
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.gone < self.out.len() {
-            let taken = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out[self.gone..]))?;
-            self.gone += taken;
+        while !self.out.left().is_empty() {
+            let taken = ready!(Pin::new(&mut self.stream).poll_write(cx, self.out.left()))?;
+            self.out.go(taken);
             self.going.go(taken, self.worker.clock.now());
         }
-        self.out.clear();
-        self.gone = 0;
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.going.arrive();
         Poll::Ready(Ok(()))
@@ -195,22 +189,53 @@ impl Inner {
     }
 
     fn gather(&mut self, pieces: &[IoSlice<'_>]) -> usize {
-        let before = self.out.len();
         for piece in pieces {
-            self.out.extend_from_slice(piece);
+            self.out.add(piece);
             self.going.write(piece);
         }
-        let length = self.out.len() - before;
-        self.look_at_clock();
-        self.sent += length as u64;
-        length
+        pieces.iter().map(|piece| piece.len()).sum()
     }
 
-    fn look_at_clock(&mut self) {
-        let now = self.worker.clock.now().as_secs();
-        if self.second != now {
-            (self.second, self.sent) = (now, 0);
+    /// Reads what the client has sent.
+    fn poll_take(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let taken = Pin::new(&mut self.stream).poll_read(cx, into);
+        self.waits = taken.is_pending();
+        taken
+    }
+}
+
+/// What is gathered to go out. It holds about as much as is left of that, however long it does not come to an end.
+#[derive(Debug, Default)]
+struct Gathered {
+    bytes: Vec<u8>,
+    gone: usize,
+}
+
+impl Gathered {
+    fn left(&self) -> &[u8] {
+        &self.bytes[self.gone..]
+    }
+
+    /// So much of it has gone.
+    fn go(&mut self, length: usize) {
+        self.gone += length;
+        if self.gone == self.bytes.len() {
+            self.bytes.clear();
+            self.gone = 0;
         }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        if self.gone > GATHERED {
+            self.bytes.drain(..self.gone);
+            self.gone = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Holds no memory if nothing is left.
+    fn rest(&mut self) {
+        self.bytes.shrink_to_fit();
     }
 }
 
@@ -226,7 +251,7 @@ impl AsyncRead for Wire {
             }
             if inner.input.is_empty() {
                 let before = into.filled().len();
-                ready!(Pin::new(&mut inner.stream).poll_read(cx, into))?;
+                ready!(inner.poll_take(cx, into))?;
                 let read = &into.filled()[before..];
                 if inner.watch.is_plain(read.len()) {
                     inner.watch.passed(read.len());
@@ -238,11 +263,13 @@ impl AsyncRead for Wire {
                 inner.input.extend_from_slice(read);
                 into.set_filled(before);
             }
-            inner.look_at_clock();
-            match inner.watch.pass(&inner.input, &mut inner.ready, inner.second, inner.sent) {
+            let second = inner.worker.clock.now().as_secs();
+            match inner.watch.pass(&inner.input, &mut inner.ready, second, inner.going.gone()) {
                 Ok(passed) => drop(inner.input.drain(..passed)),
                 Err(end) => inner.end = Some(end),
             }
+            let going = &inner.going;
+            inner.watch.forget_all_but(|stream| going.may_be_asked(stream));
         }
     }
 }
@@ -258,7 +285,7 @@ impl AsyncWrite for Wire {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let inner = &mut *self.0.borrow_mut();
-        if inner.out.len() - inner.gone >= GATHERED {
+        if inner.out.left().len() >= GATHERED {
             ready!(inner.poll_drain(cx))?;
         }
         Poll::Ready(Ok(inner.gather(pieces)))
@@ -275,5 +302,28 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.borrow_mut().poll_close(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_gone_is_not_held_though_something_is_always_left() {
+        let (mut out, mut all) = (Gathered::default(), 0_usize);
+        for _ in 0..10_000 {
+            let piece: Vec<u8> = (all..all + 1000).map(|byte| byte as u8).collect();
+            out.add(&piece);
+            all += piece.len();
+            if out.left().len() > 30_000 {
+                out.go(out.left().len() - 5);
+                assert!(out.left().iter().rev().zip(piece.iter().rev()).all(|(left, added)| left == added));
+            }
+        }
+        assert_eq!((out.left().len() <= 31_000, out.bytes.capacity() < 4 * GATHERED), (true, true));
+        out.go(out.left().len());
+        out.rest();
+        assert_eq!(out.bytes.capacity(), 0);
     }
 }
