@@ -58,11 +58,13 @@ pub(crate) struct Wish {
 }
 
 /// Which backends a request has tried already, each in which turn.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Tried {
     turns: Vec<(BackendId, u32)>,
     /// How many of them do not count: they were asked over held connections that had ended.
     stale: usize,
+    /// And how many more: their queues were full.
+    skipped: usize,
     /// Whether one of them may have seen something of it.
     reached: bool,
     /// Whether one was asked again.
@@ -80,11 +82,16 @@ impl Tried {
         self.reached |= reached;
     }
 
-    /// The same with one more that has seen nothing.
-    pub(crate) fn with(&self, turn: (BackendId, u32)) -> Self {
-        let mut with = self.clone();
-        with.add(turn, false);
-        with
+    /// One whose queue is full is left for others, which is no try.
+    pub(crate) fn skip(&mut self, turn: (BackendId, u32)) {
+        self.turns.push(turn);
+        self.skipped += 1;
+    }
+
+    /// There are no others.
+    pub(crate) fn take_back(&mut self) {
+        self.turns.pop();
+        self.skipped -= 1;
     }
 
     /// One may have seen the request over a held connection that has ended: others are asked first. As with nginx that is no
@@ -110,7 +117,7 @@ impl Tried {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.turns.len() - self.stale
+        self.turns.len() - self.stale - self.skipped
     }
 }
 
@@ -302,6 +309,13 @@ impl Branch {
             };
             view.known(backend).unwrap_or_else(new)
         });
+    }
+
+    /// The queue of a backend is full, and somebody else is asked: it is as late as others once that has lasted.
+    pub(crate) fn skipped(&self, candidate: Candidate) {
+        if candidate.upstream.is_full_for(self.limits.connect_deadline) {
+            candidate.failed(self, Failure { at: std::time::Instant::now(), suspect: None });
+        }
     }
 
     /// No connection to a backend could be made: what that says about it, and about the request.

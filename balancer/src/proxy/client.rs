@@ -171,11 +171,9 @@ impl Client {
         let source = self.source();
         let hops = self.door.trust.before(source.address, values);
         let address = hops.first().copied().unwrap_or(source.address);
-        let secure = match scheme {
-            Some(b"https") => Some(true),
-            Some(b"http") => Some(false),
-            _ => None,
-        };
+        // In whatever case (RFC 9110, 4.2.3).
+        let is = |name: &str| scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(name.as_bytes()));
+        let secure = if is("https") { Some(true) } else { is("http").then_some(false) };
         let (name, peer) = (address.to_canonical().to_string(), (!hops.is_empty()).then(|| source.name.clone()));
         self.source.replace(Rc::new(Source { address, name, trusted: true, hops, peer, secure }));
     }
@@ -209,6 +207,11 @@ impl Client {
     /// Whether it is the client who has to go on with its body. Returns whether that is new.
     pub(crate) fn owes_body(&self, owes: bool) -> bool {
         !self.sending.waits(owes) && owes
+    }
+
+    /// Whether something in its tunnel is not taken, by whichever side.
+    pub(crate) fn is_stuck(&self, is_stuck: bool) {
+        self.taking.waits(is_stuck);
     }
 
     /// It has taken so many bytes of the answer, or of what is in the kernel before it, and has to take more before
@@ -333,6 +336,10 @@ impl Client {
             Phase::Leaving if still >= LAST_WORDS => self.give(Order::Abort),
             Phase::Answering if stands(&self.taking, limits.read_patience) || takes_late => {
                 self.let_down.set(!self.taking.is_waited_for());
+                self.give(Order::Abort);
+            }
+            // Behind what is not taken nobody sees whether the other side has left.
+            Phase::Tunnelling if self.taking.is_waited_for() && still >= limits.read_patience => {
                 self.give(Order::Abort);
             }
             Phase::Tunnelling if still >= limits.tunnel_deadline => self.give(Order::Abort),

@@ -168,7 +168,7 @@ enum Asked<A> {
     Answered(Candidate, A),
     /// With the backend, if this may be held against it.
     Failed(ProxyError, Option<Candidate>),
-    /// A held connection ended after the request had gone out on it; this one is asked next.
+    /// A held connection ended after the request had gone out on it, or its queue is full; this one is asked next.
     Stale(Candidate),
 }
 
@@ -209,9 +209,15 @@ async fn ask<E: Exchange>(
         dialled = exchange.dial(&candidate.upstream).await;
     }
     if is_for(&dialled, Unreached::Busy) {
-        let others = || branch.has_another(&tried.with(candidate.turn()), wish);
-        if may_try_again(exchange, branch, ProxyError::Unreachable) && others() {
-            return Asked::Failed(ProxyError::Unreachable, None);
+        if may_try_again(exchange, branch, ProxyError::Unreachable) {
+            tried.skip(candidate.turn());
+            if let Some(other) = branch.next(tried, wish) {
+                exchange.entry().failed(ProxyError::Unreachable);
+                exchange.entry().retry(ProxyError::Unreachable.facts().flag);
+                branch.skipped(candidate);
+                return Asked::Stale(other);
+            }
+            tried.take_back();
         }
         dialled = match dial_again(exchange, branch, &candidate.upstream, dialled).await {
             Some(dialled) => dialled,

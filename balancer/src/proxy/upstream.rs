@@ -101,6 +101,8 @@ pub(crate) struct Upstream {
     pub(crate) token: Option<Token>,
     /// What the thread counts about it.
     pub(crate) counts: Arc<BackendCounts>,
+    /// Since when its queue of connections is full, as far as this thread has asked.
+    full_since: Cell<Option<Instant>>,
     /// Who waits for one of its places, if they are counted.
     queue: Option<Arc<Queue>>,
 }
@@ -116,7 +118,17 @@ impl Upstream {
         let queue = backend.terms.max_conns.is_some().then(|| Arc::clone(queue));
         let (senders, streams) = (Idle::new(), Idle::new());
         let (latency, since) = (Cell::default(), Cell::default());
-        Self { backend, senders, streams, most_idle, latency, since, token, counts, queue }
+        let full_since = Cell::default();
+        Self { backend, senders, streams, most_idle, latency, since, token, counts, full_since, queue }
+    }
+
+    /// Its queue of connections is full. Returns whether it has been so for as long as this, and begins to count anew then.
+    pub(crate) fn is_full_for(&self, longest: Duration) -> bool {
+        let now = Instant::now();
+        let since = self.full_since.get().unwrap_or(now);
+        let is_long = now.saturating_duration_since(since) >= longest;
+        self.full_since.set(Some(if is_long { now } else { since }));
+        is_long
     }
 
     /// It serves since then. A thread may see none of what came before, but this it does see.
@@ -148,6 +160,7 @@ impl Upstream {
             Address::Unix(path) => Stream::Unix(within(deadline, UnixStream::connect(path)).await?),
         };
         self.counts.connections.add_one();
+        self.full_since.set(None);
         Ok(stream)
     }
 

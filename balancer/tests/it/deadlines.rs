@@ -188,6 +188,17 @@ fn who_has_a_full_queue_is_left_for_another_at_once_and_is_late_as_with_tcp_wher
     let balancer = Balancer::with_servers("connect_timeout = \"10m\"\nmax_fails = 1", &servers);
     assert!((0..10).all(|_| balancer.get("/").text() == "good"));
     assert!(!balancer.log().contains("rests"), "{}", balancer.log());
+    // However many there are of them, until that has lasted for as long as others may be late.
+    let (second, third) = (Full::new(), Full::new());
+    let addresses = [&full, &second, &third].map(Full::address);
+    let servers = addresses.clone().map(|address| format!("address = \"{address}\""));
+    let servers = [&servers[..], &[format!("address = \"{}\"", good.address)]].concat();
+    let balancer = Balancer::with_servers("connect_timeout = \"200ms\"\nmax_fails = 1", &servers);
+    eventually("they rest", || {
+        assert_eq!(balancer.get("/").text(), "good");
+        let log = balancer.log();
+        addresses.iter().all(|address| log.contains(&format!("{address} fails too often and rests"))).then_some(())
+    });
     let pool = "connect_timeout = \"100ms\"\nmax_fails = 2\nnext_upstream_tries = 1";
     let balancer = Balancer::with_servers(pool, &servers[..1]);
     eventually("it rests", || {

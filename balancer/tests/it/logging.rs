@@ -434,3 +434,31 @@ fn who_stops_in_the_middle_of_an_answer_is_told() {
     let told = format!("flag=cut by=backend at={} ", upstream.address);
     eventually("it is told", || std::fs::read_to_string(log.path()).unwrap().contains(&told).then_some(()));
 }
+
+#[test]
+fn who_has_left_behind_what_its_backend_does_not_take_has_left() {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let upstream = Upstream::scripted(move |_, peer| {
+        // Reads nothing, and ends when the balancer does.
+        tell.send(()).unwrap();
+        let mut fds = [rustix::event::PollFd::new(peer.get_ref(), rustix::event::PollFlags::RDHUP)];
+        rustix::event::poll(&mut fds, None).unwrap();
+        false
+    });
+    let pool =
+        format!("[pool]\nread_timeout = \"1s\"\nmax_fails = 1\n[[pool.server]]\naddress = \"{}\"\n", upstream.address);
+    let (balancer, folder) = logging("$request_uri $status $by", &pool);
+    let mut client = balancer.connect();
+    client.send("PUT /up HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n");
+    client.0.get_ref().set_nonblocking(true).unwrap();
+    let mut sends = || std::io::Write::write(client.0.get_mut(), &[b'x'; 100_000]).is_ok();
+    while sends() {}
+    told.recv_timeout(crate::harness::PATIENCE).unwrap();
+    client.reset();
+    eventually("it is told", || {
+        let log = std::fs::read_to_string(folder.path().join("access.log")).unwrap();
+        log.contains("/up ").then_some(())
+    });
+    assert!(!balancer.log().contains("rests"), "{}", balancer.log());
+    assert_eq!(lines(balancer, &folder), "/up 499 client\n");
+}

@@ -256,7 +256,12 @@ impl Exchange<'_> {
         if self.client.is_overdue() {
             // Nothing has moved for too long; whose turn it was.
             let is_clients = self.upload.waits_for_client(self.desk);
-            return Err(if is_clients { ProxyError::BodyStalled } else { ProxyError::AnswerLate });
+            return Err(match is_clients {
+                true => ProxyError::BodyStalled,
+                // Behind what the backend does not take that was not seen.
+                false if self.stream.is_broken(cx) => ProxyError::ClientLeft,
+                false => ProxyError::AnswerLate,
+            });
         }
         let way = Way { client: self.client, from: self.stream, to: stream, shelf: &self.worker.shelf };
         match self.upload.poll(cx, self.desk, &way) {

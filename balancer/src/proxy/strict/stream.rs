@@ -129,6 +129,14 @@ impl Stream {
         self.peek() == Err(rustix::io::Errno::AGAIN)
     }
 
+    /// Whether the other side has broken it off, whatever it had said before.
+    pub(crate) fn is_broken(&self, cx: &mut Context<'_>) -> bool {
+        match self.front() {
+            Some(front) => front.has_left(cx),
+            None => self.peek().is_err_and(|error| error != rustix::io::Errno::AGAIN),
+        }
+    }
+
     /// Whether there are bytes of the other side that nobody has read.
     pub(crate) fn has_unread(&self) -> bool {
         matches!(self.peek(), Ok(1..))

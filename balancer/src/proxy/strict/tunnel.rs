@@ -45,6 +45,7 @@ pub(super) async fn carry(worker: &Worker, client: &Client, near: &Stream, far: 
         // In this order: a client that has read the end may leave without a word.
         let (down_end, up_end) =
             (down.poll(cx, client, &far, near, &worker.shelf), up.poll(cx, client, near, &far, &worker.shelf));
+        client.is_stuck(down.is_stuck() || up.is_stuck());
         entry.bytes += (down.passed - before.0) as u64;
         entry.carried.add(up.passed - before.1);
         match (up_end, down_end) {
@@ -85,6 +86,11 @@ struct Direction {
 }
 
 impl Direction {
+    /// Whether there is something in it that is not taken.
+    fn is_stuck(&self) -> bool {
+        self.end.is_none() && !self.inside.is_empty()
+    }
+
     fn poll(
         &mut self,
         cx: &mut Context<'_>,

@@ -34,7 +34,8 @@ struct World {
     /// How often each request was executed, and by whom it was seen.
     executed: RefCell<HashMap<usize, Vec<BackendId>>>,
     faults: RefCell<usize>,
-    /// Who was asked in vain for the request under way, and how many of them over held connections.
+    /// Who was asked in vain for the request under way, and how many of them do not count: over held
+    /// connections, or because their queues were full.
     asked: RefCell<Vec<BackendId>>,
     stale: RefCell<usize>,
 }
@@ -82,12 +83,14 @@ impl Exchange for Scripted<'_> {
     }
 
     async fn dial(&mut self, upstream: &Upstream) -> io::Result<bool> {
-        let error = match self.world.lot(10) {
+        let error: io::Error = match self.world.lot(10) {
             0 => io::ErrorKind::TimedOut.into(),
             1 => rustix::io::Errno::AGAIN.into(),
             _ => return Ok(false),
         };
         *self.world.faults.borrow_mut() += 1;
+        // Whose queue is full is no try, and is not asked again either.
+        *self.world.stale.borrow_mut() += usize::from(error.kind() == io::ErrorKind::WouldBlock);
         self.world.asked.borrow_mut().push(upstream.backend.id);
         Err(error)
     }

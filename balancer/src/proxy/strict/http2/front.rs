@@ -105,6 +105,11 @@ impl Front {
         Poll::Ready(Ok(self.body.borrow_mut().take(into)))
     }
 
+    /// Whether the client has left.
+    pub(crate) fn has_left(&self, cx: &mut Context<'_>) -> bool {
+        self.reply.borrow_mut().poll_left(cx).is_ready()
+    }
+
     /// Whether nothing more comes: the client has sent all.
     pub(crate) fn is_read(&self) -> bool {
         self.body.borrow().stream.as_ref().is_none_or(RecvStream::is_end_stream)
