@@ -451,8 +451,13 @@ fn who_has_left_behind_what_its_backend_does_not_take_has_left() {
     let mut client = balancer.connect();
     client.send("PUT /up HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n");
     client.0.get_ref().set_nonblocking(true).unwrap();
-    let mut sends = || std::io::Write::write(client.0.get_mut(), &[b'x'; 100_000]).is_ok();
-    while sends() {}
+    // Until nobody takes any more: not we, nor either kernel.
+    let mut idle = 0;
+    eventually("nothing more is taken", || {
+        let taken = std::io::Write::write(client.0.get_mut(), &[b'x'; 100_000]).is_ok();
+        idle = if taken { 0 } else { idle + 1 };
+        (idle == 30).then_some(())
+    });
     told.recv_timeout(crate::harness::PATIENCE).unwrap();
     client.reset();
     eventually("it is told", || {

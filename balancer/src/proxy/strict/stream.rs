@@ -133,7 +133,10 @@ impl Stream {
     pub(crate) fn is_broken(&self, cx: &mut Context<'_>) -> bool {
         match self.front() {
             Some(front) => front.has_left(cx),
-            None => self.peek().is_err_and(|error| error != rustix::io::Errno::AGAIN),
+            // Not by reading: what came before stands in the way.
+            None => {
+                self.with_fd(|fd| SockRef::from(&fd).take_error()).is_some_and(|error| matches!(error, Ok(Some(_))))
+            }
         }
     }
 
