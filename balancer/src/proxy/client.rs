@@ -338,11 +338,9 @@ impl Client {
                 self.let_down.set(!self.taking.is_waited_for());
                 self.give(Order::Abort);
             }
-            // Behind what is not taken nobody sees whether the other side has left.
-            Phase::Tunnelling if self.taking.is_waited_for() && still >= limits.read_patience => {
-                self.give(Order::Abort);
-            }
             Phase::Tunnelling if still >= limits.tunnel_deadline => self.give(Order::Abort),
+            // Behind what is not taken nobody is told that the other side has left: it is looked for.
+            Phase::Tunnelling if self.taking.is_waited_for() => self.ring(),
             Phase::Streaming if head >= limits.head_deadline && self.in_head.get() => self.give(Order::Abort),
             Phase::Streaming
             | Phase::Resting

@@ -146,3 +146,30 @@ fn what_a_client_has_sent_arrives_though_it_does_not_say_in_words_of_tls_that_it
     let line = line(&mut balancer, &log);
     assert!(line.contains(" 101 ") && !line.contains("flag="), "{line}");
 }
+
+#[test]
+fn who_breaks_off_behind_what_is_not_taken_is_noticed() {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let upstream = tunnelling(move |peer| {
+        // Reads nothing, and ends when the balancer does.
+        let mut ends = [rustix::event::PollFd::new(peer.get_ref(), rustix::event::PollFlags::RDHUP)];
+        rustix::event::poll(&mut ends, None).unwrap();
+        tell.send(()).unwrap();
+    });
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let more = ["--threads", "1", "--access-log", log.path().to_str().unwrap()];
+    let mut balancer = Balancer::with(&[upstream.address], &more);
+    let mut client = inside(&balancer);
+    client.send("more");
+    client.0.get_ref().set_nonblocking(true).unwrap();
+    let mut idle = 0;
+    eventually("nothing more is taken", || {
+        let taken = client.0.get_mut().write(&[b'x'; 100_000]).is_ok();
+        idle = if taken { 0 } else { idle + 1 };
+        (idle == 30).then_some(())
+    });
+    client.reset();
+    told.recv_timeout(PATIENCE).unwrap();
+    let line = line(&mut balancer, &log);
+    assert!(line.contains(" flag=cut by=client "), "{line}");
+}

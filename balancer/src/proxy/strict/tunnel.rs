@@ -45,9 +45,10 @@ pub(super) async fn carry(worker: &Worker, client: &Client, near: &Stream, far: 
         // In this order: a client that has read the end may leave without a word.
         let (down_end, up_end) =
             (down.poll(cx, client, &far, near, &worker.shelf), up.poll(cx, client, near, &far, &worker.shelf));
-        client.is_stuck(down.is_stuck() || up.is_stuck());
         entry.bytes += (down.passed - before.0) as u64;
         entry.carried.add(up.passed - before.1);
+        let is_stuck = down.is_stuck() || up.is_stuck();
+        client.is_stuck(is_stuck);
         match (up_end, down_end) {
             (Poll::Ready(End::Broken), _) => Poll::Ready(Some(Side::Client)),
             (_, Poll::Ready(End::Broken)) => Poll::Ready(Some(Side::Backend)),
@@ -55,6 +56,8 @@ pub(super) async fn carry(worker: &Worker, client: &Client, near: &Stream, far: 
             (Poll::Ready(End::Refused), Poll::Ready(_)) => Poll::Ready(Some(Side::Backend)),
             (Poll::Ready(_), Poll::Ready(End::Refused)) => Poll::Ready(Some(Side::Client)),
             (Poll::Ready(End::Said), Poll::Ready(_)) => Poll::Ready(None),
+            _ if is_stuck && near.is_broken(cx) => Poll::Ready(Some(Side::Client)),
+            _ if is_stuck && far.is_broken(cx) => Poll::Ready(Some(Side::Backend)),
             _ => Poll::Pending,
         }
     })
