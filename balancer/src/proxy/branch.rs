@@ -313,7 +313,7 @@ impl Branch {
 
     /// The queue of a backend is full, and somebody else is asked: it is as late as others once that has lasted.
     pub(crate) fn skipped(&self, candidate: Candidate) {
-        if candidate.upstream.is_full_for(self.limits.connect_deadline) {
+        if candidate.upstream.found_full(self.limits.connect_deadline) {
             candidate.failed(self, Failure { at: std::time::Instant::now(), suspect: None });
         }
     }

@@ -101,8 +101,8 @@ pub(crate) struct Upstream {
     pub(crate) token: Option<Token>,
     /// What the thread counts about it.
     pub(crate) counts: Arc<BackendCounts>,
-    /// Since when its queue of connections is full, as far as this thread has asked.
-    full_since: Cell<Option<Instant>>,
+    /// Since when its queue of connections was found full each time, and the last time.
+    full: Cell<Option<(Instant, Instant)>>,
     /// Who waits for one of its places, if they are counted.
     queue: Option<Arc<Queue>>,
 }
@@ -118,17 +118,15 @@ impl Upstream {
         let queue = backend.terms.max_conns.is_some().then(|| Arc::clone(queue));
         let (senders, streams) = (Idle::new(), Idle::new());
         let (latency, since) = (Cell::default(), Cell::default());
-        let full_since = Cell::default();
-        Self { backend, senders, streams, most_idle, latency, since, token, counts, full_since, queue }
+        let full = Cell::default();
+        Self { backend, senders, streams, most_idle, latency, since, token, counts, full, queue }
     }
 
-    /// Its queue of connections is full. Returns whether it has been so for as long as this, and begins to count anew then.
-    pub(crate) fn is_full_for(&self, longest: Duration) -> bool {
-        let now = Instant::now();
-        let since = self.full_since.get().unwrap_or(now);
-        let is_long = now.saturating_duration_since(since) >= longest;
-        self.full_since.set(Some(if is_long { now } else { since }));
-        is_long
+    /// Its queue of connections is found full. Returns whether that has lasted for so long, and begins anew then.
+    pub(crate) fn found_full(&self, longest: Duration) -> bool {
+        let (since, lasts) = lasting(self.full.get(), Instant::now(), longest);
+        self.full.set(Some((since, Instant::now())));
+        lasts
     }
 
     /// It serves since then. A thread may see none of what came before, but this it does see.
@@ -160,7 +158,7 @@ impl Upstream {
             Address::Unix(path) => Stream::Unix(within(deadline, UnixStream::connect(path)).await?),
         };
         self.counts.connections.add_one();
-        self.full_since.set(None);
+        self.full.set(None);
         Ok(stream)
     }
 
@@ -171,6 +169,19 @@ impl Upstream {
             Stream::Unix(stream) => open(stream, tasks).await,
             Stream::Tls(_) | Stream::Http2(_) => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+}
+
+/// Since when something lasts that is found now, given since when and when it was found before, and whether it has lasted for so
+/// long; it begins anew then, and after it was not found for so long. Pure.
+fn lasting(before: Option<(Instant, Instant)>, now: Instant, longest: Duration) -> (Instant, bool) {
+    let passed = |from: Instant| now.saturating_duration_since(from);
+    match before {
+        Some((since, last)) if passed(last) <= longest => {
+            let lasts = passed(since) >= longest;
+            (if lasts { now } else { since }, lasts)
+        }
+        _ => (now, false),
     }
 }
 
@@ -254,5 +265,25 @@ impl Lease {
         if self.may_stay {
             upstream.senders.keep(self.sender, self.until, upstream.most_idle);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_now_and_then_does_not_last() {
+        let (begin, longest) = (Instant::now(), Duration::from_secs(2));
+        let at = |milliseconds| begin + Duration::from_millis(milliseconds);
+        let mut before = None;
+        let mut found = |now| {
+            let (since, lasts) = lasting(before, at(now), longest);
+            before = Some((since, at(now)));
+            lasts
+        };
+        assert!([0, 1000, 1999].into_iter().all(|now| !found(now)) && found(2000), "it has lasted");
+        assert!(!found(2001) && !found(3999) && found(4000), "and again");
+        assert!(!found(3_600_000) && !found(3_601_000) && found(3_602_000), "nobody knows what was meanwhile");
     }
 }

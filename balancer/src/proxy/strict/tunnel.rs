@@ -102,33 +102,20 @@ impl Direction {
         to: &Stream,
         shelf: &Rc<Shelf>,
     ) -> Poll<End> {
-        let end = match self.end {
-            Some(end) => end,
-            None => ready!(self.poll_end(cx, client, from, to, shelf)),
-        };
-        (self.end, self.buffer) = (Some(end), None);
-        Poll::Ready(end)
-    }
-
-    fn poll_end(
-        &mut self,
-        cx: &mut Context<'_>,
-        client: &Client,
-        from: &Stream,
-        to: &Stream,
-        shelf: &Rc<Shelf>,
-    ) -> Poll<End> {
+        if let Some(end) = self.end {
+            return Poll::Ready(end);
+        }
         loop {
             if let Some(buffer) = self.buffer.as_ref().filter(|_| !self.inside.is_empty()) {
                 let written = ready!(to.poll_write(cx, &[IoSlice::new(self.inside.of(&buffer.bytes))]));
-                let Ok(written) = written else { return Poll::Ready(End::Refused) };
+                let Ok(written) = written else { return self.finish(End::Refused) };
                 self.inside.start += written;
                 self.passed += written;
                 client.progress();
                 continue;
             }
             if ready!(to.poll_flush(cx)).is_err() {
-                return Poll::Ready(End::Refused);
+                return self.finish(End::Refused);
             }
             let Poll::Ready(read) = self.poll_read(cx, from, shelf) else {
                 self.buffer = None;
@@ -136,19 +123,20 @@ impl Direction {
             };
             client.progress();
             match read {
-                Ok(0) => {
-                    to.finish();
-                    return Poll::Ready(End::Said);
-                }
-                Ok(read) => self.inside = Span { start: 0, end: read },
+                Ok(read @ 1..) => self.inside = Span { start: 0, end: read },
                 // Many do not say so in the words of TLS.
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Err(error) if error.kind() != ErrorKind::UnexpectedEof => return self.finish(End::Broken),
+                Ok(_) | Err(_) => {
                     to.finish();
-                    return Poll::Ready(End::Said);
+                    return self.finish(End::Said);
                 }
-                Err(_) => return Poll::Ready(End::Broken),
             }
         }
+    }
+
+    fn finish(&mut self, end: End) -> Poll<End> {
+        (self.end, self.buffer) = (Some(end), None);
+        Poll::Ready(end)
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, from: &Stream, shelf: &Rc<Shelf>) -> Poll<io::Result<usize>> {

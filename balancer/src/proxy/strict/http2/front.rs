@@ -44,7 +44,6 @@ pub(crate) struct Front {
 /// What the client sends.
 struct Body {
     stream: Option<RecvStream>,
-    wire: Wire,
     /// What is still to come of one whose length is known; others are read in chunks.
     left: Option<u64>,
     /// The last of its data, as long as the stream has not ended as it should: what is against its length, or followed by what
@@ -77,15 +76,14 @@ impl Front {
     pub(super) fn new(
         client: &Rc<Client>,
         (stream, (length, most_trailers)): (Option<RecvStream>, (Option<u64>, usize)),
-        connection: Wire,
+        wire: Wire,
         respond: SendResponse<Bytes>,
         certificate: Option<Arc<Certificate>>,
     ) -> Self {
-        let (client, wire) = (Rc::clone(client), connection.clone());
         let (mark, data, last) = Default::default();
-        let body = Body { stream, wire, left: length, last, most_trailers, ended: false, refusal: None, mark, data };
-        let reply = Reply { respond, body: None, ended: false, unasked: false, gone: connection.gone() };
-        Self { client, wire: connection, body: RefCell::new(body), reply: RefCell::new(reply), certificate }
+        let body = Body { stream, left: length, last, most_trailers, ended: false, refusal: None, mark, data };
+        let reply = Reply { respond, body: None, ended: false, unasked: false, gone: wire.gone() };
+        Self { client: Rc::clone(client), wire, body: RefCell::new(body), reply: RefCell::new(reply), certificate }
     }
 
     pub(crate) fn certificate(&self) -> Option<&Certificate> {
@@ -97,7 +95,7 @@ impl Front {
         if self.reply.borrow_mut().poll_left(cx).is_ready() {
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
         }
-        self.body.borrow_mut().poll_fill(cx)
+        self.body.borrow_mut().poll_fill(cx, &self.wire)
     }
 
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -196,7 +194,7 @@ impl Front {
 }
 
 impl Body {
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>, wire: &Wire) -> Poll<io::Result<()>> {
         if let Some(refusal) = self.refusal {
             return Poll::Ready(Err(io::Error::other(refusal)));
         }
@@ -217,7 +215,7 @@ impl Body {
                 Some(Err(error)) => return Poll::Ready(Err(trouble(error))),
                 None => {
                     let trailers = ready!(stream.poll_trailers(cx)).map_err(trouble)?.unwrap_or_default();
-                    let checked = self.wire.check_trailers(stream.stream_id()).and_then(|()| self.end(&trailers));
+                    let checked = wire.check_trailers(stream.stream_id()).and_then(|()| self.end(&trailers));
                     (self.ended, self.refusal) = (true, checked.err());
                     checked.map_err(io::Error::other)?;
                 }

@@ -204,7 +204,7 @@ impl Inner {
     }
 }
 
-/// What is gathered to go out. It holds about as much as is left of that, however long it does not come to an end.
+/// What is gathered to go out. It holds that and at most [`GATHERED`] of what has gone, however long it does not come to an end.
 #[derive(Debug, Default)]
 struct Gathered {
     bytes: Vec<u8>,
